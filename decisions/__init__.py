@@ -1,0 +1,1 @@
+"""What to do about a score: policies and the audit trail."""

@@ -1,0 +1,75 @@
+"""The explanation table: exact SHAP values of every leaf, computed once, gathered per score.
+
+An oblivious tree's SHAP values depend only on the leaf that a row reaches. For each leaf the
+table holds the contributions of the tree's few distinct features; a row's explanation is the sum
+over its trees. Building the table is training's work (`training.explain`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.errors import BadInput
+
+CHUNK = 2048
+"""Rows gathered at a time: bounds memory at chunk × trees × depth floats."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationTable:
+    """SHAP values [leaves, depth] with, per tree, the features its columns stand for.
+
+    `starts` [trees] is each tree's first row in `values`. `columns` [trees, depth] are feature
+    indexes; unused ones point one past the last feature. `bias` is the expected raw score.
+    """
+
+    features: tuple[str, ...]
+    bias: float
+    starts: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    def explain(self, leaves: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Contributions [rows, features] in log-odds, from leaf indexes [rows, trees].
+
+        Each row's contributions and `bias` add up to the model's raw score.
+        """
+        wide = len(self.features) + 1
+        out = np.empty((len(leaves), len(self.features)))
+        for at in range(0, len(leaves), CHUNK):
+            part = leaves[at : at + CHUNK]
+            gathered = self.values[self.starts + part]
+            slots = self.columns + (np.arange(len(part)) * wide)[:, None, None]
+            sums = np.bincount(slots.ravel(), gathered.ravel(), len(part) * wide)
+            out[at : at + CHUNK] = sums.reshape(len(part), wide)[:, :-1]
+        return out
+
+    def save(self, path: Path) -> None:
+        """Write it as one .npz file without pickled objects."""
+        np.savez_compressed(
+            path,
+            features=np.array(self.features, dtype=np.str_),
+            bias=np.array(self.bias),
+            starts=self.starts,
+            columns=self.columns,
+            values=self.values,
+        )
+
+
+def load_table(path: Path) -> ExplanationTable:
+    """Read a table. Raises BadInput where the file is none."""
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            return ExplanationTable(
+                features=tuple(str(name) for name in held["features"]),
+                bias=float(held["bias"]),
+                starts=held["starts"],
+                columns=held["columns"],
+                values=held["values"],
+            )
+    except (OSError, ValueError, KeyError) as bad:
+        raise BadInput(
+            "the file is no explanation table", rule="explanation-table", where=path.name
+        ) from bad

@@ -1,0 +1,95 @@
+"""From a raw score to a probability, and what is said of it."""
+
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+class Calibrator(msgspec.Struct, frozen=True, kw_only=True):
+    """A monotone map from log-odds to probability.
+
+    - `none`: the logistic function itself.
+    - `platt`, coefficients (a, b): logistic(a·m + b), Platt 1999.
+    - `beta`, coefficients (a, b, c): logistic(a·ln p − b·ln(1 − p) + c) of p = logistic(m),
+      Kull, Silva Filho and Flach 2017.
+    - `isotonic`: straight lines between the knots (x, y), held level outside them.
+    """
+
+    kind: Literal["none", "platt", "beta", "isotonic"] = "none"
+    coefficients: tuple[float, ...] = ()
+    x: tuple[float, ...] = ()
+    y: tuple[float, ...] = ()
+
+    def apply(self, margins: FloatArray) -> FloatArray:
+        """Probabilities [n] of log-odds [n]."""
+        match self.kind:
+            case "none":
+                return logistic(margins)
+            case "platt":
+                a, b = self.coefficients
+                return logistic(a * margins + b)
+            case "beta":
+                a, b, c = self.coefficients
+                # ln p and ln(1 - p) of p = logistic(m), without forming p
+                return logistic(-a * np.logaddexp(0, -margins) + b * np.logaddexp(0, margins) + c)
+            case "isotonic":
+                return np.interp(margins, self.x, self.y)
+
+
+def logistic(margins: FloatArray) -> FloatArray:
+    """1 / (1 + exp(−m)), without overflow.
+
+    >>> logistic(np.array([-1000.0, 0.0, 1000.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return np.asarray(np.exp(-np.logaddexp(0, -margins)), dtype=np.float64)
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a score is what it is: a feature, its value, its contribution in log-odds, a sentence."""
+
+    feature: str
+    value: float | str | None
+    contribution: float
+    text: str
+
+
+class VersionSet(msgspec.Struct, frozen=True, kw_only=True):
+    """The versions that made an answer."""
+
+    model: str
+    feature_service: str
+    policy: str
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do about a lead, and the identifiers of the rules that said so."""
+
+    eligible: bool
+    action: str
+    queue: str
+    priority: int
+    next_best_action: str
+    rules: tuple[str, ...]
+
+
+class ScoreAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller of the service gets for one lead. `score` is a calibrated probability."""
+
+    lead_id: str
+    score: float
+    percentile: float
+    grade: str
+    reasons: tuple[Reason, ...]
+    decision: Decision
+    versions: VersionSet
+    arm: Literal["champion", "challenger", "holdout"]
+    features_as_of: str
+    staleness_s: float
+    degraded: bool
+    decision_id: str
+    trace_id: str

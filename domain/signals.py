@@ -1,0 +1,75 @@
+"""The signal: what happened, in the terms of CloudEvents 1.0, plus whom it happened to."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from domain.clock import to_us
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+Aware = Annotated[datetime, msgspec.Meta(tz=True)]
+TypeName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)+$", max_length=128)]
+
+
+class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One event as its producer tells it.
+
+    `source` and `id` together name the event: a second one with both the same is a duplicate.
+    `time` is when it happened, `recordedtime` when it became known (never before `time`).
+    `identifiers` holds values by kind, one or several each; `data` is what its type's contract
+    says, at version `dataversion`.
+    """
+
+    id: Text
+    source: Text
+    type: TypeName
+    time: Aware
+    specversion: Literal["1.0"] = "1.0"
+    dataversion: Annotated[int, msgspec.Meta(ge=1)] = 1
+    recordedtime: Aware | None = None
+    identifiers: dict[str, Text | list[Text]] = {}
+    data: dict[str, Any] = {}
+
+    def time_us(self) -> int:
+        """When it happened, in microseconds since 1970."""
+        return to_us(self.time)
+
+    def known_us(self) -> int:
+        """When it became known, in microseconds since 1970; at the earliest when it happened."""
+        happened = to_us(self.time)
+        return happened if self.recordedtime is None else max(happened, to_us(self.recordedtime))
+
+
+class Counts(msgspec.Struct, kw_only=True):
+    """What became of a batch: received = accepted + duplicates + quarantined, always."""
+
+    received: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            received=self.received + other.received,
+            accepted=self.accepted + other.accepted,
+            duplicates=self.duplicates + other.duplicates,
+            quarantined=self.quarantined + other.quarantined,
+        )
+
+
+_decoder = msgspec.json.Decoder(Signal)
+_encoder = msgspec.json.Encoder()
+
+
+def decode(line: bytes) -> Signal:
+    """A signal from one JSON document.
+
+    Raises msgspec.DecodeError (its subclass ValidationError where the JSON itself is sound).
+    """
+    return _decoder.decode(line)
+
+
+def encode(signal: Signal) -> bytes:
+    """The JSON document of a signal; `decode(encode(s)) == s`."""
+    return _encoder.encode(signal)

@@ -1,0 +1,1 @@
+"""Features, online and offline from one definition, over Feast."""

@@ -1,0 +1,1 @@
+"""How good a score is: pure functions on arrays."""

@@ -1,0 +1,1 @@
+"""Drift, calibration, lift and canary verdicts of what was decided."""

@@ -1,0 +1,1 @@
+"""Versions, stages, gates, the promotion ledger and rollouts, over MLflow."""

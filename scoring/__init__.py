@@ -1,0 +1,1 @@
+"""The core that turns a lead into an explained, decided, recorded answer."""

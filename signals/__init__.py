@@ -1,0 +1,1 @@
+"""What happened: contracts, quarantine, identity, the event log, feature-state updates."""

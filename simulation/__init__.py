@@ -1,0 +1,1 @@
+"""Buying journeys with known truth."""

@@ -1,0 +1,1 @@
+"""From the log to a registered version: data set, split, search, calibration, evaluation."""
