@@ -23,13 +23,15 @@ class LeadRef:
 class LeadStates:
     """What the online store holds of some leads, row by row.
 
-    `leads` [n, width], `accounts` [n, account width or 0], `texts` n rows of text attributes in
-    the definition's order. A row of a lead that the store does not know is all zeros.
+    `leads` [n, width], `accounts` [n, account width], `texts` n rows: the text attributes in the
+    definition's order, then the name of the lead's outcome; "" is none. `known_us` [n] is when
+    the newest event in the state became known. What the store does not hold is all zeros.
     """
 
     leads: Matrix
     accounts: Matrix
     texts: Sequence[Sequence[str]]
+    known_us: Sequence[int]
 
 
 class LeadDirectory(Protocol):
@@ -57,13 +59,28 @@ class StateReader(Protocol):
 
 
 class StateWriter(Protocol):
-    """Writes feature state online. Only the state's one writer may: the last write wins."""
+    """Writes feature state online. Only the state's one writer may: the last write wins.
 
-    def write(self, leads: Sequence[LeadRef], states: LeadStates, known_us: Sequence[int]) -> None:
-        """Push merged states. Raises Unavailable."""
+    `known_us` says, per row, when the newest event in it became known.
+    """
+
+    def write_leads(
+        self,
+        leads: Sequence[str],
+        states: Matrix,
+        texts: Sequence[Sequence[str]],
+        known_us: Sequence[int],
+    ) -> None:
+        """Push merged lead states [n, width] and their texts. Raises Unavailable."""
         ...
 
-    def forget(self, leads: Sequence[LeadId]) -> None:
+    def write_accounts(
+        self, accounts: Sequence[str], vectors: Matrix, known_us: Sequence[int]
+    ) -> None:
+        """Push account vectors [n, account width]. Raises Unavailable."""
+        ...
+
+    def forget(self, leads: Sequence[str]) -> None:
         """Remove leads that were merged away."""
         ...
 

@@ -19,6 +19,7 @@ stand by numba in `signals.kernel`. That is one definition for stream, bulk and 
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,58 +98,57 @@ def tie_break(source: str, event_id: str) -> float:
     return float((int.from_bytes(digest, "big") >> 12) + 1)
 
 
-def fold(
-    states: Matrix,
-    rows: Index,
-    times: Vector,
-    ties: Vector,
-    starts: Index,
-    families: Index,
-    values: Vector,
-    half_lives: Vector,
-) -> None:
-    """Add events to states, in place.
+class Events(NamedTuple):
+    """Events as columns, one row of `rows`, `times`, `ties` each.
 
-    Event i happened at `times[i]` (seconds) to `states[rows[i]]` and counts in the families
-    `families[starts[i]:starts[i + 1]]` with the `values` beside them; `starts` has one entry
-    more than there are events. The first family of an event is its step in the sequence.
+    Event i happened at `times[i]` (seconds) to state `rows[i]`; it counts in the families
+    `families[starts[i]:starts[i + 1]]` with the `values` beside them, and writes the numeric
+    attributes whose triples begin at `number_slots[number_starts[i]:number_starts[i + 1]]`.
+    Its first family is its step in the sequence.
     """
+
+    rows: Index
+    times: Vector
+    ties: Vector
+    starts: Index
+    families: Index
+    values: Vector
+    number_starts: Index
+    number_slots: Index
+    number_values: Vector
+
+
+def fold(states: Matrix, events: Events, begin: int, end: int, half_lives: Vector) -> None:
+    """Add events `begin` to `end` (not included) to states [rows, width], in place."""
     lives = half_lives.shape[0]
     width = FAMILY_DECAYED + lives
-    for i in range(rows.shape[0]):
-        state = states[rows[i]]
-        t = times[i]
+    for i in range(begin, end):
+        state = states[events.rows[i]]
+        t = events.times[i]
         state[COUNT] += 1.0
         if state[FIRST] == 0.0 or t < state[FIRST]:
             state[FIRST] = t
         state[LAST] = max(state[LAST], t)
         _mark_day(state, np.floor(t / SECONDS_PER_DAY), 1)
-        begin, end = starts[i], starts[i + 1]
-        if begin < end:
-            _insert_step(state, t, ties[i], families[begin] + 1.0)
-        for j in range(begin, end):
-            at = FAMILIES + families[j] * width
-            reference = max(state[at + FAMILY_LAST], t)
+        if events.starts[i] < events.starts[i + 1]:
+            _insert_step(state, t, events.ties[i], events.families[events.starts[i]] + 1.0)
+        for j in range(events.starts[i], events.starts[i + 1]):
+            at = FAMILIES + events.families[j] * width
+            before = state[at + FAMILY_LAST]
+            reference = max(before, t)
             for h in range(lives):
                 slot = at + FAMILY_DECAYED + h
-                aged = state[slot] * 2.0 ** ((state[at + FAMILY_LAST] - reference) / half_lives[h])
+                aged = state[slot] * 2.0 ** ((before - reference) / half_lives[h])
                 state[slot] = aged + 2.0 ** ((t - reference) / half_lives[h])
             state[at + FAMILY_COUNT] += 1.0
             state[at + FAMILY_LAST] = reference
-            state[at + FAMILY_SUM] += values[j]
-
-
-def write_numbers(
-    states: Matrix, rows: Index, slots: Index, times: Vector, ties: Vector, values: Vector
-) -> None:
-    """Write numeric attributes, in place: `slots[i]` is where attribute i's triple begins."""
-    for i in range(rows.shape[0]):
-        state = states[rows[i]]
-        at = slots[i]
-        if (times[i], ties[i]) > (state[at], state[at + 1]):
-            state[at] = times[i]
-            state[at + 1] = ties[i]
-            state[at + 2] = values[i]
+            state[at + FAMILY_SUM] += events.values[j]
+        for j in range(events.number_starts[i], events.number_starts[i + 1]):
+            at = events.number_slots[j]
+            if (t, events.ties[i]) > (state[at], state[at + 1]):
+                state[at] = t
+                state[at + 1] = events.ties[i]
+                state[at + 2] = events.number_values[j]
 
 
 def merge_into(a: Vector, b: Vector, half_lives: Vector, families: int) -> None:

@@ -1,0 +1,220 @@
+"""The form of a mapping file: how the rows of a CRM export or an event table become signals.
+
+This module only says what may stand where; `mapping_checks` says what must fit together. Unknown
+keys are refused everywhere. Wherever a column is named, its name stands as in the file's header,
+without blanks around it. Values are compared as text, without blanks around them.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from domain.definition import FeatureDefinition, Name
+from domain.signals import Aware, Text, TypeName
+
+Word = str | int
+Kind = Literal["text", "number", "integer", "boolean"]
+Scalar = str | int | float | bool
+Classification = Literal["public", "internal", "personal"]
+
+
+class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a mapping; unknown keys are refused."""
+
+
+class TimeSpec(Strict):
+    """A moment: from a `column`, or `at` a constant; `plus` a duration such as 1h or -30m.
+
+    `format` is iso (the default), date, unix_s, unix_ms, or a strptime pattern. With `since`, the
+    column is a serial number that counts `unit`s from there. `time_zone` is meant where the text
+    has no offset: a local time that occurs twice is taken as the first, one that the clock
+    skipped is moved on by the gap.
+    """
+
+    column: str | None = None
+    at: Aware | None = None
+    format: str = "iso"
+    since: Aware | None = None
+    unit: Literal["seconds", "minutes", "hours", "days"] = "seconds"
+    time_zone: str | None = None
+    plus: str = "0s"
+
+
+class Condition(Strict):
+    """A test of one column. Of a missing value only `absent` holds; `not` turns a test round."""
+
+    column: str
+    equals: Word | None = None
+    among: tuple[Word, ...] | None = msgspec.field(name="in", default=None)
+    present: Literal[True] | None = None
+    absent: Literal[True] | None = None
+    starts_with: str | None = None
+    sign: Literal["negative", "positive"] | None = None
+    negate: bool = msgspec.field(name="not", default=False)
+
+
+class FieldSpec(Strict):
+    """One field of an event's data: a `column`, a `constant`, or the `product` of two columns.
+
+    A missing value leaves the field out, or refuses the row where it is `required`. `attribute`
+    says whether the lead keeps it as a property. The rest goes into the event's contract.
+    """
+
+    column: str | None = None
+    constant: Scalar | None = None
+    product: tuple[str, str] | None = None
+    kind: Kind | None = None
+    required: bool = False
+    attribute: bool = True
+    minimum: float | None = None
+    maximum: float | None = None
+    enum: tuple[str, ...] = ()
+    classification: Classification = "internal"
+    description: str = ""
+    retention_days: int | None = None
+
+    @property
+    def of_kind(self) -> Kind:
+        """The kind as stated, or as it follows: a product is a number, a column is text."""
+        if self.kind is not None:
+            return self.kind
+        if self.product is not None or isinstance(self.constant, float):
+            return "number"
+        if isinstance(self.constant, bool):
+            return "boolean"
+        return "integer" if isinstance(self.constant, int) else "text"
+
+
+class IdentifierSpec(Strict):
+    """The columns of an identifier. `kind: integer` reads 17850.0 as 17850."""
+
+    column: str | tuple[str, ...]
+    kind: Literal["text", "integer"] = "text"
+
+
+class TypeSpec(Strict):
+    """An event type that a row chooses, out of those that are declared in `types`.
+
+    With `column`, `types` is a table from the column's value to the type. With `pattern`, such as
+    `bpi.{activity}`, each column in braces is put in as lower-case letters, digits and
+    underscores, and `types` lists what may come out. Anything else is an unknown type.
+    """
+
+    types: dict[str, TypeName] | tuple[TypeName, ...]
+    column: str | None = None
+    pattern: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The declared types, each once."""
+        held = self.types.values() if isinstance(self.types, dict) else self.types
+        return tuple(dict.fromkeys(held))
+
+
+class EventSpec(Strict):
+    """An event that a row stands for, where all conditions of `when` hold.
+
+    `value` names the data field that the event's family sums. With `feature: false` the event is
+    kept in the log but is neither family nor attribute. `id` names the columns that tell two such
+    events apart; `name` tells apart two events of one type that the same row may become.
+    """
+
+    type: TypeName | TypeSpec
+    when: tuple[Condition, ...] = ()
+    time: str | TimeSpec | None = None
+    data: dict[Name, str | FieldSpec] = {}
+    id: tuple[str, ...] = ()
+    name: Name | None = None
+    channel: Name | None = None
+    value: Name | None = None
+    feature: bool = True
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types it may have."""
+        return (self.type,) if isinstance(self.type, str) else self.type.names
+
+    @property
+    def fields(self) -> dict[str, FieldSpec]:
+        """Its data fields, the short form written out."""
+        return {
+            name: FieldSpec(column=spec) if isinstance(spec, str) else spec
+            for name, spec in self.data.items()
+        }
+
+
+class Refusal(Strict):
+    """Rows for which all conditions hold are quarantined under this rule."""
+
+    rule: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]*$")]
+    when: Annotated[tuple[Condition, ...], msgspec.Meta(min_length=1)]
+
+
+class TableSpec(Strict):
+    """One kind of file. `files` are patterns of its name; none means every file.
+
+    `columns` names the columns of a file without a header line. `ignore` are conditions of rows
+    that are left out on purpose: one that holds is enough. A row that is neither ignored nor
+    refused and becomes no event is quarantined. `id` is the default of its events; without it an
+    event's id is made from the whole row and how often that row stood in the file before.
+    """
+
+    files: tuple[str, ...] = ()
+    delimiter: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = ","
+    quote: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = '"'
+    encoding: str = "utf-8"
+    decimal: Literal[".", ","] = "."
+    columns: tuple[str, ...] = ()
+    missing: tuple[Word, ...] = ()
+    missing_in: dict[str, tuple[Word, ...]] = {}
+    time_zone: str | None = None
+    identifiers: dict[str, str | tuple[str, ...] | IdentifierSpec]
+    time: str | TimeSpec | None = None
+    id: tuple[str, ...] = ()
+    refuse: tuple[Refusal, ...] = ()
+    ignore: tuple[Condition, ...] = ()
+    events: Annotated[tuple[EventSpec, ...], msgspec.Meta(min_length=1)]
+
+    def time_of(self, event: EventSpec) -> TimeSpec | None:
+        """When an event of this table happened: its own time, or the table's."""
+        spec = self.time if event.time is None else event.time
+        return TimeSpec(column=spec) if isinstance(spec, str) else spec
+
+
+class OutcomeSpec(Strict):
+    """The event types that tell an outcome; `closes`: a lead that has it is decided."""
+
+    types: Annotated[tuple[TypeName, ...], msgspec.Meta(min_length=1)]
+    closes: bool = True
+
+
+class MappingFile(Strict):
+    """A whole mapping. `texts` says event types and data fields in a salesperson's words."""
+
+    name: Name
+    version: Annotated[int, msgspec.Meta(ge=1)] = 1
+    source: Text
+    owner: str = ""
+    channel: Name | None = None
+    time_zone: str | None = None
+    missing: tuple[Word, ...] = ()
+    tables: Annotated[tuple[TableSpec, ...], msgspec.Meta(min_length=1)]
+    outcomes: dict[Name, OutcomeSpec] = {}
+    texts: dict[str, str] = {}
+    half_lives_days: tuple[float, ...] | None = None
+    accounts: bool | None = None
+    features: FeatureDefinition | None = None
+
+    def missing_in(self, table: TableSpec, column: str) -> frozenset[str]:
+        """The words that mean missing in a column; an empty cell always does."""
+        words = (*self.missing, *table.missing, *table.missing_in.get(column, ()))
+        return frozenset(str(word) for word in words)
+
+    def channel_of(self, event: EventSpec, kind: str) -> str:
+        """The event's channel, or the mapping's, or the first part of the event type."""
+        return event.channel or self.channel or kind.partition(".")[0]
+
+
+Moment = datetime
+"""An aware UTC datetime, which is what every time comes out as."""
