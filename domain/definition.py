@@ -94,6 +94,9 @@ class FeatureDefinition(
         """A digest of all that it says; two definitions with the same one are the same."""
         return blake2b(msgspec.json.encode(self, order="sorted"), digest_size=8).hexdigest()
 
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
     @property
     def label(self) -> str:
         """Its name in Feast and in every record: service and version."""

@@ -82,9 +82,14 @@ def _shape(contract: Contract) -> type[msgspec.Struct]:
     for f in contract.fields:
         kind = Literal[f.enum] if f.enum else _TYPES[f.kind]
         if f.minimum is not None or f.maximum is not None:
-            kind = Annotated[kind, msgspec.Meta(ge=f.minimum, le=f.maximum)]
+            low, high = (_bound(f.kind, b) for b in (f.minimum, f.maximum))
+            kind = Annotated[kind, msgspec.Meta(ge=low, le=high)]
         fields.append((f.name, kind) if f.required else (f.name, kind | None, None))
     return msgspec.defstruct(f"Data_{contract.name}", fields, kw_only=True)
+
+
+def _bound(kind: FieldKind, bound: float | None) -> float | None:
+    return int(bound) if kind == "integer" and bound is not None else bound
 
 
 def standard_contracts() -> dict[str, Contract]:

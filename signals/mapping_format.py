@@ -5,7 +5,6 @@ keys are refused everywhere. Wherever a column is named, its name stands as in t
 without blanks around it. Values are compared as text, without blanks around them.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -19,11 +18,7 @@ Scalar = str | int | float | bool
 Classification = Literal["public", "internal", "personal"]
 
 
-class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of a mapping; unknown keys are refused."""
-
-
-class TimeSpec(Strict):
+class TimeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A moment: from a `column`, or `at` a constant; `plus` a duration such as 1h or -30m.
 
     `format` is iso (the default), date, unix_s, unix_ms, or a strptime pattern. With `since`, the
@@ -41,7 +36,7 @@ class TimeSpec(Strict):
     plus: str = "0s"
 
 
-class Condition(Strict):
+class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A test of one column. Of a missing value only `absent` holds; `not` turns a test round."""
 
     column: str
@@ -54,7 +49,7 @@ class Condition(Strict):
     negate: bool = msgspec.field(name="not", default=False)
 
 
-class FieldSpec(Strict):
+class FieldSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One field of an event's data: a `column`, a `constant`, or the `product` of two columns.
 
     A missing value leaves the field out, or refuses the row where it is `required`. `attribute`
@@ -86,22 +81,24 @@ class FieldSpec(Strict):
         return "integer" if isinstance(self.constant, int) else "text"
 
 
-class IdentifierSpec(Strict):
+class IdentifierSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The columns of an identifier. `kind: integer` reads 17850.0 as 17850."""
 
     column: str | tuple[str, ...]
     kind: Literal["text", "integer"] = "text"
 
 
-class TypeSpec(Strict):
+class TypeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An event type that a row chooses, out of those that are declared in `types`.
 
     With `column`, `types` is a table from the column's value to the type. With `pattern`, such as
     `bpi.{activity}`, each column in braces is put in as lower-case letters, digits and
-    underscores, and `types` lists what may come out. Anything else is an unknown type.
+    underscores, and `types` lists what may come out. Of other rows the event is not made: they
+    are quarantined as of an unknown type, or, with `others: skip`, left to the other events.
     """
 
     types: dict[str, TypeName] | tuple[TypeName, ...]
+    others: Literal["reject", "skip"] = "reject"
     column: str | None = None
     pattern: str | None = None
 
@@ -112,7 +109,7 @@ class TypeSpec(Strict):
         return tuple(dict.fromkeys(held))
 
 
-class EventSpec(Strict):
+class EventSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An event that a row stands for, where all conditions of `when` hold.
 
     `value` names the data field that the event's family sums. With `feature: false` the event is
@@ -144,14 +141,14 @@ class EventSpec(Strict):
         }
 
 
-class Refusal(Strict):
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rows for which all conditions hold are quarantined under this rule."""
 
     rule: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]*$")]
     when: Annotated[tuple[Condition, ...], msgspec.Meta(min_length=1)]
 
 
-class TableSpec(Strict):
+class TableSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One kind of file. `files` are patterns of its name; none means every file.
 
     `columns` names the columns of a file without a header line. `ignore` are conditions of rows
@@ -182,14 +179,14 @@ class TableSpec(Strict):
         return TimeSpec(column=spec) if isinstance(spec, str) else spec
 
 
-class OutcomeSpec(Strict):
+class OutcomeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The event types that tell an outcome; `closes`: a lead that has it is decided."""
 
     types: Annotated[tuple[TypeName, ...], msgspec.Meta(min_length=1)]
     closes: bool = True
 
 
-class MappingFile(Strict):
+class MappingFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole mapping. `texts` says event types and data fields in a salesperson's words."""
 
     name: Name
@@ -214,7 +211,3 @@ class MappingFile(Strict):
     def channel_of(self, event: EventSpec, kind: str) -> str:
         """The event's channel, or the mapping's, or the first part of the event type."""
         return event.channel or self.channel or kind.partition(".")[0]
-
-
-Moment = datetime
-"""An aware UTC datetime, which is what every time comes out as."""

@@ -9,40 +9,18 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from domain.errors import BadMapping
+from signals.batches import BATCH, Batch
+from signals.csv_rows import csv_batches
 from signals.mapping_format import TableSpec
 from signals.parquet import read_parquet
 
-BATCH = 8192
 _GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_ENDLESS = ("unexpected end of data", "field larger than field limit")
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """Text that is no row: where it began, what is wrong with it, and itself."""
-
-    line: int
-    rule: str
-    detail: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Rows, each with as many cells as there are `names`, and the line each began in."""
-
-    names: tuple[str, ...]
-    rows: Sequence[Sequence[str]]
-    lines: Sequence[int]
-    broken: Sequence[Broken] = ()
 
 
 def read_rows(path: Path, table: TableSpec) -> Iterator[Batch]:
@@ -57,11 +35,11 @@ def read_rows(path: Path, table: TableSpec) -> Iterator[Batch]:
                 yield Batch(names, rows, range(first, first + len(rows)))
             return
         with _text(raw, start, path, table) as stream:
-            yield from _csv_batches(stream, path.name, table)
+            yield from csv_batches(stream, path.name, table)
 
 
 def _text(raw: io.BufferedReader, start: bytes, path: Path, table: TableSpec) -> io.TextIOWrapper:
-    stream: IO[bytes] = raw
+    stream: gzip.GzipFile | None = None
     if start.startswith(_GZIP):
         stream = gzip.GzipFile(fileobj=raw)
         start = stream.peek(1024)[:1024]
@@ -69,7 +47,7 @@ def _text(raw: io.BufferedReader, start: bytes, path: Path, table: TableSpec) ->
         raise _bad(path, "not-gzip", "it is named .gz and is not gzip", "Name it as what it is.")
     _refuse_binary(start, path, table)
     encoding = "utf-8-sig" if table.encoding.lower() in ("utf-8", "utf8") else table.encoding
-    return io.TextIOWrapper(stream, encoding=encoding, newline="")
+    return io.TextIOWrapper(stream or raw, encoding=encoding, newline="")
 
 
 def _refuse_binary(start: bytes, path: Path, table: TableSpec) -> None:
@@ -82,52 +60,6 @@ def _refuse_binary(start: bytes, path: Path, table: TableSpec) -> None:
         raise _bad(path, "encoding", "it looks like UTF-16", "Set encoding: utf-16.")
     if b"\0" in start and not wide:
         raise _bad(path, "binary-file", "it is binary", "Give a CSV, gzip or Parquet file.")
-
-
-def _csv_batches(stream: io.TextIOWrapper, where: str, table: TableSpec) -> Iterator[Batch]:
-    pending: list[str] = []
-
-    def recorded() -> Iterator[str]:
-        for line in stream:
-            pending.append(line)
-            yield line
-
-    reader = csv.reader(recorded(), delimiter=table.delimiter, quotechar=table.quote, strict=True)
-    names = tuple(name.strip() for name in table.columns or next(reader, []))
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    broken: list[Broken] = []
-    while True:
-        pending.clear()
-        line = reader.line_num + 1
-        try:
-            row = next(reader, None)
-        except csv.Error as bad:
-            broken.append(_syntax(bad, line, pending, where))
-            continue
-        if row is None:
-            break
-        if len(row) == len(names):
-            rows.append(row)
-            lines.append(line)
-        elif row:
-            detail = f"{len(row)} fields, the header has {len(names)}"
-            broken.append(Broken(line, "row-width", detail, "".join(pending)))
-        if len(rows) + len(broken) >= BATCH:
-            yield Batch(names, rows, lines, broken)
-            rows, lines, broken = [], [], []
-    yield Batch(names, rows, lines, broken)
-
-
-def _syntax(bad: csv.Error, line: int, pending: list[str], where: str) -> Broken:
-    if len(pending) > 1 and str(bad).startswith(_ENDLESS):
-        raise BadMapping(
-            "a quote that opens here is never closed",
-            rule="csv-quote",
-            where=f"{where}, line {line}",
-            todo="Close it, or set another quote in the mapping.",
-        ) from bad
-    return Broken(line, "csv-syntax", str(bad), "".join(pending))
 
 
 @contextmanager
@@ -156,9 +88,11 @@ def _readable(path: Path, table: TableSpec) -> Iterator[None]:
 
 def _line_of(path: Path, encoding: str) -> str:
     """The line that cannot be decoded, for encodings that hold ASCII as it is."""
-    opened = gzip.open if path.read_bytes()[:2] == _GZIP else open
-    with opened(path, "rb") as stream:
-        for number, line in enumerate(stream, 1):
+    if not path.is_file():
+        return ""
+    with path.open("rb") as raw:
+        packed = raw.peek(2).startswith(_GZIP)
+        for number, line in enumerate(gzip.GzipFile(fileobj=raw) if packed else raw, 1):
             try:
                 line.decode(encoding)
             except UnicodeDecodeError:

@@ -1,0 +1,191 @@
+"""Feast as the state's reader and writer, online, and as the source of training rows, offline."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from feast import FeatureStore, RepoConfig
+
+from domain.clock import SECOND
+from domain.definition import FeatureDefinition
+from domain.errors import Unavailable
+from domain.ports import LeadRef, LeadStates
+from domain.state import Matrix, layout_of
+from feature_repo.views import ACCOUNT_VIEW, ACCOUNTS, AS_OF, LEAD_VIEW, LEADS, TIMESTAMP, views
+
+CONFIGURATION = Path(__file__).parent / "feature_store.yaml"
+ONLINE = [f"{LEAD_VIEW}:state", f"{LEAD_VIEW}:texts", f"{ACCOUNT_VIEW}:account"]
+NOBODY = "none"
+"""The account key of a lead without an account: Feast wants one, and nothing is stored there."""
+
+
+class FeastStore:
+    """Online reads and writes, and point-in-time joins, of one definition.
+
+    Feast keeps one connection for all threads: calls are serialised here.
+    """
+
+    def __init__(self, home: Path, definition: FeatureDefinition) -> None:
+        self.definition = definition
+        self.layout = layout_of(definition)
+        self.offline = home / "offline"
+        self._lock = Lock()
+        self._applied = home / "feast" / "applied"
+        self._online = home / "feast" / "online.db"
+        text = Template(CONFIGURATION.read_text()).substitute(LEADSCORE_HOME=str(home.resolve()))
+        self.feast = FeatureStore(config=RepoConfig(repo_path=home, **yaml.safe_load(text)))
+
+    def apply(self) -> None:
+        """Tell Feast of the definition, unless it knows."""
+        if self._applied.exists() and self._applied.read_text() == self.definition.fingerprint:
+            return
+        self.offline.mkdir(parents=True, exist_ok=True)
+        self._applied.parent.mkdir(parents=True, exist_ok=True)
+        for name in (LEADS, ACCOUNTS):
+            if not (self.offline / name).exists():
+                HistoryFile(self.offline / name).close()
+        self.feast.apply(views(self.definition, self.offline.resolve()))
+        _write_ahead(self._online)
+        self._applied.write_text(self.definition.fingerprint)
+
+    def read(self, leads: Sequence[LeadRef]) -> LeadStates:
+        """The states of leads, in one call. Raises Unavailable."""
+        rows = {
+            "lead_id": [lead.lead_id for lead in leads],
+            "account_id": [lead.account_id or NOBODY for lead in leads],
+        }
+        try:
+            with self._lock:
+                answer = self.feast.get_online_features(ONLINE, rows).proto
+        except Exception as bad:
+            raise Unavailable(
+                f"the online store does not answer: {type(bad).__name__}", rule="online-store"
+            ) from bad
+        found = dict(zip(answer.metadata.feature_names.val, answer.results, strict=True))
+        states, texts, accounts = found["state"], found["texts"], found["account"]
+        wide = len(self.definition.texts) + 1
+        held = [list(v.string_list_val.val) for v in texts.values]
+        return LeadStates(
+            leads=_matrix(states.values, self.layout.width),
+            accounts=_matrix(accounts.values, self.layout.account_width),
+            texts=[row if len(row) == wide else [""] * wide for row in held],
+            known_us=[t.seconds * SECOND + t.nanos // 1000 for t in states.event_timestamps],
+        )
+
+    def write_leads(
+        self,
+        leads: Sequence[str],
+        states: Matrix,
+        texts: Sequence[Sequence[str]],
+        known_us: Sequence[int],
+    ) -> None:
+        """Push lead states. Raises Unavailable."""
+        columns = {"lead_id": list(leads), "state": list(states), "texts": [list(t) for t in texts]}
+        self._write(LEAD_VIEW, columns, known_us)
+
+    def write_accounts(
+        self, accounts: Sequence[str], vectors: Matrix, known_us: Sequence[int]
+    ) -> None:
+        """Push account vectors. Raises Unavailable."""
+        columns = {"account_id": list(accounts), "account": list(vectors)}
+        self._write(ACCOUNT_VIEW, columns, known_us)
+
+    def forget(self, leads: Sequence[str]) -> None:
+        """Empty the states of leads that were merged away."""
+        empty = np.zeros((len(leads), self.layout.width))
+        texts = [[""] * (len(self.definition.texts) + 1)] * len(leads)
+        self.write_leads(leads, empty, texts, [0] * len(leads))
+
+    def _write(self, view: str, columns: dict[str, Any], known_us: Sequence[int]) -> None:
+        moments = np.array(known_us, dtype="datetime64[us]")
+        frame = pd.DataFrame({**columns, TIMESTAMP: pd.to_datetime(moments, utc=True)})
+        try:
+            with self._lock:
+                self.feast.write_to_online_store(view, df=frame)
+        except Exception as bad:
+            raise Unavailable(
+                f"the online store does not take writes: {type(bad).__name__}", rule="online-store"
+            ) from bad
+
+    def history(
+        self, leads: Sequence[str], accounts: Sequence[str], moments_us: Sequence[int]
+    ) -> pd.DataFrame:
+        """Named features at past moments, row for row, by Feast's point-in-time join."""
+        frame = pd.DataFrame(
+            {
+                "row": np.arange(len(leads)),
+                "lead_id": list(leads),
+                "account_id": [account or NOBODY for account in accounts],
+                TIMESTAMP: pd.to_datetime(np.array(moments_us, "datetime64[us]"), utc=True),
+                AS_OF: np.array(moments_us, dtype=np.float64) / SECOND,
+            }
+        )
+        service = self.feast.get_feature_service(self.definition.label)
+        with self._lock:
+            joined = self.feast.get_historical_features(frame, service).to_df()
+        ordered: pd.DataFrame = joined.sort_values("row").reset_index(drop=True)
+        return ordered
+
+
+class HistoryFile:
+    """Writes one entity's state history as Parquet, a chunk at a time, whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        """`path` ends in LEADS or ACCOUNTS."""
+        self._path = path
+        self._partial = path.with_suffix(".partial")
+        leads = path.name == LEADS
+        fields = [
+            ("lead_id" if leads else "account_id", pa.string()),
+            (TIMESTAMP, pa.timestamp("us", tz="UTC")),
+            ("state" if leads else "account", pa.list_(pa.float64())),
+        ]
+        self._schema = pa.schema(fields + ([("texts", pa.list_(pa.string()))] if leads else []))
+        self._writer = pq.ParquetWriter(self._partial, self._schema, compression="zstd")
+
+    def add(
+        self,
+        entities: Sequence[str],
+        known_us: Sequence[int],
+        states: Matrix,
+        texts: Sequence[Sequence[str]] = (),
+    ) -> None:
+        """Add rows: entity, when its state became so, and the state."""
+        offsets = np.arange(len(states) + 1, dtype=np.int32) * states.shape[1]
+        columns = [
+            pa.array(list(entities), pa.string()),
+            pa.array(np.array(known_us, dtype="datetime64[us]"), self._schema.field(1).type),
+            pa.ListArray.from_arrays(pa.array(offsets), pa.array(states.ravel())),
+        ]
+        if len(self._schema) > len(columns):
+            columns.append(pa.array([list(t) for t in texts], pa.list_(pa.string())))
+        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
+
+    def close(self) -> None:
+        """Put the file in its place."""
+        self._writer.close()
+        self._partial.replace(self._path)
+
+
+def _matrix(values: Sequence[Any], width: int) -> Matrix:
+    out = np.zeros((len(values), width))
+    for i, value in enumerate(values):
+        held = value.double_list_val.val
+        if len(held) == width:
+            out[i] = held
+    return out
+
+
+def _write_ahead(path: Path) -> None:
+    """Let readers read while a writer writes; the mode stays with the file."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()

@@ -1,0 +1,90 @@
+"""Accounts over time: their people's summed state, how many they are, when each was last seen."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from heapq import nlargest
+
+import numpy as np
+
+from domain.state import PEOPLE, Events, Matrix, Vector, empty
+from signals import kernel
+from signals.identity import account_of
+from signals.sinks import HistorySink
+from signals.states import StateStore
+
+
+@dataclass(slots=True)
+class _Account:
+    row: int
+    last: dict[str, float] = field(default_factory=dict)
+
+
+class AccountHistory:
+    """Follows a replay of the log; writes an account's vector whenever it changes."""
+
+    def __init__(self, store: StateStore, sink: HistorySink) -> None:
+        self._store = store
+        self._sink = sink
+        self._accounts: dict[str, _Account] = {}
+        self._sums = empty(store.layout, 1024)
+
+    def join(self, account: str, lead: str, last_s: float = 0.0) -> None:
+        """A lead belongs to an account from now on."""
+        if account not in self._accounts:
+            self._accounts[account] = _Account(len(self._accounts))
+            self._sums = with_room(self._sums, len(self._accounts) + 1)
+        held = self._accounts[account].last
+        held[lead] = max(held.get(lead, 0.0), last_s)
+
+    def leave(self, account: str, leads: Iterable[str]) -> None:
+        """Leads belong to an account no more."""
+        for lead in leads:
+            self._accounts[account].last.pop(lead, None)
+
+    def people(self, account: str) -> list[str]:
+        """The leads of an account."""
+        return list(self._accounts[account].last)
+
+    def set_sum(self, account: str, states: Matrix, known_us: int) -> None:
+        """Sum an account anew from its people's states [n, width], and write it."""
+        s, held = self._store, self._accounts[account]
+        self._sums[held.row] = kernel.merged(states, s.half_lives, s.layout.families)
+        vector = self._vector(account, self._sums[held.row])
+        self._sink.add([account_of(account)], [known_us], vector[None, :])
+
+    def fold(self, events: Events, moments: Sequence[int], who: Sequence[tuple[str, str]]) -> None:
+        """Fold events; `who` is each event's (lead, account), the account "" where none."""
+        s = self._store
+        trash = len(self._accounts)
+        rows = [self._accounts[account].row if account else trash for _, account in who]
+        out = np.empty((len(who), s.layout.width))
+        own = events._replace(rows=np.array(rows, dtype=np.int64))
+        kernel.replay(self._sums, own, s.half_lives, out)
+        self._sums[trash] = 0.0
+        vectors, kept = [], []
+        for i, (lead, account) in enumerate(who):
+            if account:
+                self.join(account, lead, float(np.floor(events.times[i])))
+                vectors.append(self._vector(account, out[i]))
+                kept.append(i)
+        if kept:
+            ids = [account_of(who[i][1]) for i in kept]
+            self._sink.add(ids, [moments[i] for i in kept], np.array(vectors))
+
+    def _vector(self, account: str, state: Vector) -> Vector:
+        width = self._store.layout.width
+        last = self._accounts[account].last
+        newest = nlargest(PEOPLE, last.values())
+        vector = np.zeros(self._store.layout.account_width)
+        vector[:width] = state
+        vector[width] = len(last)
+        vector[width + 1 : width + 1 + len(newest)] = newest
+        return vector
+
+
+def with_room(matrix: Matrix, rows: int) -> Matrix:
+    """The matrix with at least this many rows; it doubles, so that growing costs little."""
+    if rows <= len(matrix):
+        return matrix
+    more = np.zeros((max(rows, 2 * len(matrix)) - len(matrix), matrix.shape[1]))
+    return np.concatenate([matrix, more])

@@ -1,0 +1,138 @@
+"""Mappings: real exports and event tables as signals, contracts and a feature definition.
+
+    mapping = load_mapping(Path("mapping.yaml"))
+    for mapped in mapping.documents(Path("leads.csv")):
+        ...  # a signal's JSON, or a rejected row with its rule, for the quarantine
+
+The form of the file is told in `signals.mapping_format`, how times are read in
+`signals.timeformats`, what follows for features in `signals.mapping_features`.
+"""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import msgspec
+
+from domain.definition import FeatureDefinition
+from domain.errors import BadConfiguration, BadMapping
+from signals.contracts import Contract, standard_contracts
+from signals.mapping_checks import check_mapping
+from signals.mapping_features import derive_contracts, derive_definition, events_of
+from signals.mapping_format import MappingFile, TableSpec
+from signals.mapping_plan import Mapped, TablePlan, Tally
+from signals.strict_yaml import read_yaml
+from signals.tables import read_rows
+
+__all__ = ["Documents", "Mapped", "Mapping", "Tally", "load_mapping"]
+
+
+class Documents(Iterator[Mapped]):
+    """The signals and rejected rows of one file, in the order of its lines.
+
+    `tally` counts what has been read so far. Raises BadMapping where the file cannot be read;
+    what came out before stands, and reading again gives the same ids.
+    """
+
+    def __init__(self, path: Path, table: TableSpec, plan: TablePlan) -> None:
+        self._items = _documents(path, table, plan)
+        self.tally = plan.tally
+
+    def __next__(self) -> Mapped:
+        return next(self._items)
+
+    def __iter__(self) -> Iterator[Mapped]:
+        return self._items
+
+
+class Mapping:
+    """A checked mapping. `where` names its file in errors."""
+
+    def __init__(self, file: MappingFile, where: str) -> None:
+        standard = standard_contracts()
+        check_mapping(file, where, standard)
+        self._where = where
+        self._versions = {kind: 1 if kind in standard else file.version for kind in events_of(file)}
+        self.file = file
+        try:
+            self._contracts = derive_contracts(file, standard)
+            self._definition = self._define()
+        except (BadMapping, BadConfiguration, msgspec.ValidationError) as bad:
+            raise BadMapping(
+                getattr(bad, "what", str(bad)),
+                rule=getattr(bad, "rule", "features"),
+                where=where,
+                todo=getattr(bad, "todo", ""),
+            ) from bad
+
+    def definition(self) -> FeatureDefinition | None:
+        """The features of the mapping's events; None where the standard definition applies."""
+        return self._definition
+
+    def contracts(self) -> tuple[Contract, ...]:
+        """The contracts of the event types that are the mapping's own."""
+        return self._contracts
+
+    def table_for(self, path: Path) -> TableSpec:
+        """The first table whose patterns fit the file's name. Raises BadMapping."""
+        for table in self.file.tables:
+            if not table.files or any(fnmatchcase(path.name, p) for p in table.files):
+                return table
+        patterns = [p for table in self.file.tables for p in table.files]
+        raise BadMapping(
+            f"no table of {self._where} is for a file of this name",
+            rule="no-table",
+            where=path.name,
+            todo=f"Its tables are for {', '.join(patterns)}.",
+        )
+
+    def documents(self, path: Path) -> Documents:
+        """What the rows of a file come to. Raises BadMapping at once or while reading."""
+        table = self.table_for(path)
+        return Documents(path, table, TablePlan(self.file, table, self._versions))
+
+    def _define(self) -> FeatureDefinition | None:
+        if self.file.features is not None:
+            return self.file.features
+        own = {contract.name for contract in self._contracts}
+        return derive_definition(self.file) if own else None
+
+
+def load_mapping(path: Path) -> Mapping:
+    """A mapping from its YAML file. Raises BadMapping naming the file, the place, what to do."""
+    try:
+        file = msgspec.convert(read_yaml(path), MappingFile)
+    except (msgspec.ValidationError, BadConfiguration) as bad:
+        raise BadMapping(
+            getattr(bad, "what", str(bad)),
+            rule="mapping-file",
+            where=path.name,
+            todo="See docs/glossary.md, and examples for mappings that work.",
+        ) from bad
+    return Mapping(file, path.name)
+
+
+def _documents(path: Path, table: TableSpec, plan: TablePlan) -> Iterator[Mapped]:
+    known: tuple[str, ...] | None = None
+    for batch in read_rows(path, table):
+        if known is None:
+            known = batch.names
+            _check_columns(plan.columns, known, path.name)
+        yield from plan.run(batch)
+
+
+def _check_columns(needed: tuple[str, ...], names: tuple[str, ...], where: str) -> None:
+    for column in needed:
+        if names.count(column) == 1:
+            continue
+        if column in names:
+            what, todo = f"column {column!r} stands twice", "Give each column its own name."
+        else:
+            close = get_close_matches(column, names, 1, 0.6)
+            hint = f"Did you mean {close[0]!r}? " if close else ""
+            what = f"there is no column {column!r}"
+            todo = f"{hint}The file has {', '.join(names)}."
+            if len(names) == 1:
+                todo += " Is the delimiter right?"
+        raise BadMapping(what, rule="absent-column", where=where, todo=todo)

@@ -1,0 +1,256 @@
+"""A table of a mapping, compiled for one file: batches of rows in, signals and rejections out.
+
+Everything works by column: each distinct text of a column is converted once and remembered. A row
+is taken whole or not at all: where one of its events cannot be made, the row is rejected.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import compress, repeat
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from domain.identifiers import ACCOUNT_KIND
+from domain.signals import Signal, encode
+from signals.batches import Batch, Broken
+from signals.cells import Bad
+from signals.mapping_format import (
+    Condition,
+    EventSpec,
+    IdentifierSpec,
+    MappingFile,
+    TableSpec,
+    TypeSpec,
+)
+from signals.occurrences import Occurrences
+from signals.sources import Source, Sources, View
+
+_NOBODY = Bad("no-identifier", "none of the mapping's identifiers stands in the row")
+_NO_EVENT = Bad("no-event", "the row fits no event of the mapping, nor its ignore conditions")
+_line = attrgetter("line")
+
+
+class Mapped(msgspec.Struct, frozen=True, gc=False):
+    """What a row, or one event of it, came to.
+
+    `document` is the JSON of a signal as `domain.signals.encode` gives it, or, where `rule` is
+    not empty, the rejected row as a JSON object of column and text (text that is no row stands
+    under the key "text"). `line` is where the row began. `detail` holds no content of the row.
+    """
+
+    document: bytes
+    line: int
+    rule: str = ""
+    detail: str = ""
+
+
+class Tally(msgspec.Struct):
+    """Rows read and what became of them; a row that is neither ignored nor rejected is taken."""
+
+    rows: int = 0
+    ignored: int = 0
+    rejected: int = 0
+    signals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    when: tuple[Source, ...]
+    name: str | None
+    kind: Source
+    selective: bool
+    time: Source
+    fields: tuple[str, ...]
+    values: tuple[Source, ...]
+    key: tuple[str, ...]
+
+    def rows(self, view: View) -> Sequence[int]:
+        """The rows for which all conditions hold, and which have a type."""
+        if not self.when and not self.selective:
+            return range(view.size)
+        tests = [view.of(test) for test in self.when]
+        if self.selective:
+            tests.append(view.of(self.kind))
+        return list(compress(range(view.size), map(all, zip(*tests, strict=True))))
+
+    def bad(self, view: View, rows: Sequence[int]) -> Iterator[tuple[int, Bad]]:
+        """The rows of which the event cannot be made, and why."""
+        for source in (self.kind, self.time, *self.values):
+            values = view.of(source)
+            if source.bad:
+                yield from ((i, values[i]) for i in rows if type(values[i]) is Bad)
+
+
+class TablePlan:
+    """The compiled table. It remembers what it has seen: make a new one for each file."""
+
+    def __init__(self, file: MappingFile, table: TableSpec, versions: dict[str, int]) -> None:
+        self._make = make = Sources(file, table)
+        self._source = file.source
+        self._versions = versions
+        self._identifiers = _identifiers(make, table)
+        self._refusals = [(_tests(make, r.when), r.rule) for r in table.refuse]
+        self._ignores = _tests(make, table.ignore)
+        self._events = [_event(make, event) for event in table.events]
+        self._occurrences = Occurrences()
+        self.tally = Tally()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the file must have."""
+        return tuple(self._make.columns)
+
+    def run(self, batch: Batch) -> list[Mapped]:
+        """What a batch comes to, in the order of its lines."""
+        view = View(batch)
+        people = self._people(view)
+        chosen = [event.rows(view) for event in self._events]
+        ignored = {i for test in self._ignores for i in compress(range(view.size), view.of(test))}
+        bad = self._rejections(view, people, chosen, ignored)
+        found = [_broken(b) for b in batch.broken] + [_rejected(batch, i, b) for i, b in bad]
+        self.tally.rows += view.size + len(batch.broken)
+        self.tally.ignored += len(ignored)
+        self.tally.rejected += len(found)
+        skip = ignored.union(i for i, _ in bad)
+        keys = {key: self._keys(view, key) for key in {event.key for event in self._events}}
+        for event, rows in zip(self._events, chosen, strict=True):
+            kept = [i for i in rows if i not in skip] if skip else rows
+            made = self._signals(event, kept, view, people, keys[event.key])
+            found.extend(map(Mapped, made, _take(batch.lines, kept)))
+            self.tally.signals += len(kept)
+        found.sort(key=_line)
+        return found
+
+    def _people(self, view: View) -> list[Any]:
+        """Of each row its identifiers by kind, or the `Bad` that there is instead."""
+        if len(self._identifiers) == 1 and len(self._identifiers[0][1]) == 1:
+            kind, (source,) = self._identifiers[0]
+            return [
+                _NOBODY if v is None else v if type(v) is Bad else {kind: v}
+                for v in view.of(source)
+            ]
+        kinds = [kind for kind, sources in self._identifiers for _ in sources]
+        values = [view.of(source) for _, sources in self._identifiers for source in sources]
+        return [_person(kinds, row) for row in zip(*values, strict=True)]
+
+    def _rejections(
+        self, view: View, people: list[Any], chosen: list[Sequence[int]], ignored: set[int]
+    ) -> list[tuple[int, Bad]]:
+        """The rejected rows, each with the first reason."""
+        bad: dict[int, Bad] = {}
+        for tests, rule in self._refusals:
+            held = map(all, zip(*map(view.of, tests), strict=True))
+            for i in compress(range(view.size), held):
+                bad.setdefault(i, Bad(rule, "a refuse condition of the mapping holds"))
+        for i, person in enumerate(people):
+            if type(person) is Bad:
+                bad.setdefault(i, person)
+        for i in set(range(view.size)).difference(*chosen):
+            bad.setdefault(i, _NO_EVENT)
+        for event, rows in zip(self._events, chosen, strict=True):
+            for i, why in event.bad(view, rows):
+                bad.setdefault(i, why)
+        return [(i, why) for i, why in bad.items() if i not in ignored]
+
+    def _keys(self, view: View, columns: tuple[str, ...]) -> list[str]:
+        """A digest for each row: of its id columns, or of all of it and its occurrence."""
+        if columns:
+            rows = zip(*map(view.raw, columns), strict=True)
+            return [_digest([cell.strip() for cell in row]).hex() for row in rows]
+        digests = list(map(_digest, view.rows))
+        numbers = self._occurrences.number(digests)
+        return [
+            f"{digest.hex()}-{number}" if number else digest.hex()
+            for digest, number in zip(digests, numbers, strict=True)
+        ]
+
+    def _signals(
+        self, event: _Event, rows: Sequence[int], view: View, people: list[Any], keys: list[str]
+    ) -> Iterator[bytes]:
+        source, versions, fields = self._source, self._versions, event.fields
+        columns = [_take(view.of(value), rows) for value in event.values]
+        data = zip(*columns, strict=True) if columns else repeat(())
+        times, kinds = _take(view.of(event.time), rows), _take(view.of(event.kind), rows)
+        who, key = _take(people, rows), _take(keys, rows)
+        for k, p, t, kind, values in zip(key, who, times, kinds, data, strict=False):
+            signal = Signal(
+                id=f"{k}:{event.name or kind}",
+                source=source,
+                type=kind,
+                time=t,
+                dataversion=versions[kind],
+                identifiers=p,
+                data={f: v for f, v in zip(fields, values, strict=True) if v is not None},
+            )
+            yield encode(signal)
+
+
+def _identifiers(make: Sources, table: TableSpec) -> list[tuple[str, list[Source]]]:
+    found = []
+    for kind, given in table.identifiers.items():
+        spec = given if isinstance(given, IdentifierSpec) else IdentifierSpec(column=given)
+        columns = (spec.column,) if isinstance(spec.column, str) else spec.column
+        whole = spec.kind == "integer"
+        found.append((kind, [make.identifier(column, whole=whole) for column in columns]))
+    return found
+
+
+def _event(make: Sources, event: EventSpec) -> _Event:
+    time = make.table.time_of(event)
+    if time is None:
+        raise ValueError("an event without a time passed the mapping's checks")
+    fields = event.fields
+    return _Event(
+        when=_tests(make, event.when),
+        name=event.name,
+        kind=make.type(event.type),
+        selective=isinstance(event.type, TypeSpec) and event.type.others == "skip",
+        time=make.moment(time),
+        fields=tuple(fields),
+        values=tuple(make.field(name, spec) for name, spec in fields.items()),
+        key=make.need(event.id or make.table.id),
+    )
+
+
+def _tests(make: Sources, conditions: tuple[Condition, ...]) -> tuple[Source, ...]:
+    return tuple(make.test(condition) for condition in conditions)
+
+
+def _person(kinds: list[str], values: tuple[Any, ...]) -> object:
+    found: dict[str, Any] = {}
+    for kind, value in zip(kinds, values, strict=True):
+        if type(value) is Bad:
+            return value
+        if value is None:
+            continue
+        held = found.get(kind)
+        if held is None:
+            found[kind] = value
+        elif isinstance(held, list):
+            held.append(value)
+        else:
+            found[kind] = [held, value]
+    return found if found.keys() - {ACCOUNT_KIND} else _NOBODY
+
+
+def _digest(cells: Sequence[str]) -> bytes:
+    return blake2b("\x1f".join(cells).encode(), digest_size=12).digest()
+
+
+def _take(values: Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
+    return values if len(rows) == len(values) else [values[i] for i in rows]
+
+
+def _rejected(batch: Batch, row: int, why: Bad) -> Mapped:
+    cells = dict(zip(batch.names, batch.rows[row], strict=True))
+    if len(cells) < len(batch.names):
+        cells = {f"{k} {name}": batch.rows[row][k] for k, name in enumerate(batch.names)}
+    return Mapped(msgspec.json.encode(cells), batch.lines[row], why.rule, why.detail)
+
+
+def _broken(broken: Broken) -> Mapped:
+    document = msgspec.json.encode({"text": broken.text})
+    return Mapped(document, broken.line, broken.rule, broken.detail)

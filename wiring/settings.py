@@ -1,0 +1,120 @@
+"""Settings: the one module that reads the environment.
+
+A home's own settings stand in `settings.yaml` inside it; environment variables win over them.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import yaml
+
+from domain.errors import BadConfiguration
+
+FILE = "settings.yaml"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that a process may be told from outside.
+
+    `clock`: `system`, or `watermark` for a home of past or simulated events, where the present
+    is the newest moment that the log knows of. `policy` is a policy file, or the name of one that
+    comes with the product. `host` and `port` are where the service listens.
+    """
+
+    home: Path = Path(".leadscore")
+    clock: Literal["system", "watermark"] = "system"
+    policy: str = "standard"
+    host: str = "127.0.0.1"
+    port: int = 3000
+
+    @property
+    def signals_db(self) -> str:
+        """Where the event log, identity and state are."""
+        return f"sqlite:///{self.home / 'signals.db'}"
+
+    @property
+    def audit_db(self) -> str:
+        """Where the audit trail is."""
+        return f"sqlite:///{self.home / 'audit.db'}"
+
+    @property
+    def ledger_db(self) -> str:
+        """Where the promotion ledger is."""
+        return f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def tracking_uri(self) -> str:
+        """Where MLflow keeps runs and versions."""
+        return f"sqlite:///{(self.home / 'mlflow.db').resolve()}"
+
+    @property
+    def definition_file(self) -> Path:
+        """The feature definition that this home keeps state for."""
+        return self.home / "definition.json"
+
+    @property
+    def contracts(self) -> Path:
+        """Contracts of this home, beside those that come with the product."""
+        return self.home / "contracts"
+
+
+_NAMES = {
+    "LEADSCORE_HOME": "home",
+    "LEADSCORE_CLOCK": "clock",
+    "LEADSCORE_POLICY": "policy",
+    "LEADSCORE_HOST": "host",
+    "LEADSCORE_PORT": "port",
+}
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment and the home's file. Raises BadConfiguration."""
+    given = os.environ if environment is None else environment
+    said = {field: given[name] for name, field in _NAMES.items() if given.get(name)}
+    home = Path(said.get("home", Settings().home))
+    return _convert({**_of_home(home), **said, "home": str(home)}, "settings")
+
+
+def _of_home(home: Path) -> dict[str, object]:
+    path = home / FILE
+    if not path.is_file():
+        return {}
+    held = yaml.safe_load(path.read_text()) or {}
+    if not isinstance(held, dict):
+        raise BadConfiguration("not a list of settings", rule="settings", where=str(path))
+    return held
+
+
+def write_home_settings(home: Path, **settings: str) -> None:
+    """Write a home's own settings, keeping those that are not named."""
+    home.mkdir(parents=True, exist_ok=True)
+    merged = {**_of_home(home), **settings}
+    _convert({**merged, "home": str(home)}, FILE)
+    (home / FILE).write_text(yaml.safe_dump(merged, sort_keys=True))
+
+
+def quiet_libraries() -> None:
+    """Tell the libraries that count their users not to. Before any of them is imported."""
+    for name, value in {
+        "BENTOML_DO_NOT_TRACK": "True",
+        "DO_NOT_TRACK": "true",
+        "FEAST_USAGE": "False",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "GIT_PYTHON_REFRESH": "quiet",
+    }.items():
+        os.environ.setdefault(name, value)
+
+
+def _convert(held: dict[str, object], where: str) -> Settings:
+    try:
+        return msgspec.convert(held, Settings, strict=False)
+    except msgspec.ValidationError as bad:
+        raise BadConfiguration(
+            str(bad),
+            rule="settings",
+            where=where,
+            todo=f"The settings are {', '.join(Settings.__struct_fields__)}.",
+        ) from bad

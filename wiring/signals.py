@@ -1,0 +1,145 @@
+"""The signal plane, put together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import Engine
+
+from domain.clock import SystemClock
+from domain.definition import FeatureDefinition
+from domain.errors import BadConfiguration, Missing
+from domain.journeys import Journeys
+from domain.ports import StateWriter
+from domain.signals import Counts
+from signals.contracts import Contract, ContractBook, load_contracts, standard_contracts
+from signals.contracts import write_contract as keep_contract
+from signals.directory import Directory
+from signals.history import Replay
+from signals.ingest import Ingest
+from signals.reading import Reader
+from signals.rebuild import rebuild
+from signals.schema import create_tables
+from signals.states import StateStore
+from wiring.settings import Settings
+from wiring.stores import open_engine
+
+
+@dataclass(frozen=True, slots=True)
+class SignalPlane:
+    """What the signal plane offers. `ingest.push` needs the online store and loads it."""
+
+    engine: Engine
+    definition: FeatureDefinition
+    states: StateStore
+    ingest: Ingest
+    directory: Directory
+
+
+class LazyWriter:
+    """The online store, opened when first written to: Feast takes seconds to import."""
+
+    def __init__(self, open_store: Callable[[], StateWriter]) -> None:
+        self._open = open_store
+        self._store: StateWriter | None = None
+
+    def _get(self) -> StateWriter:
+        if self._store is None:
+            self._store = self._open()
+        return self._store
+
+    def write_leads(self, *given: object) -> None:
+        """Push lead states."""
+        self._get().write_leads(*given)  # type: ignore[arg-type]
+
+    def write_accounts(self, *given: object) -> None:
+        """Push account vectors."""
+        self._get().write_accounts(*given)  # type: ignore[arg-type]
+
+    def forget(self, leads: Sequence[str]) -> None:
+        """Empty merged leads."""
+        self._get().forget(leads)
+
+
+def definition_of(settings: Settings) -> FeatureDefinition:
+    """The definition that the home keeps state for. Raises Missing for an empty home."""
+    if not settings.definition_file.is_file():
+        raise Missing(
+            "nothing has been ingested here yet",
+            rule="home-exists",
+            where=str(settings.home),
+            todo="Run `leadscore ingest FILE` first, or set LEADSCORE_HOME.",
+        )
+    return msgspec.json.decode(settings.definition_file.read_bytes(), type=FeatureDefinition)
+
+
+def adopt(
+    settings: Settings, definition: FeatureDefinition, contracts: Sequence[Contract] = ()
+) -> None:
+    """Make a definition and contracts the home's own; a home keeps one definition at a time."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    path = settings.definition_file
+    if path.is_file() and definition_of(settings).fingerprint != definition.fingerprint:
+        raise BadConfiguration(
+            f"the home keeps features {definition_of(settings).label}, "
+            f"these events are for {definition.label}",
+            rule="one-definition-per-home",
+            where=str(settings.home),
+            todo="Set LEADSCORE_HOME to another folder, or run `leadscore features rebuild`.",
+        )
+    for contract in contracts:
+        keep_contract(contract, settings.contracts)
+    write_definition(path, definition)
+
+
+def write_definition(path: Path, definition: FeatureDefinition) -> None:
+    """Write a definition, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(definition)))
+    partial.replace(path)
+
+
+def open_signals(settings: Settings) -> SignalPlane:
+    """The signal plane of a home. Raises Missing for an empty home."""
+    definition = definition_of(settings)
+    engine = open_engine(settings.signals_db)
+    create_tables(engine)
+    states = StateStore(definition)
+    clock = SystemClock()
+    book = ContractBook({**standard_contracts(), **load_contracts(settings.contracts)}.values())
+    reader = Reader(book, clock, stamp=False)
+
+    def online() -> StateWriter:
+        from wiring.features import open_features
+
+        return open_features(settings, definition)
+
+    ingest = Ingest(engine, reader, states, LazyWriter(online), clock)
+    return SignalPlane(engine, definition, states, ingest, Directory(engine))
+
+
+def replay_history(settings: Settings, plane: SignalPlane, anchors: Sequence[str]) -> Journeys:
+    """Write the offline history anew from the log; what the log says of leads."""
+    from feature_repo.store import HistoryFile
+    from feature_repo.views import ACCOUNTS, LEADS
+
+    offline = settings.home / "offline"
+    offline.mkdir(parents=True, exist_ok=True)
+    files = HistoryFile(offline / LEADS), HistoryFile(offline / ACCOUNTS)
+    journeys = Replay(plane.states, *files, anchors).run(plane.engine)
+    for file in files:
+        file.close()
+    return journeys
+
+
+def rebuild_states(
+    settings: Settings, definition: FeatureDefinition, progress: Callable[[int], None]
+) -> Counts:
+    """Keep state for another definition from now on: everything is made anew from the log."""
+    engine = open_engine(settings.signals_db)
+    create_tables(engine)
+    done = rebuild(engine, StateStore(definition), progress)
+    write_definition(settings.definition_file, definition)
+    open_signals(settings).ingest.push()
+    return Counts(received=done, accepted=done)
