@@ -46,6 +46,11 @@ class ExplanationTable:
             out[at : at + CHUNK] = sums.reshape(len(part), wide)[:, :-1]
         return out
 
+    def margins(self, leaves: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Raw scores [rows] in log-odds: the bias and all contributions, added up."""
+        totals = self.values.sum(axis=1)[self.starts + leaves]
+        return self.bias + np.asarray(totals.sum(axis=1), dtype=np.float64)
+
     def save(self, path: Path) -> None:
         """Write it as one .npz file without pickled objects."""
         np.savez_compressed(

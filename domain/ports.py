@@ -101,6 +101,11 @@ class Policy(Protocol):
         """Name and version."""
         ...
 
+    @property
+    def looks_at(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The attributes and the features that it may look at; facts need hold no others."""
+        ...
+
     def grade(self, score: float) -> str:
         """A to D, by fixed thresholds on the calibrated probability."""
         ...
@@ -121,6 +126,6 @@ class DecisionLog(Protocol):
         """One decision. Raises Missing."""
         ...
 
-    def records(self) -> Iterable[DecisionRecord]:
-        """All decisions, oldest first."""
+    def records(self, since_us: int | None = None) -> Iterable[DecisionRecord]:
+        """All decisions made at that moment or later, oldest first."""
         ...

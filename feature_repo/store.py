@@ -23,6 +23,9 @@ from feature_repo.views import ACCOUNT_VIEW, ACCOUNTS, AS_OF, LEAD_VIEW, LEADS, 
 
 CONFIGURATION = Path(__file__).parent / "feature_store.yaml"
 ONLINE = [f"{LEAD_VIEW}:state", f"{LEAD_VIEW}:texts", f"{ACCOUNT_VIEW}:account"]
+ROWS_PER_GROUP = 20_000
+"""Rows of one Parquet row group: some tens of megabytes in memory."""
+
 NOBODY = "none"
 """The account key of a lead without an account: Feast wants one, and nothing is stored there."""
 
@@ -150,6 +153,8 @@ class HistoryFile:
         ]
         self._schema = pa.schema(fields + ([("texts", pa.list_(pa.string()))] if leads else []))
         self._writer = pq.ParquetWriter(self._partial, self._schema, compression="zstd")
+        self._held: list[pa.Table] = []
+        self._rows = 0
 
     def add(
         self,
@@ -167,12 +172,21 @@ class HistoryFile:
         ]
         if len(self._schema) > len(columns):
             columns.append(pa.array([list(t) for t in texts], pa.list_(pa.string())))
-        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
+        self._held.append(pa.Table.from_arrays(columns, schema=self._schema))
+        self._rows += len(states)
+        if self._rows >= ROWS_PER_GROUP:
+            self._flush()
 
     def close(self) -> None:
         """Put the file in its place."""
+        self._flush()
         self._writer.close()
         self._partial.replace(self._path)
+
+    def _flush(self) -> None:
+        if self._held:
+            self._writer.write_table(pa.concat_tables(self._held).combine_chunks())
+        self._held, self._rows = [], 0
 
 
 def _matrix(values: Sequence[Any], width: int) -> Matrix:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
-REMEMBERED = 100_000
+REMEMBERED = 20_000
 """Distinct values that a converter remembers before it forgets them all: bounds its memory."""
 
 LONGEST_IDENTIFIER = 512

@@ -100,15 +100,19 @@ def write_definition(path: Path, definition: FeatureDefinition) -> None:
     partial.replace(path)
 
 
-def open_signals(settings: Settings) -> SignalPlane:
-    """The signal plane of a home. Raises Missing for an empty home."""
+def open_signals(settings: Settings, *, live: bool = False) -> SignalPlane:
+    """The signal plane of a home. Raises Missing for an empty home.
+
+    `live`: signals that do not say when they became known became known when they arrive; those of
+    a file became known when they happened.
+    """
     definition = definition_of(settings)
     engine = open_engine(settings.signals_db)
     create_tables(engine)
     states = StateStore(definition)
     clock = SystemClock()
     book = ContractBook({**standard_contracts(), **load_contracts(settings.contracts)}.values())
-    reader = Reader(book, clock, stamp=False)
+    reader = Reader(book, clock, stamp=live and settings.clock == "system")
 
     def online() -> StateWriter:
         from wiring.features import open_features

@@ -1,0 +1,241 @@
+"""The audit trail: every decision, in order, each entry hashed over the one before."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from math import isfinite
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from decisions.audit_tables import AUDIT, RANKING, guards_of
+from decisions.ranking import Page, page
+from domain.chain import GENESIS, link
+from domain.decisions import DecisionRecord
+from domain.errors import BadInput, Missing, Refused, Unavailable
+
+CHUNK = 500
+"""Entries read at a time: each chunk is a read of its own, so that no long one holds up others."""
+
+_LOCKS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(7310868)"}
+_RANKED = ("lead_id", "sequence", "decided_us", "score", "grade", "queue")
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(DecisionRecord)
+
+Row = dict[str, object]
+
+
+class Anchor(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry's place and hash. Kept elsewhere, it proves that nothing up to it was replaced."""
+
+    sequence: int
+    hash: str
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """How many entries were read, and the sequence of the first that does not fit, or None."""
+
+    count: int
+    broken: int | None
+
+
+class AuditTrail:
+    """Satisfies `domain.ports.DecisionLog` over the tables of `decisions.audit_tables`.
+
+    Safe to use from many threads and, with an engine each, many processes: entries are numbered
+    under the database's write lock. How durable a commit is, the engine's settings say.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        guards_of(engine)
+        self._engine = engine
+        self._lock = threading.Lock()  # waiting for SQLite's own lock means sleeping
+        self._begin = _LOCKS[engine.dialect.name]
+        newest = sa.select(AUDIT.c.sequence, AUDIT.c.hash).order_by(AUDIT.c.sequence.desc())
+        self._newest = newest.limit(1)
+        self._newest_sql = str(
+            self._newest.compile(dialect=engine.dialect, compile_kwargs={"literal_binds": True})
+        )
+        self._insert = _prepare(AUDIT.insert(), engine.dialect)
+        self._rank = _prepare(_ranking(engine.dialect.name), engine.dialect)
+
+    def append(self, records: Sequence[DecisionRecord]) -> None:
+        """Record decisions, all or none, in this order.
+
+        NaN among features and facts is kept as None. Raises Unavailable; BadInput where a number
+        that must be one is none; Refused where a decision id is recorded already.
+        """
+        if not records:
+            return
+        rows = [_row(record) for record in records]
+        with self._lock, self._writing() as cursor:
+            cursor.execute(self._newest_sql)
+            sequence, digest = cursor.fetchone() or (0, GENESIS)
+            for row in rows:
+                sequence += 1
+                following = link(digest, row["body"])  # type: ignore[arg-type]
+                row.update(sequence=sequence, previous=digest, hash=following)
+                digest = following
+            for sql, shape in (self._insert, self._rank):
+                cursor.executemany(sql, [shape(row) for row in rows])
+
+    def get(self, decision_id: str) -> DecisionRecord:
+        """One decision. Raises Missing; Unavailable."""
+        found = self._read(sa.select(AUDIT.c.body).where(AUDIT.c.decision_id == decision_id))
+        if not found:
+            raise Missing("no decision has that id", rule="decision-known")
+        return _decoder.decode(found[0].body)
+
+    def of_lead(self, lead_id: str, limit: int = 100) -> list[DecisionRecord]:
+        """A lead's decisions, newest first, at most so many. Raises Unavailable."""
+        query = sa.select(AUDIT.c.body).where(AUDIT.c.lead_id == lead_id)
+        found = self._read(query.order_by(AUDIT.c.sequence.desc()).limit(limit))
+        return [_decoder.decode(row.body) for row in found]
+
+    def records(self, since_us: int | None = None) -> Iterator[DecisionRecord]:
+        """All decisions made at that moment or later, in the order of the trail.
+
+        Raises Unavailable, at any step.
+        """
+        query, start = sa.select(AUDIT.c.sequence, AUDIT.c.body), 1
+        if since_us is not None:
+            query = query.where(AUDIT.c.decided_us >= since_us)
+            first = sa.select(sa.func.min(AUDIT.c.sequence)).where(AUDIT.c.decided_us >= since_us)
+            start = self._read(first)[0][0] or 1
+        for row in self._stream(query, start):
+            yield _decoder.decode(row.body)
+
+    def latest(
+        self,
+        limit: int = 50,
+        *,
+        after: str | None = None,
+        grade: str | None = None,
+        queue: str | None = None,
+        min_score: float | None = None,
+    ) -> Page:
+        """Leads by the score of their newest decision, highest first, then by lead id.
+
+        `after` is the cursor of the page before. A lead that is decided anew between two pages
+        may be met twice or not at all; the others are met once. Raises BadInput; Unavailable.
+        """
+        return page(self._read, limit, after, grade=grade, queue=queue, min_score=min_score)
+
+    def head(self) -> Anchor | None:
+        """The newest entry; None where there is none. Raises Unavailable."""
+        found = self._read(self._newest)
+        return Anchor(sequence=found[0].sequence, hash=found[0].hash) if found else None
+
+    def verify(self, anchor: Anchor | None = None) -> Verification:
+        """Read the whole trail: numbering, chain, and that columns say what bodies say.
+
+        Without an `anchor`, entries cut off at the end go unnoticed: nothing follows them.
+        """
+        count, expected = 0, GENESIS
+        for row in self._stream(sa.select(AUDIT), 1):
+            count += 1
+            held = row._mapping
+            kept = anchor is None or anchor.sequence != count or anchor.hash == held["hash"]
+            if not kept or held["sequence"] != count or not _fits(held, expected):
+                return Verification(count=count, broken=count)
+            expected = held["hash"]
+        cut = anchor is not None and anchor.sequence > count
+        return Verification(count=count, broken=count + 1 if cut else None)
+
+    def _read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(query).all()
+        except sa.exc.SQLAlchemyError as bad:
+            raise _unavailable() from bad
+
+    def _stream(self, query: sa.Select[Any], start: int) -> Iterator[sa.Row[Any]]:
+        query = query.order_by(AUDIT.c.sequence).limit(CHUNK)
+        while chunk := self._read(query.where(AUDIT.c.sequence >= start)):
+            yield from chunk
+            start = chunk[-1].sequence + 1
+
+    @contextmanager
+    def _writing(self) -> Iterator[Any]:
+        # the driver's own cursor: a statement through the engine costs four times as much
+        driver: Any = self._engine.dialect.dbapi
+        try:
+            connection = self._engine.raw_connection()
+        except (sa.exc.SQLAlchemyError, driver.Error) as bad:
+            raise _unavailable() from bad
+        try:
+            cursor = connection.cursor()
+            cursor.execute(self._begin)
+            yield cursor
+            connection.commit()
+        except driver.IntegrityError as bad:
+            raise Refused("a decision id is recorded already", rule="decision-once") from bad
+        except driver.Error as bad:
+            raise _unavailable() from bad
+        finally:
+            connection.close()  # back to the pool, which rolls back what was not committed
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("the audit trail did not answer", rule="audit-available", todo="Try again.")
+
+
+def _row(record: DecisionRecord) -> Row:
+    answer, facts = record.answer, record.facts
+    numbers = [answer.score, answer.percentile, answer.staleness_s, record.margin]
+    numbers += [facts.score, facts.percentile, *record.shadow.values()]
+    numbers += [reason.contribution for reason in answer.reasons]
+    if not all(map(isfinite, numbers)):
+        raise BadInput("a score, percentile, age or contribution is no number", rule="finite")
+    return {**_columns(record), "body": _encoder.encode(record)}
+
+
+def _columns(record: DecisionRecord) -> Row:
+    answer = record.answer
+    return {
+        "decision_id": answer.decision_id,
+        "lead_id": answer.lead_id,
+        "account_id": record.account_id,
+        "decided_us": record.decided_us,
+        "model": answer.versions.model,
+        "arm": answer.arm,
+        "score": answer.score,
+        "grade": answer.grade,
+        "eligible": answer.decision.eligible,
+        "queue": answer.decision.queue,
+    }
+
+
+def _fits(held: sa.RowMapping, expected: str) -> bool:
+    body: object = held["body"]  # SQLite lets a forger put anything in any column
+    if not isinstance(body, bytes) or held["previous"] != expected:
+        return False
+    if link(expected, body) != held["hash"]:
+        return False
+    try:
+        record = _decoder.decode(body)
+    except msgspec.DecodeError:
+        return False
+    return all(held[name] == value for name, value in _columns(record).items())
+
+
+def _ranking(dialect: str) -> sa.Insert:
+    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(RANKING)
+    return insert.on_conflict_do_update(
+        index_elements=[RANKING.c.lead_id],
+        set_={name: insert.excluded[name] for name in _RANKED[1:]},
+        where=insert.excluded.decided_us >= RANKING.c.decided_us,
+    )
+
+
+def _prepare(statement: sa.Insert, dialect: sa.Dialect) -> tuple[str, Callable[[Row], object]]:
+    """The driver's text of a statement, and what makes its parameters from a row."""
+    compiled = statement.compile(dialect=dialect)
+    order: Iterable[str] | None = compiled.positiontup
+    if order is None:
+        wanted = tuple(compiled.params)
+        return str(compiled), lambda row: {name: row[name] for name in wanted}
+    return str(compiled), lambda row: tuple(row[name] for name in order)

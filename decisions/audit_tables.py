@@ -1,0 +1,98 @@
+"""The tables of the audit trail, and what keeps them append-only."""
+
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from domain.errors import BadConfiguration, Unavailable
+
+METADATA = sa.MetaData()
+
+AUDIT = sa.Table(
+    "audit",
+    METADATA,
+    sa.Column(
+        "sequence",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("decision_id", sa.String(64), nullable=False, unique=True),
+    sa.Column("lead_id", sa.String(64), nullable=False),
+    sa.Column("account_id", sa.String(64), nullable=False),
+    sa.Column("decided_us", sa.BigInteger, nullable=False),
+    sa.Column("model", sa.String(128), nullable=False),
+    sa.Column("arm", sa.String(16), nullable=False),
+    sa.Column("score", sa.Double, nullable=False),
+    sa.Column("grade", sa.String(8), nullable=False),
+    sa.Column("eligible", sa.Boolean, nullable=False),
+    sa.Column("queue", sa.String(128), nullable=False),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("audit_lead_at", "lead_id", "sequence"),
+    sa.Index("audit_decided_at", "decided_us", "sequence"),
+)
+"""One row a decision, numbered from 1 without gaps. `body` is the record as JSON, and the only
+thing hashed; the columns beside it repeat what look-ups need, and `verify` compares them."""
+
+RANKING = sa.Table(
+    "audit_ranking",
+    METADATA,
+    sa.Column("lead_id", sa.String(64), primary_key=True),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("decided_us", sa.BigInteger, nullable=False),
+    sa.Column("score", sa.Double, nullable=False),
+    sa.Column("grade", sa.String(8), nullable=False),
+    sa.Column("queue", sa.String(128), nullable=False),
+    sa.Index("audit_ranking_by_score", sa.text("score DESC"), "lead_id"),
+)
+"""Each lead's newest decision: derived from the trail, and rewritten as it grows."""
+
+_REFUSE = "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+_TAKEN = "SELECT 1 FROM audit WHERE sequence = NEW.sequence OR decision_id = NEW.decision_id"
+
+_SQLITE = (
+    f"CREATE TRIGGER IF NOT EXISTS audit_no_update BEFORE UPDATE ON audit {_REFUSE}",
+    f"CREATE TRIGGER IF NOT EXISTS audit_no_delete BEFORE DELETE ON audit {_REFUSE}",
+    # INSERT OR REPLACE deletes without firing a delete trigger
+    f"""CREATE TRIGGER IF NOT EXISTS audit_no_replace BEFORE INSERT ON audit
+    WHEN EXISTS ({_TAKEN}) {_REFUSE}""",
+)
+
+_POSTGRESQL = (
+    """CREATE OR REPLACE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$""",
+    """CREATE OR REPLACE TRIGGER audit_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only()""",
+)
+
+GUARDS = {"sqlite": _SQLITE, "postgresql": _POSTGRESQL}
+"""Statements that make the table refuse changes, by dialect."""
+
+
+def create_tables(engine: sa.Engine) -> None:
+    """Create what is not there yet; harmless to repeat. Raises Unavailable.
+
+    Raises BadConfiguration where the database is neither SQLite nor PostgreSQL.
+    """
+    guards = guards_of(engine)
+    try:
+        with engine.begin() as connection:
+            for table in METADATA.sorted_tables:
+                connection.execute(CreateTable(table, if_not_exists=True))
+                for index in sorted(table.indexes, key=lambda i: str(i.name)):
+                    connection.execute(CreateIndex(index, if_not_exists=True))
+            for guard in guards:
+                connection.exec_driver_sql(guard)
+    except sa.exc.SQLAlchemyError as bad:
+        raise Unavailable("the audit trail cannot be created", rule="audit-available") from bad
+
+
+def guards_of(engine: sa.Engine) -> tuple[str, ...]:
+    """The guards of an engine's dialect. Raises BadConfiguration where it has none."""
+    name = engine.dialect.name
+    if name not in GUARDS:
+        raise BadConfiguration(
+            f"the database is {name}, must be one of {sorted(GUARDS)}", rule="audit-database"
+        )
+    return GUARDS[name]

@@ -1,0 +1,89 @@
+"""Policies as versioned files: grades, and a decision model that sales operations can open."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from decisions.checks import Finding, check_graph
+from decisions.jdm import Graph
+from decisions.zen_policy import ZenPolicy, probe
+from domain.errors import BadConfiguration
+
+Threshold = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+_NAME = msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)
+_VERSION = msgspec.Meta(pattern=r"^[0-9a-z.]+$", max_length=32)
+_TODO = "See docs/glossary.md for the fields of a policy."
+
+
+class Grades(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The least calibrated probability of grades A, B and C; D is everything below."""
+
+    A: Threshold
+    B: Threshold
+    C: Threshold
+
+    def __post_init__(self) -> None:
+        if not self.A > self.B > self.C:
+            raise ValueError(f"A, B, C are {self.A}, {self.B}, {self.C}, must descend strictly")
+
+
+class PolicyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A policy's file, as it stands. `decision` is a JSON Decision Model graph."""
+
+    name: Annotated[str, _NAME]
+    version: Annotated[str, _VERSION]
+    description: str = ""
+    grades: Grades
+    decision: msgspec.Raw
+
+
+def load_policy(path: Path) -> ZenPolicy:
+    """The policy that a file holds.
+
+    Raises BadConfiguration naming the file and, where there is one, the node and the row.
+    """
+    held, graph = _read(path)
+    if found := _check(held, graph):
+        first = found[0]
+        raise BadConfiguration(
+            first.what,
+            rule=first.rule,
+            where=f"{path.name}: {first.where}",
+            todo="" if len(found) == 1 else f"{len(found) - 1} more: see `leadscore policy check`.",
+        )
+    grades = (held.grades.A, held.grades.B, held.grades.C)
+    return ZenPolicy(f"{held.name}-{held.version}", grades, bytes(held.decision), graph)
+
+
+def check_policy(path: Path) -> list[Finding]:
+    """All that can be said against a policy's file; empty where it may be loaded."""
+    try:
+        return _check(*_read(path))
+    except BadConfiguration as bad:
+        return [Finding(rule=bad.rule, where="the file", what=bad.what)]
+
+
+def _check(held: PolicyFile, graph: Graph) -> list[Finding]:
+    return check_graph(graph) or probe(bytes(held.decision), graph)
+
+
+def _read(path: Path) -> tuple[PolicyFile, Graph]:
+    try:
+        held = msgspec.json.decode(path.read_bytes(), type=PolicyFile)
+        return held, _graph(held.decision, path.name)
+    except OSError as bad:
+        raise BadConfiguration(
+            "the file cannot be read", rule="policy-readable", where=path.name
+        ) from bad
+    except (msgspec.DecodeError, UnicodeDecodeError) as bad:
+        raise BadConfiguration(str(bad), rule="policy-file", where=path.name, todo=_TODO) from bad
+
+
+def _graph(decision: msgspec.Raw, name: str) -> Graph:
+    try:
+        return msgspec.json.decode(decision, type=Graph)
+    except msgspec.ValidationError as bad:
+        raise BadConfiguration(
+            f"the decision is no graph: {bad}", rule="policy-graph", where=name, todo=_TODO
+        ) from bad

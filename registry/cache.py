@@ -1,0 +1,213 @@
+"""The local copy that serving lives on: versions' files, and who stands where.
+
+It needs neither MLflow nor the ledger: it opens when both are gone. Layout:
+`versions/<label>/…`, the files of a version, and `stages.json`, replaced whole on every change.
+"""
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from domain.errors import BadInput, LeadscoreError, Missing, NoModel
+from domain.versions import MANIFEST, Manifest, file_hash, open_sealed
+from registry.entry import Registration
+from registry.plan import RolloutPlan
+from registry.standing import Standing
+
+STAGES_FILE = "stages.json"
+
+
+class CachedVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A version by its label, and the SHA-256 of its manifest file."""
+
+    label: str
+    manifest_hash: str
+
+
+class Stages(msgspec.Struct, frozen=True, kw_only=True):
+    """Who stands where after the ledger's entry `sequence`, whose chain hash is `hash`."""
+
+    sequence: int
+    hash: str
+    champion: CachedVersion | None = None
+    challenger: CachedVersion | None = None
+    rollout: RolloutPlan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedVersion:
+    """A version whose files were just checked: label, their folder, its manifest."""
+
+    label: str
+    folder: Path
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class CachedStages:
+    """What serving loads.
+
+    `sequence` grows with every change. `rollout` is None where there is no challenger. `fault`
+    says why a challenger was left out ("" where none was).
+    """
+
+    sequence: int
+    champion: OpenedVersion
+    challenger: OpenedVersion | None
+    rollout: RolloutPlan | None
+    fault: str = ""
+
+
+def read_cached_stages(cache: Path) -> Stages:
+    """Who stands where, by the cache alone. Raises NoModel where nothing was ever promoted."""
+    try:
+        return msgspec.json.decode((cache / STAGES_FILE).read_bytes(), type=Stages)
+    except FileNotFoundError as absent:
+        raise NoModel(
+            "no version was ever promoted",
+            rule="stages-known",
+            where=STAGES_FILE,
+            todo="Train a version and promote it to champion.",
+        ) from absent
+    except msgspec.DecodeError as bad:
+        raise BadInput(str(bad), rule="stages-readable", where=STAGES_FILE) from bad
+
+
+def open_cached(cache: Path) -> CachedStages:
+    """Champion, challenger and rollout, checked by hash, without MLflow and without the ledger.
+
+    A challenger that cannot be opened is left out: its fault is not the champion's. Raises
+    NoModel where there is no champion, Missing or BadInput where its files are gone or altered.
+    """
+    stages = read_cached_stages(cache)
+    if stages.champion is None:
+        raise NoModel(
+            "no version is champion", rule="champion-known", todo="Promote a version to champion."
+        )
+    champion = open_version(cache, stages.champion)
+    if stages.challenger is None:
+        return CachedStages(stages.sequence, champion, None, None)
+    try:
+        challenger = open_version(cache, stages.challenger)
+    except LeadscoreError as bad:
+        return CachedStages(stages.sequence, champion, None, None, str(bad))
+    return CachedStages(stages.sequence, champion, challenger, stages.rollout)
+
+
+def cached_version(registration: Registration) -> CachedVersion:
+    """What the cache must know of a registered version."""
+    return CachedVersion(label=registration.version.label, manifest_hash=registration.manifest_hash)
+
+
+def stages_of(standing: Standing) -> Stages:
+    """What the cache is told of a standing."""
+    champion, challenger = (
+        None if label is None else cached_version(standing.registrations[label])
+        for label in (standing.champion, standing.challenger)
+    )
+    return Stages(
+        sequence=standing.sequence,
+        hash=standing.head,
+        champion=champion,
+        challenger=challenger,
+        rollout=standing.rollout,
+    )
+
+
+def write_stages(cache: Path, stages: Stages) -> None:
+    """Replace the stages file, atomically and durably."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=cache, prefix=".stages-", delete=False) as stream:
+        stream.write(msgspec.json.format(msgspec.json.encode(stages)))
+        stream.flush()
+        os.fsync(stream.fileno())
+    Path(stream.name).chmod(0o644)
+    Path(stream.name).replace(cache / STAGES_FILE)
+
+
+def version_folder(cache: Path, label: str) -> Path:
+    """Where a version's files are kept."""
+    return cache / "versions" / label
+
+
+def open_version(cache: Path, version: CachedVersion) -> OpenedVersion:
+    """A version's files, every one checked by its hash.
+
+    Raises Missing where the cache does not hold it, BadInput where a file is gone or altered.
+    """
+    folder = version_folder(cache, version.label)
+    if not folder.is_dir():
+        raise Missing(f"{version.label} is not in the cache", rule="version-cached")
+    return OpenedVersion(
+        version.label, folder, open_checked(folder, version.manifest_hash, version.label)
+    )
+
+
+def open_checked(folder: Path, manifest_hash: str, label: str) -> Manifest:
+    """The manifest of a sealed folder that is the one registered. Raises BadInput."""
+    try:
+        manifest = open_sealed(folder)
+    except BadInput as bad:
+        raise BadInput(bad.what, rule=bad.rule, where=label, todo=bad.todo) from bad
+    if file_hash(folder / MANIFEST) != manifest_hash:
+        raise BadInput(
+            f"{MANIFEST} was altered since it was registered",
+            rule="version-unaltered",
+            where=label,
+        )
+    return manifest
+
+
+def stage_copy(cache: Path, folder: Path) -> tuple[Path, Manifest]:
+    """A private copy, inside the cache, of a sealed folder's listed files, checked there.
+
+    Raises BadInput where the folder is incomplete or altered, or lists a file outside itself.
+    """
+    listed = open_sealed(folder).files
+    for name in listed:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise BadInput(f"{name!r} is outside the folder", rule="version-complete")
+    part = new_part(cache)
+    try:
+        for name in (*listed, MANIFEST):
+            target = part / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder / name, target)
+        return part, open_sealed(part)
+    except BaseException:
+        discard(part)
+        raise
+
+
+def new_part(cache: Path) -> Path:
+    """An empty folder in the cache that nothing can take for a version."""
+    parts = cache / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=parts))
+
+
+def place(cache: Path, part: Path, label: str) -> None:
+    """Make a private copy the cache's version `label`, in the place of what stood there."""
+    target = version_folder(cache, label)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        old = new_part(cache)
+        target.replace(old)
+        discard(old)
+    part.chmod(0o755)
+    try:
+        part.replace(target)
+    except OSError:
+        # another process placed it meanwhile: whoever opens it checks it
+        if not target.is_dir():
+            raise
+        discard(part)
+
+
+def discard(part: Path) -> None:
+    """Remove a private copy."""
+    shutil.rmtree(part, ignore_errors=True)

@@ -1,0 +1,65 @@
+"""What the ledger keeps of one change: who changed what, why, and what the gates said."""
+
+from typing import Literal
+
+import msgspec
+
+from domain.versions import ModelVersion, Stage
+from registry.plan import RolloutPlan
+
+Kind = Literal[
+    "registered",
+    "promoted",
+    "demoted",
+    "rolled_back",
+    "rollout_started",
+    "rollout_changed",
+    "rollout_ended",
+]
+
+
+class GateResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What one gate said. `value` is None where there was nothing to measure it by."""
+
+    name: str
+    value: float | None
+    limit: float | None
+    passed: bool
+    note: str = ""
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """A version as it was registered: `manifest_hash` is the SHA-256 of its manifest file."""
+
+    version: ModelVersion
+    manifest_hash: str
+    run_id: str
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that is to be recorded.
+
+    `subject` is a version's label. `rules` is the label of the gate rules that `gates` are of.
+    `override` says that a gate failed and was overruled. `registration` comes with `registered`,
+    `rollout` with the three kinds of rollout entry.
+    """
+
+    kind: Kind
+    subject: str
+    by: str
+    reason: str
+    from_stage: Stage | None = None
+    to_stage: Stage | None = None
+    gates: tuple[GateResult, ...] = ()
+    rules: str = ""
+    override: bool = False
+    registration: Registration | None = None
+    rollout: RolloutPlan | None = None
+
+
+class Entry(Draft, frozen=True, kw_only=True):
+    """A recorded change: sequence from 1 without gaps, microseconds since 1970, chain hash."""
+
+    sequence: int
+    at_us: int
+    hash: str

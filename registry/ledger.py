@@ -1,0 +1,200 @@
+"""The promotion ledger: append-only, hash-chained, in SQLite or PostgreSQL."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Column, Connection, Engine, insert, inspect, select, text
+from sqlalchemy.exc import DBAPIError
+
+from domain.chain import GENESIS, first_break, link
+from domain.clock import Clock, to_us
+from domain.errors import Unavailable
+from registry.entry import Draft, Entry, GateResult, Registration
+from registry.ledger_table import LEDGER, METADATA
+from registry.plan import RolloutPlan
+from registry.standing import fold
+
+_LOCK_WAIT_MS = 120_000
+_ADVISORY_KEY = 0x1EAD_5C0E
+"""PostgreSQL's advisory lock that stands for the right to append."""
+
+_BODY: tuple[Column[object], ...] = tuple(
+    column for column in LEDGER.columns if column.name not in ("previous", "hash")
+)
+_Row = dict[str, object]
+
+
+class _Detail(msgspec.Struct, frozen=True, omit_defaults=True):
+    registration: Registration | None = None
+    rollout: RolloutPlan | None = None
+
+
+class LedgerWriter:
+    """The sole right to append, for as long as `Ledger.exclusive` is open."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def entries(self) -> list[Entry]:
+        """All entries, oldest first, those appended just now included."""
+        return [_entry(row) for row in _rows(self._connection)]
+
+    def append(self, draft: Draft) -> Entry:
+        """Record a change. Its time is never before that of the entry before it."""
+        newest = select(LEDGER).order_by(LEDGER.c.sequence.desc()).limit(1)
+        last = self._connection.execute(newest).mappings().first()
+        now = to_us(self._clock.now())
+        row = _row(
+            draft,
+            sequence=1 if last is None else last["sequence"] + 1,
+            at_us=now if last is None else max(now, last["at_us"]),
+        )
+        row["previous"] = GENESIS if last is None else last["hash"]
+        row["hash"] = link(str(row["previous"]), _body(row))
+        self._connection.execute(insert(LEDGER).values(row))
+        return _entry(row)
+
+
+class Ledger:
+    """The ledger in the database of `engine`; its table is made where it is missing.
+
+    Every method raises Unavailable where the database does not answer.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        with _answering():
+            present = inspect(engine).has_table(LEDGER.name)
+        if not present:
+            with self._writing() as connection:
+                METADATA.create_all(connection)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[LedgerWriter]:
+        """Keep every other process from appending; all appends commit on leaving, or none."""
+        with self._writing() as connection:
+            yield LedgerWriter(connection, self._clock)
+
+    def append(self, draft: Draft) -> Entry:
+        """Record one change."""
+        with self.exclusive() as writer:
+            return writer.append(draft)
+
+    def entries(self) -> list[Entry]:
+        """All entries, oldest first."""
+        with _answering(), self._engine.connect() as connection:
+            return [_entry(row) for row in _rows(connection)]
+
+    def history(self, subject: str | None = None) -> list[Entry]:
+        """The entries about one version, or all, oldest first."""
+        return [e for e in self.entries() if subject is None or e.subject == subject]
+
+    def champion_at(self, moment: datetime) -> str | None:
+        """The label of the version that was champion at a moment, or None."""
+        until = to_us(moment)
+        return fold(e for e in self.entries() if e.at_us <= until).champion
+
+    def verify(self) -> int | None:
+        """The sequence number of the first entry that was altered, removed or put in, or None.
+
+        Entries cut off at the end leave a chain that is whole: keep the last hash elsewhere
+        (the cache's stages file does) to notice that too.
+        """
+        with _answering(), self._engine.connect() as connection:
+            rows = _rows(connection)
+        at = first_break((str(r["previous"]), str(r["hash"]), _body(r)) for r in rows)
+        gaps = (n for n, row in enumerate(rows) if row["sequence"] != n + 1)
+        breaks = [n for n in (at, next(gaps, None)) if n is not None]
+        return min(breaks) + 1 if breaks else None
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with _answering(), self._engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                yield from _immediate(connection)
+            else:
+                with connection.begin():
+                    lock = text("SELECT pg_advisory_xact_lock(:key)")
+                    connection.execute(lock, {"key": _ADVISORY_KEY})
+                    yield connection
+
+
+def _immediate(connection: Connection) -> Iterator[Connection]:
+    """A transaction that has SQLite's write lock from its first moment, whatever the engine's."""
+    connection.execution_options(isolation_level="AUTOCOMMIT")
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={_LOCK_WAIT_MS}")
+    if getattr(connection.connection.dbapi_connection, "in_transaction", False):
+        connection.exec_driver_sql("ROLLBACK")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        yield connection
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+    connection.exec_driver_sql("COMMIT")
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as bad:
+        raise Unavailable(
+            f"the ledger's database did not answer ({type(bad.orig).__name__})",
+            rule="ledger-available",
+        ) from bad
+
+
+def _rows(connection: Connection) -> Sequence[_Row]:
+    ordered = select(LEDGER).order_by(LEDGER.c.sequence)
+    return [dict(row) for row in connection.execute(ordered).mappings()]
+
+
+def _row(draft: Draft, *, sequence: int, at_us: int) -> _Row:
+    detail = _Detail(draft.registration, draft.rollout)
+    return {
+        "sequence": sequence,
+        "at_us": at_us,
+        "kind": draft.kind,
+        "subject": draft.subject,
+        "from_stage": None if draft.from_stage is None else str(draft.from_stage),
+        "to_stage": None if draft.to_stage is None else str(draft.to_stage),
+        "made_by": draft.by,
+        "reason": draft.reason,
+        "gates": msgspec.json.encode(draft.gates).decode(),
+        "rules": draft.rules,
+        "overruled": draft.override,
+        "detail": msgspec.json.encode(detail).decode(),
+    }
+
+
+def _body(row: _Row) -> bytes:
+    """What the hash covers: the stored columns as they stand, so that old entries stay valid."""
+    return msgspec.json.encode([row[column.name] for column in _BODY])
+
+
+def _entry(row: _Row) -> Entry:
+    detail = msgspec.json.decode(str(row["detail"]), type=_Detail)
+    plain = {
+        "kind": row["kind"],
+        "subject": row["subject"],
+        "by": row["made_by"],
+        "reason": row["reason"],
+        "from_stage": row["from_stage"],
+        "to_stage": row["to_stage"],
+        "rules": row["rules"],
+        "override": row["overruled"],
+        "sequence": row["sequence"],
+        "at_us": row["at_us"],
+        "hash": row["hash"],
+    }
+    return msgspec.structs.replace(
+        msgspec.convert(plain, Entry),
+        gates=msgspec.json.decode(str(row["gates"]), type=tuple[GateResult, ...]),
+        registration=detail.registration,
+        rollout=detail.rollout,
+    )

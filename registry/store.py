@@ -1,0 +1,312 @@
+"""The registry: versions, and which of them is champion and challenger.
+
+The ledger is the truth and the cache is its servant; MLflow holds runs, files and versions, and
+mirrors the stages as aliases and tags. Reading needs the ledger alone. A change is made in four
+steps: files into the cache, the entry into the ledger, `stages.json` for serving, MLflow's
+aliases. A process that dies in between leaves what the next change, or `reconcile`, completes.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from domain.clock import Clock, iso, to_us
+from domain.errors import BadInput, LeadscoreError, Missing, Refused, Unavailable
+from domain.versions import MANIFEST, Manifest, ModelVersion, Stage, file_hash
+from registry import cache as local
+from registry.entry import Draft, Registration
+from registry.ledger import Ledger
+from registry.plan import Mode
+from registry.standing import Standing, fold
+from registry.transitions import Author, Verdict, back, move, start_rollout
+
+if TYPE_CHECKING:
+    from registry.tracking import Tracking, Upload
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_log = logging.getLogger(__name__)
+
+
+class Registry:
+    """Versions in MLflow at `tracking_uri`, ruled by `ledger`, with files kept in `cache`.
+
+    `artifact_root` is where MLflow keeps the files of runs that the registry makes: a folder, or
+    a URI of object storage. Nothing of MLflow is loaded before something needs it.
+    """
+
+    def __init__(
+        self,
+        tracking_uri: str,
+        artifact_root: Path | str,
+        ledger: Ledger,
+        clock: Clock,
+        cache: Path,
+    ) -> None:
+        self._uri = tracking_uri
+        self._artifact_root = artifact_root
+        self._clock = clock
+        self.ledger = ledger
+        self.cache = cache
+        self._catch_up()
+
+    def register(self, folder: Path, *, run_id: str | None, by: str) -> ModelVersion:
+        """Register a sealed folder as a candidate; its files are logged to the run.
+
+        It is listed once all of it is in place: the ledger's entry comes last. Raises BadInput
+        where the folder is incomplete or altered, Unavailable where MLflow does not answer.
+        """
+        author = Author(by, "registered")
+        part, manifest = local.stage_copy(self.cache, folder)
+        try:
+            if not _NAME.fullmatch(manifest.name):
+                raise BadInput(
+                    f"name == {manifest.name!r}, must be letters, digits, _ and -",
+                    rule="version-name",
+                )
+            at_ms = to_us(self._clock.now()) // 1000
+            upload = self._tracking.upload(part, manifest, run_id, at_ms)
+            version = self._admit(part, manifest, upload, author)
+        finally:
+            local.discard(part)
+        self._tracking.finish(upload)
+        self.reconcile()
+        return version
+
+    def versions(self) -> list[ModelVersion]:
+        """All versions, by name and number."""
+        standing = self.standing()
+        listed = [standing.version(label) for label in standing.registrations]
+        return sorted(listed, key=lambda v: (v.name, v.version))
+
+    def get(self, label_or_number: str) -> ModelVersion:
+        """One version, by its label, or by its number where only one name has that number.
+
+        Raises Missing where there is none, BadInput where there are several.
+        """
+        found = [v for v in self.versions() if label_or_number in (v.label, str(v.version))]
+        if not found:
+            raise Missing(
+                f"no version {label_or_number!r} is registered",
+                rule="version-known",
+                todo="List the versions to see which there are.",
+            )
+        if len(found) > 1:
+            raise BadInput(
+                f"{label_or_number} could be any of {', '.join(v.label for v in found)}",
+                rule="version-unambiguous",
+            )
+        return found[0]
+
+    def at(self, stage: Stage) -> ModelVersion | None:
+        """The champion or the challenger; of the other stages, the newest version."""
+        return max((v for v in self.versions() if v.stage == stage), key=_by_number, default=None)
+
+    def standing(self) -> Standing:
+        """Where every version stands, by the ledger."""
+        return fold(self.ledger.entries())
+
+    def fetch(self, version: ModelVersion | str) -> tuple[Path, Manifest]:
+        """A version's files in the local cache, every one checked by hash, now.
+
+        What the cache lacks or holds altered is fetched anew from MLflow. Raises Missing for an
+        unknown version, BadInput where MLflow's copy too is incomplete or altered.
+        """
+        label = version if isinstance(version, str) else version.label
+        try:
+            return self.fetch_cached(label)
+        except LeadscoreError:
+            registration = self._registration(label)
+        part = local.new_part(self.cache)
+        try:
+            self._tracking.download(registration, part)
+            local.place(self.cache, part, label)
+        finally:
+            local.discard(part)
+        return self.fetch_cached(label)
+
+    def fetch_cached(self, label: str) -> tuple[Path, Manifest]:
+        """As `fetch`, from the cache alone: MLflow is not asked.
+
+        Raises Missing where the version is unknown or not in the cache, BadInput where its files
+        there are incomplete or altered.
+        """
+        opened = local.open_version(self.cache, local.cached_version(self._registration(label)))
+        return opened.folder, opened.manifest
+
+    def transition(
+        self,
+        version: ModelVersion | str,
+        stage: Stage,
+        *,
+        by: str,
+        reason: str,
+        verdict: Verdict | None = None,
+        weight: float | None = None,
+        mode: Mode = "canary",
+    ) -> Standing:
+        """Move a version to a stage; a `weight` starts a rollout of a new challenger.
+
+        The former champion is archived, the former challenger a candidate again. Without a
+        champion no rollout is started. Raises what `transitions.move` raises.
+        """
+        author = Author(by, reason)
+        label = version if isinstance(version, str) else version.label
+        if stage in (Stage.CHAMPION, Stage.CHALLENGER):
+            self.fetch(label)
+
+        def decide(standing: Standing) -> list[Draft]:
+            drafts = move(standing, label, stage, author, verdict or Verdict())
+            if stage == Stage.CHALLENGER and weight is not None and standing.champion:
+                drafts += start_rollout(
+                    standing,
+                    author,
+                    self.now(),
+                    weight=weight,
+                    mode=mode,
+                    challenger=label,
+                    entries_before=len(drafts),
+                )
+            return drafts
+
+        standing = self.commit(decide)
+        self._mirror_or_warn()
+        return standing
+
+    def rollback(self, *, by: str, reason: str) -> ModelVersion:
+        """Make the former champion champion again; returns it. Serving needs no restart.
+
+        Raises Missing where there is none.
+        """
+        author = Author(by, reason)
+        label = back(self.standing(), author)[-1].subject
+        self.fetch(label)
+        standing = self.commit(lambda now: back(now, author))
+        self._mirror_or_warn()
+        return standing.version(standing.champion or label)
+
+    def commit(self, decide: Callable[[Standing], Sequence[Draft]]) -> Standing:
+        """Record what `decide` makes of the present standing, then tell the cache.
+
+        No other process can come between what `decide` sees and what is recorded.
+        """
+        with self.ledger.exclusive() as writer:
+            for draft in decide(fold(writer.entries())):
+                writer.append(draft)
+        return self._write_stages()
+
+    def reconcile(self) -> None:
+        """Make cache and MLflow say what the ledger says, whatever a dead process left.
+
+        Raises Unavailable where MLflow does not answer.
+        """
+        standing = self.standing()
+        for label in (standing.champion, standing.challenger):
+            if label is not None:
+                self.fetch(label)
+        self._write_stages()
+        if standing.registrations:
+            self._mirror()
+
+    def verify(self) -> int | None:
+        """As `Ledger.verify`; entries cut off since the cache last heard are noticed too."""
+        broken = self.ledger.verify()
+        try:
+            known = local.read_cached_stages(self.cache)
+        except LeadscoreError:
+            return broken
+        hashes = {entry.sequence: entry.hash for entry in self.ledger.entries()}
+        if broken is None and hashes.get(known.sequence) != known.hash:
+            return known.sequence
+        return broken
+
+    def now(self) -> str:
+        """The present moment, RFC 3339, UTC."""
+        return iso(to_us(self._clock.now()))
+
+    @cached_property
+    def _tracking(self) -> "Tracking":
+        from registry.tracking import Tracking
+
+        root = self._artifact_root
+        return Tracking(self._uri, root.absolute().as_uri() if isinstance(root, Path) else root)
+
+    def _registration(self, label: str) -> Registration:
+        registration = self.standing().registrations.get(label)
+        if registration is None:
+            raise Missing(f"no version {label!r} is registered", rule="version-known")
+        return registration
+
+    def _admit(
+        self, part: Path, manifest: Manifest, upload: "Upload", author: Author
+    ) -> ModelVersion:
+        manifest_hash = file_hash(part / MANIFEST)
+        version = ModelVersion(
+            name=manifest.name,
+            version=self._tracking.create_version(upload, manifest, manifest_hash),
+            stage=Stage.CANDIDATE,
+            created=manifest.created,
+            metrics=manifest.metrics,
+            feature_service=manifest.definition.label,
+        )
+        with self.ledger.exclusive() as writer:
+            if version.label in fold(writer.entries()).registrations:
+                raise Refused(
+                    f"MLflow gave {version.label}, which the ledger holds already",
+                    rule="version-new",
+                    todo="Give ledger and MLflow that belong together.",
+                )
+            local.place(self.cache, part, version.label)
+            writer.append(
+                Draft(
+                    kind="registered",
+                    subject=version.label,
+                    by=author.by,
+                    reason=author.reason,
+                    to_stage=Stage.CANDIDATE,
+                    registration=Registration(
+                        version=version, manifest_hash=manifest_hash, run_id=upload.run_id
+                    ),
+                )
+            )
+        return version
+
+    def _write_stages(self) -> Standing:
+        # under the lock, so that no process puts an older standing over a newer one
+        with self.ledger.exclusive() as writer:
+            standing = fold(writer.entries())
+            if standing.champion or standing.challenger:
+                local.write_stages(self.cache, local.stages_of(standing))
+        return standing
+
+    def _catch_up(self) -> None:
+        standing = self.standing()
+        try:
+            known = local.read_cached_stages(self.cache).sequence
+        except LeadscoreError:
+            known = 0
+        wanted = [label for label in (standing.champion, standing.challenger) if label]
+        held = all(local.version_folder(self.cache, label).is_dir() for label in wanted)
+        if wanted and held and known < standing.sequence:
+            self._write_stages()
+
+    def _mirror(self) -> None:
+        # no lock while MLflow works: whoever wrote a standing that had passed writes again
+        mirrored = -1
+        while mirrored != (standing := self.standing()).sequence:
+            for name in {r.version.name for r in standing.registrations.values()}:
+                self._tracking.mirror(name, standing.numbered(name))
+            mirrored = standing.sequence
+
+    def _mirror_or_warn(self) -> None:
+        try:
+            self._mirror()
+        except Unavailable as bad:
+            # ledger and cache have the change: MLflow's aliases follow with the next one
+            _log.warning("MLflow's aliases lag behind the ledger: %s", bad)
+
+
+def _by_number(version: ModelVersion) -> int:
+    return version.version

@@ -1,0 +1,210 @@
+"""MLflow, as the registry uses it: runs, artifacts, versions, aliases and tags.
+
+Loading this module loads MLflow (seconds): only `registry.store` does, and only when it must.
+MLflow mirrors the ledger; a version that the ledger does not hold keeps the tag `incomplete`.
+Whoever starts the process sets MLFLOW_DISABLE_TELEMETRY, DO_NOT_TRACK and
+MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR beforehand: MLflow reads them while it is imported.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
+
+from domain.errors import BadInput, Unavailable
+from domain.versions import MANIFEST, Manifest, Stage
+from registry.cache import open_checked
+from registry.entry import Registration
+
+EXPERIMENT = "leadscore"
+FOLDER = "version"
+"""The folder of a run's artifacts that holds a version's files."""
+
+INCOMPLETE = "incomplete"
+MANIFEST_TAG = "manifest"
+STAGE_TAG = "stage"
+ALIASES = (Stage.CHAMPION, Stage.CHALLENGER)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A run that holds a version's files; `own` says that the registry made the run."""
+
+    run_id: str
+    source: str
+    own: bool
+
+
+class Tracking:
+    """An MLflow server or database. Every method raises Unavailable where it does not answer.
+
+    `artifact_root` is where runs that the registry makes keep their files: a URI.
+    """
+
+    def __init__(self, uri: str, artifact_root: str) -> None:
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._artifact_root = artifact_root
+        with _answering():
+            self._client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    def upload(self, folder: Path, manifest: Manifest, run_id: str | None, at_ms: int) -> Upload:
+        """Log a version's files, metrics and parameters to a run, a new one if none is given."""
+        with _answering():
+            own = run_id is None
+            run = self._new_run(manifest.name) if run_id is None else self._client.get_run(run_id)
+            identity = run.info.run_id
+            self._client.log_artifacts(identity, str(folder), FOLDER)
+            self._client.log_batch(
+                identity, metrics=_metrics(manifest, at_ms), params=_params(manifest, run)
+            )
+            return Upload(identity, f"{run.info.artifact_uri}/{FOLDER}", own)
+
+    def finish(self, upload: Upload) -> None:
+        """End a run that the registry made."""
+        if upload.own:
+            with _answering():
+                self._client.set_terminated(upload.run_id)
+
+    def create_version(self, upload: Upload, manifest: Manifest, manifest_hash: str) -> int:
+        """A new version's number. It stays `incomplete` until the ledger holds it."""
+        tags = {
+            STAGE_TAG: INCOMPLETE,
+            MANIFEST_TAG: manifest_hash,
+            "feature_service": manifest.definition.label,
+            "definition": manifest.definition.fingerprint,
+            "log_hash": manifest.lineage.log_hash,
+        }
+        with _answering():
+            self._ensure_model(manifest.name)
+            version = self._client.create_model_version(
+                manifest.name,
+                upload.source,
+                upload.run_id,
+                tags=tags,
+                await_creation_for=0,
+            )
+            return int(version.version)
+
+    def mirror(self, name: str, stages: Mapping[int, Stage]) -> None:
+        """Make the tags and aliases of a model's versions say what the ledger says."""
+        with _answering():
+            held = {
+                int(found.version): found
+                for found in self._client.search_model_versions(f"name='{name}'")
+            }
+            for number, stage in stages.items():
+                if number in held and held[number].tags.get(STAGE_TAG) != stage:
+                    self._client.set_model_version_tag(name, str(number), STAGE_TAG, str(stage))
+            aliases = self._client.get_registered_model(name).aliases
+            for alias in ALIASES:
+                wanted = next((n for n, s in stages.items() if s == alias and n in held), 0)
+                now = int(aliases.get(alias, 0))
+                if wanted and wanted != now:
+                    self._client.set_registered_model_alias(name, str(alias), str(wanted))
+                elif now and not wanted:
+                    self._client.delete_registered_model_alias(name, str(alias))
+
+    def download(self, registration: Registration, part: Path) -> Manifest:
+        """Fetch a version's files into an empty folder. Raises BadInput unless all are as sealed.
+
+        Only files that the registered manifest lists are fetched.
+        """
+        label = registration.version.label
+        self._check_tag(registration)
+        self._fetch(registration.run_id, MANIFEST, part, label)
+        try:
+            listed = msgspec.json.decode((part / MANIFEST).read_bytes(), type=Manifest).files
+        except msgspec.DecodeError as bad:
+            raise _altered(MANIFEST, label) from bad
+        for name in listed:
+            self._fetch(registration.run_id, name, part, label)
+        return open_checked(part, registration.manifest_hash, label)
+
+    def _check_tag(self, registration: Registration) -> None:
+        version = registration.version
+        with _answering():
+            found = self._client.get_model_version(version.name, str(version.version))
+        if found.tags.get(MANIFEST_TAG) != registration.manifest_hash:
+            raise _altered(f"the tag {MANIFEST_TAG!r}", version.label)
+
+    def _fetch(self, run_id: str, name: str, part: Path, label: str) -> None:
+        target = part / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _answering():
+            folder = f"{FOLDER}/{name}".rpartition("/")[0]
+            listed = {item.path for item in self._client.list_artifacts(run_id, folder)}
+            if f"{FOLDER}/{name}" not in listed:
+                raise BadInput(f"{name} is missing", rule="version-complete", where=label)
+            self._client.download_artifacts(run_id, f"{FOLDER}/{name}", str(target.parent))
+
+    def _new_run(self, name: str) -> Any:
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        if found is None:
+            try:
+                self._client.create_experiment(EXPERIMENT, artifact_location=self._artifact_root)
+            except MlflowException as bad:
+                if bad.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            found = self._client.get_experiment_by_name(EXPERIMENT)
+        return self._client.create_run(found.experiment_id, run_name=name)
+
+    def _ensure_model(self, name: str) -> None:
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as bad:
+            if bad.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+
+def _metrics(manifest: Manifest, at_ms: int) -> list[Any]:
+    ends = {
+        name + suffix: value
+        for name, interval in manifest.metrics.items()
+        for suffix, value in (
+            ("", interval.value),
+            (".low", interval.low),
+            (".high", interval.high),
+        )
+    }
+    counts = {f"count.{name}": float(count) for name, count in manifest.counts.items()}
+    return [Metric(name, value, at_ms, 0) for name, value in (ends | counts).items()]
+
+
+def _params(manifest: Manifest, run: Any) -> list[Any]:
+    """Parameters that the run has not got: MLflow refuses to change one."""
+    said = {
+        "outcome": manifest.outcome,
+        "horizon_days": f"{manifest.horizon_days:g}",
+        "feature_service": manifest.definition.label,
+        "seed": str(manifest.lineage.seed),
+        "commit": manifest.lineage.commit,
+        "configuration_hash": manifest.lineage.configuration_hash,
+    }
+    return [Param(name, text) for name, text in said.items() if name not in run.data.params]
+
+
+def _altered(what: str, label: str) -> BadInput:
+    return BadInput(
+        f"{what} was altered since it was registered", rule="version-unaltered", where=label
+    )
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as bad:
+        raise Unavailable(
+            f"MLflow did not do what was asked ({type(bad).__name__}: {bad})",
+            rule="mlflow-available",
+            todo="See that the tracking database or server is there, then try again.",
+        ) from bad

@@ -1,0 +1,188 @@
+"""Which entries a change makes, or why it cannot be made. Pure: a standing in, drafts out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.errors import BadInput, Missing, NoModel, Refused
+from domain.versions import Stage
+from registry.entry import Draft, GateResult, Kind
+from registry.plan import DEFAULT_WEIGHT, Mode, RolloutPlan
+from registry.standing import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who makes a change, and why. Raises BadInput where either is blank."""
+
+    by: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        if not self.by.strip():
+            raise BadInput("it is not said who makes the change", rule="author-named")
+        if not self.reason.strip():
+            raise BadInput("no reason is given for the change", rule="reason-given")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gates said of a promotion.
+
+    `champion` is the label that they compared with ("" for none): the promotion is refused where
+    another version has become champion since. None: they compared with nothing.
+    """
+
+    gates: tuple[GateResult, ...] = ()
+    rules: str = ""
+    override: bool = False
+    champion: str | None = None
+
+
+class GateRefusal(Refused):
+    """A gate failed and was not overruled. `results` holds what every gate said."""
+
+    def __init__(self, label: str, results: Sequence[GateResult]) -> None:
+        self.results = tuple(results)
+        failed = ", ".join(result.name for result in results if not result.passed)
+        super().__init__(
+            f"{label} did not pass: {failed}",
+            rule="gates-passed",
+            todo="Overrule the gates with a reason, or train another version.",
+        )
+
+
+def move(
+    standing: Standing, label: str, stage: Stage, author: Author, verdict: Verdict
+) -> list[Draft]:
+    """The entries of a version's move to a stage; a running rollout ends where it loses an arm.
+
+    Raises Missing (unknown version) and Refused: already there, the champion would be taken away
+    without another in its place, a gate failed, or the champion changed meanwhile.
+    """
+    held = standing.stages.get(label)
+    if held is None:
+        raise Missing(f"no version {label!r} is registered", rule="version-known")
+    if held == stage:
+        raise Refused(f"{label} is {stage} already", rule="stage-differs")
+    if held == Stage.CHAMPION:
+        raise Refused(
+            f"{label} is champion and cannot become {stage}",
+            rule="champion-replaced",
+            todo="Promote another version to champion, or roll back.",
+        )
+    failed = _judge(standing, label, verdict)
+    drafts = []
+    if stage in (Stage.CHAMPION, Stage.CHALLENGER) or held == Stage.CHALLENGER:
+        drafts = end_rollout(standing, author)
+    promoted = stage in (Stage.CHAMPION, Stage.CHALLENGER)
+    drafts.append(
+        Draft(
+            kind="promoted" if promoted else "demoted",
+            subject=label,
+            by=author.by,
+            reason=author.reason,
+            from_stage=held,
+            to_stage=stage,
+            gates=verdict.gates,
+            rules=verdict.rules,
+            override=failed,
+        )
+    )
+    return drafts
+
+
+def _judge(standing: Standing, label: str, verdict: Verdict) -> bool:
+    """Whether a failed gate is overruled."""
+    failed = not all(result.passed for result in verdict.gates)
+    if failed and not verdict.override:
+        raise GateRefusal(label, verdict.gates)
+    if verdict.champion is not None and verdict.champion != (standing.champion or ""):
+        raise Refused(
+            f"{standing.champion} became champion while {label} was being checked",
+            rule="champion-unchanged",
+            todo="Promote again, so that the gates compare with the new champion.",
+        )
+    return failed
+
+
+def back(standing: Standing, author: Author) -> list[Draft]:
+    """The entries of a return to the champion before. Raises Missing where there is none."""
+    if len(standing.reigns) < 2:
+        raise Missing(
+            "there is no former champion to go back to",
+            rule="former-champion",
+            todo="Promote a version to champion.",
+        )
+    label = standing.reigns[-2]
+    return [
+        *end_rollout(standing, author),
+        Draft(
+            kind="rolled_back",
+            subject=label,
+            by=author.by,
+            reason=author.reason,
+            from_stage=standing.stages[label],
+            to_stage=Stage.CHAMPION,
+        ),
+    ]
+
+
+def start_rollout(
+    standing: Standing,
+    author: Author,
+    started: str,
+    *,
+    weight: float = DEFAULT_WEIGHT,
+    mode: Mode = "canary",
+    challenger: str | None = None,
+    entries_before: int = 0,
+) -> list[Draft]:
+    """The entry that starts a rollout of the challenger (or of one that is about to be it).
+
+    `entries_before` entries will be recorded before this one: its number makes the rollout's id.
+    Raises NoModel where either arm is missing, BadInput for a bad weight.
+    """
+    challenger = challenger or standing.challenger
+    if standing.champion is None or challenger is None:
+        raise NoModel(
+            "a rollout needs a champion and a challenger",
+            rule="rollout-arms",
+            todo="Promote versions to both stages.",
+        )
+    plan = RolloutPlan(
+        id=f"rollout-{standing.sequence + entries_before + 1}",
+        champion=standing.champion,
+        challenger=challenger,
+        weight=weight,
+        mode=mode,
+        started=started,
+    )
+    return [_rollout("rollout_started", plan, author)]
+
+
+def running(standing: Standing) -> RolloutPlan:
+    """The rollout under way. Raises Missing where there is none."""
+    if standing.rollout is None:
+        raise Missing("no rollout is under way", rule="rollout-running", todo="Start one.")
+    return standing.rollout
+
+
+def change_rollout(plan: RolloutPlan, author: Author) -> list[Draft]:
+    """The entry that puts `plan` in the place of the rollout with its id."""
+    return [_rollout("rollout_changed", plan, author)]
+
+
+def end_rollout(standing: Standing, author: Author) -> list[Draft]:
+    """The entry that ends the rollout under way, if there is one."""
+    plan = standing.rollout
+    return [] if plan is None else [_rollout("rollout_ended", plan, author)]
+
+
+def _rollout(kind: Kind, plan: RolloutPlan, author: Author) -> Draft:
+    return Draft(
+        kind=kind,
+        subject=plan.challenger,
+        by=author.by,
+        reason=author.reason,
+        rollout=plan,
+    )

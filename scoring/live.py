@@ -1,0 +1,109 @@
+"""The versions that are live, swapped when the registry's local copy says so.
+
+The new version is opened, checked and warmed before the old one leaves; one that cannot be opened
+never takes a request, and the old one stays.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from domain.definition import FeatureDefinition
+from domain.errors import LeadscoreError
+from feature_repo.features import category_names, number_names
+from registry.cache import STAGES_FILE, OpenedVersion, open_cached
+from registry.plan import RolloutPlan
+from scoring.reasons import Reasoner
+from scoring.scorer import Scorer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A version with what makes its reasons."""
+
+    scorer: Scorer
+    reasoner: Reasoner
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What answers: the champion, perhaps a challenger, and the rollout between them."""
+
+    champion: Loaded
+    challenger: Loaded | None
+    rollout: RolloutPlan | None
+
+
+class LiveVersions:
+    """Follows the cache folder of the registry."""
+
+    def __init__(
+        self,
+        cache: Path,
+        definition: FeatureDefinition,
+        interval_s: float,
+        monotonic: Callable[[], float],
+    ) -> None:
+        """The cache is looked at no more often than every `interval_s` seconds."""
+        self._cache = cache
+        self._definition = definition
+        self._interval = interval_s
+        self._monotonic = monotonic
+        self._lock = Lock()
+        self._live: Live | None = None
+        self._seen: tuple[int, int] | None = None
+        self._next = 0.0
+
+    def current(self) -> Live:
+        """What answers now. Raises NoModel, Missing or BadInput where nothing ever did."""
+        live = self._live
+        if live is not None and self._monotonic() < self._next:
+            return live
+        with self._lock:
+            return self._refresh()
+
+    def _refresh(self) -> Live:
+        self._next = self._monotonic() + self._interval
+        stamp = self._stamp()
+        if self._live is not None and stamp == self._seen:
+            return self._live
+        try:
+            self._live = self._open()
+        except LeadscoreError as bad:
+            if self._live is None:
+                raise
+            log.warning("versions stay as they are: %s", bad)
+        self._seen = stamp
+        return self._live
+
+    def _open(self) -> Live:
+        cached = open_cached(self._cache)
+        challenger = None
+        if cached.challenger is not None:
+            try:
+                challenger = self._load(cached.challenger)
+            except LeadscoreError as bad:
+                log.warning("the challenger is left out: %s", bad)
+        rollout = cached.rollout if challenger is not None else None
+        return Live(self._load(cached.champion), challenger, rollout)
+
+    def _load(self, opened: OpenedVersion) -> Loaded:
+        """Open a version and score one empty row, so that the first request finds it warm."""
+        scorer = Scorer(opened.label, opened.folder, opened.manifest, self._definition)
+        numbers = np.zeros((1, len(number_names(self._definition))))
+        warm = scorer.score(numbers, [[""] * len(category_names(self._definition))])
+        scorer.explain(warm.leaves)
+        return Loaded(scorer, Reasoner(self._definition, scorer.features))
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            found = (self._cache / STAGES_FILE).stat()
+        except FileNotFoundError:
+            return None
+        return found.st_mtime_ns, found.st_ino

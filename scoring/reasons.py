@@ -1,0 +1,144 @@
+"""Reasons: contributions as sentences that a salesperson understands.
+
+Features about the same thing speak as one reason: their contributions are added, since
+contributions in log-odds add up.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.definition import FeatureDefinition
+from domain.scores import Reason
+from feature_repo.features import Feature, catalogue
+
+Values = Mapping[str, float | str]
+SMALLEST = 0.01
+"""Contributions below this, 1% of the odds, are no reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    name: str
+    features: tuple[int, ...]
+
+
+class Reasoner:
+    """Makes reasons of one version's contributions."""
+
+    def __init__(self, definition: FeatureDefinition, features: Sequence[str]) -> None:
+        self._features = tuple(features)
+        self._known = {f.name: f for f in catalogue(definition)}
+        self._families = {f.name: f.text or f.name for f in definition.families}
+        names = [self._known[name].group for name in features]
+        self._groups = tuple(dict.fromkeys(names))
+        at = {name: place for place, name in enumerate(self._groups)}
+        self._group_of = np.array([at[name] for name in names], dtype=np.int64)
+
+    def reasons(
+        self, contributions: NDArray[np.float64], values: Values, each: int = 3
+    ) -> tuple[Reason, ...]:
+        """At most `each` reasons for and `each` against, the strongest first.
+
+        `contributions` [features] of one row, `values` by name of all named features.
+        """
+        sums = np.bincount(self._group_of, contributions, len(self._groups))
+        order = np.argsort(-np.abs(sums), kind="stable").tolist()
+        chosen = _strongest(sums.tolist(), order, each)
+        return tuple(self._reason(group, sums[group], contributions, values) for group in chosen)
+
+    def _reason(
+        self, group: int, total: float, contributions: NDArray[np.float64], values: Values
+    ) -> Reason:
+        members = np.flatnonzero(self._group_of == group)
+        name = self._features[members[np.argmax(np.abs(contributions[members]))]]
+        held = values[name]
+        value = None if held == "" or (isinstance(held, float) and math.isnan(held)) else held
+        said = self._say(self._known[name], values)
+        return Reason(
+            feature=name,
+            value=value,
+            contribution=float(total),
+            text=f"{said[:1].upper()}{said[1:]}: {effect(total)}",
+        )
+
+    def _say(self, feature: Feature, values: Values) -> str:
+        group = feature.group
+        if group in self._families:
+            return _family(self._families[group], group, values)
+        match group:
+            case "activity":
+                return f"{_count(values['events'])} events in all, {_ago(values['recency_d'])}"
+            case "breadth":
+                return f"{_count(values['channels_30d'])} channels used in the last 30 days"
+            case "sequence":
+                return _steps(values, self._families)
+            case "account":
+                people = _count(values["account_people"])
+                active = _count(values["account_active_7d"])
+                return f"{people} people known at the account, {active} active in the last week"
+            case _:
+                return f"{feature.text}: {_plain(values[feature.name])}"
+
+
+def _strongest(sums: list[float], order: list[int], each: int) -> list[int]:
+    left = {True: each, False: each}
+    chosen = []
+    for group in order:
+        up = sums[group] > 0
+        if abs(sums[group]) >= SMALLEST and left[up]:
+            left[up] -= 1
+            chosen.append(group)
+    return chosen
+
+
+def effect(contribution: float) -> str:
+    """What a contribution in log-odds does to the odds.
+
+    >>> effect(math.log(1.4)), effect(math.log(0.5))
+    ('raises the odds by 40%', 'lowers the odds by 50%')
+    """
+    factor = math.exp(min(contribution, 50.0))
+    if factor >= 3:
+        return f"multiplies the odds by {factor:.1f}"
+    if factor >= 1:
+        return f"raises the odds by {100 * (factor - 1):.0f}%"
+    return f"lowers the odds by {100 * (1 - factor):.0f}%"
+
+
+def _family(text: str, name: str, values: Values) -> str:
+    count = values[f"{name}_count"]
+    if not isinstance(count, float) or not count:
+        return f"{text}: never"
+    times = "once" if count == 1 else f"{_count(count)} times"
+    return f"{text} {times}, {_ago(values[f'{name}_recency_d'])}"
+
+
+def _steps(values: Values, families: Mapping[str, str]) -> str:
+    steps = [str(values[name]) for name in ("last_event_1", "last_event_2") if values.get(name)]
+    if not steps:
+        return "no event yet"
+    return "latest: " + ", before that ".join(families.get(step, step) for step in steps)
+
+
+def _ago(days: float | str) -> str:
+    if not isinstance(days, float) or math.isnan(days):
+        return "never seen"
+    if days < 1 / 24:
+        return "last within the hour"
+    if days < 1:
+        return f"last {days * 24:.0f} hours ago"
+    return "last a day ago" if days < 1.5 else f"last {days:.0f} days ago"
+
+
+def _count(value: float | str) -> str:
+    return f"{value:,.0f}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: float | str) -> str:
+    if isinstance(value, str):
+        return value or "not known"
+    return "not known" if math.isnan(value) else f"{value:,.6g}"

@@ -1,0 +1,113 @@
+"""What callers may send: the bodies and queries of the service, their limits, their decoding."""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from domain.errors import BadInput
+from domain.identifiers import IdentifierKind
+from serving.problems import MalformedBody
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+"""Bodies above this size are refused unread."""
+MAX_BATCH = 1_000
+"""Leads in one `POST /score_batch`."""
+MAX_EVENTS = 5_000
+"""Events in one `POST /events`."""
+MAX_PAGE = 1_000
+"""Leads in one page of `GET /leads`."""
+
+LeadKey = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+IdentifierValue = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+KINDS = frozenset(kind.value for kind in IdentifierKind)
+
+
+class ScoreRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The lead to be scored: either its id, or identifiers of it by kind, not both."""
+
+    lead_id: LeadKey | None = None
+    identifiers: Annotated[dict[str, IdentifierValue], msgspec.Meta(min_length=1)] | None = None
+
+
+class BatchRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The leads to be scored together."""
+
+    lead_ids: Annotated[list[LeadKey], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
+
+
+class EventsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Events to be taken in. One that breaks its contract is quarantined and fails no other."""
+
+    events: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MAX_EVENTS)]
+
+
+class LeadsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which leads to list, and how many at a time."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)] = 50
+    cursor: Annotated[str, msgspec.Meta(min_length=1, max_length=512)] | None = None
+    grade: Literal["A", "B", "C", "D"] | None = None
+    queue: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    min_score: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+
+
+T = TypeVar("T")
+_SAFE = re.compile(r"^(Expected |Object missing required field )")
+_PLACE = re.compile(r" - at `(\$[\w.\[\]]*)`$")
+
+
+def decode(kind: type[T], body: bytes) -> T:
+    """A request from its JSON body.
+
+    Raises MalformedBody where it is no JSON in UTF-8, BadInput where it is not of the kind.
+    """
+    try:
+        body.decode()
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except msgspec.ValidationError as bad:
+            # what is wrong with its start says nothing of whether the rest is JSON
+            msgspec.json.decode(body)
+            raise BadInput(_without_values(str(bad)), rule="body-valid") from None
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
+        raise MalformedBody(
+            "The body is not well-formed JSON in UTF-8.", rule="json-well-formed"
+        ) from None
+
+
+def query(pairs: Iterable[tuple[str, str]]) -> LeadsQuery:
+    """A query from the pairs of a URL. Raises BadInput."""
+    named: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in named:
+            raise BadInput("A parameter is given twice.", rule="query-valid")
+        named[name] = value
+    try:
+        return msgspec.convert(named, LeadsQuery, strict=False)
+    except msgspec.ValidationError as bad:
+        raise BadInput(_without_values(str(bad)), rule="query-valid") from None
+
+
+def check_choice(asked: ScoreRequest) -> None:
+    """Raise BadInput unless exactly one of lead_id and identifiers is given, of known kinds."""
+    if (asked.lead_id is None) == (asked.identifiers is None):
+        raise BadInput(
+            "Exactly one of lead_id and identifiers must be given.", rule="lead-or-identifiers"
+        )
+    if asked.identifiers is not None and not asked.identifiers.keys() <= KINDS:
+        raise BadInput(
+            f"The kinds of identifier are {', '.join(sorted(KINDS))}.", rule="identifier-kind"
+        )
+
+
+def _without_values(message: str) -> str:
+    """What a validation error says, but for whatever the caller sent."""
+    place = _PLACE.search(message)
+    at = f" At {place[1]}." if place else ""
+    if _SAFE.match(message):
+        return message[: place.start() if place else None].rstrip(".") + "." + at
+    if message.startswith("Object contains unknown field"):
+        return f"An unknown field is given.{at}"
+    return f"A value is not valid.{at}"

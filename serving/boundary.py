@@ -1,0 +1,122 @@
+"""The outermost layer: bounds what comes in, and makes every error that leaves a problem document.
+
+It stands outside BentoML's own middlewares, because some of their errors (timeout, too many
+requests) never pass an inner one, and because their metrics take the path as a label: only paths
+from a fixed list may reach them, or a caller could grow the metrics without bound.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving import problems
+from serving.bodies import MAX_BODY_BYTES
+
+DECISIONS = "/decisions"
+UNKNOWN = "/unknown"
+"""The path that stands for all that the service does not know."""
+
+
+class Boundary:
+    """An ASGI application around another; `paths` are those it lets through as they are."""
+
+    def __init__(self, app: ASGIApp, paths: Collection[str]) -> None:
+        self.app = app
+        self.paths = frozenset(paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; all but HTTP passes untouched."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        answer = _Answer(send, scope["method"] == "HEAD")
+        refusal = _refusal(scope)
+        if refusal is not None:
+            await problems.of_status(refusal).response({"connection": "close"})(
+                scope, receive, send
+            )
+            return
+        self._bound_path(scope)
+        taken = receive if _has_length(scope) else _Counted(receive, answer)
+        await self.app(scope, taken, answer)
+
+    def _bound_path(self, scope: Scope) -> None:
+        path = scope["path"]
+        if path in self.paths:
+            return
+        head, _, rest = path.rpartition("/")
+        if head == DECISIONS and rest:
+            scope["path_params"] = {"decision_id": rest}
+            path = DECISIONS
+        else:
+            path = UNKNOWN
+        scope["path"] = path
+        scope["raw_path"] = path.encode()
+
+
+class _Answer:
+    """Passes an answer on; an error that is no problem document is replaced by one."""
+
+    def __init__(self, send: Send, headless: bool) -> None:  # noqa: FBT001
+        self.send = send
+        self.headless = headless
+        self.too_large = False
+        self.replaced = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] != "http.response.start":
+            if not self.replaced:
+                await self.send(message)
+            return
+        status = 413 if self.too_large else message["status"]
+        if status < 400 or (_is_problem(message) and not self.too_large):
+            await self.send(message)
+            return
+        self.replaced = True
+        kept = {k.decode(): v.decode() for k, v in message["headers"] if k.lower() == b"allow"}
+        response = problems.of_status(status).response(kept)
+        await self.send(
+            {"type": "http.response.start", "status": status, "headers": response.raw_headers}
+        )
+        body = b"" if self.headless else response.body
+        await self.send({"type": "http.response.body", "body": body})
+
+
+class _Counted:
+    """Receives a body of unknown length, up to the limit; beyond it the body ends early."""
+
+    def __init__(self, receive: Receive, answer: _Answer) -> None:
+        self.receive = receive
+        self.answer = answer
+        self.seen = 0
+
+    async def __call__(self) -> Message:
+        message = await self.receive()
+        self.seen += len(message.get("body", b""))
+        if self.seen <= MAX_BODY_BYTES:
+            return message
+        self.answer.too_large = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def _refusal(scope: Scope) -> int | None:
+    """The status a request is refused with before it is read, or None."""
+    if scope["method"] != "POST":
+        return None
+    for name, value in scope["headers"]:
+        if name == b"content-length" and int(value) > MAX_BODY_BYTES:
+            return 413
+        if name == b"content-type":
+            media = value.split(b";", 1)[0].strip().lower()
+            if media != b"application/json":
+                return 415
+    return None
+
+
+def _has_length(scope: Scope) -> bool:
+    return any(name == b"content-length" for name, _ in scope["headers"])
+
+
+def _is_problem(message: Any) -> bool:
+    return (b"content-type", problems.MEDIA_TYPE.encode()) in message["headers"]

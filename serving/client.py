@@ -1,0 +1,142 @@
+"""A client of the service, with its errors as they are: the domain's."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from domain.decisions import DecisionRecord
+from domain.errors import LeadscoreError, Unavailable
+from domain.scores import ScoreAnswer
+from domain.signals import Counts, Signal
+from serving.openapi import BatchAnswer, LeadsPage
+from serving.problems import ERRORS, TYPE_PREFIX, Problem
+
+T = TypeVar("T")
+ATTEMPTS = 3
+MAX_WAIT_S = 10.0
+"""A Retry-After above this is not waited for."""
+
+
+class ServiceFailed(LeadscoreError):
+    """The service answered with an error that is none of the domain's; `status` is HTTP's."""
+
+    def __init__(self, what: str, *, rule: str, status: int) -> None:
+        super().__init__(what, rule=rule)
+        self.status = status
+
+
+def error_of(answer: httpx.Response) -> LeadscoreError:
+    """The error that an answer stands for: the domain's own where its problem type names one."""
+    try:
+        said = msgspec.json.decode(answer.content, type=Problem)
+    except msgspec.DecodeError:
+        what = f"The service answered with status {answer.status_code} and no problem document."
+        return ServiceFailed(what, rule="no-problem-document", status=answer.status_code)
+    kind = ERRORS.get(said.type.removeprefix(TYPE_PREFIX))
+    if kind is None:
+        return ServiceFailed(said.detail, rule=said.rule, status=said.status)
+    return kind(said.detail, rule=said.rule)
+
+
+class Client:
+    """Calls one service; safe to share between threads, closed by `close` or `with`.
+
+    Every call raises the domain's error that the service answered with, Unavailable where it does
+    not answer at all. Only 503 with Retry-After is tried again, a bounded number of times:
+    scoring again makes another decision record, events again make no second event.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 30.0,
+        attempts: int = ATTEMPTS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if attempts < 1:
+            raise ValueError(f"attempts == {attempts}, must be >= 1")
+        self._http = httpx.Client(base_url=url, timeout=timeout_s)
+        self._attempts = attempts
+        self._sleep = sleep
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def score(
+        self, lead_id: str | None = None, *, identifiers: Mapping[str, str] | None = None
+    ) -> ScoreAnswer:
+        """The answer for a lead, by its id or by identifiers of it."""
+        asked: dict[str, Any] = {"lead_id": lead_id} if lead_id is not None else {}
+        if identifiers is not None:
+            asked["identifiers"] = dict(identifiers)
+        return self._post("/score", asked, ScoreAnswer)
+
+    def score_batch(self, lead_ids: Sequence[str]) -> BatchAnswer:
+        """The answers for the leads that are known, and the ids of those that are not."""
+        return self._post("/score_batch", {"lead_ids": list(lead_ids)}, BatchAnswer)
+
+    def send_events(self, events: Sequence[Signal | Mapping[str, Any]]) -> Counts:
+        """Send events; returns what became of them."""
+        return self._post("/events", {"events": list(events)}, Counts)
+
+    def decision(self, decision_id: str) -> DecisionRecord:
+        """The record of a decision."""
+        return self._call("GET", f"/decisions/{quote(decision_id, safe='')}", DecisionRecord)
+
+    def leads(self, **query: str | float) -> Iterator[dict[str, Any]]:
+        """All leads that fit the query (limit: of one page; grade, queue, min_score)."""
+        while True:
+            page = self._call("GET", "/leads", LeadsPage, params=query)
+            yield from page.leads
+            if page.next_cursor is None:
+                return
+            query["cursor"] = page.next_cursor
+
+    def _post(self, path: str, body: object, kind: type[T]) -> T:
+        headers = {"content-type": "application/json"}
+        return self._call("POST", path, kind, content=msgspec.json.encode(body), headers=headers)
+
+    def _call(self, method: str, path: str, kind: type[T], **request: Any) -> T:
+        answer = self._send(method, path, request)
+        for _ in range(self._attempts - 1):
+            wait = _retry_after_s(answer)
+            if wait is None:
+                break
+            self._sleep(wait)
+            answer = self._send(method, path, request)
+        if not answer.is_success:
+            raise error_of(answer)
+        return msgspec.json.decode(answer.content, type=kind)
+
+    def _send(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **request)
+        except httpx.TransportError as bad:
+            raise Unavailable(
+                "The service does not answer.", rule="service-reachable", where=path
+            ) from bad
+
+
+def _retry_after_s(answer: httpx.Response) -> float | None:
+    said = answer.headers.get("retry-after", "")
+    if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or not said.isdecimal():
+        return None
+    return float(said) if float(said) <= MAX_WAIT_S else None

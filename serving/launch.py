@@ -1,0 +1,233 @@
+"""Starting and stopping the server.
+
+The listening socket is opened here and inherited by BentoML's own worker processes (the script
+that `bentoml serve` starts as well). So a port in use is found before anything is loaded, port 0
+means a free one without a race, and BentoML is imported once per worker and in no supervisor:
+half the start-up time. A worker that dies ends the server; restarting is its supervisor's work.
+"""
+
+import errno
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import httpx
+import msgspec
+
+from domain.errors import BadInput, LeadscoreError, Unavailable
+from serving.client import error_of
+from wiring.settings import Settings
+
+SERVICE = "serving.service:LeadScoring"
+WORKER = "_bentoml_impl.worker.service"
+START_S = 120.0
+"""How long a server may take to become ready."""
+STOP_S = 10.0
+"""How long workers may take to finish their requests before they are killed."""
+BACKLOG = 2048
+TAIL = 12
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A started server: its address, its workers, its log."""
+
+    url: str
+    workers: Sequence[subprocess.Popen[bytes]]
+    log: Path
+
+    def tail(self) -> str:
+        """The last lines of the log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-TAIL:])
+
+    def dead(self) -> bool:
+        """Whether a worker has ended."""
+        return any(worker.poll() is not None for worker in self.workers)
+
+    def stop(self) -> None:
+        """Ask the workers to finish, wait, kill those that do not."""
+        for worker in self.workers:
+            worker.terminate()
+        until = time.monotonic() + STOP_S
+        for worker in self.workers:
+            try:
+                worker.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
+
+    def wait_ready(self, seconds: float = START_S) -> None:
+        """Return once `/readyz` says yes.
+
+        Raises what it says where waiting will not help (NoModel), Unavailable with the last lines
+        of the log where a worker ended or the time is up.
+        """
+        until = time.monotonic() + seconds
+        last: LeadscoreError | None = None
+        while time.monotonic() < until and not self.dead():
+            try:
+                answer = httpx.get(f"{self.url}/readyz", timeout=seconds)
+                if answer.is_success:
+                    return
+                last = error_of(answer)
+            except httpx.TransportError:
+                last = None
+            if last is not None and not last.retryable:
+                raise last
+            time.sleep(0.05)
+        if last is not None and not self.dead():
+            raise last
+        raise self.stopped("did not become ready")
+
+    def stopped(self, what: str) -> Unavailable:
+        """The error of a server that does not serve."""
+        return Unavailable(
+            f"The server {what}. Its last words:\n{self.tail()}\n",
+            rule="server-starts",
+            todo=f"The whole log is {self.log}.",
+        )
+
+
+def start(settings: Settings, host: str, port: int, workers: int, service: str = SERVICE) -> Server:
+    """Start worker processes on one socket; returns at once.
+
+    Raises BadInput where the port is in use or the host is none of this machine.
+    """
+    home = settings.home.resolve()
+    with _listen(host, port) as listening:
+        bound = listening.getsockname()[1]
+        log = _fresh(home / "logs") / f"serving-{bound}.log"
+        metrics = _fresh(home / "bentoml" / f"metrics-{bound}", empty=True)
+        with log.open("wb") as out:
+            started = [
+                subprocess.Popen(  # noqa: S603 this Python, our own arguments
+                    _command(service, listening.fileno(), number),
+                    cwd=_ROOT,
+                    env=_environment(settings, home, metrics),
+                    pass_fds=(listening.fileno(),),
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                for number in range(1, workers + 1)
+            ]
+    shown = f"[{host}]" if ":" in host else host
+    return Server(url=f"http://{shown}:{bound}", workers=started, log=log)
+
+
+def serve(
+    settings: Settings, host: str, port: int, workers: int = 1, service: str = SERVICE
+) -> int:
+    """Serve until SIGTERM or SIGINT; returns 0 then.
+
+    Raises BadInput (port in use), what `/readyz` says, or Unavailable where a worker ends.
+    """
+    with _until_told() as told:
+        server = start(settings, host, port, workers, service)
+        try:
+            server.wait_ready()
+            sys.stderr.write(f"serving on {server.url}, log in {server.log}\n")
+            while not server.dead():
+                time.sleep(0.2)
+            raise server.stopped("ended")
+        except _Told:
+            return 0
+        finally:
+            told.clear()
+            server.stop()
+
+
+@contextmanager
+def running(settings: Settings, port: int = 0, service: str = SERVICE) -> Iterator[str]:
+    """A ready server with one worker on this machine; yields its base URL. Port 0: a free one."""
+    server = start(settings, "127.0.0.1", port, 1, service)
+    try:
+        server.wait_ready()
+        yield server.url
+    finally:
+        server.stop()
+
+
+class _Told(BaseException):
+    """The process was told to end."""
+
+
+@contextmanager
+def _until_told() -> Iterator[dict[int, bool]]:
+    """Make SIGTERM and SIGINT raise _Told, as long as the yielded dictionary holds them."""
+    armed = {signal.SIGTERM.value: True, signal.SIGINT.value: True}
+
+    def tell(number: int, _frame: FrameType | None) -> None:
+        if armed.get(number):
+            raise _Told
+
+    before = {number: signal.signal(number, tell) for number in list(armed)}
+    try:
+        yield armed
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except (OSError, OverflowError) as bad:
+        listening.close()
+        if isinstance(bad, OSError) and bad.errno == errno.EADDRINUSE:
+            raise BadInput(
+                f"Port {port} is in use.",
+                rule="port-in-use",
+                todo="Stop what listens there, or give another one with --port.",
+            ) from None
+        raise BadInput(f"Port {port} of host {host} cannot be opened.", rule="address") from bad
+    return listening
+
+
+def _fresh(folder: Path, *, empty: bool = False) -> Path:
+    if empty:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _command(service: str, descriptor: int, number: int) -> list[str]:
+    name = service.rpartition(":")[2]
+    return [
+        *(sys.executable, "-m", WORKER, service),
+        *("--fd", str(descriptor), "--service-name", name, "--worker-id", str(number)),
+        *("--timeout-graceful-shutdown", str(int(STOP_S))),
+    ]
+
+
+def _environment(settings: Settings, home: Path, metrics: Path) -> dict[str, str]:
+    """This process's environment, handed on, with the settings and BentoML's folders in it."""
+    said = {
+        f"LEADSCORE_{name.upper()}": str(value)
+        for name, value in msgspec.structs.asdict(settings).items()
+    }
+    policy = Path(settings.policy)
+    return {
+        **os.environ,
+        **said,
+        "LEADSCORE_HOME": str(home),
+        "LEADSCORE_POLICY": str(policy.resolve()) if policy.is_file() else settings.policy,
+        "BENTOML_DO_NOT_TRACK": "True",
+        "BENTOML_HOME": str(home / "bentoml"),
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+    }

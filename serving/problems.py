@@ -1,0 +1,118 @@
+"""Problem documents (RFC 9457): every error of the service, in one form, without personal data."""
+
+from http import HTTPStatus
+from uuid import uuid4
+
+import msgspec
+from opentelemetry import trace
+from starlette.responses import Response
+
+from domain.errors import (
+    BadInput,
+    LeadscoreError,
+    Missing,
+    NoModel,
+    Refused,
+    Unavailable,
+    UnknownLead,
+)
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:leadscore:problem:"
+RETRY_AFTER_S = 1
+"""How long a caller should wait after Unavailable."""
+
+
+class MalformedBody(BadInput):
+    """A body that is no JSON text at all."""
+
+
+_STATUS: tuple[tuple[type[LeadscoreError], str, HTTPStatus], ...] = (
+    (MalformedBody, "malformed-body", HTTPStatus.BAD_REQUEST),
+    (BadInput, "bad-input", HTTPStatus.UNPROCESSABLE_ENTITY),
+    (UnknownLead, "unknown-lead", HTTPStatus.NOT_FOUND),
+    (NoModel, "no-model", HTTPStatus.SERVICE_UNAVAILABLE),
+    (Unavailable, "unavailable", HTTPStatus.SERVICE_UNAVAILABLE),
+    (Missing, "missing", HTTPStatus.NOT_FOUND),
+    (Refused, "refused", HTTPStatus.CONFLICT),
+)
+ERRORS: dict[str, type[LeadscoreError]] = {slug: kind for kind, slug, _ in _STATUS}
+"""The domain error that each problem type stands for."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """One error. `type` names its kind, `rule` the rule that was broken.
+
+    `instance` names this occurrence by its trace id, which the server's log carries too.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    rule: str
+
+    def response(self, headers: dict[str, str] | None = None) -> Response:
+        """The HTTP response that says it."""
+        sent = {**(headers or {}), "cache-control": "no-store"}
+        if self.type == TYPE_PREFIX + "unavailable":
+            sent["retry-after"] = str(RETRY_AFTER_S)
+        return Response(msgspec.json.encode(self), self.status, sent, MEDIA_TYPE)
+
+
+def trace_id() -> str:
+    """The id of the current OpenTelemetry trace, or a new one: 32 hex digits."""
+    context = trace.get_current_span().get_span_context()
+    return f"{context.trace_id:032x}" if context.is_valid else uuid4().hex
+
+
+def problem(status: int, detail: str, *, rule: str, kind: str = "") -> Problem:
+    """A problem; without a `kind` of its own its type is named after the rule."""
+    return Problem(
+        type=TYPE_PREFIX + (kind or rule),
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=f"urn:leadscore:trace:{trace_id()}",
+        rule=rule,
+    )
+
+
+def of_error(error: LeadscoreError) -> Problem:
+    """The problem of a domain error: what is wrong and what to do; not where, it may be a path."""
+    detail = f"{error.what} {error.todo}".strip()
+    for kind, slug, status in _STATUS:
+        if isinstance(error, kind):
+            return problem(status, detail, rule=error.rule, kind=slug)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail, rule=error.rule, kind="internal")
+
+
+def internal() -> Problem:
+    """The problem of an error that nobody foresaw: it says nothing of what happened inside."""
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "The service failed. Its log has the cause under the trace id of this instance.",
+        rule="internal",
+    )
+
+
+_DETAILS: dict[int, tuple[str, str]] = {
+    404: ("unknown-route", "There is no such route. /docs.json lists those there are."),
+    405: ("method-not-allowed", "The route does not know this method; see the Allow header."),
+    413: ("body-too-large", "The body is larger than the service accepts."),
+    415: ("json-only", "The body's content type must be application/json."),
+    429: ("too-many-requests", "The service is working on as many requests as it accepts."),
+    503: ("not-ready", "The service cannot answer at the moment."),
+    504: ("timed-out", "The request took longer than the service allows."),
+}
+
+
+def of_status(status: int) -> Problem:
+    """The problem that a bare HTTP status of the server stands for."""
+    if status in _DETAILS:
+        rule, detail = _DETAILS[status]
+        return problem(status, detail, rule=rule)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return internal()
+    return problem(status, "The request cannot be answered as it stands.", rule="bad-request")

@@ -1,0 +1,67 @@
+"""What the service asks of the process it runs in: the port that `wiring.serving` fills."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from domain.decisions import DecisionRecord
+from domain.scores import ScoreAnswer
+from domain.signals import Counts
+
+
+class Runtime(Protocol):
+    """Scores, takes signals in and reads decisions back.
+
+    Every call may block and is made from a worker thread, several at once: an implementation
+    must be safe for that.
+    """
+
+    def score(self, lead_ids: Sequence[str], trace_id: str = "") -> list[ScoreAnswer]:
+        """One answer per id, in order. Raises UnknownLead, NoModel, Unavailable."""
+        ...
+
+    def score_known(
+        self, lead_ids: Sequence[str], trace_id: str = ""
+    ) -> tuple[list[ScoreAnswer], list[str]]:
+        """Answers for the leads that are known, and the ids that are not, each in order.
+
+        Raises NoModel, Unavailable.
+        """
+        ...
+
+    def score_identifiers(self, identifiers: dict[str, str], trace_id: str = "") -> ScoreAnswer:
+        """The answer for the lead that these identifiers, by kind, belong to.
+
+        Raises BadInput, UnknownLead, NoModel, Unavailable.
+        """
+        ...
+
+    def accept(self, documents: Sequence[bytes]) -> Counts:
+        """Take signals in, one JSON document each; all are committed on return."""
+        ...
+
+    def leads(
+        self,
+        *,
+        limit: int,
+        cursor: str | None,
+        grade: str | None,
+        queue: str | None,
+        min_score: float | None,
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """One page of the leads' latest answers, and the cursor of the next page or None.
+
+        Raises BadInput where the cursor is none that was given out.
+        """
+        ...
+
+    def decision(self, decision_id: str) -> DecisionRecord:
+        """The record of one decision. Raises Missing."""
+        ...
+
+    def ready(self) -> None:
+        """Return if it can serve now; raises NoModel or Unavailable where it cannot."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything it holds."""
+        ...

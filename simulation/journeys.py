@@ -1,0 +1,125 @@
+"""Journeys: for a chunk of people, everything that happens to them, and the truth about it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.behaviour import behaviour
+from simulation.events import Events, rows
+from simulation.intent import hazards, win_probability
+from simulation.moments import NEVER, TRIAL, Moments, moments
+from simulation.scenarios import Scenario
+from simulation.seasons import DAY_MS, HOUR_MS, Calendar
+from simulation.vocabulary import WORDS, Kind, Uses
+from simulation.world import CONSENTS, World
+
+_KIOSK_SLOT = 3
+_FULL = Uses.CRM | Uses.EMAIL
+_FORM = Uses.COOKIE | Uses.EMAIL
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """For each undecided lead in the CRM, at each cutoff: the probability of a win.
+
+    `day` is the cutoff's day number; its moment is the midnight at which that day begins.
+    """
+
+    person: NDArray[np.int64]
+    day: NDArray[np.int64]
+    probability: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Journeys:
+    """What happened to a chunk of people, in no order, and the truth about them."""
+
+    events: Events
+    truth: Truth
+
+
+def journeys(
+    rng: np.random.Generator,
+    world: World,
+    people: NDArray[np.int64],
+    calendar: Calendar,
+    scenario: Scenario,
+    every_days: int,
+) -> Journeys:
+    """The journeys of `people`, with the truth at every so many days."""
+    risk = hazards(world.fit[people], calendar, scenario)
+    at = moments(rng, world, people, risk)
+    parts = [
+        *behaviour(rng, world, people, at, calendar, scenario),
+        *_milestones(rng, world, people, at),
+        *_links(rng, world, people, at),
+    ]
+    events = np.concatenate(parts)
+    known = [
+        (day, np.flatnonzero(_undecided(at, calendar.start_ms + day * DAY_MS)))
+        for day in range(every_days, calendar.days + 1, every_days)
+    ]
+    chances = [win_probability(risk.of(who), day, at.levels[day, who]) for day, who in known]
+    truth = Truth(
+        person=people[np.concatenate([who for _, who in known])],
+        day=np.concatenate([np.full(len(who), day) for day, who in known]),
+        probability=np.concatenate(chances),
+    )
+    return Journeys(events[events["time"] < calendar.end_ms], truth)
+
+
+def _undecided(at: Moments, cutoff: int) -> NDArray[np.bool_]:
+    return (at.created < cutoff) & (at.decided >= cutoff)
+
+
+def _milestones(
+    rng: np.random.Generator, world: World, people: NDArray[np.int64], at: Moments
+) -> list[Events]:
+    """What happens once: form or sign-up, CRM record and its completion, consent, decision."""
+    trial = (world.source[people] == TRIAL) & (at.identified < NEVER)
+    by_form = (at.identified < NEVER) & ~trial
+    signs, creates = at.signed_up < NEVER, at.created < NEVER
+    sparse = creates & (rng.random(len(people)) < 0.05)
+    completed = at.created + rng.integers(HOUR_MS, 3 * DAY_MS, len(people))
+    updates = sparse & (completed < at.decided)
+    leaves = (at.withdrawn < NEVER) & (world.consent[people] != CONSENTS.index("withdrawn"))
+    phone = np.where(world.has_phone[people], np.int16(Uses.PHONE), np.int16(0))
+    plan = rng.choice(len(WORDS[Kind.SIGN_UP]), len(people), p=(0.6, 0.3, 0.1))
+    wins, losses = (at.decided < NEVER) & at.won, (at.decided < NEVER) & ~at.won
+    amount = world.employees[world.account[people]] ** 0.6 * rng.lognormal(6.0, 0.5, len(people))
+    reason = rng.integers(0, len(WORDS[Kind.LOST]), len(people))
+    form = rng.integers(0, len(WORDS[Kind.FORM]), len(people))
+    return [
+        rows(Kind.FORM, at.identified[by_form], people[by_form], _FORM, word=form[by_form]),
+        rows(Kind.SIGN_UP, at.signed_up[signs], people[signs], _FORM | Uses.USER, word=plan[signs]),
+        rows(
+            Kind.CREATED,
+            at.created[creates],
+            people[creates],
+            np.asarray(phone[creates] | np.int16(_FULL)),
+            word=sparse[creates],
+        ),
+        rows(Kind.UPDATED, completed[updates], people[updates], Uses.CRM),
+        rows(Kind.CONSENT, at.withdrawn[leaves], people[leaves], Uses.EMAIL, word=1),
+        rows(Kind.WON, at.decided[wins], people[wins], Uses.CRM, value=amount[wins]),
+        rows(Kind.LOST, at.decided[losses], people[losses], Uses.CRM, word=reason[losses]),
+    ]
+
+
+def _links(
+    rng: np.random.Generator, world: World, people: NDArray[np.int64], at: Moments
+) -> list[Events]:
+    """Newsletter forms that tie a second cookie, a kiosk's or a shared mailbox to a person."""
+    wait = rng.exponential(4 * DAY_MS, len(people)).astype(np.int64) + HOUR_MS
+    time = np.where(at.known < NEVER, at.known, 0) + wait
+    comes = (at.known < NEVER) & (time < at.decided)
+    second = comes & (world.cookies[people] > 1) & (rng.random(len(people)) < 0.7)
+    kiosk = comes & (world.kiosk[people] >= 0)
+    shared = comes & world.shared[people]
+    by_mailbox = Uses.COOKIE | Uses.SHARED
+    return [
+        rows(Kind.FORM, time[second], people[second], _FORM | Uses.DEVICE, slot=1),
+        rows(Kind.FORM, time[kiosk] + 1000, people[kiosk], _FORM, slot=_KIOSK_SLOT),
+        rows(Kind.FORM, time[shared] + 2000, people[shared], by_mailbox),
+    ]

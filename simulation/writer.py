@@ -1,0 +1,135 @@
+"""Writing a simulation: signals as JSON lines in the order of delivery, the truth beside them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.clock import DAY, iso
+from domain.identifiers import ACCOUNT_KIND
+from simulation.delivery import LATE_MS, Deliveries, Fault, known_ms
+from simulation.events import apart, combined
+from simulation.rendering import Renderer
+from simulation.simulator import Simulation
+from simulation.vocabulary import TYPES
+from simulation.world import World
+
+CHUNK = 16_384
+"""Lines rendered at a time."""
+
+_encoder = msgspec.json.Encoder()
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """What was written: received = accepted + duplicates + quarantined.
+
+    `late` of the accepted became known a minute or more after they happened. `faults` counts the
+    quarantined by what is wrong with them, `types` the accepted by event type.
+    """
+
+    signals: Path
+    truth: Path
+    received: int
+    accepted: int
+    duplicates: int
+    quarantined: int
+    late: int
+    people: int
+    cutoffs: int
+    faults: dict[str, int]
+    types: dict[str, int]
+
+
+def write(simulation: Simulation, out: Path) -> Written:
+    """Write the signals to `out` and the truth to `<stem of out>.truth.jsonl` beside it.
+
+    Folders are made where they are missing; files that are there are overwritten. Raises OSError
+    where that is not possible.
+    """
+    truth = out.with_name(f"{out.stem}.truth.jsonl")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.open("w", encoding="utf-8", newline="\n") as stream:
+        for text in _signal_texts(simulation):
+            stream.write(text)
+    written = _counted(simulation, out, truth)
+    with truth.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.writelines(_people(simulation.world, simulation.deliveries))
+        stream.writelines(_cutoffs(simulation))
+        stream.write(_json({"kind": "counts", **_numbers(written)}))
+    return written
+
+
+def _signal_texts(simulation: Simulation) -> Iterator[str]:
+    """The file, in chunks of lines."""
+    deliveries = simulation.deliveries
+    renderer = Renderer(simulation.world, simulation.tag)
+    for at in range(0, len(deliveries.order), CHUNK):
+        row = deliveries.order[at : at + CHUNK]
+        yield "\n".join(renderer.lines(deliveries.events[row], row.tolist())) + "\n"
+
+
+def _counted(simulation: Simulation, out: Path, truth: Path) -> Written:
+    deliveries, good = simulation.deliveries, simulation.deliveries.good
+    faults = np.bincount(deliveries.events["fault"], minlength=len(Fault)).tolist()
+    types = np.bincount(good["kind"], minlength=len(TYPES)).tolist()
+    return Written(
+        signals=out,
+        truth=truth,
+        received=len(deliveries.order),
+        accepted=len(good),
+        duplicates=len(deliveries.order) - len(deliveries.events),
+        quarantined=len(deliveries.events) - len(good),
+        late=int(np.count_nonzero(known_ms(good) - good["time"] >= LATE_MS)),
+        people=simulation.world.people,
+        cutoffs=len(simulation.truth.person),
+        faults={f.name.lower(): faults[f] for f in Fault if f is not Fault.NONE},
+        types=dict(zip(TYPES, types, strict=True)),
+    )
+
+
+def _numbers(written: Written) -> dict[str, object]:
+    """The counts, without the paths: a truth file says the same wherever it lies."""
+    told = msgspec.structs.asdict(written)
+    return {name: value for name, value in told.items() if name not in {"signals", "truth"}}
+
+
+def _people(world: World, deliveries: Deliveries) -> Iterator[str]:
+    """Who is who: each person with the identifiers that sound signals carried."""
+    codes = np.unique(combined(deliveries.good))
+    edges = np.searchsorted(codes >> 16, np.arange(world.people + 1)).tolist()
+    for person in range(world.people):
+        held: dict[str, list[str]] = {}
+        for code in codes[edges[person] : edges[person + 1]].tolist():
+            for kind, value in world.identifiers(*apart(code)).items():
+                if kind != ACCOUNT_KIND and value not in held.get(kind, ()):
+                    held.setdefault(kind, []).append(value)
+        yield _json(
+            {
+                "kind": "person",
+                "person": _name(person),
+                "account": world.account_name(person),
+                "identifiers": held,
+            }
+        )
+
+
+def _cutoffs(simulation: Simulation) -> Iterator[str]:
+    truth, start = simulation.truth, simulation.calendar.start_ms * 1000
+    order: NDArray[np.int64] = np.lexsort((truth.person, truth.day))
+    columns = (truth.person[order], truth.day[order], truth.probability[order])
+    for person, day, probability in zip(*(c.tolist() for c in columns), strict=True):
+        yield (
+            f'{{"kind":"cutoff","person":"{_name(person)}","crm_id":"L-{person:07d}",'
+            f'"cutoff":"{iso(start + day * DAY)}","horizon_days":{simulation.horizon_days},'
+            f'"probability":{probability:.6f}}}\n'
+        )
+
+
+def _name(person: int) -> str:
+    return f"P-{person:07d}"
+
+
+def _json(document: dict[str, object]) -> str:
+    return _encoder.encode(document).decode() + "\n"

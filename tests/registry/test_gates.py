@@ -1,0 +1,96 @@
+"""Gates: what passes, what does not, and rules that cannot be read."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.errors import BadConfiguration
+from domain.measurement import Interval
+from domain.versions import Manifest, Stage
+from registry.gates import load_gates, parse_gates, run_gates
+
+Maker = Callable[..., Manifest]
+NAN = float("nan")
+
+
+def failed(manifest: Manifest, champion: Manifest | None = None) -> set[str]:
+    results = run_gates(load_gates().of(Stage.CHAMPION), manifest, champion)
+    return {result.name for result in results if not result.passed}
+
+
+def test_an_honest_weak_model_passes(manifest: Maker) -> None:
+    weak = {"auroc": Interval(value=0.64, low=0.55, high=0.72)}
+    assert failed(manifest(weak)) == set()
+
+
+@pytest.mark.parametrize(
+    ("metrics", "counts", "gate"),
+    [
+        ({"auroc": Interval(value=0.6, low=0.5, high=0.7)}, {}, "ranks_better_than_chance"),
+        ({"auroc": Interval(value=NAN, low=NAN, high=NAN)}, {}, "ranks_better_than_chance"),
+        ({"calibration_error": Interval(value=0.09, low=0.05, high=0.1)}, {}, "calibrated"),
+        ({"explanation_error": Interval(value=1e-3, low=1e-3, high=1e-3)}, {}, "explanation_exact"),
+        ({}, {"test_positives": 19}, "enough_positives"),
+    ],
+)
+def test_each_rule_fails_for_its_own_reason(
+    manifest: Maker, metrics: dict[str, Interval], counts: dict[str, int], gate: str
+) -> None:
+    assert failed(manifest(metrics, counts)) - {"ranks_like_champion"} == {gate}
+
+
+def test_an_absent_metric_does_not_pass_by_silence(manifest: Maker) -> None:
+    rules = parse_gates({"version": 1, "champion": [_above(metric="lift")]}, "x")
+    (result,) = run_gates(rules.champion, manifest(), None)
+    assert (result.passed, result.value, result.note) == (False, None, "lift was not measured")
+
+
+def test_compared_with_the_champions_interval(manifest: Maker) -> None:
+    champion = manifest({"auroc": Interval(value=0.8, low=0.75, high=0.85)})
+    at = manifest({"auroc": Interval(value=0.75, low=0.70, high=0.80)})
+    under = manifest({"auroc": Interval(value=0.749, low=0.70, high=0.80)})
+    assert failed(at, champion) == set()
+    assert failed(under, champion) == {"ranks_like_champion"}
+    assert failed(under, None) == set()
+    worse = manifest({"brier": Interval(value=0.12, low=0.1, high=0.13)})
+    assert failed(worse, champion) == {"errs_like_champion"}
+
+
+def _above(**changed: object) -> dict[str, Any]:
+    return {"rule": "above", "name": "g", "metric": "auroc", "limit": 0.5} | changed
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        {"champion": []},
+        {"version": 0},
+        {"version": 1, "candidate": []},
+        {"version": 1, "champion": [_above(limt=1)]},
+        {"version": 1, "champion": [_above(rule="over")]},
+        {"version": 1, "champion": [_above(end="middle")]},
+        {"version": 1, "champion": [_above(limit="high")]},
+        {"version": 1, "champion": [_above(), _above()]},
+    ],
+)
+def test_rules_that_cannot_be_read_are_refused(document: object) -> None:
+    with pytest.raises(BadConfiguration) as refusal:
+        parse_gates(document, "gates.yaml")
+    assert refusal.value.exit_code == 2
+
+
+def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "gates.yaml").write_text("version: [1")
+    for name in ("gates.yaml", "absent.yaml"):
+        with pytest.raises(BadConfiguration, match="gate-rules"):
+            load_gates(tmp_path / name)
+
+
+def test_the_label_tells_rules_apart() -> None:
+    one = parse_gates({"version": 1, "champion": [_above()]}, "x")
+    other = parse_gates({"version": 1, "champion": [_above(limit=0.6)]}, "x")
+    assert one.label != other.label
+    assert one.label.startswith("gates_v1-")

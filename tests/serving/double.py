@@ -1,0 +1,151 @@
+"""A small runtime in memory and SQLite behind the service, for its contract tests and loads."""
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from domain.decisions import DecisionRecord
+from domain.errors import BadInput, Missing, Unavailable, UnknownLead
+from domain.identifiers import identifier_key, lead_id
+from domain.scores import ScoreAnswer
+from domain.signals import Counts, decode
+from serving import examples
+from serving.service import Api, make_service
+
+KNOWN = tuple(lead_id(identifier_key("crm_id", str(n))) for n in range(20))
+SECRET = "jo.personal@example.com"
+"""Sits in the messages of unforeseen errors, and must never get out."""
+
+
+class MemoryRuntime:
+    """Twenty leads, by CRM id "0" to "19". Decisions are committed to SQLite.
+
+    CRM id "down" cannot be answered (Unavailable); "bug" raises an unforeseen error.
+    """
+
+    def __init__(self) -> None:
+        self._file = str(Path(mkdtemp()) / "decisions.sqlite")
+        self._local = threading.local()
+        self._one = threading.Lock()
+        self._seen: set[tuple[str, str]] = set()
+        self._store().execute("PRAGMA journal_mode = WAL")
+        self._store().execute("CREATE TABLE d (id TEXT PRIMARY KEY, body BLOB)")
+
+    def score(self, lead_ids: Sequence[str], trace_id: str = "") -> list[ScoreAnswer]:
+        answers, unknown = self.score_known(lead_ids, trace_id)
+        if unknown:
+            raise UnknownLead("No lead is known by that id.", rule="unknown-lead")
+        return answers
+
+    def score_known(
+        self, lead_ids: Sequence[str], trace_id: str = ""
+    ) -> tuple[list[ScoreAnswer], list[str]]:
+        known = [one for one in lead_ids if one in KNOWN]
+        records = [_record(one, trace_id) for one in known]
+        rows = [(r.answer.decision_id, msgspec.json.encode(r)) for r in records]
+        with self._one, self._store() as store:
+            store.executemany("INSERT INTO d VALUES (?, ?)", rows)
+        return [r.answer for r in records], [one for one in lead_ids if one not in KNOWN]
+
+    def score_identifiers(self, identifiers: dict[str, str], trace_id: str = "") -> ScoreAnswer:
+        value = identifiers.get("crm_id", "")
+        if value == "down":
+            raise Unavailable("The feature store does not answer.", rule="features-unavailable")
+        if value == "bug":
+            raise RuntimeError(f"unforeseen, with {SECRET}")
+        return self.score([lead_id(identifier_key("crm_id", value))], trace_id)[0]
+
+    def accept(self, documents: Sequence[bytes]) -> Counts:
+        counts = Counts(received=len(documents))
+        for document in documents:
+            try:
+                signal = decode(document)
+            except (msgspec.DecodeError, RecursionError):
+                counts.quarantined += 1
+                continue
+            new = (signal.source, signal.id) not in self._seen
+            self._seen.add((signal.source, signal.id))
+            counts.accepted += new
+            counts.duplicates += not new
+        return counts
+
+    def leads(
+        self,
+        *,
+        limit: int,
+        cursor: str | None,
+        grade: str | None,
+        queue: str | None,
+        min_score: float | None,
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        if cursor is not None and not cursor.isdecimal():
+            raise BadInput("The cursor was not given out here.", rule="cursor-valid")
+        first = int(cursor or 0)
+        rows = [{"lead_id": one, "score": 0.05 * n} for n, one in enumerate(KNOWN)]
+        rows = [row for row in rows if min_score is None or row["score"] >= min_score]  # type: ignore[operator]
+        following = str(first + limit) if first + limit < len(rows) else None
+        return rows[first : first + limit], following
+
+    def decision(self, decision_id: str) -> DecisionRecord:
+        row = self._store().execute("SELECT body FROM d WHERE id = ?", (decision_id,)).fetchone()
+        if row is None:
+            raise Missing("There is no such decision.", rule="unknown-decision")
+        return msgspec.json.decode(row[0], type=DecisionRecord)
+
+    def ready(self) -> None:
+        return
+
+    def close(self) -> None:
+        self._store().close()
+
+    def _store(self) -> sqlite3.Connection:
+        if not hasattr(self._local, "store"):
+            self._local.store = sqlite3.connect(self._file)
+        store: sqlite3.Connection = self._local.store
+        return store
+
+
+class ModelessRuntime(MemoryRuntime):
+    """A runtime that has no champion to score with."""
+
+    def ready(self) -> None:
+        from domain.errors import NoModel
+
+        raise NoModel("No version is champion.", rule="no-champion", todo="Promote one.")
+
+
+def _record(lead: str, trace_id: str) -> DecisionRecord:
+    answer = {**examples.ANSWER, "lead_id": lead, "decision_id": uuid4().hex, "trace_id": trace_id}
+    return msgspec.convert({**examples.RECORD, "answer": answer}, DecisionRecord)
+
+
+class DoubleApi(Api):
+    """The service over the runtime in memory."""
+
+    def open_runtime(self) -> MemoryRuntime:
+        return MemoryRuntime()
+
+
+class ModelessApi(Api):
+    """The service without a model."""
+
+    def open_runtime(self) -> MemoryRuntime:
+        return ModelessRuntime()
+
+
+class BrokenApi(Api):
+    """A service whose runtime cannot be opened."""
+
+    def open_runtime(self) -> MemoryRuntime:
+        raise Unavailable("The database does not answer.", rule="database-unavailable")
+
+
+Double = make_service(DoubleApi, "Double")
+Modeless = make_service(ModelessApi, "Modeless")
+Broken = make_service(BrokenApi, "Broken")

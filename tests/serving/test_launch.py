@@ -1,0 +1,82 @@
+"""Starting and stopping: ports, readiness, what is said when it does not work."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from domain.errors import BadInput, NoModel, Unavailable
+from serving.launch import running, serve, start
+from wiring.settings import Settings
+
+
+def test_a_port_in_use_is_told_at_once(url: str, tmp_path: Path) -> None:
+    port = httpx.URL(url).port or 0
+    begun = time.monotonic()
+    with pytest.raises(BadInput, match=str(port)) as refused:
+        serve(Settings(home=tmp_path), "127.0.0.1", port)
+    assert refused.value.rule == "port-in-use"
+    assert refused.value.todo
+    assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize(("host", "port"), [("203.0.113.1", 0), ("127.0.0.1", 70_000)])
+def test_an_address_that_cannot_be_is_refused(host: str, port: int, tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as refused:
+        serve(Settings(home=tmp_path), host, port)
+    assert refused.value.rule == "address"
+
+
+def test_a_service_that_cannot_start_says_its_last_words(tmp_path: Path) -> None:
+    with (
+        pytest.raises(Unavailable, match="does not answer") as said,
+        running(Settings(home=tmp_path), service="tests.serving.double:Broken"),
+    ):
+        pass
+    assert said.value.rule == "server-starts"
+    assert str(tmp_path) in said.value.todo
+
+
+def test_a_service_without_a_model_lives_and_is_not_ready(tmp_path: Path) -> None:
+    service = "tests.serving.double:Modeless"
+    server = start(Settings(home=tmp_path), "127.0.0.1", 0, 2, service)
+    try:
+        with pytest.raises(NoModel, match="Promote one"):
+            server.wait_ready()
+        assert httpx.get(f"{server.url}/livez").status_code == 200
+        ready = httpx.get(f"{server.url}/readyz")
+        assert ready.status_code == 503
+        assert ready.headers["content-type"] == "application/problem+json"
+        assert ready.json()["rule"] == "no-champion"
+    finally:
+        server.stop()
+    assert [worker.returncode for worker in server.workers] == [0, 0]
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{server.url}/livez")
+
+
+def test_sigterm_ends_the_server_and_frees_its_port(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    code = (
+        "import sys; from pathlib import Path; from serving.launch import serve;"
+        "from wiring.settings import Settings; home = Settings(home=Path(sys.argv[1]));"
+        "sys.exit(serve(home, '127.0.0.1', int(sys.argv[2]), 1, 'tests.serving.double:Double'))"
+    )
+    argv = [sys.executable, "-c", code, str(tmp_path), str(port)]
+    child = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
+    assert child.stderr is not None
+    assert child.stderr.readline().startswith(f"serving on http://127.0.0.1:{port}")
+    os.kill(child.pid, signal.SIGTERM)
+    assert child.wait(20) == 0
+    with socket.socket() as again:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind(("127.0.0.1", port))
+    child.stderr.close()

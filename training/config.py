@@ -1,0 +1,92 @@
+"""What a training run is asked to do: a file, parsed once, unknown keys refused."""
+
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import yaml
+
+from domain.errors import BadConfiguration, Missing
+
+Share = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
+Days = Annotated[float, msgspec.Meta(ge=0.0)]
+Positive = Annotated[float, msgspec.Meta(gt=0.0)]
+
+
+class _EveryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="rule"):
+    """Parent of the rules: `rule` in the file says which."""
+
+
+class Every(_EveryRule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="every"):
+    """A cutoff every so many days, for every lead that could be scored then."""
+
+    days: Positive = 14.0
+
+
+class After(_EveryRule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="after"):
+    """One cutoff per lead, so many hours after its first event of these types."""
+
+    types: tuple[str, ...]
+    delay_hours: Days = 0.0
+
+
+class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The last `test_share` of the rows by time are the test; `embargo_days` before it are unused.
+
+    Without `embargo_days` the embargo is one horizon: no training label then reaches into the
+    test's time.
+    """
+
+    test_share: Share = 0.2
+    embargo_days: Days | None = None
+
+
+class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A training run's settings.
+
+    `begin` (in the file: `from`) is the first cutoff; without it, one horizon after the first
+    event. `identified_only` leaves out leads that no strong identifier names.
+    """
+
+    outcome: str = "won"
+    horizon_days: Positive = 30.0
+    cutoffs: Every | After = Every()
+    begin: datetime | None = msgspec.field(name="from", default=None)
+    split: Split = Split()
+    trials: Annotated[int, msgspec.Meta(ge=1)] = 15
+    seed: int = 7
+    iterations: Annotated[int, msgspec.Meta(ge=10)] = 400
+    identified_only: bool = True
+    exclude: tuple[str, ...] = ()
+
+    @property
+    def embargo_days(self) -> float:
+        """The embargo in force."""
+        given = self.split.embargo_days
+        return self.horizon_days if given is None else given
+
+    def document(self) -> dict[str, object]:
+        """The settings as plain values, as a version's lineage records them."""
+        document: dict[str, object] = msgspec.to_builtins(self)
+        return document
+
+    def digest(self) -> str:
+        """A digest of all settings."""
+        return sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """A run's settings from its file. Raises Missing or BadConfiguration."""
+    if not path.is_file():
+        raise Missing("no such file", rule="training-config", where=str(path))
+    try:
+        return msgspec.convert(yaml.safe_load(path.read_text()) or {}, TrainingConfig)
+    except (msgspec.ValidationError, yaml.YAMLError, UnicodeDecodeError) as bad:
+        raise BadConfiguration(
+            str(bad),
+            rule="training-config",
+            where=path.name,
+            todo="The README lists the settings of a training run.",
+        ) from bad

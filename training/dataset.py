@@ -1,0 +1,77 @@
+"""The data set: features at cutoffs, by Feast's point-in-time join, with labels beside them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from domain.definition import FeatureDefinition
+from feature_repo.features import category_names, number_names
+from training.cutoffs import Cutoff
+
+History = Callable[[Sequence[str], Sequence[str], Sequence[int]], pd.DataFrame]
+"""Named features of (leads, accounts, moments), row for row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Rows in the order of time.
+
+    `numbers` [n, number features], `texts` [n, category features], `labels` [n] in {0, 1},
+    `moments` [n] in microseconds, `groups` [n] the account, or the lead where none is known.
+    """
+
+    features: tuple[str, ...]
+    categories: tuple[str, ...]
+    numbers: NDArray[np.float64]
+    texts: NDArray[np.object_]
+    labels: NDArray[np.int64]
+    moments: NDArray[np.int64]
+    groups: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64]) -> "Dataset":
+        """Some of the rows."""
+        return Dataset(
+            self.features,
+            self.categories,
+            self.numbers[rows],
+            self.texts[rows],
+            self.labels[rows],
+            self.moments[rows],
+            self.groups[rows],
+        )
+
+
+def build(
+    definition: FeatureDefinition,
+    cutoffs: Sequence[Cutoff],
+    history: History,
+    exclude: Sequence[str] = (),
+) -> Dataset:
+    """Join features to cutoffs. Features that are constant over all rows are left out."""
+    frame = history(
+        [c.lead_id for c in cutoffs],
+        [c.account_id for c in cutoffs],
+        [c.moment_us for c in cutoffs],
+    )
+    numbers = [n for n in number_names(definition) if n not in exclude and _varies(frame[n])]
+    texts = [n for n in category_names(definition) if n not in exclude and _varies(frame[n])]
+    _, groups = np.unique([c.account_id or c.final_id for c in cutoffs], return_inverse=True)
+    return Dataset(
+        features=(*numbers, *texts),
+        categories=tuple(texts),
+        numbers=frame[numbers].to_numpy(dtype=np.float64),
+        texts=frame[texts].fillna("").to_numpy(dtype=object),
+        labels=np.array([c.label for c in cutoffs], dtype=np.int64),
+        moments=np.array([c.moment_us for c in cutoffs], dtype=np.int64),
+        groups=groups.astype(np.int64),
+    )
+
+
+def _varies(column: "pd.Series[float]") -> bool:
+    return bool(column.nunique(dropna=False) > 1)

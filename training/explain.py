@@ -1,0 +1,347 @@
+"""Builds the explanation table of a CatBoost model, and checks it against CatBoost's own values.
+
+An oblivious tree asks the same question at every node of a level, so a leaf fixes the answer to
+each of them and with it the SHAP values of every row that reaches it. What a tree expects when
+some features are missing is its leaf values averaged down the tree, from the deepest level up,
+each child by its share of its parent's weight (path-dependent TreeSHAP: Lundberg et al. 2020).
+The Shapley value is then a weighted sum over all subsets of the tree's few distinct features.
+
+Leaves that no training row reached have weight 0. As in CatBoost they count for nothing where
+features are missing. A row that reaches such a leaf all the same shares its value out in equal
+parts among the tree's features: contributions and bias add up to the raw score for every row.
+Most often the value is 0 and both agree. Monotone constraints and sample weights of 0 leave
+other values there; CatBoost then adds the rows it is asked about to the weights, so that its
+answer depends on them. The table never does; `check_table` allows for the difference.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from math import factorial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.errors import Refused
+from domain.explanation import ExplanationTable
+
+if TYPE_CHECKING:
+    from catboost import CatBoostClassifier
+
+DEEPEST = 10
+"""Deeper trees are refused: a tree's work and memory grow with 4 to the power of its depth."""
+
+CELLS = 1 << 22
+"""Cells [trees, subsets, leaves] worked on at a time: bounds memory."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Forest:
+    """Oblivious trees. `levels` holds per tree the column that each level splits on.
+
+    Level i decides bit i of a leaf's index; the root is the last. `values` and `weights` [leaves]
+    are those of all trees, one after the other; `starts` [trees] is where each tree's begin.
+    """
+
+    levels: tuple[tuple[int, ...], ...]
+    starts: NDArray[np.int64]
+    values: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    bias: float
+
+    @property
+    def valued_unreached(self) -> bool:
+        """Whether a leaf without weight has a value; CatBoost takes less than 1e-9 for none."""
+        return bool(np.any((self.weights == 0) & (np.abs(self.values) >= 1e-9)))
+
+
+class _Split(msgspec.Struct):
+    split_type: str
+    split_index: int
+    float_feature_index: int = -1
+    cat_feature_index: int = -1
+
+
+class _Tree(msgspec.Struct):
+    splits: list[_Split] | None = None
+
+
+class _Column(msgspec.Struct):
+    feature_index: int
+    flat_feature_index: int
+    borders: list[float] | None = None
+    values: list[int] | None = None
+
+
+class _Element(msgspec.Struct):
+    combination_element: str
+    cat_feature_index: int = -1
+
+
+class _Ctr(msgspec.Struct):
+    borders: list[float]
+    elements: list[_Element]
+
+
+class _Features(msgspec.Struct):
+    float_features: list[_Column] = []
+    categorical_features: list[_Column] = []
+    ctrs: list[_Ctr] = []
+
+
+class _Export(msgspec.Struct):
+    features_info: _Features
+    oblivious_trees: list[_Tree] | None = None
+
+
+def build_table(model: "CatBoostClassifier", features: tuple[str, ...]) -> ExplanationTable:
+    """The table of a fitted two-class model whose columns are `features`, in its order.
+
+    Raises Refused for a model that no exact table can be made of: asymmetric trees, trees deeper
+    than DEEPEST, text or embedding columns, more than two classes, a scale other than 1, splits
+    on combinations of features (train with max_ctr_complexity=1), or other columns.
+    """
+    return _assemble(_read(model, len(features)), features)
+
+
+def check_table(
+    table: ExplanationTable, model: "CatBoostClassifier", data: Any, *, tolerance: float = 1e-9
+) -> float:
+    """The largest absolute difference between the table and the model on some rows.
+
+    `data` is a catboost Pool, or an array or frame of the model's columns. Compared are
+    contributions and bias with `get_feature_importance(type="ShapValues")`, and their sum with
+    the raw score. Where CatBoost adds the rows to its weights (see above), it is compared with a
+    table of those weights, and the table with the one built anew. Raises Refused with rule
+    `explanation-exact` above the tolerance, where a value is not finite, or without rows.
+    """
+    from catboost import Pool
+
+    pool = (
+        data if isinstance(data, Pool) else Pool(data, cat_features=model.get_cat_feature_indices())
+    )
+    if pool.num_row() == 0:
+        raise Refused("no row to compare the table on", rule="explanation-exact")
+    forest = _read(model, len(table.features))
+    if not _fits(table, forest):
+        raise Refused("the explanation table is of another model", rule="explanation-exact")
+    leaves = np.asarray(model.calc_leaf_indexes(pool), dtype=np.int64)
+    gaps = [_gap_to_raw(table, model, pool, leaves)]
+    reference = table
+    if forest.valued_unreached:
+        gaps.append(_gap_between(table, _assemble(forest, table.features)))
+        weights = np.asarray(pool.get_weight(), dtype=np.float64)
+        reference = _assemble(_with_rows(forest, leaves, weights), table.features)
+    gaps.append(_gap_to_shap(reference, model, pool, leaves))
+    worst = float(np.max(gaps))
+    if not worst <= tolerance:
+        raise Refused(
+            f"the explanation table is off by {worst:.3g}, must be <= {tolerance:.3g}",
+            rule="explanation-exact",
+            todo="Build the table from this model.",
+        )
+    return worst
+
+
+def _fits(table: ExplanationTable, forest: _Forest) -> bool:
+    """Whether the table has a row for each leaf, and columns for each tree."""
+    return (
+        np.array_equal(table.starts, forest.starts)
+        and table.columns.shape == (len(forest.levels), table.values.shape[1])
+        and len(table.values) == len(forest.values)
+        and bool(np.all((table.columns >= 0) & (table.columns <= len(table.features))))
+    )
+
+
+def _gap_to_raw(table: ExplanationTable, model: Any, pool: Any, leaves: NDArray[np.int64]) -> float:
+    raw = np.asarray(model.predict(pool, prediction_type="RawFormulaVal"), dtype=np.float64)
+    return float(np.max(np.abs(table.explain(leaves).sum(axis=1) + table.bias - raw)))
+
+
+def _gap_to_shap(
+    table: ExplanationTable, model: Any, pool: Any, leaves: NDArray[np.int64]
+) -> float:
+    theirs = np.asarray(model.get_feature_importance(pool, type="ShapValues"), dtype=np.float64)
+    ours = np.column_stack([table.explain(leaves), np.full(len(leaves), table.bias)])
+    return float(np.max(np.abs(ours - theirs)))
+
+
+def _gap_between(a: ExplanationTable, b: ExplanationTable) -> float:
+    if a.values.shape != b.values.shape or not np.array_equal(a.columns, b.columns):
+        return np.inf
+    return float(max(abs(a.bias - b.bias), np.max(np.abs(a.values - b.values), initial=0.0)))
+
+
+def _with_rows(forest: _Forest, leaves: NDArray[np.int64], weights: Array) -> _Forest:
+    """The forest whose leaf weights count these rows too."""
+    at = (leaves + forest.starts).ravel()
+    each = np.repeat(weights, leaves.shape[1])
+    return replace(forest, weights=forest.weights + np.bincount(at, each, len(forest.weights)))
+
+
+def _assemble(forest: _Forest, features: tuple[str, ...]) -> ExplanationTable:
+    deepest = max((len(levels) for levels in forest.levels), default=0)
+    if deepest > DEEPEST:
+        raise Refused(
+            f"a tree has {deepest} levels, must be <= {DEEPEST}",
+            rule="explanation-depth",
+            todo="Train with a smaller depth.",
+        )
+    values = np.zeros((len(forest.values), max(deepest, 1)))
+    columns = np.full((len(forest.levels), max(deepest, 1)), len(features), dtype=np.int64)
+    bias = forest.bias
+    for pattern, trees in _by_pattern(forest).items():
+        coefficients = _coefficients(pattern)
+        for part in _parts(trees, len(pattern)):
+            at = forest.starts[part][:, None] + np.arange(1 << len(pattern))
+            expected, means = _expected(len(pattern), forest.values[at], forest.weights[at])
+            values[at, : len(coefficients)] = np.swapaxes(coefficients @ expected, 1, 2)
+            bias += float(means.sum())
+        for tree in trees:
+            distinct = tuple(dict.fromkeys(forest.levels[tree]))
+            columns[tree, : len(distinct)] = distinct
+    return ExplanationTable(
+        features=features, bias=bias, starts=forest.starts, columns=columns, values=values
+    )
+
+
+def _by_pattern(forest: _Forest) -> dict[tuple[int, ...], list[int]]:
+    """Trees by which of their levels share a feature: (0, 1, 0) where the first and third do."""
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for tree, levels in enumerate(forest.levels):
+        order = {feature: k for k, feature in enumerate(dict.fromkeys(levels))}
+        groups[tuple(order[feature] for feature in levels)].append(tree)
+    return groups
+
+
+def _parts(trees: list[int], depth: int) -> list[list[int]]:
+    size = max(1, CELLS >> (2 * depth))
+    return [trees[at : at + size] for at in range(0, len(trees), size)]
+
+
+def _coefficients(pattern: tuple[int, ...]) -> Array:
+    """Shapley's coefficients [distinct features, subsets of levels], zero for other subsets."""
+    count = max(pattern, default=-1) + 1
+    coefficients = np.zeros((count, 1 << len(pattern)))
+    for subset in range(1 << count):
+        mask = sum(1 << level for level, k in enumerate(pattern) if subset >> k & 1)
+        size = subset.bit_count()
+        for k in range(count):
+            without = size - (subset >> k & 1)
+            share = factorial(without) * factorial(count - without - 1) / factorial(count)
+            coefficients[k, mask] = share if without < size else -share
+    return coefficients
+
+
+def _expected(depth: int, values: Array, weights: Array) -> tuple[Array, Array]:
+    """What each tree expects when some levels are known, and its mean [trees] when none is.
+
+    Of the first [trees, 2^depth subsets of levels, leaves], bit i of a subset says that level i,
+    which is bit i of the leaf's index, is known.
+    """
+    trees = len(values)
+    held = np.where(weights > 0, values, 0.0)[:, None, :]
+    for level in range(depth):
+        children = weights.reshape(trees, -1, 2)
+        weights = children.sum(axis=2)
+        parent = weights[:, :, None]
+        shares = np.divide(children, parent, out=np.zeros_like(children), where=parent > 0)
+        split = held.reshape(trees, 1 << level, -1, 2, 1 << level)
+        mean = (split * shares[:, None, :, :, None]).sum(axis=3, keepdims=True)
+        unknown = np.broadcast_to(mean, split.shape).reshape(held.shape)
+        held = np.concatenate([unknown, held], axis=1)
+    means = held[:, 0, 0].copy()
+    held[:, -1, :] = values
+    return held, means
+
+
+def _read(model: Any, columns: int) -> _Forest:
+    """The trees of a fitted model that takes so many columns.
+
+    Raises Refused where the trees are not oblivious, or not of one raw score from single numeric
+    or categorical columns, unscaled.
+    """
+    export = _export(model)
+    if len(model.feature_names_) != columns:
+        raise Refused(
+            f"{columns} names for the {len(model.feature_names_)} columns of the model",
+            rule="explanation-features",
+        )
+    scale, bias = model.get_scale_and_bias()
+    values = np.asarray(model.get_leaf_values(), dtype=np.float64)
+    counts = np.asarray(model.get_tree_leaf_counts(), dtype=np.int64)
+    if len(values) != counts.sum() or isinstance(bias, list):
+        raise Refused("the model has more than one raw score", rule="explanation-one-score")
+    if scale != 1:
+        raise Refused(f"the model's scale is {scale}, must be 1", rule="explanation-scale")
+    return _Forest(
+        levels=_levels(export),
+        starts=np.cumsum(counts) - counts,
+        values=values,
+        weights=np.asarray(model.get_leaf_weights(), dtype=np.float64),
+        bias=float(bias),
+    )
+
+
+def _export(model: Any) -> _Export:
+    from catboost import CatBoostError
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.json"
+        try:
+            model.save_model(str(path), format="json")
+        except CatBoostError as bad:
+            raise Refused(
+                "the model has text or embedding columns, or is not fitted",
+                rule="explanation-columns",
+            ) from bad
+        export = msgspec.json.decode(path.read_bytes(), type=_Export)
+    if export.oblivious_trees is None:
+        raise Refused(
+            "the trees are not oblivious",
+            rule="explanation-oblivious-trees",
+            todo="Train with grow_policy SymmetricTree.",
+        )
+    return export
+
+
+def _levels(export: _Export) -> tuple[tuple[int, ...], ...]:
+    info = export.features_info
+    numbers = {c.feature_index: c.flat_feature_index for c in info.float_features}
+    texts = {c.feature_index: c.flat_feature_index for c in info.categorical_features}
+    # Splits are numbered: borders of numbers, then one-hot values, then borders of CTRs.
+    before = sum(len(c.borders or ()) for c in info.float_features)
+    before += sum(len(c.values or ()) for c in info.categorical_features)
+    ctrs = [ctr for ctr in info.ctrs for _ in ctr.borders]
+
+    def column(split: _Split) -> int:
+        match split.split_type:
+            case "FloatFeature":
+                return numbers[split.float_feature_index]
+            case "OneHotFeature":
+                return texts[split.cat_feature_index]
+            case "OnlineCtr":
+                return _only(ctrs[split.split_index - before], texts)
+        raise Refused(
+            f"a split is of the unknown type {split.split_type!r}", rule="explanation-columns"
+        )
+
+    trees = export.oblivious_trees or []
+    return tuple(tuple(column(split) for split in tree.splits or ()) for tree in trees)
+
+
+def _only(ctr: _Ctr, texts: dict[int, int]) -> int:
+    """The one column that a CTR is made of."""
+    first = ctr.elements[0]
+    if len(ctr.elements) > 1 or first.combination_element != "cat_feature_value":
+        raise Refused(
+            "a split combines several features",
+            rule="explanation-single-features",
+            todo="Train with max_ctr_complexity=1.",
+        )
+    return texts[first.cat_feature_index]

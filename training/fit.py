@@ -1,0 +1,53 @@
+"""Fitting CatBoost: columns to pools, parameters to models, models to margins."""
+
+from typing import Any
+
+import numpy as np
+from catboost import CatBoostClassifier, FeaturesData, Pool
+from numpy.typing import NDArray
+
+from training.dataset import Dataset
+
+Parameters = dict[str, Any]
+
+FIXED: Parameters = {
+    "loss_function": "Logloss",
+    "grow_policy": "SymmetricTree",
+    "max_ctr_complexity": 1,
+    "allow_writing_files": False,
+    "verbose": False,
+    "thread_count": 2,
+}
+"""What every model here has: oblivious trees, whose splits each belong to one column, so that the
+explanation table is exact; and as many threads wherever it is trained, so that it is the same."""
+
+
+def pool(data: Dataset) -> Pool:
+    """CatBoost's pool of a data set: number features first, then categories."""
+    columns = FeaturesData(
+        num_feature_data=data.numbers.astype(np.float32) if data.numbers.shape[1] else None,
+        cat_feature_data=_bytes(data.texts) if data.texts.shape[1] else None,
+        num_feature_names=list(data.features[: data.numbers.shape[1]]),
+        cat_feature_names=list(data.categories),
+    )
+    return Pool(columns, label=data.labels)
+
+
+def _bytes(texts: NDArray[np.object_]) -> NDArray[np.object_]:
+    return np.array([[str(t).encode() for t in row] for row in texts], dtype=object)
+
+
+def fit(
+    data: Dataset, parameters: Parameters, seed: int, valid: Dataset | None = None
+) -> CatBoostClassifier:
+    """Fit a model; with `valid`, training stops where its loss on `valid` no longer falls."""
+    model = CatBoostClassifier(**FIXED, **parameters, random_seed=seed)
+    if valid is None:
+        return model.fit(pool(data))
+    return model.fit(pool(data), eval_set=pool(valid), early_stopping_rounds=40)
+
+
+def margins(model: CatBoostClassifier, data: Dataset) -> NDArray[np.float64]:
+    """Raw scores, in log-odds [n]."""
+    raw = model.predict(pool(data), prediction_type="RawFormulaVal")
+    return np.asarray(raw, dtype=np.float64)

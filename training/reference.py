@@ -1,0 +1,35 @@
+"""The reference sample: what a version's features and scores looked like when it was made."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from training.dataset import Dataset
+
+ROWS = 5_000
+
+
+def reference_frame(data: Dataset, scores: NDArray[np.float64], seed: int) -> pd.DataFrame:
+    """At most ROWS rows of a data set, drawn by seed: features, `score`, `label`."""
+    rows = np.arange(len(data))
+    if len(rows) > ROWS:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, ROWS, replace=False))
+    numbers = data.features[: data.numbers.shape[1]]
+    frame = pd.DataFrame(data.numbers[rows], columns=list(numbers))
+    for i, name in enumerate(data.categories):
+        frame[name] = data.texts[rows, i].astype(str)
+    frame["score"] = scores[rows]
+    frame["label"] = data.labels[rows]
+    return frame
+
+
+def write_reference(frame: pd.DataFrame, path: Path) -> None:
+    """Write it as Parquet."""
+    frame.to_parquet(path, index=False)
+
+
+def percentiles(scores: NDArray[np.float64]) -> tuple[float, ...]:
+    """The 101 percentiles 0 to 100 of scores."""
+    return tuple(float(q) for q in np.quantile(scores, np.linspace(0, 1, 101)))

@@ -1,0 +1,48 @@
+"""The bundle: what a Bento carries so that it can score without the registry or a home.
+
+It holds the live versions' files, the feature definition and the contracts: no lead and no event.
+"""
+
+import shutil
+from pathlib import Path
+
+from domain.errors import Missing
+from wiring.registry import cache_of
+from wiring.settings import Settings
+
+BUNDLE = Path(__file__).parents[1] / "serving" / "bundle"
+_PARTS = ("definition.json", "contracts", "live")
+
+
+def pack_bundle(settings: Settings, into: Path = BUNDLE) -> Path:
+    """Copy what the service needs of a home to where `bentoml build` finds it. Raises Missing."""
+    if not (cache_of(settings) / "stages.json").is_file():
+        raise Missing(
+            "no version is champion",
+            rule="champion-known",
+            where=str(settings.home),
+            todo="Train a version and promote it to champion.",
+        )
+    partial = into.with_name(into.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    _copy(settings.home, partial)
+    shutil.rmtree(into, ignore_errors=True)
+    partial.rename(into)
+    return into
+
+
+def unpack_bundle(settings: Settings, bundle: Path = BUNDLE) -> bool:
+    """Furnish a home that has no definition yet from the bundle; whether it did."""
+    if settings.definition_file.is_file() or not (bundle / "definition.json").is_file():
+        return False
+    _copy(bundle, settings.home)
+    return True
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name in _PARTS:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target / name, dirs_exist_ok=True)
+        elif (source / name).is_file():
+            shutil.copy2(source / name, target / name)

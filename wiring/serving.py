@@ -1,0 +1,79 @@
+"""The service's process, put together: scoring, and the way in for signals."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from domain.decisions import DecisionRecord
+from domain.ports import SignalSink
+from domain.scores import ScoreAnswer
+from domain.signals import Counts
+from wiring.bundle import unpack_bundle
+from wiring.scoring import Scoring, open_scoring
+from wiring.settings import Settings
+
+ORIGIN = "http"
+"""How quarantine names documents that came through the service."""
+
+
+class Runtime:
+    """What the service does, without a word of HTTP. Safe to use from many threads."""
+
+    def __init__(self, scoring: Scoring, sink: SignalSink) -> None:
+        self._scoring = scoring
+        self._sink = sink
+
+    def score(self, lead_ids: Sequence[str], trace_id: str = "") -> list[ScoreAnswer]:
+        """An answer per lead, in order. Raises UnknownLead, NoModel, Unavailable."""
+        return self._scoring.answerer.score(lead_ids, trace_id)
+
+    def score_known(
+        self, lead_ids: Sequence[str], trace_id: str = ""
+    ) -> tuple[list[ScoreAnswer], list[str]]:
+        """Answers for the leads that are known, and the ids of the others."""
+        return self._scoring.answerer.score_known(lead_ids, trace_id)
+
+    def score_identifiers(self, identifiers: Mapping[str, str], trace_id: str = "") -> ScoreAnswer:
+        """An answer for the lead known by all these identifiers."""
+        return self._scoring.answerer.score_identifiers(identifiers, trace_id)
+
+    def accept(self, documents: Sequence[bytes]) -> Counts:
+        """Take signals in: committed, and pushed online, when this returns."""
+        return self._sink.accept(documents, ORIGIN)
+
+    def leads(
+        self,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        grade: str | None = None,
+        queue: str | None = None,
+        min_score: float | None = None,
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Leads by the score of their newest decision, and the cursor of the next page."""
+        page = self._scoring.trail.latest(
+            limit, after=cursor, grade=grade, queue=queue, min_score=min_score
+        )
+        answers: list[dict[str, Any]] = [msgspec.to_builtins(r.answer) for r in page.records]
+        return answers, page.cursor
+
+    def decision(self, decision_id: str) -> DecisionRecord:
+        """One recorded decision. Raises Missing."""
+        return self._scoring.trail.get(decision_id)
+
+    def ready(self) -> None:
+        """Raise NoModel or Unavailable where no lead could be scored."""
+        self._scoring.versions.current()
+        self._scoring.plane.directory.watermark_us()
+
+    def close(self) -> None:
+        """Let go of the databases."""
+        self._scoring.plane.engine.dispose()
+
+
+def open_runtime(settings: Settings) -> Runtime:
+    """The runtime on this home; a home that is empty is furnished from the Bento's bundle."""
+    unpack_bundle(settings)
+    scoring = open_scoring(settings, live=True)
+    return Runtime(scoring, scoring.plane.ingest)
