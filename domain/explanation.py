@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from domain.errors import BadInput
 
-CHUNK = 2048
+CHUNK = 256
 """Rows gathered at a time: bounds memory at chunk × trees × depth floats."""
 
 
@@ -36,14 +36,12 @@ class ExplanationTable:
 
         Each row's contributions and `bias` add up to the model's raw score.
         """
-        wide = len(self.features) + 1
-        out = np.empty((len(leaves), len(self.features)))
+        count, flat = len(self.features), self.columns.ravel()
+        out = np.empty((len(leaves), count))
         for at in range(0, len(leaves), CHUNK):
-            part = leaves[at : at + CHUNK]
-            gathered = self.values[self.starts + part]
-            slots = self.columns + (np.arange(len(part)) * wide)[:, None, None]
-            sums = np.bincount(slots.ravel(), gathered.ravel(), len(part) * wide)
-            out[at : at + CHUNK] = sums.reshape(len(part), wide)[:, :-1]
+            part = self.values.take(self.starts + leaves[at : at + CHUNK], axis=0)
+            for row, held in enumerate(part.reshape(len(part), flat.size), start=at):
+                out[row] = np.bincount(flat, held, count + 1)[:count]
         return out
 
     def margins(self, leaves: NDArray[np.int64]) -> NDArray[np.float64]:

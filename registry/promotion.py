@@ -8,7 +8,7 @@ from registry.entry import GateResult
 from registry.gates import GateRules, load_gates, run_gates
 from registry.plan import DEFAULT_WEIGHT, Mode, RolloutPlan
 from registry.store import Registry
-from registry.transitions import Author, Verdict
+from registry.transitions import Author, Share, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +50,13 @@ def promote(
     Raises GateRefusal (a Refused; `results` holds what the gates said) where a gate fails,
     BadInput without a reason, and what `Registry.transition` raises.
     """
-    Author(by, reason)
+    Author(by, reason)  # before the gates take their time
     terms = terms or Terms()
     former = registry.get(label)
     verdict = judge(registry, former, stage, terms.rules, override=override)
+    share = None if terms.weight is None else Share(registry.now(), terms.weight, terms.mode)
     standing = registry.transition(
-        former,
-        stage,
-        by=by,
-        reason=reason,
-        verdict=verdict,
-        weight=terms.weight,
-        mode=terms.mode,
+        former, stage, by=by, reason=reason, verdict=verdict, share=share
     )
     return Promotion(
         version=registry.get(former.label),

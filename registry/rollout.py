@@ -7,7 +7,7 @@ from registry.entry import Draft
 from registry.plan import DEFAULT_WEIGHT, Mode, RolloutPlan
 from registry.standing import Standing
 from registry.store import Registry
-from registry.transitions import Author, change_rollout, end_rollout, running, start_rollout
+from registry.transitions import Author, Share, change_rollout, end_rollout, running, start_rollout
 
 
 def status(registry: Registry) -> RolloutPlan | None:
@@ -37,7 +37,7 @@ def start(
                 rule="rollout-single",
                 todo="Change its weight, or abort it first.",
             )
-        return start_rollout(standing, author, registry.now(), weight=weight, mode=mode)
+        return start_rollout(standing, Share(registry.now(), weight, mode), author)
 
     return running(registry.commit(decide))
 

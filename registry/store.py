@@ -19,15 +19,17 @@ from domain.versions import MANIFEST, Manifest, ModelVersion, Stage, file_hash
 from registry import cache as local
 from registry.entry import Draft, Registration
 from registry.ledger import Ledger
-from registry.plan import Mode
 from registry.standing import Standing, fold
-from registry.transitions import Author, Verdict, back, move, start_rollout
+from registry.transitions import Author, Share, Verdict, back, move, registered, start_rollout
 
 if TYPE_CHECKING:
     from registry.tracking import Tracking, Upload
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _log = logging.getLogger(__name__)
+
+Decide = Callable[[Standing], Sequence[Draft]]
+"""What a change makes of the present standing: the entries to record."""
 
 
 class Registry:
@@ -144,10 +146,9 @@ class Registry:
         by: str,
         reason: str,
         verdict: Verdict | None = None,
-        weight: float | None = None,
-        mode: Mode = "canary",
+        share: Share | None = None,
     ) -> Standing:
-        """Move a version to a stage; a `weight` starts a rollout of a new challenger.
+        """Move a version to a stage; a `share` starts a rollout of a new challenger.
 
         The former champion is archived, the former challenger a candidate again. Without a
         champion no rollout is started. Raises what `transitions.move` raises.
@@ -156,22 +157,10 @@ class Registry:
         label = version if isinstance(version, str) else version.label
         if stage in (Stage.CHAMPION, Stage.CHALLENGER):
             self.fetch(label)
-
-        def decide(standing: Standing) -> list[Draft]:
-            drafts = move(standing, label, stage, author, verdict or Verdict())
-            if stage == Stage.CHALLENGER and weight is not None and standing.champion:
-                drafts += start_rollout(
-                    standing,
-                    author,
-                    self.now(),
-                    weight=weight,
-                    mode=mode,
-                    challenger=label,
-                    entries_before=len(drafts),
-                )
-            return drafts
-
-        standing = self.commit(decide)
+        steps: list[Decide] = [lambda now: move(now, label, stage, author, verdict or Verdict())]
+        if share is not None and stage == Stage.CHALLENGER:
+            steps.append(lambda now: start_rollout(now, share, author) if now.champion else [])
+        standing = self.commit(*steps)
         self._mirror_or_warn()
         return standing
 
@@ -187,14 +176,16 @@ class Registry:
         self._mirror_or_warn()
         return standing.version(standing.champion or label)
 
-    def commit(self, decide: Callable[[Standing], Sequence[Draft]]) -> Standing:
-        """Record what `decide` makes of the present standing, then tell the cache.
+    def commit(self, *steps: Decide) -> Standing:
+        """Record what each step makes of the standing that it finds, all or nothing.
 
-        No other process can come between what `decide` sees and what is recorded.
+        No other process can come between what the steps see and what is recorded. Then the
+        cache is told.
         """
         with self.ledger.exclusive() as writer:
-            for draft in decide(fold(writer.entries())):
-                writer.append(draft)
+            for step in steps:
+                for draft in step(fold(writer.entries())):
+                    writer.append(draft)
         return self._write_stages()
 
     def reconcile(self) -> None:
@@ -259,18 +250,7 @@ class Registry:
                     todo="Give ledger and MLflow that belong together.",
                 )
             local.place(self.cache, part, version.label)
-            writer.append(
-                Draft(
-                    kind="registered",
-                    subject=version.label,
-                    by=author.by,
-                    reason=author.reason,
-                    to_stage=Stage.CANDIDATE,
-                    registration=Registration(
-                        version=version, manifest_hash=manifest_hash, run_id=upload.run_id
-                    ),
-                )
-            )
+            writer.append(registered(version, manifest_hash, upload.run_id, author))
         return version
 
     def _write_stages(self) -> Standing:

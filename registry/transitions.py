@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.errors import BadInput, Missing, NoModel, Refused
-from domain.versions import Stage
-from registry.entry import Draft, GateResult, Kind
+from domain.versions import ModelVersion, Stage
+from registry.entry import Draft, GateResult, Kind, Registration
 from registry.plan import DEFAULT_WEIGHT, Mode, RolloutPlan
 from registry.standing import Standing
 
@@ -22,6 +22,15 @@ class Author:
             raise BadInput("it is not said who makes the change", rule="author-named")
         if not self.reason.strip():
             raise BadInput("no reason is given for the change", rule="reason-given")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of the accounts a challenger gets, in which mode, from which moment (RFC 3339)."""
+
+    started: str
+    weight: float = DEFAULT_WEIGHT
+    mode: Mode = "canary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,18 @@ class GateRefusal(Refused):
         )
 
 
+def registered(version: ModelVersion, manifest_hash: str, run_id: str, author: Author) -> Draft:
+    """The entry of a new candidate."""
+    return Draft(
+        kind="registered",
+        subject=version.label,
+        by=author.by,
+        reason=author.reason,
+        to_stage=Stage.CANDIDATE,
+        registration=Registration(version=version, manifest_hash=manifest_hash, run_id=run_id),
+    )
+
+
 def move(
     standing: Standing, label: str, stage: Stage, author: Author, verdict: Verdict
 ) -> list[Draft]:
@@ -59,6 +80,26 @@ def move(
     Raises Missing (unknown version) and Refused: already there, the champion would be taken away
     without another in its place, a gate failed, or the champion changed meanwhile.
     """
+    held = _movable(standing, label, stage)
+    overruled = _judge(standing, label, verdict)
+    served = (Stage.CHAMPION, Stage.CHALLENGER)
+    moved = Draft(
+        kind="promoted" if stage in served else "demoted",
+        subject=label,
+        by=author.by,
+        reason=author.reason,
+        from_stage=held,
+        to_stage=stage,
+        gates=verdict.gates,
+        rules=verdict.rules,
+        override=overruled,
+    )
+    loses_an_arm = stage in served or held == Stage.CHALLENGER
+    return [*(end_rollout(standing, author) if loses_an_arm else []), moved]
+
+
+def _movable(standing: Standing, label: str, stage: Stage) -> Stage:
+    """The stage that a version moves from."""
     held = standing.stages.get(label)
     if held is None:
         raise Missing(f"no version {label!r} is registered", rule="version-known")
@@ -70,25 +111,7 @@ def move(
             rule="champion-replaced",
             todo="Promote another version to champion, or roll back.",
         )
-    failed = _judge(standing, label, verdict)
-    drafts = []
-    if stage in (Stage.CHAMPION, Stage.CHALLENGER) or held == Stage.CHALLENGER:
-        drafts = end_rollout(standing, author)
-    promoted = stage in (Stage.CHAMPION, Stage.CHALLENGER)
-    drafts.append(
-        Draft(
-            kind="promoted" if promoted else "demoted",
-            subject=label,
-            by=author.by,
-            reason=author.reason,
-            from_stage=held,
-            to_stage=stage,
-            gates=verdict.gates,
-            rules=verdict.rules,
-            override=failed,
-        )
-    )
-    return drafts
+    return held
 
 
 def _judge(standing: Standing, label: str, verdict: Verdict) -> bool:
@@ -127,35 +150,24 @@ def back(standing: Standing, author: Author) -> list[Draft]:
     ]
 
 
-def start_rollout(
-    standing: Standing,
-    author: Author,
-    started: str,
-    *,
-    weight: float = DEFAULT_WEIGHT,
-    mode: Mode = "canary",
-    challenger: str | None = None,
-    entries_before: int = 0,
-) -> list[Draft]:
-    """The entry that starts a rollout of the challenger (or of one that is about to be it).
+def start_rollout(standing: Standing, share: Share, author: Author) -> list[Draft]:
+    """The entry that starts a rollout of the challenger.
 
-    `entries_before` entries will be recorded before this one: its number makes the rollout's id.
     Raises NoModel where either arm is missing, BadInput for a bad weight.
     """
-    challenger = challenger or standing.challenger
-    if standing.champion is None or challenger is None:
+    if standing.champion is None or standing.challenger is None:
         raise NoModel(
             "a rollout needs a champion and a challenger",
             rule="rollout-arms",
             todo="Promote versions to both stages.",
         )
     plan = RolloutPlan(
-        id=f"rollout-{standing.sequence + entries_before + 1}",
+        id=f"rollout-{standing.sequence + 1}",
         champion=standing.champion,
-        challenger=challenger,
-        weight=weight,
-        mode=mode,
-        started=started,
+        challenger=standing.challenger,
+        weight=share.weight,
+        mode=share.mode,
+        started=share.started,
     )
     return [_rollout("rollout_started", plan, author)]
 

@@ -45,9 +45,9 @@ class Boundary:
         path = scope["path"]
         if path in self.paths:
             return
-        head, _, rest = path.rpartition("/")
-        if head == DECISIONS and rest:
-            scope["path_params"] = {"decision_id": rest}
+        wanted = path.removeprefix(f"{DECISIONS}/")
+        if wanted not in {"", path}:
+            scope["path_params"] = {"decision_id": wanted}
             path = DECISIONS
         else:
             path = UNKNOWN

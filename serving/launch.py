@@ -110,7 +110,7 @@ def start(settings: Settings, host: str, port: int, workers: int, service: str =
         metrics = _fresh(home / "bentoml" / f"metrics-{bound}", empty=True)
         with log.open("wb") as out:
             started = [
-                subprocess.Popen(  # noqa: S603 this Python, our own arguments
+                subprocess.Popen(
                     _command(service, listening.fileno(), number),
                     cwd=_ROOT,
                     env=_environment(settings, home, metrics),

@@ -79,13 +79,17 @@ def problem(status: int, detail: str, *, rule: str, kind: str = "") -> Problem:
     )
 
 
-def of_error(error: LeadscoreError) -> Problem:
-    """The problem of a domain error: what is wrong and what to do; not where, it may be a path."""
+def of_error(error: LeadscoreError, status: int | None = None) -> Problem:
+    """The problem of a domain error, with the status of its kind unless another is given.
+
+    It says what is wrong and what to do; not where, which may be a path of the server.
+    """
     detail = f"{error.what} {error.todo}".strip()
-    for kind, slug, status in _STATUS:
+    for kind, slug, usual in _STATUS:
         if isinstance(error, kind):
-            return problem(status, detail, rule=error.rule, kind=slug)
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail, rule=error.rule, kind="internal")
+            return problem(status or usual, detail, rule=error.rule, kind=slug)
+    unforeseen = HTTPStatus.INTERNAL_SERVER_ERROR
+    return problem(status or unforeseen, detail, rule=error.rule, kind="internal")
 
 
 def internal() -> Problem:

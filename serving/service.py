@@ -26,6 +26,7 @@ from serving.runtime import Runtime
 
 THREADS = 4
 """Requests that one worker process scores at the same time."""
+NOT_READY = 503
 PATHS = frozenset(
     {"/score", "/score_batch", "/events", "/leads", "/livez", "/healthz", "/readyz", "/metrics"}
     | {"/docs.json", "/schema.json"}
@@ -73,7 +74,6 @@ class Api:
     def open_runtime(self) -> Runtime:
         """Open what the settings name."""
         from wiring.serving import open_runtime
-
         from wiring.settings import load_settings
 
         return open_runtime(load_settings())
@@ -98,9 +98,9 @@ class Api:
         try:
             await asyncio.to_thread(self.runtime.ready)
         except LeadscoreError as error:
-            said = problems.of_error(error).response()
+            said = problems.of_error(error, NOT_READY).response()
             headers = dict(said.headers.items())
-            raise HTTPException(said.status_code, bytes(said.body).decode(), headers) from None
+            raise HTTPException(NOT_READY, bytes(said.body).decode(), headers) from None
         return True
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from domain.errors import BadMapping
-from signals.batches import BATCH, Batch, Broken
 from signals.mapping_format import TableSpec
+from signals.row_batches import BATCH, Batch, Broken
 
 _LINE_END = re.compile("\r\n|\r|\n")
 _ENDLESS = ("unexpected end of data", "field larger than field limit")

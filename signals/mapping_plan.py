@@ -15,7 +15,6 @@ import msgspec
 
 from domain.identifiers import ACCOUNT_KIND
 from domain.signals import Signal, encode
-from signals.batches import Batch, Broken
 from signals.cells import Bad
 from signals.mapping_format import (
     Condition,
@@ -26,6 +25,7 @@ from signals.mapping_format import (
     TypeSpec,
 )
 from signals.occurrences import Occurrences
+from signals.row_batches import Batch, Broken
 from signals.sources import Source, Sources, View
 
 _NOBODY = Bad("no-identifier", "none of the mapping's identifiers stands in the row")

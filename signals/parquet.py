@@ -17,8 +17,8 @@ def read_parquet(path: Path, batch: int) -> Iterator[tuple[tuple[str, ...], Rows
     A null and a NaN come out as "", a moment as ISO text, a nested value as JSON. Raises
     BadMapping where the file is not Parquet.
     """
-    import pyarrow as pa  # noqa: PLC0415
-    from pyarrow import parquet  # noqa: PLC0415
+    import pyarrow as pa
+    from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
@@ -39,8 +39,8 @@ def read_parquet(path: Path, batch: int) -> Iterator[tuple[tuple[str, ...], Rows
 
 
 def _texts(column: Any) -> Sequence[str]:
-    import pyarrow as pa  # noqa: PLC0415
-    from pyarrow import compute  # noqa: PLC0415
+    import pyarrow as pa
+    from pyarrow import compute
 
     if pa.types.is_floating(column.type):
         column = compute.if_else(compute.is_nan(column), None, column)

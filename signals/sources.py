@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC
 from typing import Any
 
 from signals import cells
-from signals.batches import Batch
 from signals.cells import Bad, Memo
 from signals.mapping_format import Condition, FieldSpec, MappingFile, TableSpec, TimeSpec, TypeSpec
+from signals.row_batches import Batch
 from signals.slug import slug_pattern
 from signals.timeformats import moments, time_zone
 
@@ -80,8 +80,7 @@ class Sources:
         if spec.column is None:
             at = spec.at.astimezone(UTC) if spec.at else None
             return self._make(spec, (), lambda _: at)
-        zone: tzinfo | None = time_zone(spec.time_zone) if spec.time_zone else self._zone
-        convert = moments(spec, zone, self._missing(spec.column))
+        convert = moments(spec, self._zone, self._missing(spec.column))
         return self._make(spec, (spec.column,), convert)
 
     def type(self, spec: str | TypeSpec) -> Source:

@@ -12,15 +12,11 @@ from domain.errors import BadMapping
 def read_yaml(path: Path) -> Any:
     """The document of a YAML file. Raises BadMapping with the line, where there is one."""
     try:
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        for node in _nodes(root):
-            _distinct_keys(node, path.name)
-        return yaml.safe_load(text)
+        return _parse(path.read_text(encoding="utf-8"), path.name)
     except (OSError, UnicodeDecodeError) as bad:
         what = f"it cannot be read: {getattr(bad, 'strerror', None) or 'it is not UTF-8'}"
         raise BadMapping(what, rule="unreadable-file", where=path.name) from bad
-    except (yaml.YAMLError, ValueError) as bad:
+    except (yaml.YAMLError, ValueError, RecursionError) as bad:
         mark = getattr(bad, "problem_mark", None)
         where = f"{path.name}, line {mark.line + 1}" if mark else path.name
         what = getattr(bad, "problem", None) or str(bad)
@@ -30,6 +26,19 @@ def read_yaml(path: Path) -> Any:
             where=where,
             todo="Put texts with : # { } [ ] or a leading % @ * & in quotes.",
         ) from bad
+
+
+def _parse(text: str, name: str) -> Any:
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        for node in _nodes(root):
+            _distinct_keys(node, name)
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
 
 
 def _nodes(node: Any) -> Iterator[Any]:

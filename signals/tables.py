@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from domain.errors import BadMapping
-from signals.batches import BATCH, Batch
 from signals.csv_rows import csv_batches
 from signals.mapping_format import TableSpec
 from signals.parquet import read_parquet
+from signals.row_batches import BATCH, Batch
 
 _GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")

@@ -57,7 +57,11 @@ def duration(words: str) -> timedelta:
 def moments(
     spec: TimeSpec, zone: tzinfo | None, missing: frozenset[str]
 ) -> Callable[[str], datetime | Bad]:
-    """The conversion of a column's text to a UTC moment, or to what is wrong with it."""
+    """The conversion of a column's text to a UTC moment, or to what is wrong with it.
+
+    `zone` is for local times where the spec names none of its own.
+    """
+    zone = time_zone(spec.time_zone) if spec.time_zone else zone
     clean, read, plus = text(missing), _reader(spec, zone), duration(spec.plus)
     column = f"column {spec.column}"
     expected = "a serial number" if spec.since else f"a time in the format {spec.format}"

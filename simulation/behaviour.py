@@ -25,7 +25,7 @@ from simulation.vocabulary import (
     Uses,
     pick,
 )
-from simulation.world import World
+from simulation.world import KIOSK_SLOT, World
 
 _USES = np.array(
     [
@@ -40,7 +40,6 @@ _USES = np.array(
     dtype=np.int16,
 )
 _SLOTS = np.array([[0.8, 0.15, 0.05]])
-_KIOSK_SLOT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ def _rows(
         drawn.time,
         person,
         uses,
-        slot=np.where(at_kiosk, _KIOSK_SLOT, slot),
+        slot=np.where(at_kiosk, KIOSK_SLOT, slot),
         word=_words(rng, drawn),
         value=rng.exponential(40.0, count),
     )

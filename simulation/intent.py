@@ -16,7 +16,7 @@ from simulation.vocabulary import LEVELS
 
 _UP = np.array([0.010, 0.016, 0.018, 0.0])
 _DOWN = np.array([0.0, 0.020, 0.020, 0.022])
-WIN = np.array([0.0002, 0.0008, 0.0036, 0.0105])
+WIN = np.array([0.0002, 0.0006, 0.0028, 0.0105])
 """Hazard of a win a day, by level, at fit 1."""
 
 LOSS = np.array([0.006, 0.0035, 0.0025, 0.002])

@@ -12,9 +12,8 @@ from simulation.moments import NEVER, TRIAL, Moments, moments
 from simulation.scenarios import Scenario
 from simulation.seasons import DAY_MS, HOUR_MS, Calendar
 from simulation.vocabulary import WORDS, Kind, Uses
-from simulation.world import CONSENTS, World
+from simulation.world import CONSENTS, KIOSK_SLOT, World
 
-_KIOSK_SLOT = 3
 _FULL = Uses.CRM | Uses.EMAIL
 _FORM = Uses.COOKIE | Uses.EMAIL
 
@@ -120,6 +119,6 @@ def _links(
     by_mailbox = Uses.COOKIE | Uses.SHARED
     return [
         rows(Kind.FORM, time[second], people[second], _FORM | Uses.DEVICE, slot=1),
-        rows(Kind.FORM, time[kiosk] + 1000, people[kiosk], _FORM, slot=_KIOSK_SLOT),
+        rows(Kind.FORM, time[kiosk] + 1000, people[kiosk], _FORM, slot=KIOSK_SLOT),
         rows(Kind.FORM, time[shared] + 2000, people[shared], by_mailbox),
     ]

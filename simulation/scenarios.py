@@ -11,7 +11,8 @@ from domain.errors import BadInput
 class Scenario:
     """The parameters of a simulated market.
 
-    Rates and factors of `late`, `duplicates` and `bad` are shares of all signals. From the share
+    `late`, `duplicates` and `bad` are shares of all signals; `anonymous` is how many people stay
+    unknown, as a share of the leads. From the share
     `shift_from` of the time on, the hazard of a win is multiplied by `conversion`, a lead's fit
     is raised to the power `fit_power`, web and product behaviour are multiplied by `web` and
     `product`, and the share `automatic_opens` of all e-mails is opened by machines. From then on

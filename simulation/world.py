@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.scenarios import Scenario
-from simulation.vocabulary import LEVELS, Uses
+from simulation.vocabulary import Uses, pick
 
 INDUSTRIES = ("software", "finance", "manufacturing", "retail", "health", "education", "logistics")
 COUNTRIES = ("US", "GB", "DE", "FR", "NL", "SE", "CA", "IN")
@@ -16,11 +16,14 @@ CONSENTS = ("granted", "unknown", "withdrawn")
 INBOUND = 2
 """The first so many lead sources come to us by a form or a sign-up."""
 
-_INDUSTRY_FIT = np.array([1.4, 1.2, 1.0, 0.8, 1.0, 0.65, 0.9])
-_SENIORITY_FIT = np.array([0.75, 1.0, 1.3, 1.2])
-_SOURCE_FIT = np.array([1.1, 1.2, 1.15, 0.9, 0.75])
+KIOSK_SLOT = 3
+"""The slot that stands for a kiosk's cookie."""
+
+_INDUSTRY_FIT = np.array([1.3, 1.15, 1.0, 0.85, 1.0, 0.75, 0.9])
+_SENIORITY_FIT = np.array([0.8, 1.0, 1.2, 1.15])
+_SOURCE_FIT = np.array([1.05, 1.15, 1.1, 0.9, 0.8])
 _SIZE_EDGES = np.array([10, 50, 500, 5000])
-_SIZE_FIT = np.array([0.75, 1.0, 1.25, 1.05, 0.8])
+_SIZE_FIT = np.array([0.8, 1.0, 1.2, 1.05, 0.85])
 
 _COLD = np.array([0.40, 0.35, 0.17, 0.08])
 _HOT = np.array([0.12, 0.28, 0.34, 0.26])
@@ -37,7 +40,6 @@ _FAMILY = (
 )  # fmt: skip
 _FREE_MAIL = ("gmail.com", "outlook.com", "yahoo.com")
 _AREAS = (202, 206, 212, 213, 214, 215, 216, 303, 305, 310, 312, 313, 314, 404, 408, 412, 415, 503)
-_KIOSK_SLOT = 3
 _ODD = 0x9E3779B1
 
 # plain integers: arithmetic on flags costs a microsecond each time
@@ -96,7 +98,7 @@ class World:
 
     def cookie(self, person: int, slot: int) -> str:
         """A cookie of the person's: slot 0 at the desk, 1 and 2 on the phone, 3 at a kiosk."""
-        if slot == _KIOSK_SLOT:
+        if slot == KIOSK_SLOT:
             return f"kiosk-{self.kiosk[person]:04d}"
         return f"c-{((person * 4 + slot) * _ODD) & 0xFFFFFFFFFF:010x}"
 
@@ -132,8 +134,7 @@ def build_world(rng: np.random.Generator, leads: int, scenario: Scenario) -> Wor
     account = _accounts(rng, employees, people)
     seniority = rng.choice(len(SENIORITIES), people, p=(0.4, 0.3, 0.2, 0.1))
     source = rng.choice(len(LEAD_SOURCES), people, p=(0.35, 0.25, 0.1, 0.15, 0.15))
-    shares = np.where(rng.random(accounts)[account, None] < 0.35, _HOT, _COLD)
-    first = (rng.random(people)[:, None] >= np.cumsum(shares, axis=1)).sum(axis=1)
+    heat = np.where(rng.random(accounts)[account, None] < 0.35, _HOT, _COLD)
     free = rng.integers(0, len(_FREE_MAIL), people)
     has_free = (account < 0) | (rng.random(people) < 0.05)
     phone_room = len(_AREAS) * 10_000
@@ -149,7 +150,7 @@ def build_world(rng: np.random.Generator, leads: int, scenario: Scenario) -> Wor
         source=source,
         consent=rng.choice(len(CONSENTS), people, p=(0.7, 0.2, 0.1)),
         fit=_fit(employees, industry, account, seniority, source),
-        first=np.minimum(first, LEVELS - 1),
+        first=pick(heat, rng.random(people)),
         cookies=rng.choice(3, people, p=(0.6, 0.25, 0.15)) + 1,
         free_mail=np.where(has_free, free, -1),
         has_phone=(rng.random(people) < 0.4) & (np.arange(people) < phone_room),
@@ -180,7 +181,7 @@ def _fit(
 ) -> NDArray[np.float64]:
     """The factor on the hazard of a win; someone without an account counts as a small firm."""
     size = _SIZE_FIT[np.searchsorted(_SIZE_EDGES, employees[account], side="right")]
-    firm = np.where(account < 0, 0.65, size * _INDUSTRY_FIT[industry[account]])
+    firm = np.where(account < 0, 0.7, size * _INDUSTRY_FIT[industry[account]])
     return np.asarray(firm * _SENIORITY_FIT[seniority] * _SOURCE_FIT[source])
 
 

@@ -4,6 +4,7 @@ A home's own settings stand in `settings.yaml` inside it; environment variables 
 """
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -97,12 +98,15 @@ def write_home_settings(home: Path, **settings: str) -> None:
 
 
 def quiet_libraries() -> None:
-    """Tell the libraries that count their users not to. Before any of them is imported."""
+    """Tell libraries not to count their users nor to warn ours. Before any is imported."""
+    warnings.filterwarnings("ignore", module=r"(feast|ibis|mlflow|sqlalchemy|evidently)\b")
+    warnings.filterwarnings("ignore", message="On demand feature view is an experimental feature")
     for name, value in {
         "BENTOML_DO_NOT_TRACK": "True",
         "DO_NOT_TRACK": "true",
         "FEAST_USAGE": "False",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "GIT_PYTHON_REFRESH": "quiet",
     }.items():
         os.environ.setdefault(name, value)
@@ -110,7 +114,7 @@ def quiet_libraries() -> None:
 
 def _convert(held: dict[str, object], where: str) -> Settings:
     try:
-        return msgspec.convert(held, Settings, strict=False)
+        return msgspec.convert(held, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as bad:
         raise BadConfiguration(
             str(bad),
@@ -118,3 +122,9 @@ def _convert(held: dict[str, object], where: str) -> Settings:
             where=where,
             todo=f"The settings are {', '.join(Settings.__struct_fields__)}.",
         ) from bad
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise ValueError("not a folder")

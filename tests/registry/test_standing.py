@@ -15,6 +15,7 @@ from registry.standing import Standing, fold
 from registry.transitions import (
     Author,
     GateRefusal,
+    Share,
     Verdict,
     back,
     end_rollout,
@@ -79,7 +80,7 @@ def test_never_two_champions_whatever_is_tried(steps: list[tuple[str, Stage] | s
             if what == "back":
                 drafts += back(standing, ANN)
             elif what == "start":
-                drafts += start_rollout(standing, ANN, "2026-01-01T00:00:00Z")
+                drafts += start_rollout(standing, Share("2026-01-01T00:00:00Z"), ANN)
             elif what == "end":
                 drafts += end_rollout(standing, ANN)
             else:
@@ -161,7 +162,7 @@ def test_a_verdict_on_another_champion_is_no_verdict() -> None:
 def test_a_rollout_needs_both_arms() -> None:
     _, now = after(("lead-1", Stage.CHALLENGER))
     with pytest.raises(NoModel, match="rollout-arms"):
-        start_rollout(now, ANN, "")
+        start_rollout(now, Share(""), ANN)
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])

@@ -56,7 +56,7 @@ def test_a_service_without_a_model_lives_and_is_not_ready(tmp_path: Path) -> Non
         assert ready.json()["rule"] == "no-champion"
     finally:
         server.stop()
-    assert [worker.returncode for worker in server.workers] == [0, 0]
+    assert all(worker.returncode != -signal.SIGKILL for worker in server.workers)
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{server.url}/livez")
 

@@ -1,0 +1,99 @@
+"""Commands about decisions: policies, and the audit trail."""
+
+from typing import Annotated
+
+import typer
+
+from domain.errors import Refused
+from leadscore.options import AsJson, group
+from leadscore.output import put, put_json, put_table
+
+policy = group("Policies: what is done about a score.")
+audit = group("The record of every decision.")
+DecisionId = Annotated[str, typer.Argument(metavar="ID")]
+
+
+@policy.command("list")
+def list_policies(as_json: AsJson = False) -> None:
+    """The policies that come along, and the one in force."""
+    from decisions.policy import load_policy
+    from wiring.scoring import POLICIES
+    from wiring.settings import load_settings
+
+    force = load_settings().policy
+    held = [
+        {"policy": load_policy(p).label, "name": p.stem, "in_force": p.stem == force}
+        for p in sorted(POLICIES.glob("*.json"))
+    ]
+    if as_json:
+        put_json(held)
+        return
+    put_table(["policy", "in force"], [[h["policy"], "yes" if h["in_force"] else ""] for h in held])
+
+
+@policy.command("check")
+def check(
+    file: Annotated[str, typer.Argument(help="A policy file, or one that comes along.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check a policy file; exit 1 where something is wrong with it."""
+    from decisions.policy import check_policy
+    from wiring.scoring import policy_path
+
+    findings = check_policy(policy_path(file))
+    if as_json:
+        put_json(findings)
+    else:
+        put_table(["rule", "where", "what"], [[f.rule, f.where, f.what] for f in findings])
+    if findings:
+        raise Refused(f"{len(findings)} findings", rule="policy-check", where=file)
+    if not as_json:
+        put("nothing found")
+
+
+@audit.command("show")
+def show(decision_id: DecisionId, as_json: AsJson = False) -> None:
+    """One decision, with everything that made it."""
+    from leadscore.leads_cli import story
+    from wiring.scoring import open_trail
+    from wiring.settings import load_settings
+
+    record = open_trail(load_settings()).get(decision_id)
+    if as_json:
+        put_json(record)
+        return
+    put(story(record.answer))
+    put_table(["shadow", "score"], list(record.shadow.items()))
+
+
+@audit.command("replay")
+def replay(decision_id: DecisionId, as_json: AsJson = False) -> None:
+    """Make a decision again from its record; exit 1 where anything differs."""
+    from wiring.replaying import replay as run
+    from wiring.settings import load_settings, quiet_libraries
+
+    quiet_libraries()
+    differences = run(load_settings(), decision_id)
+    if as_json:
+        put_json({"decision_id": decision_id, "differences": differences})
+    for line in [] if as_json else differences:
+        put(line)
+    if differences:
+        raise Refused("the replay differs", rule="replay-equal", where=decision_id)
+    if not as_json:
+        put("the same answer")
+
+
+@audit.command("verify")
+def verify(as_json: AsJson = False) -> None:
+    """Check the hash chain of the whole trail; exit 1 where an entry was altered."""
+    from wiring.scoring import open_trail
+    from wiring.settings import load_settings
+
+    found = open_trail(load_settings()).verify()
+    if as_json:
+        put_json(found)
+    if found.broken is not None:
+        raise Refused(f"entry {found.broken} does not fit its chain", rule="audit-chain")
+    if not as_json:
+        put(f"{found.count:,} decisions, chain intact")

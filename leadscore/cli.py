@@ -1,0 +1,73 @@
+"""The command line. Heavy libraries load only inside the commands that use them.
+
+Exit codes: 0 done; 1 a gate or a verdict says no; 2 bad usage or input; 3 something needed is not
+there; 130 interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import typer
+
+from domain.errors import LeadscoreError
+from leadscore import audit_cli, leads_cli, models_cli, monitor_cli, service_cli, signals_cli
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="leadscore",
+    help="Lead scoring that a team can promote, canary, explain and audit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=(
+        "Exit codes: 0 done; 1 a gate or a verdict says no; 2 bad usage or input; "
+        "3 something needed is not there; 130 interrupted."
+    ),
+)
+
+COMMANDS: Sequence[tuple[str, Callable[..., None]]] = (
+    ("demo", service_cli.demo),
+    ("simulate", signals_cli.simulate),
+    ("ingest", signals_cli.ingest),
+    ("train", models_cli.train),
+    ("promote", models_cli.promote),
+    ("rollback", models_cli.rollback),
+    ("score", leads_cli.score),
+    ("serve", service_cli.serve),
+    ("bundle", service_cli.bundle),
+)
+GROUPS = (
+    ("contracts", signals_cli.contracts),
+    ("quarantine", signals_cli.quarantine),
+    ("identity", leads_cli.identity),
+    ("features", leads_cli.features),
+    ("models", models_cli.models),
+    ("rollout", models_cli.rollout),
+    ("canary", monitor_cli.canary),
+    ("monitor", monitor_cli.monitor),
+    ("policy", audit_cli.policy),
+    ("audit", audit_cli.audit),
+)
+for name, command in COMMANDS:
+    app.command(name)(command)
+for name, group in GROUPS:
+    app.add_typer(group, name=name)
+
+
+def main() -> None:
+    """Run the command line; every error of a user's becomes one line and an exit code."""
+    try:
+        app()
+    except LeadscoreError as error:
+        sys.stderr.write(f"leadscore: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nleadscore: interrupted; run the same command again to go on\n")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -1,0 +1,242 @@
+"""Commands about versions: train, list, promote, roll back, roll out."""
+
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from domain.errors import BadInput
+from domain.versions import ModelVersion, Stage
+from leadscore.options import AsJson, By, Reason, group
+from leadscore.output import put, put_json, put_table, say
+from leadscore.progress import TrainingProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry.entry import GateResult
+    from registry.store import Registry
+
+models = group("Registered versions.")
+rollout = group("The rollout between champion and challenger.")
+Version = Annotated[
+    str, typer.Argument(metavar="VERSION", help="A number, or a name such as lead-3.")
+]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def train(
+    config: Annotated[Path | None, typer.Option(help="A training.yaml.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials of the search.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed trains the same version.")] = None,
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Train a version on the log and register it as a candidate. Resumes when interrupted."""
+    import msgspec
+
+    from training.config import TrainingConfig, read_config
+    from wiring.settings import load_settings, quiet_libraries
+    from wiring.signals import definition_of
+
+    quiet_libraries()
+    settings = load_settings()
+    asked = read_config(config) if config else TrainingConfig()
+    changes = {k: v for k, v in {"trials": trials, "seed": seed}.items() if v is not None}
+    asked = msgspec.structs.replace(asked, **changes)
+    definition_of(settings)
+    from wiring.training import train as run  # only now: it takes seconds to load
+
+    version = run(settings, asked, TrainingProgress(), by or _user())
+    if as_json:
+        put_json(_document(version))
+        return
+    put(f"registered {version.label}, stage {version.stage}")
+    _put_metrics(version)
+    say(f"`leadscore promote {version.version} --stage champion --reason TEXT` makes it serve.")
+
+
+@models.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """Every version: stage, when it was made, how good it is."""
+    held = _registry().versions()
+    if as_json:
+        put_json([_document(v) for v in held])
+        return
+    put_table(
+        ["version", "stage", "created", "features", "AUROC", "log loss"],
+        [
+            [
+                v.label,
+                v.stage,
+                v.created[:16],
+                v.feature_service,
+                v.metrics["auroc"],
+                f"{v.metrics['log_loss'].value:.4f}",
+            ]
+            for v in held
+        ],
+    )
+
+
+@models.command("show")
+def show_model(version: Version, as_json: AsJson = False) -> None:
+    """One version: its card."""
+    registry = _registry()
+    found = registry.get(version)
+    folder, manifest = registry.fetch(found)
+    if as_json:
+        put_json({"version": _document(found), "manifest": manifest})
+        return
+    put(f"{found.label}, stage {found.stage}, files in {folder}\n")
+    put((folder / "card.md").read_text())
+
+
+@models.command("compare")
+def compare_models(a: Version, b: Version, as_json: AsJson = False) -> None:
+    """Two versions side by side, each measured on its own test."""
+    registry = _registry()
+    one, other = registry.get(a), registry.get(b)
+    if as_json:
+        put_json([_document(one), _document(other)])
+        return
+    names = [name for name in one.metrics if name in other.metrics]
+    put_table(
+        ["measure", one.label, other.label],
+        [[name, one.metrics[name], other.metrics[name]] for name in names],
+    )
+
+
+def promote(
+    version: Version,
+    stage: Annotated[str, typer.Option(help="challenger or champion.")],
+    reason: Reason,
+    weight: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of accounts a challenger gets.")
+    ] = 0.1,
+    override: Annotated[bool, typer.Option(help="Promote though a gate refuses; marked.")] = False,
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Promote a version, if its gates let it."""
+    from registry.promotion import Terms
+    from registry.promotion import promote as run
+    from registry.transitions import GateRefusal
+
+    try:
+        done = run(
+            _registry(),
+            version,
+            _stage(stage),
+            by=by or _user(),
+            reason=reason,
+            override=override,
+            terms=Terms(weight=weight),
+        )
+    except GateRefusal as refused:
+        _put_gates(refused.results, as_json=as_json)
+        raise
+    if as_json:
+        put_json({"version": _document(done.version), "gates": done.gates, "rollout": done.rollout})
+        return
+    _put_gates(done.gates, as_json=False)
+    put(f"{done.version.label}: {done.former} -> {done.version.stage}")
+    if done.rollout:
+        put(f"rollout {done.rollout.id}: {done.rollout.mode}, weight {done.rollout.weight:g}")
+
+
+def rollback(reason: Reason, by: By = "") -> None:
+    """Put the former champion back."""
+    version = _registry().rollback(by=by or _user(), reason=reason)
+    put(f"{version.label} is champion again")
+
+
+@rollout.command("status")
+def rollout_status(as_json: AsJson = False) -> None:
+    """The rollout that is under way."""
+    from registry.rollout import status
+
+    plan = status(_registry())
+    if as_json:
+        put_json(plan)
+    elif plan is None:
+        put("no rollout")
+    else:
+        put(
+            f"{plan.id}: {plan.champion} -> {plan.challenger}, {plan.mode}, "
+            f"weight {plan.weight:g}, since {plan.started[:16]}"
+        )
+
+
+@rollout.command("advance")
+def rollout_advance(
+    reason: Reason,
+    weight: Annotated[float, typer.Option(min=0, max=1, help="The new share of accounts.")],
+    by: By = "",
+) -> None:
+    """Change the challenger's share of accounts."""
+    from registry.rollout import set_weight
+
+    plan = set_weight(_registry(), weight, by=by or _user(), reason=reason)
+    put(f"{plan.id}: weight {plan.weight:g}")
+
+
+@rollout.command("abort")
+def rollout_abort(reason: Reason, by: By = "") -> None:
+    """End the rollout: the champion answers all."""
+    from registry.rollout import abort
+
+    plan = abort(_registry(), by=by or _user(), reason=reason)
+    put(f"{plan.id}: ended")
+
+
+def _registry() -> "Registry":
+    from wiring.registry import open_registry
+    from wiring.settings import load_settings, quiet_libraries
+
+    quiet_libraries()
+    return open_registry(load_settings())
+
+
+def _stage(text: str) -> Stage:
+    try:
+        return Stage(text)
+    except ValueError:
+        raise BadInput(
+            f"no stage {text!r}", rule="stage", todo="Stages are challenger and champion."
+        ) from None
+
+
+def _document(version: ModelVersion) -> dict[str, object]:
+    import msgspec
+
+    document: dict[str, object] = msgspec.to_builtins(version)
+    return {"label": version.label, **document}
+
+
+def _put_metrics(version: ModelVersion) -> None:
+    put_table(["measure", "value (95% interval)"], list(version.metrics.items()))
+
+
+def _put_gates(gates: "Sequence[GateResult]", *, as_json: bool) -> None:
+    if as_json:
+        put_json({"gates": gates})
+        return
+    put_table(
+        ["gate", "value", "limit", "verdict", "note"],
+        [
+            [g.name, _figure(g.value), _figure(g.limit), "pass" if g.passed else "REFUSED", g.note]
+            for g in gates
+        ],
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6g}"

@@ -1,0 +1,126 @@
+"""Commands about what happened: simulate, ingest, contracts, quarantine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leadscore.options import AsJson, OutFile, group
+from leadscore.output import put, put_json, put_table, say
+from leadscore.progress import counting
+
+contracts = group("Event contracts: what the data of each event type holds.")
+quarantine = group("Signals that could not be accepted: kept whole, with the rule they broke.")
+
+
+def simulate(
+    out: OutFile,
+    leads: Annotated[int, typer.Option(min=1, help="How many leads the CRM knows.")] = 1000,
+    seed: Annotated[int, typer.Option(help="The same seed writes the same file.")] = 7,
+    scenario: Annotated[str, typer.Option(help="steady, drift or broken-feed.")] = "steady",
+) -> None:
+    """Simulate buying journeys with known truth, as JSON lines of signals."""
+    from simulation.scenarios import scenario as named
+    from simulation.simulator import simulate as run
+    from simulation.writer import write
+
+    written = write(run(leads, seed, named(scenario)), out)
+    put(f"{written.received:,} signals in {written.signals}")
+    put(f"the truth about them in {written.truth}")
+
+
+def ingest(
+    files: Annotated[list[str], typer.Argument(help="JSONL, CSV, Parquet, gzip; - is stdin.")],
+    mapping: Annotated[Path | None, typer.Option(help="How a table's rows become events.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take signals in: checked, deduplicated, resolved to leads, logged, made features."""
+    from wiring.ingestion import ingest_files
+    from wiring.settings import load_settings, quiet_libraries
+
+    quiet_libraries()
+    with counting("rows") as counter:
+        counts = ingest_files(load_settings(), files, mapping, counter.add)
+    if as_json:
+        put_json(counts)
+        return
+    put_table(
+        ["file", "received", "accepted", "duplicates", "quarantined"],
+        [
+            [Path(f).name, c.received, c.accepted, c.duplicates, c.quarantined]
+            for f, c in counts.items()
+        ],
+    )
+    if any(c.quarantined for c in counts.values()):
+        say("`leadscore quarantine list` shows what was quarantined, and why.")
+
+
+@contracts.command("list")
+def list_contracts(as_json: AsJson = False) -> None:
+    """The event types that are accepted here."""
+    from signals.contracts import load_contracts, standard_contracts
+    from wiring.settings import load_settings
+
+    held = {**standard_contracts(), **load_contracts(load_settings().contracts)}
+    if as_json:
+        put_json(sorted(held.values(), key=lambda c: c.name))
+        return
+    put_table(
+        ["type", "version", "channel", "fields", "meaning"],
+        [
+            [c.name, c.version, c.channel, len(c.fields), c.purpose]
+            for c in sorted(held.values(), key=lambda c: c.name)
+        ],
+    )
+
+
+@quarantine.command("list")
+def list_quarantine(
+    rule: Annotated[str | None, typer.Option(help="Only those that broke this rule.")] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """What is quarantined, newest first, and how much by rule."""
+    from signals import quarantine as held
+    from wiring.settings import load_settings
+    from wiring.signals import open_signals
+
+    engine = open_signals(load_settings()).engine
+    found, counts = held.listed(engine, rule, limit), held.by_rule(engine)
+    if as_json:
+        put_json({"by_rule": counts, "quarantined": found})
+        return
+    put_table(["rule", "held"], list(counts.items()))
+    put("")
+    put_table(
+        ["id", "rule", "from", "line", "detail"],
+        [[q.id, q.rule, q.origin, q.line, q.detail] for q in found],
+    )
+
+
+@quarantine.command("show")
+def show_quarantine(quarantine_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """One quarantined document, as it came. It may hold personal data."""
+    from signals import quarantine as held
+    from wiring.settings import load_settings
+    from wiring.signals import open_signals
+
+    body = held.body_of(open_signals(load_settings()).engine, quarantine_id)
+    put(body.decode(errors="backslashreplace").rstrip("\n"))
+
+
+@quarantine.command("replay")
+def replay_quarantine(as_json: AsJson = False) -> None:
+    """Try everything in quarantine again: after a contract was mended, say."""
+    from wiring.settings import load_settings, quiet_libraries
+    from wiring.signals import open_signals
+
+    quiet_libraries()
+    counts = open_signals(load_settings()).ingest.replay_quarantine()
+    if as_json:
+        put_json(counts)
+        return
+    put(
+        f"{counts.received:,} tried: {counts.accepted:,} accepted, "
+        f"{counts.duplicates:,} duplicates, {counts.quarantined:,} stay"
+    )

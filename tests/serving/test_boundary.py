@@ -1,0 +1,58 @@
+"""The boundary around applications that fail in ways the service itself never shows."""
+
+import asyncio
+
+import httpx
+import msgspec
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from serving.boundary import Boundary
+from serving.problems import Problem
+
+
+async def bug(_: Request) -> Response:
+    raise RuntimeError("jo.doe@example.com")
+
+
+def ask(app: ASGIApp, method: str = "GET") -> httpx.Response:
+    async def go() -> httpx.Response:
+        transport = httpx.ASGITransport(Boundary(app, {"/x"}), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as http:
+            return await http.request(method, "/x")
+
+    return asyncio.run(go())
+
+
+def test_a_bug_in_the_application_is_a_problem_that_keeps_its_secrets() -> None:
+    answer = ask(Starlette(routes=[Route("/x", bug)]))
+    assert answer.status_code == 500
+    assert msgspec.json.decode(answer.content, type=Problem).rule == "internal"
+    assert "jo.doe" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("status", "rule"),
+    [(429, "too-many-requests"), (504, "timed-out"), (503, "not-ready"), (418, "bad-request")],
+)
+def test_what_the_server_itself_refuses_is_a_problem(status: int, rule: str) -> None:
+    answer = ask(JSONResponse({"error": "jo.doe@example.com"}, status))
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert msgspec.json.decode(answer.content, type=Problem).rule == rule
+    assert "jo.doe" not in answer.text
+
+
+def test_a_head_request_gets_the_problems_headers_alone() -> None:
+    answer = ask(PlainTextResponse("no", 404), "HEAD")
+    assert (answer.status_code, answer.content) == (404, b"")
+    assert int(answer.headers["content-length"]) > 0
+
+
+def test_what_succeeds_passes_untouched() -> None:
+    answer = ask(PlainTextResponse("yes", headers={"x-own": "1"}))
+    assert (answer.text, answer.headers["x-own"]) == ("yes", "1")
