@@ -22,9 +22,9 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two versions on matured outcomes; exit 1 unless the challenger passes."""
+    from monitoring.canary import to_junit, to_markdown
     from wiring.monitoring import compare_versions
 
-    from monitoring.canary import to_junit, to_markdown
     from wiring.settings import load_settings, quiet_libraries
 
     quiet_libraries()

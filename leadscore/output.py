@@ -12,7 +12,7 @@ def say(text: str = "") -> None:
     sys.stderr.write(text + "\n")
 
 
-def put(text: str) -> None:
+def put(text: str = "") -> None:
     """A line of the answer, to standard output."""
     sys.stdout.write(text + "\n")
 

@@ -55,7 +55,7 @@ def _guarded(
 
 
 def _runtime() -> Runtime:
-    runtime: Runtime = bentoml.get_current_service().runtime
+    runtime: Runtime = bentoml.get_current_service().runtime()
     return runtime
 
 
@@ -70,7 +70,7 @@ async def _decision(request: Request) -> Response:
     wanted = request.path_params.get("decision_id")
     if wanted is None:
         raise Missing("No decision is named.", rule="unknown-decision")
-    return answered(await to_thread.run_sync(_runtime().decision, wanted))
+    return answered(await to_thread.run_sync(lambda: _runtime().decision(wanted)))
 
 
 async def _description(_: Request) -> Response:

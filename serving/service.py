@@ -8,7 +8,9 @@ supervising workers stay light.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
+from threading import Lock
 from typing import Any, ClassVar, TypeVar, cast
 
 import bentoml
@@ -17,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from domain.errors import LeadscoreError
+from domain.errors import LeadscoreError, NoModel, Unavailable
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from serving import bodies, openapi, problems, routes
@@ -65,11 +67,30 @@ def _api(takes: type, gives: type) -> Callable[[Method], Method]:
 
 
 class Api:
-    """The endpoints, over whatever runtime `open_runtime` opens."""
+    """The endpoints, over whatever runtime `open_runtime` opens.
+
+    Where it cannot be opened yet (an empty home), the service lives, says so on `/readyz` and
+    tries again whenever it is asked: it needs no restart once a model is there.
+    """
 
     def __init__(self) -> None:
-        self.runtime = self.open_runtime()
         self._threads = ThreadPoolExecutor(THREADS, "score")
+        self._opening = Lock()
+        self._runtime: Runtime | None = None
+        with suppress(LeadscoreError):
+            self.runtime()
+
+    def runtime(self) -> Runtime:
+        """The opened runtime. Raises NoModel or Unavailable where it cannot be opened."""
+        with self._opening:
+            if self._runtime is None:
+                try:
+                    self._runtime = self.open_runtime()
+                except Unavailable:
+                    raise
+                except LeadscoreError as error:
+                    raise NoModel(error.what, rule=error.rule, todo=error.todo) from error
+            return self._runtime
 
     def open_runtime(self) -> Runtime:
         """Open what the settings name."""
@@ -96,7 +117,7 @@ class Api:
     async def __is_ready__(self) -> bool:
         """True, or the problem document that says why not."""
         try:
-            await asyncio.to_thread(self.runtime.ready)
+            await asyncio.to_thread(lambda: self.runtime().ready())
         except LeadscoreError as error:
             said = problems.of_error(error, NOT_READY).response()
             headers = dict(said.headers.items())
@@ -107,7 +128,8 @@ class Api:
     def close(self) -> None:
         """Let go of the runtime once the last request is answered."""
         self._threads.shutdown()
-        self.runtime.close()
+        if self._runtime is not None:
+            self._runtime.close()
 
     async def _answer(self, work: Callable[[bytes], Any], body: bytes) -> Response:
         # the thread needs the context: it holds the current span
@@ -119,17 +141,17 @@ class Api:
         asked = bodies.decode(bodies.ScoreRequest, body)
         bodies.check_choice(asked)
         if asked.identifiers is not None:
-            return self.runtime.score_identifiers(asked.identifiers, problems.trace_id())
-        return self.runtime.score([asked.lead_id or ""], problems.trace_id())[0]
+            return self.runtime().score_identifiers(asked.identifiers, problems.trace_id())
+        return self.runtime().score([asked.lead_id or ""], problems.trace_id())[0]
 
     def _score_batch(self, body: bytes) -> Any:
         asked = bodies.decode(bodies.BatchRequest, body)
-        answers, unknown = self.runtime.score_known(asked.lead_ids, problems.trace_id())
+        answers, unknown = self.runtime().score_known(asked.lead_ids, problems.trace_id())
         return openapi.BatchAnswer(answers=answers, unknown=unknown)
 
     def _events(self, body: bytes) -> Any:
         asked = bodies.decode(bodies.EventsRequest, body)
-        return self.runtime.accept([bytes(raw) for raw in asked.events])
+        return self.runtime().accept([bytes(raw) for raw in asked.events])
 
 
 def _attempt(work: Callable[[bytes], Any], body: bytes) -> Response:

@@ -111,7 +111,7 @@ def load_contracts(folder: Path) -> dict[str, Contract]:
 def read_contract(path: Path) -> Contract:
     """One contract file. Raises BadConfiguration naming the file and the place."""
     try:
-        return _parse(yaml.safe_load(path.read_text()))
+        return _parse(yaml.load(path.read_text(), Loader=yaml.CSafeLoader))
     except (yaml.YAMLError, KeyError, IndexError, TypeError, ValueError) as bad:
         raise BadConfiguration(
             f"not an event contract: {type(bad).__name__} {bad}",

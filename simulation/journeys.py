@@ -76,14 +76,13 @@ def _milestones(
     rng: np.random.Generator, world: World, people: NDArray[np.int64], at: Moments
 ) -> list[Events]:
     """What happens once: form or sign-up, CRM record and its completion, consent, decision."""
-    trial = (world.source[people] == TRIAL) & (at.identified < NEVER)
-    by_form = (at.identified < NEVER) & ~trial
+    by_form = (at.identified < NEVER) & (world.source[people] != TRIAL)
     signs, creates = at.signed_up < NEVER, at.created < NEVER
     sparse = creates & (rng.random(len(people)) < 0.05)
     completed = at.created + rng.integers(HOUR_MS, 3 * DAY_MS, len(people))
     updates = sparse & (completed < at.decided)
     leaves = (at.withdrawn < NEVER) & (world.consent[people] != CONSENTS.index("withdrawn"))
-    phone = np.where(world.has_phone[people], np.int16(Uses.PHONE), np.int16(0))
+    record = np.where(world.has_phone[people], _FULL | Uses.PHONE, _FULL).astype(np.int16)
     plan = rng.choice(len(WORDS[Kind.SIGN_UP]), len(people), p=(0.6, 0.3, 0.1))
     wins, losses = (at.decided < NEVER) & at.won, (at.decided < NEVER) & ~at.won
     amount = world.employees[world.account[people]] ** 0.6 * rng.lognormal(6.0, 0.5, len(people))
@@ -96,7 +95,7 @@ def _milestones(
             Kind.CREATED,
             at.created[creates],
             people[creates],
-            np.asarray(phone[creates] | np.int16(_FULL)),
+            record[creates],
             word=sparse[creates],
         ),
         rows(Kind.UPDATED, completed[updates], people[updates], Uses.CRM),

@@ -40,6 +40,7 @@ _FAMILY = (
 )  # fmt: skip
 _FREE_MAIL = ("gmail.com", "outlook.com", "yahoo.com")
 _AREAS = (202, 206, 212, 213, 214, 215, 216, 303, 305, 310, 312, 313, 314, 404, 408, 412, 415, 503)
+_PHONES = len(_AREAS) * 10_000
 _ODD = 0x9E3779B1
 
 # plain integers: arithmetic on flags costs a microsecond each time
@@ -135,9 +136,7 @@ def build_world(rng: np.random.Generator, leads: int, scenario: Scenario) -> Wor
     seniority = rng.choice(len(SENIORITIES), people, p=(0.4, 0.3, 0.2, 0.1))
     source = rng.choice(len(LEAD_SOURCES), people, p=(0.35, 0.25, 0.1, 0.15, 0.15))
     heat = np.where(rng.random(accounts)[account, None] < 0.35, _HOT, _COLD)
-    free = rng.integers(0, len(_FREE_MAIL), people)
-    has_free = (account < 0) | (rng.random(people) < 0.05)
-    phone_room = len(_AREAS) * 10_000
+    free_mail = _free_mail(rng, account)
     return World(
         leads=leads,
         employees=employees,
@@ -152,8 +151,8 @@ def build_world(rng: np.random.Generator, leads: int, scenario: Scenario) -> Wor
         fit=_fit(employees, industry, account, seniority, source),
         first=pick(heat, rng.random(people)),
         cookies=rng.choice(3, people, p=(0.6, 0.25, 0.15)) + 1,
-        free_mail=np.where(has_free, free, -1),
-        has_phone=(rng.random(people) < 0.4) & (np.arange(people) < phone_room),
+        free_mail=free_mail,
+        has_phone=(rng.random(people) < 0.4) & (np.arange(people) < _PHONES),
         kiosk=_kiosks(rng, people, scenario.kiosks),
         shared=_shared(account, scenario.shared_mailboxes),
     )
@@ -170,6 +169,12 @@ def _accounts(
     weights = np.sqrt(employees)
     account = rng.choice(len(employees), people, p=weights / weights.sum())
     return np.where(rng.random(people) < 0.06, -1, account)
+
+
+def _free_mail(rng: np.random.Generator, account: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The provider of free mail (-1: none): all without an account use one, and a few others."""
+    provider = rng.integers(0, len(_FREE_MAIL), len(account))
+    return np.where((account < 0) | (rng.random(len(account)) < 0.05), provider, -1)
 
 
 def _fit(

@@ -24,13 +24,15 @@ explanation table is exact; and as many threads wherever it is trained, so that 
 
 def pool(data: Dataset) -> Pool:
     """CatBoost's pool of a data set: number features first, then categories."""
-    columns = FeaturesData(
-        num_feature_data=data.numbers.astype(np.float32) if data.numbers.shape[1] else None,
-        cat_feature_data=_bytes(data.texts) if data.texts.shape[1] else None,
-        num_feature_names=list(data.features[: data.numbers.shape[1]]),
-        cat_feature_names=list(data.categories),
-    )
-    return Pool(columns, label=data.labels)
+    count = data.numbers.shape[1]
+    parts: dict[str, Any] = {}
+    if count:
+        parts["num_feature_data"] = data.numbers.astype(np.float32)
+        parts["num_feature_names"] = list(data.features[:count])
+    if data.categories:
+        parts["cat_feature_data"] = _bytes(data.texts)
+        parts["cat_feature_names"] = list(data.categories)
+    return Pool(FeaturesData(**parts), label=data.labels)
 
 
 def _bytes(texts: NDArray[np.object_]) -> NDArray[np.object_]:

@@ -80,11 +80,14 @@ class Run:
         self.history = history
         self.clock = clock
 
-    @property
-    def study_name(self) -> str:
-        """A run with the same data and settings resumes the same study."""
-        told = f"{self.definition.fingerprint} {self.journeys.log_hash} {self.config.digest()}"
-        return sha256(told.encode()).hexdigest()[:16]
+    def study_name(self, parts: Parts) -> str:
+        """A run with the same rows and settings resumes the same study."""
+        told = sha256(self.config.digest().encode())
+        for part in (parts.train, parts.valid):
+            for column in (part.numbers, part.labels, part.moments):
+                told.update(np.ascontiguousarray(column).tobytes())
+            told.update("\0".join(part.texts.ravel().tolist()).encode())
+        return told.hexdigest()[:16]
 
     def execute(
         self, folder: Path, studies: Path, provenance: Provenance, progress: Progress
@@ -107,9 +110,7 @@ class Run:
         before = data.take(outer.earlier)
         if not len(before):
             require_both_classes(before.labels, "training")
-        inner = split_by_time(before.moments, VALID_SHARE, config.embargo_days)
-        if not len(inner.earlier):  # too little time for a second embargo
-            inner = split_by_time(before.moments, VALID_SHARE, 0.0)
+        inner = split_by_time(before.moments, VALID_SHARE, config.embargo_days, before.groups)
         parts = Parts(
             before.take(inner.earlier),
             before.take(inner.later),
@@ -123,7 +124,8 @@ class Run:
 
     def _search(self, parts: Parts, studies: Path, progress: Progress) -> dict[str, Any]:
         config = self.config
-        study = searching.open_study(studies / f"{self.study_name}.journal", self.study_name)
+        name = self.study_name(parts)
+        study = searching.open_study(studies / f"{name}.journal", name)
         return searching.search(
             study,
             parts.train,

@@ -72,4 +72,3 @@ def suggest(trial: Trial) -> dict[str, Any]:
         "rsm": trial.suggest_float("rsm", 0.3, 1.0),
         "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 1, 50, log=True),
     }
-

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from domain.clock import DAY
 from domain.errors import Missing
 
+Times = NDArray[np.int64]
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -18,10 +20,13 @@ class Parts:
     embargoed: int
 
 
-def split_by_time(moments: NDArray[np.int64], later_share: float, embargo_days: float) -> Parts:
+def split_by_time(
+    moments: Times, later_share: float, embargo_days: float, groups: Times | None = None
+) -> Parts:
     """Split rows at a moment so that about `later_share` of them lie at or after it.
 
-    Rows of one moment stay together. Earlier rows within `embargo_days` before it are left out.
+    Rows of one moment stay together. Earlier rows within `embargo_days` before it are left out;
+    with `groups` [n], only those whose group has later rows too (purging).
 
     >>> days = np.arange(10) * DAY
     >>> parts = split_by_time(days, 0.2, embargo_days=3)
@@ -30,12 +35,12 @@ def split_by_time(moments: NDArray[np.int64], later_share: float, embargo_days: 
     """
     order = np.sort(moments)
     start = order[min(round(len(order) * (1 - later_share)), len(order) - 1)]
-    latest = start - int(embargo_days * DAY)
-    later = np.flatnonzero(moments >= start)
-    earlier = (
-        np.flatnonzero(moments < start) if embargo_days == 0 else np.flatnonzero(moments <= latest)
-    )
-    return Parts(earlier, later, len(moments) - len(later) - len(earlier))
+    later = moments >= start
+    near = ~later & (moments > start - int(embargo_days * DAY))
+    if groups is not None:
+        near &= np.isin(groups, groups[later])
+    earlier = np.flatnonzero(~later & ~near)
+    return Parts(earlier, np.flatnonzero(later), int(near.sum()))
 
 
 def require_both_classes(labels: NDArray[np.int64], what: str) -> None:

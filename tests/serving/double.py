@@ -140,10 +140,10 @@ class ModelessApi(Api):
 
 
 class BrokenApi(Api):
-    """A service whose runtime cannot be opened."""
+    """A service whose runtime fails to open in a way that nobody foresaw."""
 
     def open_runtime(self) -> MemoryRuntime:
-        raise Unavailable("The database does not answer.", rule="database-unavailable")
+        raise RuntimeError("nobody foresaw this")
 
 
 Double = make_service(DoubleApi, "Double")

@@ -35,7 +35,7 @@ def test_an_address_that_cannot_be_is_refused(host: str, port: int, tmp_path: Pa
 
 def test_a_service_that_cannot_start_says_its_last_words(tmp_path: Path) -> None:
     with (
-        pytest.raises(Unavailable, match="does not answer") as said,
+        pytest.raises(Unavailable, match="nobody foresaw this") as said,
         running(Settings(home=tmp_path), service="tests.serving.double:Broken"),
     ):
         pass

@@ -1,0 +1,51 @@
+# One word for each chore; each works on a fresh checkout by itself.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements/lock.txt
+
+.PHONY: setup demo test serve ci bench lint soak lock bento clean
+
+$(VENV)/.ready: $(LOCK) requirements/uv.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11" >&2; exit 3; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes $(LOCK)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+setup: $(VENV)/.ready
+
+demo: setup
+	$(BIN)/leadscore demo
+
+test: setup
+	$(BIN)/python -m pytest
+
+serve: setup
+	$(BIN)/leadscore serve
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+ci: lint test
+
+bench: setup
+	$(BIN)/python -m pytest tests/bench --benchmark-only --benchmark-disable-gc
+
+soak: setup
+	LEADSCORE_SOAK=1 $(BIN)/python -m pytest -m soak
+
+bento: setup
+	$(BIN)/leadscore bundle
+	$(BIN)/bentoml build
+
+lock:
+	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --python-version 3.11 --no-emit-index-url --quiet -o $(LOCK)
+	grep -A99 '^uv==' $(LOCK) | awk 'NR==1 || /^    --hash/ {print} NR>1 && !/^    --hash/ {exit}' | sed '$$ s/ \\$$//' > requirements/uv.txt
+
+clean:
+	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks

@@ -1,0 +1,28 @@
+"""What became of leads, as the log tells it."""
+
+from sqlalchemy import Engine, select
+
+from domain.definition import FeatureDefinition
+from domain.signals import decode
+from signals.matching import outcome_namer
+from signals.schema import events, identifiers
+
+Outcomes = dict[str, list[tuple[str, int]]]
+"""Per current lead id: (outcome, microseconds when it happened), in the order of the log."""
+
+
+def read_outcomes(engine: Engine, definition: FeatureDefinition) -> Outcomes:
+    """Every outcome in the log, by the lead that it belongs to now."""
+    name_of = outcome_namer(definition)
+    types = [t for o in definition.outcomes for t in o.types]
+    e = events.c
+    query = select(e.type, e.identifier_keys, e.body).where(e.type.in_(types))
+    found: Outcomes = {}
+    with engine.connect() as connection:
+        leads = {r.key: r.lead_id for r in connection.execute(select(identifiers))}
+        for row in connection.execute(query.order_by(e.known_us, e.sequence)):
+            lead = leads[row.identifier_keys.split(",", 1)[0]]
+            name = name_of(row.type)
+            if name is not None:
+                found.setdefault(lead, []).append((name, decode(bytes(row.body)).time_us()))
+    return found
