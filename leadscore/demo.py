@@ -193,7 +193,7 @@ def _new_interest(crm_id: str, now_us: int) -> list[Signal]:
 
 
 def _compare(settings: Settings) -> str:
-    from monitoring.canary import to_markdown
+    from monitoring.canary_report import to_markdown
     from wiring.monitoring import compare_versions
 
     _heading("comparing champion and challenger on outcomes that have matured")
@@ -234,9 +234,7 @@ def _summary(
             f"lift at 10% {m['lift_at_10pct']}, calibration error {m['calibration_error']}"
         )
     before, after = watched
-    put(
-        f"\nOne lead, before three new signals ({before.score:.1%}, grade {before.grade}) and after:"
-    )
+    put(f"\nOne lead, {before.score:.1%} and grade {before.grade} before three new signals, now:")
     put(story(after) + "\n")
 
 

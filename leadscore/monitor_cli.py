@@ -22,9 +22,8 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two versions on matured outcomes; exit 1 unless the challenger passes."""
-    from monitoring.canary import to_junit, to_markdown
+    from monitoring.canary_report import to_junit, to_markdown
     from wiring.monitoring import compare_versions
-
     from wiring.settings import load_settings, quiet_libraries
 
     quiet_libraries()
@@ -47,7 +46,6 @@ def monitor_report(
 ) -> None:
     """Drift, calibration and lift of recent scores against the champion's reference."""
     from wiring.monitoring import write_report
-
     from wiring.settings import load_settings, quiet_libraries
 
     quiet_libraries()

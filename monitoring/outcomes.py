@@ -80,6 +80,7 @@ class OutcomeTable:
     watermark_us: int
     counts: JoinCounts
     lead_ids: tuple[str, ...]
+    decision_ids: tuple[str, ...]
     decided_us: NDArray[np.int64]
     as_of_us: NDArray[np.int64]
     lead: NDArray[np.int64]
@@ -223,6 +224,7 @@ def _columns(
         watermark_us=watermark_us,
         counts=counts,
         lead_ids=leads,
+        decision_ids=tuple(a.decision_id for a in answers),
         decided_us=_array([k.record.decided_us for k in kept], np.int64),
         as_of_us=_array([k.record.as_of_us for k in kept], np.int64),
         lead=lead,

@@ -84,7 +84,7 @@ def of_error(error: LeadscoreError, status: int | None = None) -> Problem:
 
     It says what is wrong and what to do; not where, which may be a path of the server.
     """
-    detail = f"{error.what} {error.todo}".strip()
+    detail = f"{error.what.rstrip('.')}. {error.todo}".strip()
     for kind, slug, usual in _STATUS:
         if isinstance(error, kind):
             return problem(status or usual, detail, rule=error.rule, kind=slug)

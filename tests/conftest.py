@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,8 +87,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 @pytest.fixture
-def own_home(trained: Trained, tmp_path: Path) -> Iterator[Settings]:
+def own_home(trained: Trained, tmp_path: Path) -> Settings:
     """A copy of the trained home, to do anything to."""
     home = tmp_path / "home"
     shutil.copytree(trained.settings.home, home)
-    yield msgspec.structs.replace(trained.settings, home=home)
+    return msgspec.structs.replace(trained.settings, home=home)

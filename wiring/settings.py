@@ -99,7 +99,9 @@ def write_home_settings(home: Path, **settings: str) -> None:
 
 def quiet_libraries() -> None:
     """Tell libraries not to count their users nor to warn ours. Before any is imported."""
-    warnings.filterwarnings("ignore", module=r"(feast|ibis|mlflow|sqlalchemy|evidently)\b")
+    warnings.filterwarnings(
+        "ignore", module=r"(feast|ibis|mlflow|sqlalchemy|evidently|litestar|scipy)\b"
+    )
     warnings.filterwarnings("ignore", message="On demand feature view is an experimental feature")
     for name, value in {
         "BENTOML_DO_NOT_TRACK": "True",

@@ -1,0 +1,173 @@
+"""Canary comparison: champion against challenger on the same matured decisions.
+
+Both scored every decision, one of them unseen, so differences are paired: what the leads have in
+common cancels out. The challenger passes where it is shown to be no worse than the champion by
+more than a margin (non-inferiority), fails where it is shown to be worse, and else the verdict is
+inconclusive.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+import yaml
+
+from domain.errors import BadConfiguration
+from domain.measurement import Interval
+from measures.calibration import brier, expected_calibration_error, log_loss
+from measures.intervals import Metric, bootstrap, paired_bootstrap
+from measures.ranking import auroc, average_precision, lift_at
+from monitoring.outcomes import OutcomeTable
+
+STANDARD_FILE = Path(__file__).parent / "canary.yaml"
+Name = Literal["auroc", "log_loss", "brier", "average_precision"]
+Outcome = Literal["pass", "fail", "inconclusive"]
+
+METRICS: Mapping[str, Metric] = {
+    "auroc": auroc,
+    "average_precision": average_precision,
+    "lift_at_10pct": partial(lift_at, share=0.1),
+    "log_loss": log_loss,
+    "brier": brier,
+    "calibration_error": expected_calibration_error,
+}
+"""What is shown of both versions."""
+
+
+class Margin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """By how much the challenger may be worse on a measure."""
+
+    name: Name
+    better: Literal["higher", "lower"]
+    margin: Annotated[float, msgspec.Meta(ge=0)]
+
+
+class CanaryRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The versioned rule of a verdict."""
+
+    version: int
+    min_matured: Annotated[int, msgspec.Meta(ge=1)]
+    min_positives: Annotated[int, msgspec.Meta(ge=1)]
+    level: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.95
+    draws: Annotated[int, msgspec.Meta(ge=100)] = 1000
+    seed: int = 7
+    measures: tuple[Margin, ...]
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """One measure of both versions; `difference` is the challenger's less the champion's."""
+
+    name: str
+    champion: Interval
+    challenger: Interval
+    difference: Interval
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found. `reasons` says why, a sentence each."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    champion: str
+    challenger: str
+    paired: int
+    matured: int
+    positives: int
+    measures: tuple[Compared, ...]
+    rule: CanaryRule
+
+    @property
+    def passed(self) -> bool:
+        """Whether the challenger may take over."""
+        return self.outcome == "pass"
+
+
+def load_rule(path: Path = STANDARD_FILE) -> CanaryRule:
+    """A rule from its file. Raises BadConfiguration."""
+    try:
+        return msgspec.convert(yaml.safe_load(path.read_text()), CanaryRule)
+    except (msgspec.ValidationError, yaml.YAMLError) as bad:
+        raise BadConfiguration(str(bad), rule="canary-rule", where=path.name) from bad
+
+
+def compare(table: OutcomeTable, champion: str, challenger: str, rule: CanaryRule) -> Verdict:
+    """Compare two versions on the decisions of a table that both of them scored."""
+    a, b = table.scores_of(champion), table.scores_of(challenger)
+    both = np.isfinite(a) & np.isfinite(b)
+    rows = both & table.matured
+    y, groups = table.y[rows].astype(np.float64), table.account[rows]
+    compared: tuple[Compared, ...] = ()
+    short = _too_few(int(rows.sum()), int(y.sum()), rule)
+    if not short:
+        compared = tuple(
+            _compare(name, metric, y, (a[rows], b[rows]), groups, rule)
+            for name, metric in METRICS.items()
+        )
+    undecided: tuple[Outcome, list[str]] = ("inconclusive", short)
+    outcome, reasons = undecided if short else _judge(compared, rule)
+    return Verdict(
+        outcome=outcome,
+        reasons=tuple(reasons),
+        champion=champion,
+        challenger=challenger,
+        paired=int(both.sum()),
+        matured=int(rows.sum()),
+        positives=int(y.sum()),
+        measures=compared,
+        rule=rule,
+    )
+
+
+def _too_few(matured: int, positives: int, rule: CanaryRule) -> list[str]:
+    said = []
+    if matured < rule.min_matured:
+        said.append(f"{matured} matured decisions scored by both, {rule.min_matured} are needed")
+    if positives < rule.min_positives:
+        said.append(f"{positives} of them positive, {rule.min_positives} are needed")
+    return said
+
+
+def _compare(
+    name: str,
+    metric: Metric,
+    y: np.ndarray,
+    scores: tuple[np.ndarray, np.ndarray],
+    groups: np.ndarray,
+    rule: CanaryRule,
+) -> Compared:
+    a, b = scores
+    one = partial(
+        bootstrap, metric, y, groups=groups, draws=rule.draws, seed=rule.seed, level=rule.level
+    )
+    difference = paired_bootstrap(
+        metric, y, a, b, groups, draws=rule.draws, seed=rule.seed, level=rule.level
+    )
+    return Compared(name=name, champion=one(s=a), challenger=one(s=b), difference=difference)
+
+
+def _judge(compared: tuple[Compared, ...], rule: CanaryRule) -> tuple[Outcome, list[str]]:
+    by_name = {c.name: c.difference for c in compared}
+    verdicts = [_one(by_name[m.name], m) for m in rule.measures]
+    outcomes = [outcome for outcome, _ in verdicts]
+    worst: Outcome = "pass"
+    if "fail" in outcomes:
+        worst = "fail"
+    elif "inconclusive" in outcomes:
+        worst = "inconclusive"
+    return worst, [said for _, said in verdicts]
+
+
+def _one(difference: Interval, margin: Margin) -> tuple[Outcome, str]:
+    """One measure's verdict: with a sign such that more is worse."""
+    sign = 1.0 if margin.better == "lower" else -1.0
+    ends = sorted((sign * difference.low, sign * difference.high))
+    told = f"{margin.name} differs by {difference.value:+.4f}"
+    told += f" ({difference.low:+.4f} to {difference.high:+.4f}), margin {margin.margin:g}"
+    if ends[1] < margin.margin:
+        return "pass", f"{told}: no worse"
+    if ends[0] > 0 and sign * difference.value > margin.margin:
+        return "fail", f"{told}: worse"
+    return "inconclusive", f"{told}: more outcomes are needed"
