@@ -8,6 +8,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import NewType
 
+_PREFIX = "lead_"
+
 LeadId = NewType("LeadId", str)
 AccountId = NewType("AccountId", str)
 IdentifierKey = NewType("IdentifierKey", str)
@@ -27,8 +29,8 @@ class IdentifierKind(StrEnum):
 STRENGTH = {kind: rank for rank, kind in enumerate(IdentifierKind)}
 """0 is strongest."""
 
-STRONG = frozenset({"crm_id", "user_id", "email", "phone"})
-"""Kinds that name a person; the others name a machine or a browser."""
+FIRST_WEAK = f"{STRENGTH[IdentifierKind.DEVICE]:x}"
+"""Keys begin with their kind's strength; from this digit on, kinds name machines, not people."""
 
 ACCOUNT_KIND = "account_id"
 """The CRM's id of the organisation; it groups leads and never joins two of them."""
@@ -52,7 +54,18 @@ def lead_id(key: IdentifierKey) -> LeadId:
     >>> lead_id(identifier_key("crm_id", "42"))
     'lead_0ea1b3fad4e2a3e1b'
     """
-    return LeadId(f"lead_{key[:17]}")
+    return LeadId(f"{_PREFIX}{key[:17]}")
+
+
+def is_identified(lead: str) -> bool:
+    """Whether a lead id is made from an identifier that names a person.
+
+    >>> is_identified(lead_id(identifier_key("email", "a@b.de")))
+    True
+    >>> is_identified(lead_id(identifier_key("cookie", "c1")))
+    False
+    """
+    return lead[len(_PREFIX) : len(_PREFIX) + 1] < FIRST_WEAK
 
 
 def account_id(value: str) -> AccountId:

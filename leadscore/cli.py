@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 a gate or a verdict says no; 2 bad usage or input; 3 somet
 there; 130 interrupted.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -60,6 +61,8 @@ for name, group in GROUPS:
 
 def main() -> None:
     """Run the command line; every error of a user's becomes one line and an exit code."""
+    logging.captureWarnings(capture=True)  # libraries' warnings are for us, not for users
+    logging.getLogger("py.warnings").propagate = False
     try:
         app()
     except LeadscoreError as error:

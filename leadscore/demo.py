@@ -143,11 +143,12 @@ def _serve_and_score(settings: Settings) -> tuple[list[ScoreAnswer], Watched]:
     plane = open_signals(settings)
     ids = [str(ref.lead_id) for ref in plane.directory.all()]
     answers: list[ScoreAnswer] = []
-    with running(settings) as url, Client(url) as client, counting("leads scored") as counter:
-        for at in range(0, len(ids), BATCH):
-            part = client.score_batch(ids[at : at + BATCH]).answers
-            answers += part
-            counter.add(len(part))
+    with running(settings) as url, Client(url) as client:
+        with counting("leads scored") as counter:
+            for at in range(0, len(ids), BATCH):
+                part = client.score_batch(ids[at : at + BATCH]).answers
+                answers += part
+                counter.add(len(part))
         lead, crm_id = _lead_to_watch(settings, answers)
         sent = client.send_events(_new_interest(crm_id, plane.directory.watermark_us()))
         say(f"  {sent.accepted} new signals of one lead sent, scored again")

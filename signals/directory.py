@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.errors import BadInput, BadSignal, Unavailable, UnknownLead
-from domain.identifiers import AccountId, LeadId
+from domain.identifiers import AccountId, LeadId, is_identified
 from domain.ports import LeadRef
 from signals import log
 from signals.identity import account_of, read_identifiers
@@ -57,12 +57,16 @@ class Directory:
             raise _unavailable(bad) from bad
 
     def all(self) -> Iterator[LeadRef]:
-        """Every current lead, by id."""
+        """Every current lead that an identifier of a person names, by id.
+
+        Visitors known by a cookie or a device alone are nobody whom sales could reach.
+        """
         c = leads.c
         query = select(c.lead_id, c.account).where(c.merged_into == "").order_by(c.lead_id)
         with self._engine.connect() as connection:
             for row in connection.execute(query):
-                yield _ref(row.lead_id, row.account)
+                if is_identified(row.lead_id):
+                    yield _ref(row.lead_id, row.account)
 
     def story(self, lead: LeadRef) -> list[dict[str, object]]:
         """The merges that made a lead, oldest first."""

@@ -11,7 +11,7 @@ from hashlib import blake2b
 import numpy as np
 from sqlalchemy import Engine
 
-from domain.identifiers import IdentifierKey, LeadId
+from domain.identifiers import FIRST_WEAK, IdentifierKey, LeadId
 from domain.journeys import FOREVER, Anchor, Journeys, LeadSpan, OutcomeEvent
 from domain.signals import decode
 from domain.state import LAST, Vector, empty
@@ -23,9 +23,6 @@ from signals.log import Logged
 from signals.matching import Columns, Matcher, outcome_namer
 from signals.sinks import HistorySink, LastOfMoment
 from signals.states import NO_TEXT, StateStore, Written
-
-_FIRST_WEAK = "4"
-"""Keys begin with their kind's strength; from this one on, kinds name machines, not people."""
 
 
 class Replay:
@@ -109,7 +106,7 @@ class Replay:
     def _note(self, lead: str, keys: Sequence[str], event: Logged) -> None:
         """Note what an event makes known of a lead: a person, an account."""
         span = self._spans[lead]
-        if keys[0] < _FIRST_WEAK:
+        if keys[0] < FIRST_WEAK:
             span.known_us = min(span.known_us, event.known_us)
         self._settle(lead, smaller(self._account.get(lead, ""), event.account), event.known_us)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from domain.clock import iso, to_us
 from domain.definition import FeatureDefinition
 from domain.errors import NoModel
+from domain.identifiers import is_identified
 from domain.versions import REFERENCE_FILE, Manifest, Stage
 from monitoring.canary import Verdict, compare, load_rule
 from monitoring.outcomes import JoinRule, OutcomeTable, join
@@ -34,7 +35,10 @@ def compare_versions(settings: Settings, champion: str | None, challenger: str |
 
 
 def matured(settings: Settings, manifest: Manifest) -> OutcomeTable:
-    """Every recorded decision with what became of it, by a version's outcome and horizon."""
+    """Recorded decisions with what became of them, by a version's outcome and horizon.
+
+    Decisions about visitors whom no identifier named are left out: training saw none.
+    """
     plane = open_signals(settings)
     rule = JoinRule(
         outcome=manifest.outcome,
@@ -42,7 +46,7 @@ def matured(settings: Settings, manifest: Manifest) -> OutcomeTable:
         closing=tuple(o.name for o in plane.definition.outcomes if o.closes),
     )
     return join(
-        open_trail(settings).records(),
+        (r for r in open_trail(settings).records() if is_identified(r.answer.lead_id)),
         read_outcomes(plane.engine, plane.definition),
         rule,
         watermark_us=plane.directory.watermark_us(),
