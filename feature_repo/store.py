@@ -60,7 +60,10 @@ class FeastStore:
         self._applied.write_text(self.definition.fingerprint)
 
     def read(self, leads: Sequence[LeadRef]) -> LeadStates:
-        """The states of leads, in one call. Raises Unavailable."""
+        """The states of leads, in one call. Raises Unavailable.
+
+        Feast's SQLite store keeps whole seconds: `known_us` is rounded down to one.
+        """
         rows = {
             "lead_id": [lead.lead_id for lead in leads],
             "account_id": [lead.account_id or NOBODY for lead in leads],

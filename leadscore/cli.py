@@ -5,7 +5,6 @@ there; 130 interrupted.
 """
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -68,9 +67,7 @@ def main() -> None:
     except LeadscoreError as error:
         sys.stderr.write(f"leadscore: {error}\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nleadscore: interrupted; run the same command again to go on\n")
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            sys.stderr.write("\nleadscore: interrupted; run the same command again to go on\n")
+        raise

@@ -58,6 +58,7 @@ class LiveVersions:
         self._lock = Lock()
         self._live: Live | None = None
         self._seen: tuple[int, int] | None = None
+        self._refused: tuple[int, int] | None = None
         self._next = 0.0
 
     def current(self) -> Live:
@@ -75,11 +76,14 @@ class LiveVersions:
             return self._live
         try:
             self._live = self._open()
-        except LeadscoreError as bad:
+            self._seen = stamp
+        except (LeadscoreError, OSError) as bad:
             if self._live is None:
                 raise
-            log.warning("versions stay as they are: %s", bad)
-        self._seen = stamp
+            # its files may be mended, so it is tried again at each look, and told of once
+            if stamp != self._refused:
+                log.warning("versions stay as they are: %s", bad)
+            self._refused = stamp
         return self._live
 
     def _open(self) -> Live:
@@ -88,7 +92,7 @@ class LiveVersions:
         if cached.challenger is not None:
             try:
                 challenger = self._load(cached.challenger)
-            except LeadscoreError as bad:
+            except (LeadscoreError, OSError) as bad:
                 log.warning("the challenger is left out: %s", bad)
         rollout = cached.rollout if challenger is not None else None
         return Live(self._load(cached.champion), challenger, rollout)

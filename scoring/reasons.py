@@ -71,15 +71,15 @@ class Reasoner:
             return _family(self._families[group], group, values)
         match group:
             case "activity":
-                return f"{_count(values['events'])} events in all, {_ago(values['recency_d'])}"
+                return f"{_many(values['events'], 'event')} in all, {_ago(values['recency_d'])}"
             case "breadth":
-                return f"{_count(values['channels_30d'])} channels used in the last 30 days"
+                return f"{_many(values['channels_30d'], 'channel')} used in the last 30 days"
             case "sequence":
                 return _steps(values, self._families)
             case "account":
-                people = _count(values["account_people"])
+                people = _many(values["account_people"], "person", "people")
                 active = _count(values["account_active_7d"])
-                return f"{people} people known at the account, {active} active in the last week"
+                return f"{people} known at the account, {active} active in the last week"
             case _:
                 return f"{feature.text}: {_plain(values[feature.name])}"
 
@@ -129,6 +129,8 @@ def _ago(days: float | str) -> str:
         return "never seen"
     if days < 1 / 24:
         return "last within the hour"
+    if days < 1.5 / 24:
+        return "last an hour ago"
     if days < 1:
         return f"last {days * 24:.0f} hours ago"
     return "last a day ago" if days < 1.5 else f"last {days:.0f} days ago"
@@ -136,6 +138,10 @@ def _ago(days: float | str) -> str:
 
 def _count(value: float | str) -> str:
     return f"{value:,.0f}" if isinstance(value, float) else str(value)
+
+
+def _many(value: float | str, one: str, several: str = "") -> str:
+    return f"{_count(value)} {one if value == 1 else several or one + 's'}"
 
 
 def _plain(value: float | str) -> str:

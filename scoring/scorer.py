@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from catboost import CatBoostClassifier, FeaturesData, Pool
+from catboost import CatBoostClassifier, CatBoostError, FeaturesData, Pool
 from numpy.typing import NDArray
 
 from domain.definition import FeatureDefinition
@@ -44,14 +44,19 @@ class Scorer:
     ) -> None:
         """`definition` is the one that features will come from; it must hold all that is needed.
 
-        Raises BadInput where it does not.
+        Raises BadInput where it does not, and where the version's files do not go together.
         """
         self.label = label
         self.manifest = manifest
         self.features = manifest.features
-        self._model = CatBoostClassifier()
-        self._model.load_model(str(folder / MODEL_FILE))
+        self._model = _load(folder / MODEL_FILE, label)
         self._table = load_table(folder / TABLE_FILE)
+        if not tuple(self._model.feature_names_) == self._table.features == self.features:
+            raise BadInput(
+                "model, explanation table and manifest are of different features",
+                rule="version-complete",
+                where=label,
+            )
         count = len(manifest.features) - len(manifest.categories)
         self._numbers = _places(number_names(definition), manifest.features[:count], label)
         self._texts = _places(category_names(definition), manifest.categories, label)
@@ -96,6 +101,17 @@ class Scorer:
         part = np.where(inside, (scores - low) / np.where(high > low, high - low, 1.0), 0.0)
         middle = (below + np.maximum(upto - 1, below)) / 2
         return np.clip(np.where(inside, below - 1 + part, middle), 0.0, 100.0)
+
+
+def _load(path: Path, label: str) -> CatBoostClassifier:
+    model = CatBoostClassifier()
+    try:
+        model.load_model(str(path))
+    except CatBoostError as bad:
+        raise BadInput(
+            f"{path.name} is no model of this CatBoost", rule="version-complete", where=label
+        ) from bad
+    return model
 
 
 def _places(held: Sequence[str], wanted: Sequence[str], label: str) -> NDArray[np.int64]:

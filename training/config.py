@@ -1,6 +1,6 @@
 """What a training run is asked to do: a file, parsed once, unknown keys refused."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,8 @@ from domain.errors import BadConfiguration, Missing
 Share = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
 Days = Annotated[float, msgspec.Meta(ge=0.0)]
 Positive = Annotated[float, msgspec.Meta(gt=0.0)]
+Step = Annotated[float, msgspec.Meta(ge=1 / 24)]
+Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class _EveryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="rule"):
@@ -20,9 +22,9 @@ class _EveryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
 
 
 class Every(_EveryRule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="every"):
-    """A cutoff every so many days, for every lead that could be scored then."""
+    """A cutoff every so many days, at least an hour, for every lead that could be scored then."""
 
-    days: Positive = 14.0
+    days: Step = 14.0
 
 
 class After(_EveryRule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="after"):
@@ -46,14 +48,15 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A training run's settings.
 
-    `begin` (in the file: `from`) is the first cutoff; without it, one horizon after the first
-    event. `identified_only` leaves out leads that no strong identifier names.
+    `begin` (in the file: `from`) is the first cutoff, a date alone meaning midnight UTC; without
+    it, one horizon after the first event. `identified_only` leaves out leads that no strong
+    identifier names.
     """
 
     outcome: str = "won"
     horizon_days: Positive = 30.0
     cutoffs: Every | After = Every()
-    begin: datetime | None = msgspec.field(name="from", default=None)
+    begin: Aware | None = msgspec.field(name="from", default=None)
     split: Split = Split()
     trials: Annotated[int, msgspec.Meta(ge=1)] = 15
     seed: int = 7
@@ -73,8 +76,9 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return document
 
     def digest(self) -> str:
-        """A digest of all settings."""
-        return sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+        """A digest of all settings; the same for settings that were read back from a document."""
+        told = msgspec.convert(self.document(), TrainingConfig)  # 7 and 7.0 are the same
+        return sha256(msgspec.json.encode(told, order="sorted")).hexdigest()
 
 
 def read_config(path: Path) -> TrainingConfig:
@@ -82,7 +86,7 @@ def read_config(path: Path) -> TrainingConfig:
     if not path.is_file():
         raise Missing("no such file", rule="training-config", where=str(path))
     try:
-        return msgspec.convert(yaml.safe_load(path.read_text()) or {}, TrainingConfig)
+        return msgspec.convert(_dated(yaml.safe_load(path.read_text()) or {}), TrainingConfig)
     except (msgspec.ValidationError, yaml.YAMLError, UnicodeDecodeError) as bad:
         raise BadConfiguration(
             str(bad),
@@ -90,3 +94,12 @@ def read_config(path: Path) -> TrainingConfig:
             where=path.name,
             todo="The README lists the settings of a training run.",
         ) from bad
+
+
+def _dated(document: object) -> object:
+    """The document with a date for `from` made a moment."""
+    if isinstance(document, dict):
+        held = document.get("from")
+        if isinstance(held, date) and not isinstance(held, datetime):
+            return {**document, "from": datetime.combine(held, time(), UTC)}
+    return document

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from domain.definition import FeatureDefinition
+from domain.errors import Missing
 from feature_repo.features import category_names, number_names
 from training.cutoffs import Cutoff
 
@@ -53,7 +54,10 @@ def build(
     history: History,
     exclude: Sequence[str] = (),
 ) -> Dataset:
-    """Join features to cutoffs. Features that are constant over all rows are left out."""
+    """Join features to cutoffs. Features that are constant over all rows are left out.
+
+    Raises Missing where none is left.
+    """
     frame = history(
         [c.lead_id for c in cutoffs],
         [c.account_id for c in cutoffs],
@@ -61,6 +65,12 @@ def build(
     )
     numbers = [n for n in number_names(definition) if n not in exclude and _varies(frame[n])]
     texts = [n for n in category_names(definition) if n not in exclude and _varies(frame[n])]
+    if not numbers and not texts:
+        raise Missing(
+            f"no feature differs over the {len(cutoffs)} cutoffs",
+            rule="features-left",
+            todo="Ingest more history, or change `exclude`.",
+        )
     _, groups = np.unique([c.account_id or c.final_id for c in cutoffs], return_inverse=True)
     return Dataset(
         features=(*numbers, *texts),

@@ -24,7 +24,7 @@ Told = Callable[[int, float], None]
 
 def open_study(path: Path, name: str) -> optuna.Study:
     """The study of that name, new or resumed, in a journal file."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     path.parent.mkdir(parents=True, exist_ok=True)
     backend = JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path)))
     return optuna.create_study(

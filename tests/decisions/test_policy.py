@@ -141,8 +141,8 @@ def test_the_names_it_looks_at_are_those_of_the_standard_service(standard: ZenPo
 @pytest.mark.parametrize(
     ("score", "grade"),
     [
-        (1.0, "A"), (0.4, "A"), (math.nextafter(0.4, 0), "B"), (0.2, "B"),
-        (math.nextafter(0.2, 0), "C"), (0.08, "C"), (math.nextafter(0.08, 0), "D"), (0.0, "D"),
+        (1.0, "A"), (0.2, "A"), (math.nextafter(0.2, 0), "B"), (0.1, "B"),
+        (math.nextafter(0.1, 0), "C"), (0.04, "C"), (math.nextafter(0.04, 0), "D"), (0.0, "D"),
         (math.nan, "D"),
     ],
 )  # fmt: skip

@@ -1,0 +1,205 @@
+"""What a user sees who makes a mistake: one clear line, the documented exit code, nothing lost."""
+
+import gzip
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from domain.signals import Signal
+from tests.conftest import ROOT, Trained
+from wiring.settings import Settings
+
+Answer = subprocess.CompletedProcess[str]
+
+
+def leadscore(home: Path, *words: str, stdin: str = "") -> Answer:
+    environment = {**os.environ, "LEADSCORE_HOME": str(home), "LEADSCORE_CLOCK": "watermark"}
+    return subprocess.run(
+        [sys.executable, "-m", "leadscore", *words],
+        env=environment,
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def refused(answer: Answer, code: int, *said: str) -> None:
+    assert answer.returncode == code, answer.stderr
+    assert "Traceback" not in answer.stderr
+    for part in said:
+        assert part in answer.stderr
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    answer = leadscore(tmp_path, "--help")
+    assert answer.returncode == 0
+    for command in ("demo", "ingest", "train", "promote", "score", "serve", "canary", "audit"):
+        assert command in answer.stdout
+    assert "130" in answer.stdout
+
+
+def test_help_loads_no_heavy_library() -> None:
+    heavy = {"mlflow", "feast", "evidently", "catboost", "bentoml", "optuna", "pandas", "numba"}
+    code = "import sys, leadscore.cli; print(*[m for m in sys.modules if '.' not in m])"
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not heavy & set(said.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["ingest", "no-such-file.jsonl"], 3, "no such file"),
+        (["train"], 3, "nothing has been ingested here yet"),
+        (["score", "lead_x"], 3, "nothing has been ingested here yet"),
+        (["models", "show", "lead-9"], 3, "lead-9"),
+        (["score", "--all"], 2, "--out"),
+        (["score"], 2, "name leads"),
+        (["no-such-command"], 2, "No such command"),
+        (["promote", "1", "--stage", "king", "--reason", "x"], 2, "king"),
+        (["simulate", "--scenario", "odd", "--out", "x.jsonl"], 2, "steady"),
+        (["policy", "check", "nowhere.json"], 3, "nowhere.json"),
+        (["train", "--config", "nowhere.yaml"], 3, "nowhere.yaml"),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, list) else "",
+)
+def test_mistakes(tmp_path: Path, words: list[str], code: int, said: str) -> None:
+    refused(leadscore(tmp_path / "home", *words), code, said)
+
+
+def test_unreadable_files(tmp_path: Path) -> None:
+    binary, broken, table = (tmp_path / n for n in ("b.jsonl", "b.jsonl.gz", "t.csv"))
+    binary.write_bytes(bytes(range(256)) * 10)
+    broken.write_bytes(gzip.compress(b'{"id": 1}\n' * 5000)[:-30])
+    table.write_text("a,b\n1,2\n")
+    home = tmp_path / "home"
+    refused(leadscore(home, "ingest", str(binary)), 2, "binary")
+    refused(leadscore(home, "ingest", str(broken)), 2, "gzip")
+    refused(leadscore(home, "ingest", str(table)), 2, "--mapping")
+
+
+def test_a_mapping_that_names_an_absent_column(tmp_path: Path) -> None:
+    table, mapping = tmp_path / "t.csv", tmp_path / "m.yaml"
+    table.write_text("case,at,what\n1,2025-01-01T00:00:00Z,x\n")
+    mapping.write_text(
+        "name: t\nsource: t\ntables:\n  - identifiers: {crm_id: cse}\n"
+        "    events:\n      - {type: t.seen, channel: web, time: at}\n"
+    )
+    answer = leadscore(tmp_path / "home", "ingest", str(table), "--mapping", str(mapping))
+    refused(answer, 2, "cse", "case")
+
+
+def test_a_setting_nobody_knows(tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text("clok: system\n")
+    refused(leadscore(tmp_path, "contracts", "list"), 2, "clok")
+
+
+def test_a_bad_signal_on_standard_input_is_kept(tmp_path: Path) -> None:
+    good = Signal(
+        id="1",
+        source="web",
+        type="web.page_viewed",
+        time="2025-01-01T00:00:00Z",  # type: ignore[arg-type]
+        identifiers={"email": "someone@company.com"},
+        data={"page": "pricing"},
+    )
+    import msgspec
+
+    lines = msgspec.json.encode(good).decode() + '\n{"id": 7}\n'
+    answer = leadscore(tmp_path, "ingest", "-", "--json", stdin=lines)
+    assert answer.returncode == 0, answer.stderr
+    assert '"accepted": 1' in answer.stdout
+    assert '"quarantined": 1' in answer.stdout
+    listed = leadscore(tmp_path, "quarantine", "list")
+    assert "envelope" in listed.stdout
+    assert "someone@company.com" not in listed.stdout + listed.stderr + answer.stderr
+
+
+def test_unknown_leads(own_home: Settings) -> None:
+    refused(leadscore(own_home.home, "score", "lead_nobody"), 3, "no lead has that id")
+    refused(leadscore(own_home.home, "score", "email:no@where.org"), 3, "identifiers")
+    refused(leadscore(own_home.home, "score", "shoe:43"), 2, "kind of identifier")
+
+
+def test_a_port_in_use(trained: Trained) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        refused(leadscore(trained.settings.home, "serve", "--port", port), 2, port, "in use")
+
+
+def test_reading_commands_answer_in_json(trained: Trained) -> None:
+    import msgspec
+
+    home = trained.settings.home
+    for words in (
+        ["models", "list"],
+        ["contracts", "list"],
+        ["quarantine", "list"],
+        ["policy", "list"],
+        ["rollout", "status"],
+        ["audit", "verify"],
+    ):
+        answer = leadscore(home, *words, "--json")
+        assert answer.returncode == 0, answer.stderr
+        assert msgspec.json.decode(answer.stdout) is not None
+
+
+def test_training_that_is_interrupted_goes_on(own_home: Settings) -> None:
+    environment = {**os.environ, "LEADSCORE_HOME": str(own_home.home)}
+    config = own_home.home / "training.yaml"
+    config.write_text(
+        "horizon_days: 21\ncutoffs: {rule: every, days: 7}\ntrials: 500\niterations: 60\nseed: 3\n"
+    )
+    words = [sys.executable, "-m", "leadscore", "train", "--config", str(config)]
+    process = subprocess.Popen(
+        words,
+        env=environment,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "trial 5/" in line:
+            break
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    rest = process.stderr.read()
+    assert process.wait(timeout=120) == 130
+    assert "interrupted" in rest
+    assert "Traceback" not in rest
+    (journal,) = (
+        p
+        for p in (own_home.home / "studies").iterdir()
+        if p.suffix == ".journal" and p.stat().st_mtime > config.stat().st_mtime
+    )
+    before = journal.stat().st_size
+    resumed = subprocess.Popen(
+        words,
+        env=environment,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert resumed.stderr is not None
+    first = next(line for line in resumed.stderr if "trial" in line)
+    resumed.send_signal(signal.SIGINT)
+    resumed.stderr.read()
+    resumed.wait(timeout=120)
+    done = int(first.split("trial ")[1].split("/")[0])
+    assert done >= 5
+    assert journal.stat().st_size >= before

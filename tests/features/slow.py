@@ -1,0 +1,133 @@
+"""What was known of a lead at a moment, the slow and obvious way: straight from the raw log."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Engine
+
+from domain.definition import FeatureDefinition
+from domain.identifiers import IdentifierKey, lead_id
+from domain.signals import Signal, decode
+from domain.state import PEOPLE, Vector, empty, fold, half_lives_of, layout_of, tie_break
+from feature_repo.features import categories, numbers
+from signals import log
+from signals.matching import Columns, Matcher
+
+
+@dataclass(frozen=True)
+class Known:
+    """One event as the log has it."""
+
+    known_us: int
+    keys: tuple[str, ...]
+    account: str
+    signal: Signal
+
+
+def leads_of(events: Iterable[Known]) -> list[list[Known]]:
+    """Events grouped by person: those that share a key, directly or through others."""
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        parent.setdefault(key, key)
+        while parent[key] != key:
+            key = parent[key]
+        return key
+
+    held = list(events)
+    for event in held:
+        for key in event.keys:
+            parent[root(key)] = root(event.keys[0])
+    groups: dict[str, list[Known]] = {}
+    for event in held:
+        groups.setdefault(root(event.keys[0]), []).append(event)
+    return list(groups.values())
+
+
+def name_of(events: Sequence[Known]) -> str:
+    """The id of the person with these events: made from the smallest key."""
+    return lead_id(IdentifierKey(min(key for e in events for key in e.keys)))
+
+
+def account_key(events: Sequence[Known]) -> str:
+    return min((e.account for e in events if e.account), default="")
+
+
+class Log:
+    """A log, and what it says of leads at moments."""
+
+    def __init__(self, definition: FeatureDefinition, events: Sequence[Known]) -> None:
+        self.definition = definition
+        self.events = list(events)
+        self.layout = layout_of(definition)
+        self._matcher = Matcher(definition)
+        self._at: dict[int, dict[str, list[Known]]] = {}
+
+    @classmethod
+    def read(cls, definition: FeatureDefinition, engine: Engine) -> "Log":
+        rows = [row for part in log.read(engine) for row in part]
+        return cls(definition, [Known(r.known_us, r.keys, r.account, decode(r.body)) for r in rows])
+
+    def people(self, moment_us: int) -> dict[str, list[Known]]:
+        """Every lead at a moment with its events, from what was known by then alone."""
+        if moment_us not in self._at:
+            known = [e for e in self.events if e.known_us <= moment_us]
+            self._at = {moment_us: {name_of(g): g for g in leads_of(known)}}
+        return self._at[moment_us]
+
+    def account(self, lead: str, moment_us: int) -> str:
+        """The account id of a lead at a moment; "" where none."""
+        return account_key(self.people(moment_us).get(lead, []))[1:]
+
+    def features(self, lead: str, moment_us: int) -> tuple[Vector, list[str]]:
+        """Number features [features] and category features of a lead at a moment."""
+        people = self.people(moment_us)
+        mine = people.get(lead, [])
+        key = account_key(mine)
+        group = [events for events in people.values() if key and account_key(events) == key]
+        state, moment = self._folded(mine), np.array([moment_us / 1_000_000])
+        named = numbers(self.definition, state, self._account(group), moment)
+        return named[0], categories(self.definition, state, [self._texts(mine)])[0]
+
+    def _folded(self, events: Sequence[Known]) -> Vector:
+        columns, states = Columns(), empty(self.layout, 1)
+        for event in events:
+            self._matcher.add(event.signal, 0, columns)
+        fold(states, columns.events(), 0, len(events), half_lives_of(self.definition))
+        return states
+
+    def _account(self, group: Sequence[Sequence[Known]]) -> Vector:
+        """The account's vector [1, account width]; zeros where nobody is known there."""
+        vector = np.zeros((1, self.layout.account_width))
+        if group:
+            width = self.layout.width
+            vector[:, :width] = self._folded([e for events in group for e in events])
+            vector[:, width] = len(group)
+            lasts = [max(e.signal.time_us() for e in g) // 1_000_000 for g in group]
+            newest = sorted(lasts, reverse=True)[:PEOPLE]
+            vector[0, width + 1 : width + 1 + len(newest)] = newest
+        return vector
+
+    def _texts(self, events: Sequence[Known]) -> list[str]:
+        """The last text written to each attribute, then the last outcome."""
+        held = []
+        for attribute in self.definition.texts:
+            written = [
+                (*_order(e), str(value))
+                for e in events
+                if e.signal.type in attribute.types
+                and (value := e.signal.data.get(attribute.field)) is not None
+            ]
+            held.append(max(written)[-1] if written else "")
+        outcomes = [
+            (*_order(e), o.name)
+            for e in events
+            for o in self.definition.outcomes
+            if e.signal.type in o.types
+        ]
+        return [*held, max(outcomes)[-1] if outcomes else ""]
+
+
+def _order(event: Known) -> tuple[int, float]:
+    return event.signal.time_us(), tie_break(event.signal.source, event.signal.id)

@@ -1,0 +1,228 @@
+"""Every named feature against a slow, obvious reference over the raw list of events."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+
+from domain.definition import Attribute, Family, FeatureDefinition
+from domain.signals import Signal
+from domain.state import PEOPLE, Matrix, empty, fold, half_lives_of, layout_of, tie_break
+from feature_repo.features import catalogue, categories, category_names, number_names, numbers
+from feature_repo.standard import standard_service
+from signals.matching import Columns, Matcher
+from tests.features.events import BEGIN, Draft, drafts, signal_of
+
+DAY = 86_400.0
+D = FeatureDefinition(
+    service="tests",
+    version=1,
+    half_lives_days=(0.5, 7.0, 30.0),
+    families=(
+        Family(name="view", channel="web", types=("web.page_viewed",)),
+        Family(name="pricing", channel="web", types=("web.*",), where={"page": "pricing"}),
+        Family(name="mail", channel="marketing", types=("marketing.*",)),
+        Family(name="closed", channel="support", types=("support.*",), value="satisfaction"),
+    ),
+    attributes=(
+        Attribute(name="employees", kind="number", types=("crm.lead_updated",), field="employees"),
+        Attribute(name="country", kind="text", types=("crm.lead_updated",), field="country"),
+    ),
+)
+Events = Sequence[Signal]
+moments = st.integers(-5 * 24 * 3600, 120 * 24 * 3600).map(lambda s: BEGIN.timestamp() + s)
+
+
+def folded(leads: Sequence[Events]) -> Matrix:
+    """States [leads, width], by the real matcher and the plain algebra."""
+    matcher, columns = Matcher(D), Columns()
+    for row, events in enumerate(leads):
+        for event in events:
+            matcher.add(event, row, columns)
+    states = empty(layout_of(D), len(leads))
+    fold(states, columns.events(), 0, sum(map(len, leads)), half_lives_of(D))
+    return states
+
+
+def account_of(leads: Sequence[Events]) -> Matrix:
+    """The account [1, account width] whose people these are."""
+    width = layout_of(D).width
+    vector = np.zeros((1, layout_of(D).account_width))
+    vector[:, :width] = folded([[e for events in leads for e in events]])
+    lasts = sorted((math.floor(max(map(at, events))) for events in leads), reverse=True)[:PEOPLE]
+    vector[0, width] = len(leads)
+    vector[0, width + 1 : width + 1 + len(lasts)] = lasts
+    return vector
+
+
+def at(event: Signal) -> float:
+    return event.time_us() / 1_000_000
+
+
+def feeds(family: str, event: Signal) -> bool:
+    match family:
+        case "view":
+            return event.type == "web.page_viewed"
+        case "pricing":
+            return event.data.get("page") == "pricing"
+        case "mail":
+            return event.type.startswith("marketing.")
+        case _:
+            return event.type.startswith("support.")
+
+
+def newest(events: Events) -> list[Signal]:
+    return sorted(events, key=lambda e: (at(e), tie_break(e.source, e.id)), reverse=True)
+
+
+def rate(events: Events, now: float, days: float) -> float:
+    """The sum of 0.5 ** (age / half-life); events later than the moment are of the moment.
+
+    Later ones are decayed among themselves: to the newest of them.
+    """
+    upto = max([now, *map(at, events)])
+    return sum(0.5 ** ((upto - at(e)) / (days * DAY)) for e in events)
+
+
+def since(events: Events, now: float) -> float:
+    return max(now - max(map(at, events)), 0.0) / DAY if events else math.nan
+
+
+def of_family(name: str, events: Events, now: float) -> dict[str, float]:
+    mine = [e for e in events if feeds(name, e)]
+    rates = [rate(mine, now, days) for days in D.half_lives_days]
+    found = {f"{name}_count": float(len(mine)), f"{name}_recency_d": since(mine, now)}
+    found |= {f"{name}_rate_{d:g}d": r for d, r in zip(D.half_lives_days, rates, strict=True)}
+    found[f"{name}_velocity"] = math.log((rates[0] / 0.5 + 1 / 365) / (rates[2] / 30 + 1 / 365))
+    return found
+
+
+def days_active(events: Events, now: float, window: int) -> float:
+    today = math.floor(max([now, *map(at, events)]) / DAY)
+    days = {math.floor(at(e) / DAY) for e in events}
+    return float(len([d for d in days if d > today - window]))
+
+
+def of_lead(events: Events, now: float) -> dict[str, float]:
+    found = {
+        "events": float(len(events)),
+        "tenure_d": max(now - min(map(at, events)), 0.0) / DAY if events else math.nan,
+        "recency_d": since(events, now),
+        "active_days_7": days_active(events, now, 7),
+        "active_days_28": days_active(events, now, 28),
+    }
+    for family in D.families:
+        found |= of_family(family.name, events, now)
+    lately = {f.channel for f in D.families if found[f"{f.name}_recency_d"] <= 30}
+    found["channels_30d"] = float(len(lately))
+    steps = [at(e) for e in newest(events) if any(feeds(f.name, e) for f in D.families)][:5]
+    gaps = [(a - b) / DAY for a, b in zip(steps, steps[1:], strict=False)]
+    found["last_gap_d"] = gaps[0] if gaps else math.nan
+    found["mean_gap_d"] = sum(gaps) / len(gaps) if gaps else math.nan
+    found["closed_total"] = float(sum(e.data.get("satisfaction", 0) for e in events))
+    written = [e.data["employees"] for e in newest(events) if "employees" in e.data]
+    found["employees"] = float(written[0]) if written else math.nan
+    return found
+
+
+def of_account(leads: Sequence[Events], now: float) -> dict[str, float]:
+    every = [e for events in leads for e in events]
+    ages = [math.floor(now) - math.floor(max(map(at, events))) for events in leads]
+    found = {
+        "account_people": float(len(leads)),
+        "account_active_7d": float(len([a for a in ages if a <= 7 * DAY])),
+        "account_active_30d": float(len([a for a in ages if a <= 30 * DAY])),
+        "account_recency_d": since(every, now),
+        "account_events": float(len(every)),
+    }
+    for family in D.families:
+        mine = [e for e in every if feeds(family.name, e)]
+        found[f"account_{family.name}_rate"] = rate(mine, now, 7.0)
+    return found
+
+
+def signals_of(lead: int, events: Sequence[Draft]) -> list[Signal]:
+    return [signal_of(draft, f"{lead}-{i}") for i, draft in enumerate(events)]
+
+
+@limits(max_examples=150)
+@given(st.lists(st.lists(drafts, min_size=1, max_size=12), min_size=1, max_size=4), moments)
+@example([[]], BEGIN.timestamp())
+def test_all_numbers_are_what_the_raw_events_say(leads: list[list[Draft]], now: float) -> None:
+    raw = [signals_of(i, events) for i, events in enumerate(leads)]
+    account = account_of(raw) if raw[0] else np.zeros((1, layout_of(D).account_width))
+    held = numbers(D, folded(raw), np.repeat(account, len(raw), axis=0), np.full(len(raw), now))
+    people = of_account(raw if raw[0] else [], now)
+    for row, events in zip(held.tolist(), raw, strict=True):
+        wanted = of_lead(events, now) | people
+        assert wanted.keys() == set(number_names(D))
+        for name, value in zip(number_names(D), row, strict=True):
+            close = math.isclose(value, wanted[name], rel_tol=1e-9, abs_tol=1e-9)
+            assert close or (math.isnan(value) and math.isnan(wanted[name])), name
+
+
+@given(st.lists(drafts, max_size=12))
+def test_categories_are_the_last_two_steps_and_the_last_texts(events: list[Draft]) -> None:
+    raw = signals_of(0, events)
+    # the most particular family speaks for the event
+    order = ["pricing", "view", "mail", "closed"]
+    said = [next((n for n in order if feeds(n, e)), "") for e in newest(raw)]
+    steps = ([s for s in said if s] + ["", ""])[:2]
+    assert categories(D, folded([raw]), [["DE", "won"]]) == [[*steps, "DE"]]
+
+
+@pytest.mark.parametrize("definition", [D, standard_service()])
+def test_the_catalogue_lists_the_columns_in_their_order(definition: FeatureDefinition) -> None:
+    names = [f.name for f in catalogue(definition)]
+    assert len(set(names)) == len(names)
+    assert names == [*number_names(definition), *category_names(definition)]
+    layout = layout_of(definition)
+    accounts = np.zeros((2, layout.account_width))
+    held = numbers(definition, empty(layout, 2), accounts, np.array([1e9, 2e9]))
+    assert held.shape == (2, len(number_names(definition)))
+    texts = [["" for _ in definition.texts] + ["won"]]
+    assert categories(definition, empty(layout, 1), texts)[0] == [""] * len(
+        category_names(definition)
+    )
+
+
+def test_without_accounts_there_are_no_account_columns() -> None:
+    alone = FeatureDefinition(service="alone", version=1, families=D.families, accounts=False)
+    assert not [n for n in number_names(alone) if n.startswith("account")]
+    held = numbers(alone, empty(layout_of(alone), 3), np.zeros((3, 0)), np.full(3, 1e9))
+    assert held.shape == (3, len(number_names(alone)))
+
+
+def test_nothing_seen_is_missing_where_it_is_no_count() -> None:
+    layout = layout_of(D)
+    held = numbers(D, empty(layout, 1), np.zeros((1, layout.account_width)), np.array([1e9]))[0]
+    missing = {n for n, v in zip(number_names(D), held, strict=True) if math.isnan(v)}
+    assert missing == {
+        *(f"{f.name}_recency_d" for f in D.families),
+        *("tenure_d", "recency_d", "last_gap_d", "mean_gap_d", "account_recency_d", "employees"),
+    }
+    rest = [v for v in held if not math.isnan(v)]
+    assert rest == [0.0] * len(rest)
+
+
+def test_an_account_counts_all_its_people_and_sees_sixteen_at_work() -> None:
+    leads = [
+        [signal_of((i, 0, [("crm_id", "1")], ("crm.deal_won", {})), str(i))] for i in range(20)
+    ]
+    now = np.array([BEGIN.timestamp() + DAY])
+    held = numbers(D, folded(leads[:1]), account_of(leads), now)[0]
+    named = dict(zip(number_names(D), held, strict=True))
+    assert (named["account_people"], named["account_active_7d"]) == (20.0, float(PEOPLE))
+
+
+def test_states_are_not_changed_by_reading() -> None:
+    raw = [signals_of(0, [(5, 0, [("crm_id", "1")], ("web.page_viewed", {"page": "docs"}))])]
+    states, account = folded(raw), account_of(raw)
+    before = states.copy(), account.copy()
+    numbers(D, states, account, np.array([BEGIN.timestamp()]))
+    np.testing.assert_array_equal(states, before[0])
+    np.testing.assert_array_equal(account, before[1])

@@ -1,0 +1,106 @@
+"""What training saw at a moment is what was known then, and what serving would have said."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from domain.definition import FeatureDefinition
+from feature_repo.features import category_names, number_names
+from tests.conftest import Trained
+from tests.features.slow import Known, Log
+from wiring.scoring import open_scoring
+from wiring.settings import Settings
+from wiring.signals import open_signals, replay_history
+
+PAIRS = 60
+
+
+def log_of(settings: Settings) -> Log:
+    plane = open_signals(settings)
+    return Log.read(plane.definition, plane.engine)
+
+
+def assert_row(
+    definition: FeatureDefinition,
+    row: "pd.Series[float]",
+    named: Sequence[float],
+    texts: Sequence[str],
+) -> None:
+    names = number_names(definition)
+    held = np.array([row[name] for name in names], dtype=np.float64)
+    wanted = np.array(named, dtype=np.float64)
+    wrong = ~np.isclose(held, wanted, rtol=1e-9, atol=1e-9, equal_nan=True)
+    off = {n: (a, b) for n, a, b, w in zip(names, held, wanted, wrong, strict=True) if w}
+    assert not off
+    assert [row[name] for name in category_names(definition)] == list(texts)
+
+
+def pairs_of(log: Log, seed: int) -> list[tuple[str, int]]:
+    """Leads at moments: some at the very moment of an event, some a little before or after."""
+    random = np.random.default_rng(seed)
+    found = []
+    for at in random.integers(0, len(log.events), PAIRS):
+        event: Known = log.events[at]
+        moment = event.known_us + int(random.choice([0, -1, 1, random.integers(30 * 86_400e6)]))
+        leads = [n for n, held in log.people(moment).items() if event in held]
+        found += [(lead, moment) for lead in leads]
+    return found
+
+
+@pytest.fixture
+def replayed(own_home: Settings) -> Settings:
+    replay_history(own_home, open_signals(own_home), ())
+    return own_home
+
+
+def test_history_holds_what_was_known_then_and_nothing_else(replayed: Settings) -> None:
+    from wiring.features import open_features
+
+    log = log_of(replayed)
+    pairs = pairs_of(log, 11)
+    assert len(pairs) > PAIRS / 2
+    slow = [(*log.features(*pair), log.account(*pair)) for pair in pairs]
+    assert len({account for _, _, account in slow}) > 5
+    store = open_features(replayed, log.definition)
+    leads, moments = zip(*pairs, strict=True)
+    frame = store.history(leads, [account for _, _, account in slow], moments)
+    for (_, row), (named, texts, _) in zip(frame.iterrows(), slow, strict=True):
+        assert_row(log.definition, row, named.tolist(), texts)
+
+
+def test_the_past_does_not_know_the_future(replayed: Settings) -> None:
+    """Leads under the very ids that they bore before they were merged away."""
+    from wiring.features import open_features
+
+    log = log_of(replayed)
+    journeys = replay_history(replayed, open_signals(replayed), ())
+    ended = [s for s in journeys.spans.values() if s.into and s.ended_us > s.born_us][:20]
+    assert ended
+    store = open_features(replayed, log.definition)
+    pairs = [(s.lead_id, s.ended_us - 1) for s in ended]
+    accounts = [log.account(*pair) for pair in pairs]
+    assert accounts == [s.account_at(s.ended_us - 1) for s in ended]
+    frame = store.history([p[0] for p in pairs], accounts, [p[1] for p in pairs])
+    for (_, row), pair in zip(frame.iterrows(), pairs, strict=True):
+        named, texts = log.features(*pair)
+        assert_row(log.definition, row, named.tolist(), texts)
+
+
+def test_serving_said_what_history_says(replayed: Settings, trained: Trained) -> None:
+    scoring = open_scoring(replayed)
+    refs = list(scoring.plane.directory.all())[
+        :: max(1, len(list(scoring.plane.directory.all())) // 40)
+    ]
+    answers = scoring.answerer.score([ref.lead_id for ref in refs])
+    records = [scoring.trail.get(answer.decision_id) for answer in answers]
+    frame = scoring.features.history(
+        [record.answer.lead_id for record in records],
+        [record.account_id for record in records],
+        [record.as_of_us for record in records],
+    )
+    definition = scoring.plane.definition
+    for (_, row), record in zip(frame.iterrows(), records, strict=True):
+        named = [np.nan if v is None else v for v in record.features]
+        assert_row(definition, row, named, record.texts)

@@ -1,0 +1,160 @@
+"""A whole run on small data: repeatable, and clear where it cannot be."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+from catboost import CatBoostClassifier
+
+from domain.clock import DAY, FixedClock
+from domain.errors import Missing
+from domain.explanation import load_table
+from domain.journeys import Journeys
+from domain.versions import MODEL_FILE, REFERENCE_FILE, TABLE_FILE, Manifest, open_sealed
+from feature_repo.features import number_names
+from tests.conftest import SilentProgress
+from tests.training import worlds
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.fit import margins, pool
+from training.run import Parts, Provenance, Run, joined
+from training.split import split_by_time
+
+
+def execute(
+    folder: Path, journeys: Journeys | None = None, **changes: Any
+) -> tuple[Path, Manifest]:
+    config: TrainingConfig = msgspec.structs.replace(worlds.CONFIG, **changes)
+    clock = FixedClock(datetime(2026, 1, 1, tzinfo=UTC))
+    run = Run(
+        "small",
+        config,
+        worlds.DEFINITION,
+        worlds.journeys() if journeys is None else journeys,
+        worlds.history,
+        clock,
+    )
+    place = folder / "version"
+    manifest = run.execute(place, folder / "studies", Provenance("", ""), SilentProgress())
+    return place, manifest
+
+
+Made = tuple[Path, Manifest]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return execute(tmp_path_factory.mktemp("one"))
+
+
+def rows_of(folder: Path, manifest: Manifest) -> Dataset:
+    """The reference sample as rows to score."""
+    frame = pd.read_parquet(folder / REFERENCE_FILE)
+    numbers = [f for f in manifest.features if f not in manifest.categories]
+    zeros = np.zeros(len(frame), dtype=np.int64)
+    return Dataset(
+        manifest.features,
+        manifest.categories,
+        frame[numbers].to_numpy(dtype=np.float64),
+        frame[list(manifest.categories)].to_numpy(dtype=object),
+        zeros,
+        zeros,
+        zeros,
+    )
+
+
+def model_of(folder: Path) -> CatBoostClassifier:
+    model = CatBoostClassifier()
+    model.load_model(str(folder / MODEL_FILE))
+    return model
+
+
+def test_the_same_seed_makes_the_same_version(made: Made, tmp_path: Path) -> None:
+    folder, manifest = made
+    again, other = execute(tmp_path)
+    rows = rows_of(folder, manifest)
+    np.testing.assert_array_equal(margins(model_of(folder), rows), margins(model_of(again), rows))
+    same = msgspec.structs.replace(other, files=manifest.files)
+    assert same == manifest
+    for name in (REFERENCE_FILE, "card.md"):
+        assert manifest.files[name] == other.files[name]
+
+
+def test_what_is_written_is_sealed_and_belongs_together(made: Made) -> None:
+    folder, manifest = made
+    assert msgspec.json.encode(open_sealed(folder)) == msgspec.json.encode(manifest)
+    model, rows = model_of(folder), rows_of(folder, manifest)
+    assert (
+        tuple(model.feature_names_) == manifest.features == load_table(folder / TABLE_FILE).features
+    )
+    held = pd.read_parquet(folder / REFERENCE_FILE)
+    chance = manifest.calibrator.apply(margins(model, rows))
+    np.testing.assert_allclose(held["score"], chance, atol=1e-12)
+    np.testing.assert_allclose(manifest.quantiles, np.quantile(chance, np.linspace(0, 1, 101)))
+    assert manifest.counts["test_rows"] == len(held)
+    assert manifest.counts["test_positives"] == held["label"].sum()
+    assert manifest.metrics["explanation_error"].value <= 1e-9
+    assert manifest.metrics["auroc"].value > 0.6  # `size` says something
+    assert manifest.lineage.configuration_hash == worlds.CONFIG.digest()
+    read = msgspec.convert(manifest.lineage.configuration, TrainingConfig)
+    assert read.digest() == manifest.lineage.configuration_hash
+
+
+def test_categories_alone_will_do(tmp_path: Path) -> None:
+    folder, manifest = execute(tmp_path, exclude=number_names(worlds.DEFINITION))
+    assert manifest.features == manifest.categories
+    assert "country" in manifest.features
+    table = load_table(folder / TABLE_FILE)
+    rows = rows_of(folder, manifest)
+    leaves = np.asarray(model_of(folder).calc_leaf_indexes(pool(rows)), dtype=np.int64)
+    np.testing.assert_allclose(table.margins(leaves), margins(model_of(folder), rows), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "part"), [(190, 999, "training"), (0, 120, "validation"), (0, 175, "test")]
+)
+def test_one_class_is_missing_and_says_where(
+    tmp_path: Path, since: int, until: int, part: str
+) -> None:
+    held = worlds.journeys()
+    first, last = worlds.START + since * DAY, worlds.START + until * DAY
+    wins = [o for o in held.outcomes if first <= o.happened_us < last]
+    with pytest.raises(Missing) as caught:
+        execute(tmp_path, replace(held, outcomes=wins))
+    assert caught.value.rule == "both-classes"
+    assert f"the {part} part has" in str(caught.value)
+    assert "Ingest more history" in caught.value.todo
+    assert not (tmp_path / "version").exists()
+
+
+def test_a_history_of_a_few_days_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(Missing):
+        execute(tmp_path, horizon_days=150.0)
+
+
+def test_the_study_is_that_of_the_rows_and_the_settings() -> None:
+    data = worlds.dataset(60, 1)
+    parts = Parts(data, worlds.dataset(30, 2), data, 0)
+    names = set()
+    clock, texts = FixedClock(datetime(2026, 1, 1, tzinfo=UTC)), data.texts.copy()
+    texts[3] = "changed"
+    changed = replace(data, texts=texts)
+    for config in (worlds.CONFIG, msgspec.structs.replace(worlds.CONFIG, seed=1)):
+        run = Run("n", config, worlds.DEFINITION, worlds.journeys(1), worlds.history, clock)
+        names |= {run.study_name(parts), run.study_name(Parts(changed, parts.valid, data, 0))}
+        assert run.study_name(parts) == run.study_name(parts)
+    assert len(names) == 4
+
+
+def test_rows_are_joined_in_their_order() -> None:
+    data = worlds.dataset(50, 1)
+    parts = split_by_time(data.moments, 0.5, 0.0)
+    both = joined(data.take(parts.earlier), data.take(parts.later))
+    np.testing.assert_array_equal(both.labels, data.labels)
+    np.testing.assert_array_equal(both.numbers, data.numbers)
+    np.testing.assert_array_equal(both.texts, data.texts)
