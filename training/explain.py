@@ -15,18 +15,16 @@ answer depends on them. The table never does; `check_table` allows for the diffe
 """
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import factorial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import Refused
 from domain.explanation import ExplanationTable
+from training.forest import Forest, read_forest
 
 if TYPE_CHECKING:
     from catboost import CatBoostClassifier
@@ -40,65 +38,6 @@ CELLS = 1 << 22
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class _Forest:
-    """Oblivious trees. `levels` holds per tree the column that each level splits on.
-
-    Level i decides bit i of a leaf's index; the root is the last. `values` and `weights` [leaves]
-    are those of all trees, one after the other; `starts` [trees] is where each tree's begin.
-    """
-
-    levels: tuple[tuple[int, ...], ...]
-    starts: NDArray[np.int64]
-    values: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    bias: float
-
-    @property
-    def valued_unreached(self) -> bool:
-        """Whether a leaf without weight has a value; CatBoost takes less than 1e-9 for none."""
-        return bool(np.any((self.weights == 0) & (np.abs(self.values) >= 1e-9)))
-
-
-class _Split(msgspec.Struct):
-    split_type: str
-    split_index: int
-    float_feature_index: int = -1
-    cat_feature_index: int = -1
-
-
-class _Tree(msgspec.Struct):
-    splits: list[_Split] | None = None
-
-
-class _Column(msgspec.Struct):
-    feature_index: int
-    flat_feature_index: int
-    borders: list[float] | None = None
-    values: list[int] | None = None
-
-
-class _Element(msgspec.Struct):
-    combination_element: str
-    cat_feature_index: int = -1
-
-
-class _Ctr(msgspec.Struct):
-    borders: list[float]
-    elements: list[_Element]
-
-
-class _Features(msgspec.Struct):
-    float_features: list[_Column] = []
-    categorical_features: list[_Column] = []
-    ctrs: list[_Ctr] = []
-
-
-class _Export(msgspec.Struct):
-    features_info: _Features
-    oblivious_trees: list[_Tree] | None = None
-
-
 def build_table(model: "CatBoostClassifier", features: tuple[str, ...]) -> ExplanationTable:
     """The table of a fitted two-class model whose columns are `features`, in its order.
 
@@ -106,7 +45,7 @@ def build_table(model: "CatBoostClassifier", features: tuple[str, ...]) -> Expla
     than DEEPEST, text or embedding columns, more than two classes, a scale other than 1, splits
     on combinations of features (train with max_ctr_complexity=1), or other columns.
     """
-    return _assemble(_read(model, len(features)), features)
+    return _assemble(read_forest(model, len(features)), features)
 
 
 def check_table(
@@ -127,7 +66,7 @@ def check_table(
     )
     if pool.num_row() == 0:
         raise Refused("no row to compare the table on", rule="explanation-exact")
-    forest = _read(model, len(table.features))
+    forest = read_forest(model, len(table.features))
     if not _fits(table, forest):
         raise Refused("the explanation table is of another model", rule="explanation-exact")
     leaves = np.asarray(model.calc_leaf_indexes(pool), dtype=np.int64)
@@ -148,7 +87,7 @@ def check_table(
     return worst
 
 
-def _fits(table: ExplanationTable, forest: _Forest) -> bool:
+def _fits(table: ExplanationTable, forest: Forest) -> bool:
     """Whether the table has a row for each leaf, and columns for each tree."""
     return (
         np.array_equal(table.starts, forest.starts)
@@ -177,14 +116,14 @@ def _gap_between(a: ExplanationTable, b: ExplanationTable) -> float:
     return float(max(abs(a.bias - b.bias), np.max(np.abs(a.values - b.values), initial=0.0)))
 
 
-def _with_rows(forest: _Forest, leaves: NDArray[np.int64], weights: Array) -> _Forest:
+def _with_rows(forest: Forest, leaves: NDArray[np.int64], weights: Array) -> Forest:
     """The forest whose leaf weights count these rows too."""
     at = (leaves + forest.starts).ravel()
     each = np.repeat(weights, leaves.shape[1])
     return replace(forest, weights=forest.weights + np.bincount(at, each, len(forest.weights)))
 
 
-def _assemble(forest: _Forest, features: tuple[str, ...]) -> ExplanationTable:
+def _assemble(forest: Forest, features: tuple[str, ...]) -> ExplanationTable:
     deepest = max((len(levels) for levels in forest.levels), default=0)
     if deepest > DEEPEST:
         raise Refused(
@@ -210,7 +149,7 @@ def _assemble(forest: _Forest, features: tuple[str, ...]) -> ExplanationTable:
     )
 
 
-def _by_pattern(forest: _Forest) -> dict[tuple[int, ...], list[int]]:
+def _by_pattern(forest: Forest) -> dict[tuple[int, ...], list[int]]:
     """Trees by which of their levels share a feature: (0, 1, 0) where the first and third do."""
     groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for tree, levels in enumerate(forest.levels):
@@ -258,90 +197,3 @@ def _expected(depth: int, values: Array, weights: Array) -> tuple[Array, Array]:
     means = held[:, 0, 0].copy()
     held[:, -1, :] = values
     return held, means
-
-
-def _read(model: Any, columns: int) -> _Forest:
-    """The trees of a fitted model that takes so many columns.
-
-    Raises Refused where the trees are not oblivious, or not of one raw score from single numeric
-    or categorical columns, unscaled.
-    """
-    export = _export(model)
-    if len(model.feature_names_) != columns:
-        raise Refused(
-            f"{columns} names for the {len(model.feature_names_)} columns of the model",
-            rule="explanation-features",
-        )
-    scale, bias = model.get_scale_and_bias()
-    values = np.asarray(model.get_leaf_values(), dtype=np.float64)
-    counts = np.asarray(model.get_tree_leaf_counts(), dtype=np.int64)
-    if len(values) != counts.sum() or isinstance(bias, list):
-        raise Refused("the model has more than one raw score", rule="explanation-one-score")
-    if scale != 1:
-        raise Refused(f"the model's scale is {scale}, must be 1", rule="explanation-scale")
-    return _Forest(
-        levels=_levels(export),
-        starts=np.cumsum(counts) - counts,
-        values=values,
-        weights=np.asarray(model.get_leaf_weights(), dtype=np.float64),
-        bias=float(bias),
-    )
-
-
-def _export(model: Any) -> _Export:
-    from catboost import CatBoostError
-
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "model.json"
-        try:
-            model.save_model(str(path), format="json")
-        except CatBoostError as bad:
-            raise Refused(
-                "the model has text or embedding columns, or is not fitted",
-                rule="explanation-columns",
-            ) from bad
-        export = msgspec.json.decode(path.read_bytes(), type=_Export)
-    if export.oblivious_trees is None:
-        raise Refused(
-            "the trees are not oblivious",
-            rule="explanation-oblivious-trees",
-            todo="Train with grow_policy SymmetricTree.",
-        )
-    return export
-
-
-def _levels(export: _Export) -> tuple[tuple[int, ...], ...]:
-    info = export.features_info
-    numbers = {c.feature_index: c.flat_feature_index for c in info.float_features}
-    texts = {c.feature_index: c.flat_feature_index for c in info.categorical_features}
-    # Splits are numbered: borders of numbers, then one-hot values, then borders of CTRs.
-    before = sum(len(c.borders or ()) for c in info.float_features)
-    before += sum(len(c.values or ()) for c in info.categorical_features)
-    ctrs = [ctr for ctr in info.ctrs for _ in ctr.borders]
-
-    def column(split: _Split) -> int:
-        match split.split_type:
-            case "FloatFeature":
-                return numbers[split.float_feature_index]
-            case "OneHotFeature":
-                return texts[split.cat_feature_index]
-            case "OnlineCtr":
-                return _only(ctrs[split.split_index - before], texts)
-        raise Refused(
-            f"a split is of the unknown type {split.split_type!r}", rule="explanation-columns"
-        )
-
-    trees = export.oblivious_trees or []
-    return tuple(tuple(column(split) for split in tree.splits or ()) for tree in trees)
-
-
-def _only(ctr: _Ctr, texts: dict[int, int]) -> int:
-    """The one column that a CTR is made of."""
-    first = ctr.elements[0]
-    if len(ctr.elements) > 1 or first.combination_element != "cat_feature_value":
-        raise Refused(
-            "a split combines several features",
-            rule="explanation-single-features",
-            todo="Train with max_ctr_complexity=1.",
-        )
-    return texts[first.cat_feature_index]

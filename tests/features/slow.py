@@ -32,6 +32,7 @@ def leads_of(events: Iterable[Known]) -> list[list[Known]]:
     def root(key: str) -> str:
         parent.setdefault(key, key)
         while parent[key] != key:
+            parent[key] = parent[parent[key]]
             key = parent[key]
         return key
 
@@ -73,7 +74,7 @@ class Log:
         """Every lead at a moment with its events, from what was known by then alone."""
         if moment_us not in self._at:
             known = [e for e in self.events if e.known_us <= moment_us]
-            self._at = {moment_us: {name_of(g): g for g in leads_of(known)}}
+            self._at[moment_us] = {name_of(g): g for g in leads_of(known)}
         return self._at[moment_us]
 
     def account(self, lead: str, moment_us: int) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -120,7 +121,7 @@ def of_lead(events: Events, now: float) -> dict[str, float]:
     lately = {f.channel for f in D.families if found[f"{f.name}_recency_d"] <= 30}
     found["channels_30d"] = float(len(lately))
     steps = [at(e) for e in newest(events) if any(feeds(f.name, e) for f in D.families)][:5]
-    gaps = [(a - b) / DAY for a, b in zip(steps, steps[1:], strict=False)]
+    gaps = [(a - b) / DAY for a, b in pairwise(steps)]
     found["last_gap_d"] = gaps[0] if gaps else math.nan
     found["mean_gap_d"] = sum(gaps) / len(gaps) if gaps else math.nan
     found["closed_total"] = float(sum(e.data.get("satisfaction", 0) for e in events))

@@ -1,7 +1,6 @@
 """Versions are swapped while answers are given; a bad one never answers."""
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -45,8 +44,8 @@ def versions(own_home: Settings, seconds: Seconds) -> LiveVersions:
 
 
 @pytest.fixture
-def registry(own_home: Settings) -> Iterator[Registry]:
-    yield open_registry(own_home)
+def registry(own_home: Settings) -> Registry:
+    return open_registry(own_home)
 
 
 def labels(live: Live) -> tuple[str, str]:
@@ -73,7 +72,7 @@ def corrupt(settings: Settings, label: str) -> None:
 
 
 def reseal(settings: Settings, label: str) -> None:
-    """Make a version's model nonsense, with hashes that fit: none of the checks of hashes sees it."""
+    """Make a version's model nonsense, with hashes that fit."""
     cache = cache_of(settings)
     folder = version_folder(cache, label)
     manifest = open_sealed(folder)
@@ -140,7 +139,7 @@ def test_a_corrupted_new_champion_leaves_the_old_one_answering(
     nonsense: bool,
 ) -> None:
     before = versions.current()
-    champion, challenger = labels(before)
+    challenger = labels(before)[1]
     good = version_folder(cache_of(own_home), challenger)
     whole = {p.name: p.read_bytes() for p in good.iterdir() if p.is_file()}
     move(registry, challenger, Stage.CHAMPION)

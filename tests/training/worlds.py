@@ -1,6 +1,7 @@
 """A small world to train on: leads on a grid, features that say something, and outcomes."""
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,7 @@ def size(lead: str) -> float:
 
 
 def hash_of(text: str) -> int:
-    return sum(ord(c) * 7919 ** (i + 1) for i, c in enumerate(text)) % 1_000_003
+    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big")
 
 
 def history(

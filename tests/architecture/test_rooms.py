@@ -1,0 +1,113 @@
+"""The rooms are what the lists say, and the lists are complete."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PACKAGES = sorted(p.parent.name for p in ROOT.glob("*/__init__.py"))
+ONLY = {
+    "domain": set(),
+    "signals": {"domain"},
+    "feature_repo": {"domain"},
+    "measures": {"domain"},
+    "training": {"domain", "measures", "feature_repo", "registry"},
+    "registry": {"domain"},
+    "scoring": {"domain", "feature_repo", "registry", "decisions"},
+    "decisions": {"domain"},
+    "monitoring": {"domain", "measures", "registry", "decisions"},
+    "simulation": {"domain"},
+}
+VENDORS = {"mlflow", "feast", "catboost", "optuna", "evidently", "bentoml", "zen"}
+MAY = {
+    "feature_repo": {"feast"},
+    "training": {"catboost", "optuna"},
+    "registry": {"mlflow"},
+    "scoring": {"catboost"},
+    "decisions": {"zen"},
+    "monitoring": {"evidently"},
+    "serving": {"bentoml"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """The top-level packages that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_every_package_is_on_every_list() -> None:
+    for listed in (
+        PROJECT["tool"]["setuptools"]["packages"],
+        PROJECT["tool"]["importlinter"]["root_packages"],
+    ):
+        assert sorted(listed) == PACKAGES
+    assert sorted(PROJECT["tool"]["mypy"]["packages"]) == sorted([*PACKAGES, "tests"])
+
+
+@pytest.mark.parametrize("room", ONLY)
+def test_a_room_imports_only_what_it_may(room: str) -> None:
+    for path in (ROOT / room).rglob("*.py"):
+        rooms = imports(path) & set(PACKAGES) - {room}
+        assert rooms <= ONLY[room], f"{path.name} imports {rooms - ONLY[room]}"
+
+
+@pytest.mark.parametrize("room", PACKAGES)
+def test_a_room_knows_only_its_own_vendors(room: str) -> None:
+    if room in ("wiring", "leadscore"):
+        return
+    for path in (ROOT / room).rglob("*.py"):
+        vendors = imports(path) & VENDORS
+        assert vendors <= MAY.get(room, set()), f"{path.name} imports {vendors}"
+
+
+def test_the_environment_is_read_in_one_place() -> None:
+    reading = re.compile(r"os\.environ|os\.getenv")
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for room in PACKAGES
+        for path in (ROOT / room).rglob("*.py")
+        if reading.search(path.read_text())
+    }
+    assert found <= {"wiring/settings.py", "serving/launch.py"}, found
+
+
+def test_the_bento_holds_what_serving_imports() -> None:
+    included = yaml.safe_load((ROOT / "bentofile.yaml").read_text())["include"]
+    held = {pattern.split("/")[0] for pattern in included if pattern.endswith("/**")}
+    needed, todo = set(), {"serving"}
+    while todo:
+        room = todo.pop()
+        needed.add(room)
+        allowed = ONLY.get(room, {"wiring", "scoring", "domain"})
+        todo |= allowed - needed
+    needed |= {"wiring", "signals"}
+    assert needed <= held, needed - held
+
+
+def test_direct_dependencies_carry_floors() -> None:
+    project = PROJECT["project"]
+    for line in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
+        assert ">=" in line, line
+
+
+def test_no_registry_address_stands_anywhere() -> None:
+    address = re.compile(r"https?://[^\s\"']*(pypi|pythonhosted|npmjs|debian)", re.IGNORECASE)
+    suffixes = {".py", ".toml", ".txt", ".md", ".yaml", ".yml", ""}
+    for path in ROOT.rglob("*"):
+        parts = path.relative_to(ROOT).parts
+        if parts[0].startswith(".") and parts[0] != ".ci":
+            continue
+        if path.is_file() and path.suffix in suffixes:
+            assert not address.search(path.read_text(errors="ignore")), path
