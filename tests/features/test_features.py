@@ -86,7 +86,7 @@ def rate(events: Events, now: float, days: float) -> float:
     Later ones are decayed among themselves: to the newest of them.
     """
     upto = max([now, *map(at, events)])
-    return sum(0.5 ** ((upto - at(e)) / (days * DAY)) for e in events)
+    return math.fsum(math.pow(0.5, (upto - at(e)) / (days * DAY)) for e in events)
 
 
 def since(events: Events, now: float) -> float:

@@ -56,7 +56,7 @@ def served(tag: str, store: Path, folder: Path) -> Iterator[httpx.Client]:
     process = subprocess.Popen(
         [sys.executable, "-m", "bentoml", "serve", tag, "--port", str(port)],
         cwd=folder,
-        env=environment,
+        env=_environment(store),
         stdout=log,
         stderr=log,
     )

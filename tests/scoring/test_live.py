@@ -1,6 +1,7 @@
 """Versions are swapped while answers are given; a bad one never answers."""
 
 import logging
+import time
 from pathlib import Path
 from threading import Thread
 
@@ -200,8 +201,6 @@ def test_stages_that_vanish_or_are_torn_change_nothing(
 def test_many_threads_answer_while_versions_are_swapped(
     own_home: Settings, registry: Registry
 ) -> None:
-    import time
-
     versions = LiveVersions(cache_of(own_home), definition_of(own_home), 0.01, time.monotonic)
     champion, challenger = labels(versions.current())
     seen: set[str] = set()
