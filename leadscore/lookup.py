@@ -48,7 +48,7 @@ def _now(settings: Settings, key: str) -> Values:
 
     scoring = open_scoring(settings)
     lead = find(scoring.plane.directory, key)
-    rows = scoring.answerer.features([lead])
+    rows = scoring.answerer.features([lead], to_us(scoring.clock.now()))
     d = scoring.plane.definition
     numbers = dict(zip(number_names(d), rows.numbers[0].tolist(), strict=True))
     return _clean({**numbers, **dict(zip(category_names(d), rows.texts[0], strict=True))})

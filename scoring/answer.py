@@ -73,20 +73,19 @@ class Answerer:
         """An answer for the lead that all these identifiers belong to."""
         return self._answer([self._ports.directory.find(identifiers)], trace_id)[0]
 
-    def features(self, leads: Sequence[LeadRef], as_of_us: int | None = None) -> Rows:
-        """The named features of leads, now or as of a moment, from the states stored online."""
+    def features(self, leads: Sequence[LeadRef], as_of_us: int) -> Rows:
+        """The named features of leads at a moment, from the states stored online."""
         states = self._ports.states.read(leads)
-        as_of = to_us(self._ports.clock.now()) if as_of_us is None else as_of_us
-        moments = np.full(len(leads), as_of / SECOND)
+        moments = np.full(len(leads), as_of_us / SECOND)
         named = numbers(self._definition, states.leads, states.accounts, moments)
         texts = categories(self._definition, states.leads, [list(t) for t in states.texts])
-        return Rows(leads, states, as_of, named, texts)
+        return Rows(leads, states, as_of_us, named, texts)
 
     def _answer(self, leads: Sequence[LeadRef], trace_id: str) -> list[ScoreAnswer]:
         if not leads:
             return []
         live = self._ports.versions.current()
-        rows = self.features(leads)
+        rows = self.features(leads, to_us(self._ports.clock.now()))
         records = self._decide(live, rows, trace_id)
         self._ports.log.append(records)
         return [record.answer for record in records]
@@ -100,9 +99,8 @@ class Answerer:
             loaded["challenger"] = live.challenger
         scored = {arm: one.scorer.score(rows.numbers, rows.texts) for arm, one in loaded.items()}
         watermark = self._ports.directory.watermark_us()
-        decided = to_us(self._ports.clock.now())
         return [
-            _One(self, live, rows, i, arm, loaded, scored).record(decided, watermark, trace_id)
+            _One(self, live, rows, i, arm, loaded, scored).record(watermark, trace_id)
             for i, arm in enumerate(arms)
         ]
 
@@ -133,12 +131,12 @@ class _One:
         )
         self._values.update(zip(answerer._text_names, rows.texts[row], strict=True))
 
-    def record(self, decided_us: int, watermark_us: int, trace_id: str) -> DecisionRecord:
+    def record(self, watermark_us: int, trace_id: str) -> DecisionRecord:
         facts = self._facts()
         mine = self._scored[self._arm]
         numbers = self._rows.numbers[self._row].tolist()
         return DecisionRecord(
-            decided_us=decided_us,
+            decided_us=self._rows.as_of_us,
             as_of_us=self._rows.as_of_us,
             watermark_us=watermark_us,
             account_id=self._rows.leads[self._row].account_id,
@@ -148,7 +146,7 @@ class _One:
             rollout=self._live.rollout.id if self._live.rollout else "",
             shadow=self._shadow(),
             facts=facts,
-            answer=self._answer(facts, decided_us, trace_id),
+            answer=self._answer(facts, trace_id),
         )
 
     def _shadow(self) -> dict[str, float]:
@@ -174,7 +172,7 @@ class _One:
             features={name: _known(self._values.get(name)) for name in features},
         )
 
-    def _answer(self, facts: Facts, decided_us: int, trace_id: str) -> ScoreAnswer:
+    def _answer(self, facts: Facts, trace_id: str) -> ScoreAnswer:
         a, loaded = self._a, self._loaded[self._arm]
         leaves = self._scored[self._arm].leaves[self._row : self._row + 1]
         known_us = self._rows.states.known_us[self._row]
@@ -194,7 +192,7 @@ class _One:
             features_as_of=iso(known_us),
             staleness_s=max(0.0, (self._rows.as_of_us - known_us) / SECOND),
             degraded=False,
-            decision_id=new_decision_id(decided_us, a._ports.random_bytes),
+            decision_id=new_decision_id(self._rows.as_of_us, a._ports.random_bytes),
             trace_id=trace_id,
         )
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from domain import state
+from domain import state as slots
 from domain.state import Events, Layout, Vector, empty, fold, merge_into
 from signals import kernel
 
@@ -45,7 +45,8 @@ def columns(events: Sequence[Event]) -> Events:
 def folded(events: Sequence[Event]) -> Vector:
     states = empty(LAYOUT, 1)
     fold(states, columns(events), 0, len(events), LIVES)
-    return states[0]
+    state: Vector = states[0]
+    return state
 
 
 def merged(a: Vector, b: Vector) -> Vector:
@@ -100,24 +101,24 @@ def test_the_compiled_algebra_is_the_plain_one(a: list[Event], b: list[Event]) -
 @given(streams)
 def test_what_is_kept_is_what_an_obvious_count_gives(events: list[Event]) -> None:
     held = folded(events)
-    assert held[state.COUNT] == len(events)
+    assert held[slots.COUNT] == len(events)
     if not events:
         return
-    assert held[state.FIRST] == min(e[0] for e in events)
-    assert held[state.LAST] == max(e[0] for e in events)
+    assert held[slots.FIRST] == min(e[0] for e in events)
+    assert held[slots.LAST] == max(e[0] for e in events)
     newest = max(e[0] for e in events) // 86_400
     days = {int(newest - e[0] // 86_400) for e in events}
-    bits = sum(1 << d for d in days if d < state.ACTIVE_DAYS)
-    assert (held[state.DAY], int(held[state.DAY_BITS])) == (newest, bits)
+    bits = sum(1 << d for d in days if d < slots.ACTIVE_DAYS)
+    assert (held[slots.DAY], int(held[slots.DAY_BITS])) == (newest, bits)
     steps = sorted(((e[0], e[1], e[2][0] + 1.0) for e in events if e[2]), reverse=True)
-    kept = held[state.SEQUENCE : state.FAMILIES].reshape(-1, 3)
-    assert [tuple(row) for row in kept if row[0]] == steps[: state.SEQUENCE_LENGTH]
+    kept = held[slots.SEQUENCE : slots.FAMILIES].reshape(-1, 3)
+    assert [tuple(row) for row in kept if row[0]] == steps[: slots.SEQUENCE_LENGTH]
     for f in range(LAYOUT.families):
         mine = [e for e in events if f in e[2]]
-        at = state.FAMILIES + f * LAYOUT.family_width
-        assert held[at + state.FAMILY_COUNT] == len(mine)
-        assert held[at + state.FAMILY_SUM] == sum(e[3] for e in mine)
+        at = slots.FAMILIES + f * LAYOUT.family_width
+        assert held[at + slots.FAMILY_COUNT] == len(mine)
+        assert held[at + slots.FAMILY_SUM] == sum(e[3] for e in mine)
         for h, life in enumerate(LIVES):
             last = max((e[0] for e in mine), default=0.0)
             decayed = sum(0.5 ** ((last - e[0]) / life) for e in mine)
-            np.testing.assert_allclose(held[at + state.FAMILY_DECAYED + h], decayed, rtol=1e-9)
+            np.testing.assert_allclose(held[at + slots.FAMILY_DECAYED + h], decayed, rtol=1e-9)

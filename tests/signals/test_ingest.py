@@ -23,7 +23,7 @@ from tests.signals.planes import DEFINITION, Plane, assert_close, assert_same, k
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
 PEOPLE = ["ann@acme.com", "bob@acme.com", "eve@other.org", "kim@gmail.com"]
-KINDS = {
+KINDS: dict[str, dict[str, object]] = {
     "web.page_viewed": {"page": "pricing"},
     "crm.lead_created": {"employees": 12, "country": "DE"},
     "crm.lead_updated": {"employees": 90, "country": "FR"},
