@@ -12,6 +12,11 @@ import msgspec
 
 from domain.errors import BadConfiguration
 
+RESERVED = frozenset(
+    ["account", "activity", "breadth", "events", "outcome", "recency_d", "sequence", "tenure_d"]
+)
+"""Names that the features of every definition have already."""
+
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 
 
@@ -68,6 +73,14 @@ class FeatureDefinition(
         _distinct("family", [f.name for f in self.families])
         _distinct("attribute", [a.name for a in self.attributes])
         _distinct("outcome", [o.name for o in self.outcomes])
+        named = [f.name for f in self.families] + [a.name for a in self.attributes]
+        _distinct("family or attribute", named)
+        if taken := sorted(RESERVED & set(named)):
+            raise BadConfiguration(
+                f"{taken[0]!r} is the name of a built-in feature or group",
+                rule="name-reserved",
+                todo="Give the family or attribute another name.",
+            )
         lives = self.half_lives_days
         if not lives or min(lives) <= 0 or list(lives) != sorted(set(lives)):
             raise BadConfiguration(
@@ -106,7 +119,7 @@ class FeatureDefinition(
 def _distinct(what: str, names: list[str]) -> None:
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
-        raise BadConfiguration(f"{what} {twice[0]!r} is defined twice", rule=f"{what}-names-differ")
+        raise BadConfiguration(f"{what} {twice[0]!r} is defined twice", rule="names-differ")
 
 
 def parse_definition(document: object, where: str) -> FeatureDefinition:

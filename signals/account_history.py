@@ -28,11 +28,14 @@ class AccountHistory:
         self._accounts: dict[str, _Account] = {}
         self._sums = empty(store.layout, 1024)
 
-    def join(self, account: str, lead: str, last_s: float = 0.0) -> None:
-        """A lead belongs to an account from now on."""
+    def open(self, account: str) -> None:
+        """Make room for an account; nobody belongs to it yet."""
         if account not in self._accounts:
             self._accounts[account] = _Account(len(self._accounts))
             self._sums = with_room(self._sums, len(self._accounts) + 1)
+
+    def join(self, account: str, lead: str, last_s: float) -> None:
+        """A lead belongs to an open account from now on."""
         held = self._accounts[account].last
         held[lead] = max(held.get(lead, 0.0), last_s)
 

@@ -114,7 +114,7 @@ class Replay:
         if account and account != self._account.get(lead):
             self._account[lead] = account
             self._spans[lead].accounts.append((known_us, account_of(account)))
-            self._history.join(account, lead)
+            self._history.open(account)
 
     def _match(self, lead: str, event: Logged, run: "_Run") -> None:
         signal = decode(event.body)
