@@ -24,7 +24,8 @@ class LeadStates:
     """What the online store holds of some leads, row by row.
 
     `leads` [n, width], `accounts` [n, account width], `texts` n rows: the text attributes in the
-    definition's order, then the name of the lead's outcome; "" is none. `known_us` [n] is when
+    definition's order, then the outcome that closed the
+    lead; "" is none. `known_us` [n] is when
     the newest event in the state became known. What the store does not hold is all zeros.
     """
 

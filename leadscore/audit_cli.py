@@ -17,7 +17,7 @@ DecisionId = Annotated[str, typer.Argument(metavar="ID")]
 def list_policies(as_json: AsJson = False) -> None:
     """The policies that come along, and the one in force."""
     from decisions.policy import load_policy
-    from wiring.scoring import POLICIES
+    from wiring.decisions import POLICIES
     from wiring.settings import load_settings
 
     force = load_settings().policy
@@ -38,7 +38,7 @@ def check(
 ) -> None:
     """Check a policy file; exit 1 where something is wrong with it."""
     from decisions.policy import check_policy
-    from wiring.scoring import policy_path
+    from wiring.decisions import policy_path
 
     findings = check_policy(policy_path(file))
     if as_json:
@@ -55,7 +55,7 @@ def check(
 def show(decision_id: DecisionId, as_json: AsJson = False) -> None:
     """One decision, with everything that made it."""
     from leadscore.leads_cli import story
-    from wiring.scoring import open_trail
+    from wiring.decisions import open_trail
     from wiring.settings import load_settings
 
     record = open_trail(load_settings()).get(decision_id)
@@ -87,7 +87,7 @@ def replay(decision_id: DecisionId, as_json: AsJson = False) -> None:
 @audit.command("verify")
 def verify(as_json: AsJson = False) -> None:
     """Check the hash chain of the whole trail; exit 1 where an entry was altered."""
-    from wiring.scoring import open_trail
+    from wiring.decisions import open_trail
     from wiring.settings import load_settings
 
     found = open_trail(load_settings()).verify()

@@ -9,7 +9,7 @@ from domain.identifiers import LeadId
 from domain.state import Matrix, empty
 from signals import kernel
 from signals.identity import Partition
-from signals.matching import Columns, Matcher, outcome_namer
+from signals.matching import Columns, Matcher, closing_namer
 from signals.outbox import ACCOUNT, ENDED, LEAD, announce
 from signals.reading import Accepted
 from signals.schema import identifiers, merges
@@ -22,7 +22,7 @@ class Batch:
     def __init__(self, states: StateStore, matcher: Matcher, fresh: Sequence[Accepted]) -> None:
         self._states = states
         self._matcher = matcher
-        self._outcome = outcome_namer(states.definition)
+        self._outcome = closing_namer(states.definition)
         self._fresh = fresh
         self._partition = Partition()
         self._rows: dict[str, LeadRow] = {}

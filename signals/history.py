@@ -20,7 +20,7 @@ from signals.account_history import AccountHistory, with_room
 from signals.batch import smaller
 from signals.identity import Partition, account_of
 from signals.log import Logged
-from signals.matching import Columns, Matcher, outcome_namer
+from signals.matching import Columns, Matcher, closing_namer, outcome_namer
 from signals.sinks import HistorySink, LastOfMoment
 from signals.states import NO_TEXT, StateStore, Written
 
@@ -42,6 +42,7 @@ class Replay:
         self._history = AccountHistory(store, self._account_sink)
         self._matcher = Matcher(store.definition)
         self._outcome = outcome_namer(store.definition)
+        self._closing = closing_namer(store.definition)
         self._anchor_types = frozenset(anchors)
         self._partition = Partition()
         self._spans: dict[str, LeadSpan] = {}
@@ -124,8 +125,9 @@ class Replay:
         at, tie = run.columns.times[-1], run.columns.ties[-1]
         for _, attribute, value in run.columns.texts[before:]:
             held[attribute] = max(held[attribute], (at, tie, value))
+        if closing := self._closing(event.type):
+            held[-1] = max(held[-1], (at, tie, closing))
         if name := self._outcome(event.type):
-            held[-1] = max(held[-1], (at, tie, name))
             self._outcomes.append((lead, name, signal.time_us(), event.known_us))
         if event.type in self._anchor_types:
             self._anchors.setdefault(lead, event.known_us)

@@ -117,6 +117,12 @@ def outcome_namer(definition: FeatureDefinition) -> Callable[[str], str | None]:
     return named.get
 
 
+def closing_namer(definition: FeatureDefinition) -> Callable[[str], str | None]:
+    """A function from event type to the name of the outcome that closes a lead, if any."""
+    named = {t: o.name for o in definition.outcomes if o.closes for t in o.types}
+    return named.get
+
+
 def _matches(event_type: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(event_type, p) for p in patterns)
 

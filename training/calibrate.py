@@ -135,7 +135,9 @@ def _beta(margins: Array, y: Array, w: Array) -> Calibrator | None:
 def _isotonic(margins: Array, y: Array, w: Array) -> Calibrator:
     from sklearn.isotonic import IsotonicRegression
 
-    model = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
+    # no leaf of a step is certain: its ends are Laplace's, so that log loss stays finite
+    edge = 1.0 / (float(w.sum()) + 2.0)
+    model = IsotonicRegression(y_min=edge, y_max=1.0 - edge, out_of_bounds="clip")
     model.fit(margins, y, sample_weight=w)
     return Calibrator(
         kind="isotonic",

@@ -9,6 +9,9 @@ from domain.errors import BadConfiguration, Missing
 from domain.journeys import FOREVER, Journeys, LeadSpan
 from training.config import After, Every, TrainingConfig
 
+_Candidate = tuple[LeadSpan, int, int | None]
+"""A lead id, a moment, and the anchor that the moment comes after, if the rule has one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cutoff:
@@ -33,17 +36,20 @@ def choose(journeys: Journeys, config: TrainingConfig, closing: frozenset[str]) 
     """The cutoffs of a run. `closing` are the outcomes after which a lead is scored no more.
 
     Left out and counted: `anonymous` leads, leads already `decided`, and cutoffs `censored`
-    because their horizon had not passed at the watermark.
+    because their horizon had not passed at the watermark. `outcome_before_anchor` is bad
+    data, such as a deal won before the first contact.
     """
     horizon = int(config.horizon_days * DAY)
     labels = _Labels(journeys, config.outcome, closing, horizon)
     removed: Counter[str] = Counter()
     kept: list[Cutoff] = []
-    for span, moment in _candidates(journeys, config):
+    for span, moment, anchor in _candidates(journeys, config):
         if config.identified_only and span.known_us > moment:
             removed["anonymous"] += 1
         elif moment + horizon > journeys.watermark_us:
             removed["censored"] += 1
+        elif anchor is not None and labels.decided(span.final, anchor - 1):
+            removed["outcome_before_anchor"] += 1
         elif labels.decided(span.final, moment):
             removed["decided"] += 1
         else:
@@ -58,7 +64,7 @@ def choose(journeys: Journeys, config: TrainingConfig, closing: frozenset[str]) 
     return Chosen(sorted(kept, key=lambda c: (c.moment_us, c.lead_id)), dict(removed))
 
 
-def _candidates(journeys: Journeys, config: TrainingConfig) -> Iterator[tuple[LeadSpan, int]]:
+def _candidates(journeys: Journeys, config: TrainingConfig) -> Iterator[_Candidate]:
     match config.cutoffs:
         case Every() as rule:
             return _every(journeys, config, rule)
@@ -66,9 +72,7 @@ def _candidates(journeys: Journeys, config: TrainingConfig) -> Iterator[tuple[Le
             return _after(journeys, config, rule)
 
 
-def _every(
-    journeys: Journeys, config: TrainingConfig, rule: Every
-) -> Iterator[tuple[LeadSpan, int]]:
+def _every(journeys: Journeys, config: TrainingConfig, rule: Every) -> Iterator[_Candidate]:
     """Grid moments at which a lead id existed."""
     if not journeys.spans:
         return
@@ -79,13 +83,11 @@ def _every(
         skipped = max(0, -((start - span.born_us) // step))
         moment = start + skipped * step
         while moment < min(span.ended_us, journeys.watermark_us + 1):
-            yield span, moment
+            yield span, moment, None
             moment += step
 
 
-def _after(
-    journeys: Journeys, config: TrainingConfig, rule: After
-) -> Iterator[tuple[LeadSpan, int]]:
+def _after(journeys: Journeys, config: TrainingConfig, rule: After) -> Iterator[_Candidate]:
     """So long after the first anchor of a lead, under the id that it had by then."""
     delay = int(rule.delay_hours * 3600 * 1_000_000)
     earliest = 0 if config.begin is None else to_us(config.begin)
@@ -95,7 +97,7 @@ def _after(
         while span.ended_us <= moment:
             span = journeys.spans[span.into]
         if span.final not in seen and anchor.known_us >= earliest:
-            yield span, moment
+            yield span, moment, anchor.known_us
         seen.add(span.final)
 
 

@@ -40,6 +40,7 @@ SCHEMA = pa.schema(
 
 def score_all(scoring: Scoring, out: Path, told: Callable[[int], None]) -> int:
     """Score every lead; the file appears when all are in it. How many."""
+    scoring.versions.current()  # where there is none, say so before anything is written
     partial = out.with_name(out.name + ".partial")
     done = 0
     with pq.ParquetWriter(partial, SCHEMA) as writer:

@@ -14,8 +14,8 @@ from monitoring.outcomes import JoinRule, OutcomeTable, join
 from registry.store import Registry
 from signals.outcomes import read_outcomes
 from wiring.clock import clock_of
+from wiring.decisions import open_trail
 from wiring.registry import open_registry
-from wiring.scoring import open_trail
 from wiring.settings import Settings
 from wiring.signals import open_signals
 
@@ -65,10 +65,11 @@ def write_report(settings: Settings, folder: Path) -> "Summary":
     version, manifest = registry.fetch(label)
     table = matured(settings, manifest)
     if not len(table):
+        c = table.counts
         raise NoModel(
-            "no decision has been recorded",
+            f"{c.decisions} decisions are recorded, {c.closed} of them on leads already decided",
             rule="decisions-recorded",
-            todo="Score leads first: `leadscore score`, or POST /score.",
+            todo="Score leads that are still open: `leadscore score`, or POST /score.",
         )
     definition = open_signals(settings).definition
     current = _frame(settings, table, label, definition, manifest)

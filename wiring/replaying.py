@@ -11,8 +11,8 @@ from domain.errors import LeadscoreError
 from feature_repo.features import category_names, number_names
 from scoring.reasons import Reasoner
 from scoring.scorer import Scorer
+from wiring.decisions import open_policy, open_trail
 from wiring.registry import open_registry
-from wiring.scoring import open_policy, open_trail
 from wiring.settings import Settings
 
 CLOSE = 1e-9

@@ -3,25 +3,20 @@
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from decisions.audit import AuditTrail
-from decisions.audit_tables import create_tables
-from decisions.policy import load_policy
 from decisions.zen_policy import ZenPolicy
 from domain.clock import Clock
-from domain.errors import Missing
 from feature_repo.store import FeastStore
 from scoring.answer import Answerer, Ports
 from scoring.live import LiveVersions
 from wiring.clock import clock_of
+from wiring.decisions import open_policy, open_trail
 from wiring.features import open_features
 from wiring.registry import cache_of
 from wiring.settings import Settings
 from wiring.signals import SignalPlane, open_signals
-from wiring.stores import open_engine
 
-POLICIES = Path(__file__).parents[1] / "decisions" / "policies"
 LOOK_EVERY_S = 1.0
 """How often the live versions are looked at: a rollback takes effect within this."""
 
@@ -51,29 +46,3 @@ def open_scoring(settings: Settings, *, live: bool = False) -> Scoring:
     ports = Ports(plane.directory, features, versions, policy, trail, clock, os.urandom)
     answerer = Answerer(plane.definition, ports)
     return Scoring(plane, features, versions, policy, trail, clock, answerer)
-
-
-def open_trail(settings: Settings) -> AuditTrail:
-    """The audit trail of this home."""
-    engine = open_engine(settings.audit_db)
-    create_tables(engine)
-    return AuditTrail(engine)
-
-
-def open_policy(settings: Settings) -> ZenPolicy:
-    """The policy in force."""
-    return load_policy(policy_path(settings.policy))
-
-
-def policy_path(name: str) -> Path:
-    """A policy file, or the one of that name that comes with the product. Raises Missing."""
-    packaged = POLICIES / f"{name}.json"
-    path = packaged if packaged.is_file() else Path(name)
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in POLICIES.glob("*.json")))
-        raise Missing(
-            f"no policy {name!r}",
-            rule="policy-file",
-            todo=f"Give a file, or one of those that come along: {known}.",
-        )
-    return path

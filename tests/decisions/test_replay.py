@@ -37,7 +37,7 @@ def test_another_policy_differs(make_record: MakeRecord, generic: ZenPolicy) -> 
         ("answer", {"score": 0.39}, ["score of the facts was 0.39, is 0.5"]),
         ("answer", {"percentile": 1.0}, ["percentile of the facts was 1.0, is 90.0"]),
         ("facts", {"profile": {}}, ["queue was 'mid_market_emea', is 'small_business'"]),
-        ("facts", {"score": 0.1}, ["grade was 'A', is 'C'", "action was 'contact'"]),
+        ("facts", {"score": 0.05}, ["grade was 'A', is 'C'", "action was 'contact'"]),
     ],
 )
 def test_each_change_is_told(

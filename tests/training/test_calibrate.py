@@ -83,10 +83,11 @@ def test_isotonic_equals_scikit_learn() -> None:
     m, y = sample(3000, Calibrator(), 5)
     m = np.round(m, 2)
     w = np.random.default_rng(6).integers(0, 4, len(m)).astype(np.float64)
-    model = IsotonicRegression(out_of_bounds="clip").fit(m, y, w)
-    np.testing.assert_allclose(
-        fit_calibrators(m, y, w)["isotonic"].apply(GRID), model.predict(GRID), atol=1e-12
-    )
+    edge = 1.0 / (w.sum() + 2.0)
+    model = IsotonicRegression(y_min=edge, y_max=1 - edge, out_of_bounds="clip").fit(m, y, w)
+    chance = fit_calibrators(m, y, w)["isotonic"].apply(GRID)
+    np.testing.assert_allclose(chance, model.predict(GRID), atol=1e-12)
+    assert 0 < chance.min() < chance.max() < 1
 
 
 def test_integer_weights_stand_for_repeated_rows() -> None:
