@@ -26,8 +26,8 @@ DAYS = 270
 AFTER_DAYS = 40
 """How much of the end is held back: a horizon, and the time that outcomes take to arrive."""
 
-CHAMPION = {"trials": 5, "iterations": 200}
-CHALLENGER = {"trials": 8, "iterations": 300, "seed": 11}
+CHAMPION = {"trials": 5, "iterations": 200, "border_count": 64}
+CHALLENGER = {"trials": 8, "iterations": 250, "border_count": 64, "seed": 11}
 WEIGHT = 0.3
 BATCH = 250
 WATCHED = 200

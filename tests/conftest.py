@@ -65,6 +65,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     config = TrainingConfig(
         trials=2,
         iterations=60,
+        border_count=32,
         horizon_days=21,
         cutoffs=msgspec.convert(
             {"rule": "every", "days": 7}, TrainingConfig.__annotations__["cutoffs"]

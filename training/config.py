@@ -61,6 +61,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     trials: Annotated[int, msgspec.Meta(ge=1)] = 15
     seed: int = 7
     iterations: Annotated[int, msgspec.Meta(ge=10)] = 400
+    border_count: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 254
     identified_only: bool = True
     exclude: tuple[str, ...] = ()
 

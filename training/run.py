@@ -131,7 +131,7 @@ class Run:
             parts.train,
             parts.valid,
             trials=config.trials,
-            iterations=config.iterations,
+            fixed={"iterations": config.iterations, "border_count": config.border_count},
             seed=config.seed,
             told=lambda done, best: progress.trial(done, config.trials, best),
         )

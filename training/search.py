@@ -38,14 +38,17 @@ def search(
     valid: Dataset,
     *,
     trials: int,
-    iterations: int,
+    fixed: dict[str, Any],
     seed: int,
     told: Told,
 ) -> dict[str, Any]:
-    """Run what is left of `trials`; the best parameters, with the best number of iterations."""
+    """Run what is left of `trials`; the best parameters, with the best number of iterations.
+
+    `fixed` are the parameters that are not searched, `iterations` (the most of them) among them.
+    """
 
     def objective(trial: Trial) -> float:
-        parameters = {**suggest(trial), "iterations": iterations}
+        parameters = {**suggest(trial), **fixed}
         model = fit.fit(train, parameters, seed, valid)
         trial.set_user_attr("iterations", max(int(model.tree_count_), 1))
         chance = 1.0 / (1.0 + np.exp(-fit.margins(model, valid)))
@@ -59,7 +62,7 @@ def search(
         study.optimize(objective, n_trials=1)
         told(place + 1, study.best_value)
     best = study.best_trial
-    return {**best.params, "iterations": best.user_attrs["iterations"]}
+    return {**best.params, **fixed, "iterations": best.user_attrs["iterations"]}
 
 
 def suggest(trial: Trial) -> dict[str, Any]:

@@ -25,7 +25,9 @@ def run(
             raise KeyboardInterrupt
 
     study = search.open_study(path, "study")
-    best = search.search(study, TRAIN, VALID, trials=trials, iterations=12, seed=seed, told=told)
+    best = search.search(
+        study, TRAIN, VALID, trials=trials, fixed={"iterations": 12}, seed=seed, told=told
+    )
     return best, study, heard
 
 
