@@ -11,7 +11,12 @@ import plotly.graph_objects as go
 from evidently import Dataset
 from evidently.core.metric_types import SingleValue, SingleValueCalculation, SingleValueMetric
 from evidently.core.report import Context
-from evidently.legacy.renderers.html_widgets import WidgetSize, plotly_figure, table_data
+from evidently.legacy.renderers.html_widgets import (
+    WidgetSize,
+    header_text,
+    plotly_figure,
+    table_data,
+)
 from numpy.typing import NDArray
 
 from measures.calibration import brier, expected_calibration_error, reliability_curve
@@ -43,6 +48,29 @@ class Lift(SingleValueMetric):  # type: ignore[misc]
     label: str
 
 
+class Heading(SingleValueMetric):  # type: ignore[misc]
+    """A line of text at the top of the page."""
+
+    text: str
+
+
+class HeadingCalculation(SingleValueCalculation[Heading]):  # type: ignore[misc]
+    """Renders `Heading`."""
+
+    def calculate(
+        self, context: Context, current_data: Dataset, reference_data: Dataset | None
+    ) -> Any:
+        """Evidently's hook."""
+        del context, current_data, reference_data
+        result = self.result(0)
+        result.widget = [header_text(label=self.metric.text)]
+        return result, None
+
+    def display_name(self) -> str:
+        """Evidently's hook."""
+        return str(self.metric.text)
+
+
 class CalibrationCalculation(SingleValueCalculation[Calibration]):  # type: ignore[misc]
     """Computes `Calibration`, and draws the reliability curve."""
 
@@ -64,10 +92,11 @@ class CalibrationCalculation(SingleValueCalculation[Calibration]):  # type: igno
                 figure.add_scatter(
                     x=curve.predicted, y=curve.observed, name=name, mode="lines+markers"
                 )
-        top = 1.1 * max(float(pair[1].max()), float(pair[0].mean()), 0.05)
+        curves = [reliability_curve(*held, bins=10) for held in (reference, pair) if held]
+        top = 1.1 * max(max(c.predicted.max(), c.observed.max(), 0.05) for c in curves)
         figure.update_layout(
             xaxis={"title": "predicted probability", "range": [0, min(top, 1)]},
-            yaxis={"title": "share that converted", "rangemode": "tozero"},
+            yaxis={"title": "share that converted", "range": [0, min(top, 1)]},
         )
         title = f"Calibration: error {result.value:.4f}, Brier score {brier(*pair):.4f}"
         result.widget = [plotly_figure(title=title, figure=figure, size=WidgetSize.HALF)]

@@ -10,6 +10,7 @@ import pandas as pd
 from domain.measurement import Interval
 from measures.intervals import bootstrap
 from monitoring.canary import METRICS
+from monitoring.drift import DRIFTED, JENSEN_SHANNON, WASSERSTEIN, Drifted, drift_of, tidied
 
 MAX_ROWS = 5_000
 """Rows of each side that drift is computed on: Evidently's cost grows with rows × columns."""
@@ -17,9 +18,8 @@ MAX_ROWS = 5_000
 DRIFT_SHARE = 0.3
 """A larger share of drifted features is called drift of the data set."""
 
-DRIFTED = 0.1
-"""A distance from here on is drift: Wasserstein in standard deviations, or Jensen-Shannon. A
-p-value would call every difference of a large sample drift."""
+PANELS = 15
+"""Columns that the page draws; the JSON has all."""
 
 SCORE, LABEL, GROUP = "score", "label", "account"
 
@@ -32,16 +32,6 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     made: str
     decisions: int
     immature: int
-
-
-class Drifted(msgspec.Struct, frozen=True, kw_only=True):
-    """One column's drift: the method's score against its threshold."""
-
-    column: str
-    method: str
-    score: float
-    threshold: float
-    drifted: bool
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,10 +62,10 @@ def build_report(
     `current` has `account` too, the cluster of each row.
     """
     features = [c for c in reference.columns if c not in (SCORE, LABEL)]
-    a, b = _sample(reference, seed), _sample(current, seed)
-    snapshot, columns = _run(a, b, [*_varying(a, b, features), SCORE])
-    drifted = [c for c in columns if c.column != SCORE]
-    share = float(np.mean([c.drifted for c in drifted])) if drifted else 0.0
+    a, b = (tidied(_sample(side, seed), [*features, SCORE]) for side in (reference, current))
+    drifts = sorted((drift_of(f, a[f], b[f]) for f in features), key=lambda d: -d.score)
+    score_drift = drift_of(SCORE, a[SCORE], b[SCORE])
+    share = float(np.mean([d.drifted for d in drifts])) if drifts else 0.0
     known = current[current[LABEL].notna()]
     summary = Summary(
         meta=meta,
@@ -84,14 +74,15 @@ def build_report(
         sampled=len(a) < len(reference) or len(b) < len(current),
         drift=share > DRIFT_SHARE,
         drift_share=share,
-        score_drift=next(c for c in columns if c.column == SCORE),
-        columns=tuple(sorted(drifted, key=lambda c: (not c.drifted, c.column))),
+        score_drift=score_drift,
+        columns=tuple(drifts),
         matured=len(known),
         positives=int(known[LABEL].sum()),
         measures=_measures(known, seed),
     )
     folder.mkdir(parents=True, exist_ok=True)
-    snapshot.save_html(str(folder / "report.html"))
+    a[LABEL], b[LABEL] = reference[LABEL].loc[a.index], current[LABEL].loc[b.index]
+    _snapshot(a, b, summary).save_html(str(folder / "report.html"))
     (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary)))
     return summary
 
@@ -100,60 +91,46 @@ def _sample(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
     return frame if len(frame) <= MAX_ROWS else frame.sample(MAX_ROWS, random_state=seed)
 
 
-def _varying(a: pd.DataFrame, b: pd.DataFrame, features: list[str]) -> list[str]:
-    """Features that have some value on both sides, and more than one over both."""
-    both = pd.concat([a[features], b[features]])
-    return [
-        f
-        for f in features
-        if a[f].notna().any() and b[f].notna().any() and both[f].nunique(dropna=True) > 1
-    ]
-
-
-def _run(a: pd.DataFrame, b: pd.DataFrame, names: list[str]) -> tuple[Any, list[Drifted]]:
-    """Evidently's snapshot, and the drift of each column."""
+def _snapshot(a: pd.DataFrame, b: pd.DataFrame, summary: Summary) -> Any:
+    """Evidently's page: what has matured, the score, and the columns that moved most."""
     from evidently import DataDefinition, Dataset, Report
-    from evidently.metrics import DriftedColumnsCount, ValueDrift
+    from evidently.metrics import ValueDrift
 
-    from monitoring.evidently_metrics import Calibration, Lift
+    from monitoring.evidently_metrics import Calibration, Heading, Lift
 
-    numbers = [n for n in names if pd.api.types.is_numeric_dtype(a[n])]
-    texts = [n for n in names if n not in numbers]
+    shown = [d for d in summary.columns if d.method in (WASSERSTEIN, JENSEN_SHANNON)][:PANELS]
+    if summary.score_drift.method == WASSERSTEIN:
+        shown.insert(0, summary.score_drift)
+    names = [d.column for d in shown]
+    texts = [d.column for d in shown if d.method == JENSEN_SHANNON]
+    numbers = sorted({*names, SCORE} - {*texts})
     schema = DataDefinition(numerical_columns=[*numbers, LABEL], categorical_columns=texts)
     sides = [
-        Dataset.from_pandas(side[[*names, LABEL]].reset_index(drop=True), schema) for side in (b, a)
+        Dataset.from_pandas(side[[*numbers, *texts, LABEL]].reset_index(drop=True), schema)
+        for side in (b, a)
     ]
-    distances = {
-        "num_method": "wasserstein",
-        "num_threshold": DRIFTED,
-        "cat_method": "jensenshannon",
-        "cat_threshold": DRIFTED,
-    }
-    metrics: list[Any] = [DriftedColumnsCount(columns=names, drift_share=DRIFT_SHARE, **distances)]
-    if b[LABEL].notna().any():
+    metrics: list[Any] = [Heading(text=line) for line in _headings(summary)]
+    if summary.matured:
         held = {"score": SCORE, "label": LABEL}
         metrics += [Calibration(**held), Lift(**held)]
-    for name in (SCORE, *(n for n in names if n != SCORE)):
-        method = "wasserstein" if name in numbers else "jensenshannon"
-        metrics.append(ValueDrift(column=name, method=method, threshold=DRIFTED))
-    snapshot = Report(metrics).run(*sides)
-    return snapshot, [d for m in snapshot.dict()["metrics"] if (d := _drifted(m)) is not None]
+    metrics += [ValueDrift(column=d.column, method=d.method, threshold=DRIFTED) for d in shown]
+    return Report(metrics).run(*sides)
 
 
-def _drifted(metric: dict[str, Any]) -> Drifted | None:
-    """One column's drift from Evidently's dictionary."""
-    config = metric.get("config", {})
-    if "ValueDrift" not in str(config.get("type", metric.get("metric_name", ""))):
-        return None
-    method, threshold = str(config["method"]), float(config["threshold"])
-    score = float(metric["value"])
-    return Drifted(
-        column=str(config["column"]),
-        method=method,
-        score=score,
-        threshold=threshold,
-        drifted=score >= threshold,
+def _headings(s: Summary) -> list[str]:
+    sampled = f", a sample of {MAX_ROWS:,} rows a side" if s.sampled else ""
+    moved = sum(d.drifted for d in s.columns)
+    decided = f"{s.meta.decisions:,} decisions as of {s.meta.made[:16]}"
+    counted = (
+        f"{moved} of {len(s.columns)} features drifted (distance {DRIFTED:g} or more{sampled})"
     )
+    said = [
+        f"{s.meta.model}: {decided}, {s.matured:,} matured, {s.positives:,} of them converted",
+        f"{counted}; the {PANELS} that moved most are shown below, all are in report.json",
+    ]
+    if emptied := [d.column for d in s.columns if d.emptied]:
+        said.append(f"Values on one side only, a feed that broke or began: {', '.join(emptied)}")
+    return said
 
 
 def _measures(known: pd.DataFrame, seed: int) -> dict[str, Interval]:
