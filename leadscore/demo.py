@@ -241,10 +241,14 @@ def _summary(
 
 def _where_next(settings: Settings) -> None:
     home = "" if settings.home == Settings().home else f"LEADSCORE_HOME={settings.home} "
+    steps = (
+        ("make serve", f"answers on http://{settings.host}:{settings.port}"),
+        (".venv/bin/leadscore --help", "every other command, such as `models list`"),
+        (f".venv/bin/mlflow ui --backend-store-uri sqlite:///{settings.home / 'mlflow.db'}", ""),
+    )
     put("\nWhere to look next:")
-    put(f"  {home}make serve            answers on http://{settings.host}:{settings.port}")
-    put(f"  {home}leadscore models list the versions; `leadscore --help` the rest")
-    put(f"  mlflow ui --backend-store-uri {settings.tracking_uri}")
+    for command, what in steps:
+        put(f"  {home}{command:<28}{what}".rstrip())
 
 
 def _heading(text: str) -> None:
