@@ -5,5 +5,5 @@ from pathlib import Path
 from feature_repo.standard import standard_service
 from feature_repo.views import views
 
-ACCOUNT, LEAD, *APPLIED = views(standard_service(), Path("../.leadscore/offline"))
+LEAD, ACCOUNT, *APPLIED = views(standard_service(), Path("../.leadscore/offline"))
 lead, account, named, service = APPLIED
