@@ -156,21 +156,32 @@ def test_reading_commands_answer_in_json(trained: Trained) -> None:
         assert msgspec.json.decode(answer.stdout) is not None
 
 
-def test_training_that_is_interrupted_goes_on(own_home: Settings) -> None:
-    environment = {**os.environ, "LEADSCORE_HOME": str(own_home.home)}
-    config = own_home.home / "training.yaml"
-    config.write_text(
-        "horizon_days: 21\ncutoffs: {rule: every, days: 7}\ntrials: 500\niterations: 60\nborder_count: 32\nseed: 3\n"
-    )
-    words = [sys.executable, "-m", "leadscore", "train", "--config", str(config)]
-    process = subprocess.Popen(
+def _start(words: list[str], environment: dict[str, str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
         words,
         env=environment,
         cwd=ROOT,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 (no thread runs yet)
     )
+
+
+def _heed_interrupts() -> None:
+    """A shell's background jobs are born deaf to SIGINT, and so are their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_training_that_is_interrupted_goes_on(own_home: Settings) -> None:
+    environment = {**os.environ, "LEADSCORE_HOME": str(own_home.home)}
+    config = own_home.home / "training.yaml"
+    config.write_text(
+        "horizon_days: 21\ncutoffs: {rule: every, days: 7}\ntrials: 500\n"
+        "iterations: 60\nborder_count: 32\nseed: 3\n"
+    )
+    words = [sys.executable, "-m", "leadscore", "train", "--config", str(config)]
+    process = _start(words, environment)
     assert process.stderr is not None
     for line in process.stderr:
         if "trial 5/" in line:
@@ -187,14 +198,7 @@ def test_training_that_is_interrupted_goes_on(own_home: Settings) -> None:
         if p.suffix == ".journal" and p.stat().st_mtime > config.stat().st_mtime
     )
     before = journal.stat().st_size
-    resumed = subprocess.Popen(
-        words,
-        env=environment,
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
+    resumed = _start(words, environment)
     assert resumed.stderr is not None
     first = next(line for line in resumed.stderr if "trial" in line)
     resumed.send_signal(signal.SIGINT)
