@@ -91,8 +91,15 @@ def test_olist(olist: Home) -> None:
     # all that is known of a lead at its first contact
     assert set(loop.manifest.features) == {"origin", "landing_page_id"}
     # five won at the moment of their first contact, one before it: no cutoff, no crash
-    assert loop.manifest.counts["removed_decided"] == 6
-    rows = ("train_rows", "embargoed", "test_rows", "removed_decided")
+    assert loop.manifest.counts["removed_outcome_before_anchor"] == 1
+    assert loop.manifest.counts["removed_decided"] == 5
+    rows = (
+        "train_rows",
+        "embargoed",
+        "test_rows",
+        "removed_decided",
+        "removed_outcome_before_anchor",
+    )
     assert sum(loop.manifest.counts[name] for name in rows) == 5_998
 
 
