@@ -6,7 +6,6 @@ contributions in log-odds add up.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +17,6 @@ from feature_repo.features import Feature, catalogue
 Values = Mapping[str, float | str]
 SMALLEST = 0.01
 """Contributions below this, 1% of the odds, are no reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    name: str
-    features: tuple[int, ...]
 
 
 class Reasoner:

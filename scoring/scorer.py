@@ -76,11 +76,6 @@ class Scorer:
         """Contributions [n, features of this version] in log-odds, of scored rows."""
         return self._table.explain(leaves)
 
-    def values(self, numbers: Matrix, texts: Sequence[str], row: int) -> list[float | str]:
-        """This version's feature values of one row."""
-        held: list[float | str] = numbers[row, self._numbers].tolist()
-        return held + [texts[place] for place in self._texts]
-
     def _pool(self, numbers: Matrix, texts: Sequence[Sequence[str]]) -> Any:
         held = numbers[:, self._numbers].astype(np.float32) if len(self._numbers) else None
         words = None
