@@ -4,11 +4,14 @@ Identifiers are personal data. Rooms outside `signals` only ever see keys and id
 say whether two identifiers are the same and nothing else.
 """
 
+import re
 from enum import StrEnum
 from hashlib import blake2b
 from typing import NewType
 
-_PREFIX = "lead_"
+LEAD_PREFIX = "lead_"
+_LEAD_ID = re.compile(r"lead_[0-9a-f]{17}")
+_LEAD_ID = re.compile(r"lead_[0-9a-f]{17}")
 
 LeadId = NewType("LeadId", str)
 AccountId = NewType("AccountId", str)
@@ -32,6 +35,19 @@ STRENGTH = {kind: rank for rank, kind in enumerate(IdentifierKind)}
 FIRST_WEAK = f"{STRENGTH[IdentifierKind.DEVICE]:x}"
 """Keys begin with their kind's strength; from this digit on, kinds name machines, not people."""
 
+MAILBOX, PLACEHOLDER = "e", "f"
+"""First digits of keys that name nobody: a mailbox of several people, a value that stands for none.
+
+They never join: what carries nothing better stays by itself.
+"""
+
+_KINDS = {f"{rank:x}": str(kind) for kind, rank in STRENGTH.items()} | {
+    MAILBOX: "shared mailbox",
+    PLACEHOLDER: "placeholder",
+}
+_EMAIL = f"{STRENGTH[IdentifierKind.EMAIL]:x}"
+_NO_COMPANY = "0" * 12
+
 ACCOUNT_KIND = "account_id"
 """The CRM's id of the organisation; it groups leads and never joins two of them."""
 
@@ -44,17 +60,65 @@ def identifier_key(kind: str, value: str) -> IdentifierKey:
     >>> identifier_key("crm_id", "42") < identifier_key("cookie", "42")
     True
     """
-    digest = blake2b(f"{kind}\0{value}".encode(), digest_size=16).hexdigest()
-    return IdentifierKey(f"{STRENGTH[IdentifierKind(kind)]:x}{digest}")
+    return IdentifierKey(f"{STRENGTH[IdentifierKind(kind)]:x}{_digest(kind, value)}")
 
 
-def lead_id(key: IdentifierKey) -> LeadId:
+def nameless_key(first: str, kind: str, value: str) -> IdentifierKey:
+    """The key of an identifier that names nobody; `first` is MAILBOX or PLACEHOLDER."""
+    return IdentifierKey(f"{first}{_digest(kind, value)}")
+
+
+def email_key(address: str, company: str) -> IdentifierKey:
+    """The key of an e-mail address; its last 12 digits are its company's, zeros for none.
+
+    Whether two addresses are of two companies then shows in their keys alone.
+
+    >>> company_of(email_key("a@acme.com", "acme.com")) == company_of(
+    ...     email_key("b@acme.com", "acme.com")
+    ... )
+    True
+    >>> company_of(email_key("a@gmail.com", ""))
+    ''
+    """
+    tag = blake2b(company.encode(), digest_size=6).hexdigest() if company else _NO_COMPANY
+    return IdentifierKey(f"{_EMAIL}{_digest('email', address)[:20]}{tag}")
+
+
+def company_of(key: str) -> str:
+    """The company that an e-mail address's key tells of; "" for none, and for other kinds."""
+    tag = key[21:]
+    return tag if key[0] == _EMAIL and tag != _NO_COMPANY else ""
+
+
+def _digest(kind: str, value: str) -> str:
+    return blake2b(f"{kind}\0{value}".encode(), digest_size=16).hexdigest()
+
+
+def lead_id(key: str) -> LeadId:
     """The lead id that a key gives its name to.
 
     >>> lead_id(identifier_key("crm_id", "42"))
     'lead_0ea1b3fad4e2a3e1b'
     """
-    return LeadId(f"{_PREFIX}{key[:17]}")
+    return LeadId(f"{LEAD_PREFIX}{key[:17]}")
+
+
+def kind_of(key: str) -> str:
+    """What kind of identifier a key stands for.
+
+    >>> kind_of(identifier_key("cookie", "c1"))
+    'cookie'
+    """
+    return _KINDS[key[0]]
+
+
+def is_lead_id(text: str) -> bool:
+    """Whether a text has the form of a lead id.
+
+    >>> is_lead_id("lead_0ea1b3fad4e2a3e1b"), is_lead_id("lead_1")
+    (True, False)
+    """
+    return _LEAD_ID.fullmatch(text) is not None
 
 
 def is_identified(lead: str) -> bool:
@@ -65,7 +129,7 @@ def is_identified(lead: str) -> bool:
     >>> is_identified(lead_id(identifier_key("cookie", "c1")))
     False
     """
-    return lead[len(_PREFIX) : len(_PREFIX) + 1] < FIRST_WEAK
+    return lead[len(LEAD_PREFIX) : len(LEAD_PREFIX) + 1] < FIRST_WEAK
 
 
 def account_id(value: str) -> AccountId:

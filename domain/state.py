@@ -92,10 +92,19 @@ def empty(layout: Layout, rows: int) -> Matrix:
     return np.zeros((rows, layout.width))
 
 
+def event_digest(source: str, event_id: str) -> bytes:
+    """12 bytes that stand for an event wherever it is seen."""
+    return blake2b(f"{source}\0{event_id}".encode(), digest_size=12).digest()
+
+
+def tie_of(digest: bytes) -> float:
+    """A number in [1, 2**52], by an event's digest, that orders events of the same moment."""
+    return float((int.from_bytes(digest[:8], "big") >> 12) + 1)
+
+
 def tie_break(source: str, event_id: str) -> float:
-    """A number in [1, 2**52] that orders events of the same moment; the same wherever computed."""
-    digest = blake2b(f"{source}\0{event_id}".encode(), digest_size=8).digest()
-    return float((int.from_bytes(digest, "big") >> 12) + 1)
+    """`tie_of` an event's digest."""
+    return tie_of(event_digest(source, event_id))
 
 
 class Events(NamedTuple):

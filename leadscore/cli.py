@@ -11,7 +11,17 @@ from collections.abc import Callable, Sequence
 import typer
 
 from domain.errors import LeadscoreError
-from leadscore import audit_cli, leads_cli, models_cli, monitor_cli, service_cli, signals_cli
+from leadscore import (
+    audit_cli,
+    contracts_cli,
+    leads_cli,
+    models_cli,
+    monitor_cli,
+    quality_cli,
+    service_cli,
+    signals_cli,
+    worker_cli,
+)
 
 INTERRUPTED = 130
 
@@ -33,6 +43,8 @@ COMMANDS: Sequence[tuple[str, Callable[..., None]]] = (
     ("demo", service_cli.demo),
     ("simulate", signals_cli.simulate),
     ("ingest", signals_cli.ingest),
+    ("publish", worker_cli.publish),
+    ("worker", worker_cli.worker),
     ("train", models_cli.train),
     ("promote", models_cli.promote),
     ("rollback", models_cli.rollback),
@@ -41,8 +53,9 @@ COMMANDS: Sequence[tuple[str, Callable[..., None]]] = (
     ("bundle", service_cli.bundle),
 )
 GROUPS = (
-    ("contracts", signals_cli.contracts),
+    ("contracts", contracts_cli.contracts),
     ("quarantine", signals_cli.quarantine),
+    ("quality", quality_cli.quality),
     ("identity", leads_cli.identity),
     ("features", leads_cli.features),
     ("models", models_cli.models),

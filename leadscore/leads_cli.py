@@ -79,31 +79,43 @@ def story(answer: "ScoreAnswer") -> str:
 def show_identity(key: Lead, as_json: AsJson = False) -> None:
     """Who this is: its account, what kinds of identifier name it, the merges that made it."""
     from domain.clock import iso
-    from domain.identifiers import STRENGTH
+    from domain.identifiers import kind_of
     from leadscore.lookup import find
     from wiring.settings import load_settings
     from wiring.signals import open_signals
 
     directory = open_signals(load_settings()).directory
     ref = find(directory, key)
-    kinds = {str(rank): kind for kind, rank in STRENGTH.items()}
-    held = [kinds[digest[0]] for digest in directory.kinds(ref)]
-    merges = [{**m, "known": iso(int(str(m.pop("known_us"))))} for m in directory.story(ref)]
+    names, apart = directory.names(ref), directory.kept_apart(ref)
+    changes = [{**m, "known": iso(int(str(m.pop("known_us"))))} for m in directory.story(ref)]
     if as_json:
         put_json(
             {
                 "lead_id": ref.lead_id,
                 "account_id": ref.account_id,
-                "identifiers": held,
-                "merges": merges,
+                "identifiers": [
+                    {"kind": kind_of(n.key), "key": n.key, "rule": n.rule} for n in names
+                ],
+                "kept_apart": [
+                    {"kind": kind_of(n.key), "key": n.key, "lead_id": n.lead_id, "rule": n.rule}
+                    for n in apart
+                ],
+                "changes": changes,
             }
         )
         return
+    held = [kind_of(n.key) for n in names]
     counted = ", ".join(f"{held.count(kind)} {kind}" for kind in dict.fromkeys(held))
-    put(f"{ref.lead_id}, account {ref.account_id or 'none'}, known by {counted}")
+    put(f"{ref.lead_id}, account {ref.account_id or 'none'}, known by {counted or 'nothing'}")
+    for name in names:
+        if name.rule:
+            put(f"its {kind_of(name.key)} joins nothing: {name.rule}")
+    for name in apart:
+        why = name.rule or "the two would not be one person"
+        put(f"kept apart: a {kind_of(name.key)} of {name.lead_id}: {why}")
     put_table(
         ["when", "lead", "into", "because"],
-        [[m["known"], m["lead_id"], m["into_lead"], m["reason"]] for m in merges],
+        [[m["known"], m["lead_id"], m["into_lead"], m["reason"]] for m in changes],
     )
 
 

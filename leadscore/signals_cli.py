@@ -1,4 +1,4 @@
-"""Commands about what happened: simulate, ingest, contracts, quarantine."""
+"""Commands about what happened: simulate, ingest, quarantine."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,6 @@ from leadscore.options import AsJson, OutFile, group
 from leadscore.output import put, put_json, put_table, say
 from leadscore.progress import counting
 
-contracts = group("Event contracts: what the data of each event type holds.")
 quarantine = group("Signals that could not be accepted: kept whole, with the rule they broke.")
 
 
@@ -17,7 +16,14 @@ def simulate(
     out: OutFile,
     leads: Annotated[int, typer.Option(min=1, help="How many leads the CRM knows.")] = 1000,
     seed: Annotated[int, typer.Option(help="The same seed writes the same file.")] = 7,
-    scenario: Annotated[str, typer.Option(help="steady, drift or broken-feed.")] = "steady",
+    scenario: Annotated[
+        str,
+        typer.Option(
+            help="steady; drift: behaviour and chances change; broken-feed: a source falls nearly "
+            "silent; identity: shared, borrowed, constant and claimed identifiers, and the truth "
+            "says whose every signal is."
+        ),
+    ] = "steady",
 ) -> None:
     """Simulate buying journeys with known truth, as JSON lines of signals."""
     from simulation.scenarios import scenario as named
@@ -53,25 +59,6 @@ def ingest(
     )
     if any(c.quarantined for c in counts.values()):
         say("`leadscore quarantine list` shows what was quarantined, and why.")
-
-
-@contracts.command("list")
-def list_contracts(as_json: AsJson = False) -> None:
-    """The event types that are accepted here."""
-    from signals.contracts import load_contracts, standard_contracts
-    from wiring.settings import load_settings
-
-    held = {**standard_contracts(), **load_contracts(load_settings().contracts)}
-    if as_json:
-        put_json(sorted(held.values(), key=lambda c: c.name))
-        return
-    put_table(
-        ["type", "version", "channel", "fields", "meaning"],
-        [
-            [c.name, c.version, c.channel, len(c.fields), c.purpose]
-            for c in sorted(held.values(), key=lambda c: c.name)
-        ],
-    )
 
 
 @quarantine.command("list")

@@ -1,9 +1,10 @@
 """From a lead to an explained, decided, recorded answer."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from decisions.decision_id import new_decision_id
 from domain.clock import SECOND, Clock, iso, to_us
@@ -14,8 +15,10 @@ from domain.ports import DecisionLog, LeadDirectory, LeadRef, LeadStates, Policy
 from domain.scores import ScoreAnswer, VersionSet
 from domain.state import Matrix
 from feature_repo.features import categories, category_names, number_names, numbers
+from feature_repo.quality import FeatureGate
 from scoring.arms import Arm, assign
 from scoring.live import Live, LiveVersions, Loaded
+from scoring.quality import Gates
 from scoring.scorer import Scored
 
 
@@ -30,6 +33,7 @@ class Ports:
     log: DecisionLog
     clock: Clock
     random_bytes: Callable[[int], bytes]
+    gates: Gates = field(default_factory=Gates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Answerer:
         self._number_names = number_names(definition)
         self._text_names = category_names(definition)
         self._attributes = [(a.name, a.kind) for a in definition.attributes]
+        self._gate = FeatureGate(definition, ports.gates.features)
 
     def score(self, lead_ids: Sequence[str], trace_id: str = "") -> list[ScoreAnswer]:
         """An answer per lead, in order, all recorded. Raises UnknownLead for the first unknown."""
@@ -99,10 +104,24 @@ class Answerer:
             loaded["challenger"] = live.challenger
         scored = {arm: one.scorer.score(rows.numbers, rows.texts) for arm, one in loaded.items()}
         watermark = self._ports.directory.watermark_us()
+        degraded = self._degraded(rows, loaded, watermark)
         return [
-            _One(self, live, rows, i, arm, loaded, scored).record(watermark, trace_id)
+            _One(self, live, rows, i, arm, loaded, scored).record(
+                watermark, trace_id, degraded=bool(degraded[arm][i])
+            )
             for i, arm in enumerate(arms)
         ]
+
+    def _degraded(
+        self, rows: Rows, loaded: Mapping[Arm, Loaded], watermark_us: int
+    ) -> dict[Arm, NDArray[np.bool_]]:
+        """By arm, whether each row [n] breaks a rule of the features or is unlike training."""
+        found = self._ports.gates.findings
+        sound = self._gate.sound(rows.numbers, rows.as_of_us, watermark_us, found)
+        return {
+            arm: ~sound | one.inputs.degraded(rows.numbers, rows.texts, found)
+            for arm, one in loaded.items()
+        }
 
 
 class _One:
@@ -131,7 +150,7 @@ class _One:
         )
         self._values.update(zip(answerer._text_names, rows.texts[row], strict=True))
 
-    def record(self, watermark_us: int, trace_id: str) -> DecisionRecord:
+    def record(self, watermark_us: int, trace_id: str, *, degraded: bool) -> DecisionRecord:
         facts = self._facts()
         mine = self._scored[self._arm]
         numbers = self._rows.numbers[self._row].tolist()
@@ -146,7 +165,7 @@ class _One:
             rollout=self._live.rollout.id if self._live.rollout else "",
             shadow=self._shadow(),
             facts=facts,
-            answer=self._answer(facts, trace_id),
+            answer=self._answer(facts, trace_id, degraded=degraded),
         )
 
     def _shadow(self) -> dict[str, float]:
@@ -172,7 +191,7 @@ class _One:
             features={name: _known(self._values.get(name)) for name in features},
         )
 
-    def _answer(self, facts: Facts, trace_id: str) -> ScoreAnswer:
+    def _answer(self, facts: Facts, trace_id: str, *, degraded: bool) -> ScoreAnswer:
         a, loaded = self._a, self._loaded[self._arm]
         leaves = self._scored[self._arm].leaves[self._row : self._row + 1]
         known_us = self._rows.states.known_us[self._row]
@@ -191,7 +210,7 @@ class _One:
             arm=self._arm,
             features_as_of=iso(known_us),
             staleness_s=max(0.0, (self._rows.as_of_us - known_us) / SECOND),
-            degraded=False,
+            degraded=degraded,
             decision_id=new_decision_id(self._rows.as_of_us, a._ports.random_bytes),
             trace_id=trace_id,
         )

@@ -17,18 +17,21 @@ from domain.errors import LeadscoreError
 from feature_repo.features import category_names, number_names
 from registry.cache import STAGES_FILE, OpenedVersion, open_cached
 from registry.plan import RolloutPlan
+from scoring.quality import InputGate, InputRules, input_profile
 from scoring.reasons import Reasoner
 from scoring.scorer import Scorer
 
 log = logging.getLogger(__name__)
+USUAL = InputRules()
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A version with what makes its reasons."""
+    """A version with what makes its reasons, and what knows the rows it was trained on."""
 
     scorer: Scorer
     reasoner: Reasoner
+    inputs: InputGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,14 @@ class LiveVersions:
         definition: FeatureDefinition,
         interval_s: float,
         monotonic: Callable[[], float],
+        inputs: InputRules = USUAL,
     ) -> None:
         """The cache is looked at no more often than every `interval_s` seconds."""
         self._cache = cache
         self._definition = definition
         self._interval = interval_s
         self._monotonic = monotonic
+        self._inputs = inputs
         self._lock = Lock()
         self._live: Live | None = None
         self._seen: tuple[int, int] | None = None
@@ -103,7 +108,9 @@ class LiveVersions:
         numbers = np.zeros((1, len(number_names(self._definition))))
         warm = scorer.score(numbers, [[""] * len(category_names(self._definition))])
         scorer.explain(warm.leaves)
-        return Loaded(scorer, Reasoner(self._definition, scorer.features))
+        profile = input_profile(opened.folder, opened.manifest)
+        inputs = InputGate(profile, self._definition, self._inputs)
+        return Loaded(scorer, Reasoner(self._definition, scorer.features), inputs)
 
     def _stamp(self) -> tuple[int, int] | None:
         try:

@@ -18,6 +18,7 @@ from serving.problems import ERRORS, TYPE_PREFIX, Problem
 
 T = TypeVar("T")
 ATTEMPTS = 3
+RETRIED = (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS)
 MAX_WAIT_S = 10.0
 """A Retry-After above this is not waited for."""
 
@@ -47,7 +48,7 @@ class Client:
     """Calls one service; safe to share between threads, closed by `close` or `with`.
 
     Every call raises the domain's error that the service answered with, Unavailable where it does
-    not answer at all. Only 503 with Retry-After is tried again, a bounded number of times:
+    not answer at all. Only 503 and 429 with Retry-After are tried again, a bounded number of times:
     scoring again makes another decision record, events again make no second event.
     """
 
@@ -137,6 +138,6 @@ class Client:
 
 def _retry_after_s(answer: httpx.Response) -> float | None:
     said = answer.headers.get("retry-after", "")
-    if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or not said.isdecimal():
+    if answer.status_code not in RETRIED or not said.isdecimal():
         return None
     return float(said) if float(said) <= MAX_WAIT_S else None

@@ -21,7 +21,6 @@ from pathlib import Path
 from types import FrameType
 
 import httpx
-import msgspec
 
 from domain.errors import BadInput, LeadscoreError, Unavailable
 from serving.client import error_of
@@ -217,14 +216,10 @@ def _command(service: str, descriptor: int, number: int) -> list[str]:
 
 def _environment(settings: Settings, home: Path, metrics: Path) -> dict[str, str]:
     """This process's environment, handed on, with the settings and BentoML's folders in it."""
-    said = {
-        f"LEADSCORE_{name.upper()}": str(value)
-        for name, value in msgspec.structs.asdict(settings).items()
-    }
     policy = Path(settings.policy)
     return {
         **os.environ,
-        **said,
+        **settings.environment(),
         "LEADSCORE_HOME": str(home),
         "LEADSCORE_POLICY": str(policy.resolve()) if policy.is_file() else settings.policy,
         "BENTOML_DO_NOT_TRACK": "True",

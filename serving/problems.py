@@ -27,11 +27,22 @@ class MalformedBody(BadInput):
     """A body that is no JSON text at all."""
 
 
+class Saturated(Unavailable):
+    """The service takes in as many events as it may: the same again after `retry_after_s`."""
+
+    def __init__(
+        self, what: str, *, rule: str, todo: str = "", retry_after_s: int = RETRY_AFTER_S
+    ) -> None:
+        super().__init__(what, rule=rule, todo=todo)
+        self.retry_after_s = retry_after_s
+
+
 _STATUS: tuple[tuple[type[LeadscoreError], str, HTTPStatus], ...] = (
     (MalformedBody, "malformed-body", HTTPStatus.BAD_REQUEST),
     (BadInput, "bad-input", HTTPStatus.UNPROCESSABLE_ENTITY),
     (UnknownLead, "unknown-lead", HTTPStatus.NOT_FOUND),
     (NoModel, "no-model", HTTPStatus.SERVICE_UNAVAILABLE),
+    (Saturated, "saturated", HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, "unavailable", HTTPStatus.SERVICE_UNAVAILABLE),
     (Missing, "missing", HTTPStatus.NOT_FOUND),
     (Refused, "refused", HTTPStatus.CONFLICT),

@@ -29,6 +29,8 @@ def failed(error: Exception) -> Response:
     One that nobody foresaw is logged by its type and place under the trace id, never by its
     message, which could hold personal data.
     """
+    if isinstance(error, problems.Saturated):
+        return problems.of_error(error).response({"retry-after": str(error.retry_after_s)})
     if isinstance(error, LeadscoreError):
         return problems.of_error(error).response()
     problem = problems.internal()

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from domain.decisions import DecisionRecord
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
+from domain.standing import LogStanding
 
 
 class Runtime(Protocol):
@@ -37,6 +38,10 @@ class Runtime(Protocol):
 
     def accept(self, documents: Sequence[bytes]) -> Counts:
         """Take signals in, one JSON document each; all are committed on return."""
+        ...
+
+    def standing(self) -> LogStanding:
+        """Where the log stands. Raises Unavailable."""
         ...
 
     def leads(

@@ -6,10 +6,12 @@ supervising workers stay light.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from threading import Lock
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -24,10 +26,14 @@ from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from serving import bodies, openapi, problems, routes
 from serving.boundary import DECISIONS, UNKNOWN, Boundary
+from serving.intake import Intake
+from serving.intake_metrics import IntakeMetrics
 from serving.runtime import Runtime
 
 THREADS = 4
 """Requests that one worker process scores at the same time."""
+INTAKE_THREADS = 2
+"""Event requests that one worker process takes in at the same time."""
 NOT_READY = 503
 PATHS = frozenset(
     {"/score", "/score_batch", "/events", "/leads", "/livez", "/healthz", "/readyz", "/metrics"}
@@ -75,6 +81,9 @@ class Api:
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, "score")
+        self._intake_threads = ThreadPoolExecutor(INTAKE_THREADS, "events")
+        self._intake = Intake(self.events_waiting())
+        self._metrics = IntakeMetrics(self._intake)
         self._opening = Lock()
         self._runtime: Runtime | None = None
         with suppress(LeadscoreError):
@@ -99,6 +108,12 @@ class Api:
 
         return open_runtime(load_settings())
 
+    def events_waiting(self) -> int:
+        """How many events may be in flight at once, in this process."""
+        from wiring.settings import load_settings
+
+        return load_settings().events_waiting
+
     @_api(bodies.ScoreRequest, ScoreAnswer)
     async def score(self, body: bytes, /) -> Response:
         """Score one lead, by its id or by identifiers of it."""
@@ -111,8 +126,23 @@ class Api:
 
     @_api(bodies.EventsRequest, Counts)
     async def events(self, body: bytes, /) -> Response:
-        """Take events in; all that are accepted are committed when this answers."""
-        return await self._answer(self._events, body)
+        """Take events in; all that are accepted are committed when this answers.
+
+        Answers 429 with Retry-After while as many events are in flight as the settings allow.
+        """
+        try:
+            documents = [bytes(e) for e in bodies.decode(bodies.EventsRequest, body).events]
+            with self._intake.admitted(len(documents)):
+                self._metrics.admitted()
+                take = partial(self._events, documents, time.monotonic())
+                return await self._in(self._intake_threads, take, b"")
+        except problems.Saturated as error:
+            self._metrics.refused()
+            return routes.failed(error)
+        except LeadscoreError as error:
+            return routes.failed(error)
+        finally:
+            self._metrics.admitted()
 
     async def __is_ready__(self) -> bool:
         """True, or the problem document that says why not."""
@@ -128,14 +158,20 @@ class Api:
     def close(self) -> None:
         """Let go of the runtime once the last request is answered."""
         self._threads.shutdown()
+        self._intake_threads.shutdown()
         if self._runtime is not None:
             self._runtime.close()
 
     async def _answer(self, work: Callable[[bytes], Any], body: bytes) -> Response:
+        return await self._in(self._threads, work, body)
+
+    async def _in(
+        self, threads: ThreadPoolExecutor, work: Callable[[bytes], Any], body: bytes
+    ) -> Response:
         # the thread needs the context: it holds the current span
         within = copy_context().run
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, within, _attempt, work, body)
+        return await loop.run_in_executor(threads, within, _attempt, work, body)
 
     def _score(self, body: bytes) -> Any:
         asked = bodies.decode(bodies.ScoreRequest, body)
@@ -149,9 +185,10 @@ class Api:
         answers, unknown = self.runtime().score_known(asked.lead_ids, problems.trace_id())
         return openapi.BatchAnswer(answers=answers, unknown=unknown)
 
-    def _events(self, body: bytes) -> Any:
-        asked = bodies.decode(bodies.EventsRequest, body)
-        return self.runtime().accept([bytes(raw) for raw in asked.events])
+    def _events(self, documents: list[bytes], arrived: float, _: bytes) -> Any:
+        counts = self.runtime().accept(documents)
+        self._metrics.done(counts, time.monotonic() - arrived, self.runtime())
+        return counts
 
 
 def _attempt(work: Callable[[bytes], Any], body: bytes) -> Response:

@@ -1,16 +1,26 @@
 """Who is who, for those who ask: by lead id, current or former, or by identifiers."""
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.errors import BadInput, BadSignal, Unavailable, UnknownLead
-from domain.identifiers import AccountId, LeadId, is_identified
+from domain.identifiers import LEAD_PREFIX, AccountId, LeadId, is_identified, is_lead_id
 from domain.ports import LeadRef
 from signals import log
 from signals.identity import account_of, read_identifiers
-from signals.schema import identifiers, leads, merges
+from signals.resolution import Keys
+from signals.schema import among, changes, identifiers, leads, links
+
+
+class Name(NamedTuple):
+    """An identifier as its key, the lead that it is of, and why it joins nothing ("" if it may)."""
+
+    key: str
+    lead_id: str
+    rule: str
 
 
 class Directory:
@@ -35,17 +45,7 @@ class Directory:
             raise BadInput(bad.what, rule=bad.rule, where="identifiers") from None
         try:
             with self._engine.connect() as connection:
-                query = select(identifiers.c.lead_id).where(identifiers.c.key.in_(known.keys))
-                rows = connection.execute(query).scalars().all()
-                if len(set(rows)) > 1:
-                    raise BadInput(
-                        f"the identifiers belong to {len(set(rows))} leads",
-                        rule="identifiers-agree",
-                        todo="Ask with one identifier, or with those of one person.",
-                    )
-                if len(rows) < len(known.keys):
-                    raise UnknownLead("no lead is known by these identifiers", rule="unknown-lead")
-                return _follow(connection, rows[0])
+                return _follow(connection, _owner(connection, known.keys))
         except SQLAlchemyError as bad:
             raise _unavailable(bad) from bad
 
@@ -62,41 +62,78 @@ class Directory:
         Visitors known by a cookie or a device alone are nobody whom sales could reach.
         """
         c = leads.c
-        query = select(c.lead_id, c.account).where(c.merged_into == "").order_by(c.lead_id)
+        query = select(c.lead_id, c.account).order_by(c.lead_id)
         with self._engine.connect() as connection:
             for row in connection.execute(query):
                 if is_identified(row.lead_id):
                     yield _ref(row.lead_id, row.account)
 
     def story(self, lead: LeadRef) -> list[dict[str, object]]:
-        """The merges that made a lead, oldest first."""
-        m = merges.c
-        query = select(m.lead_id, m.into_lead, m.known_us, m.reason).order_by(m.sequence)
+        """The merges and splits that made a lead, oldest first."""
+        c = changes.c
+        query = select(c.sequence, c.lead_id, c.into_lead, c.known_us, c.reason)
+        rows: dict[int, dict[str, object]] = {}
+        seen, asked = set(), [str(lead.lead_id)]
         with self._engine.connect() as connection:
-            rows = [r._asdict() for r in connection.execute(query)]
-        parts = {str(lead.lead_id)}
-        for row in reversed(rows):
-            if row["into_lead"] in parts:
-                parts.add(str(row["lead_id"]))
-        return [row for row in rows if row["into_lead"] in parts]
+            for row in among(connection, query, c.lead_id, asked):
+                rows[row.sequence] = row._asdict()
+            while asked:
+                seen.update(asked)
+                for row in list(among(connection, query, c.into_lead, asked)):
+                    rows[row.sequence] = row._asdict()
+                asked = sorted({str(r["lead_id"]) for r in rows.values()} - seen)
+        return [
+            {name: value for name, value in rows[at].items() if name != "sequence"}
+            for at in sorted(rows)
+        ]
 
-    def kinds(self, lead: LeadRef) -> list[str]:
-        """The keys that a lead is known by."""
-        query = select(identifiers.c.key).where(identifiers.c.lead_id == lead.lead_id)
+    def names(self, lead: LeadRef) -> list[Name]:
+        """The identifiers that a lead is known by."""
+        i = identifiers.c
+        query = select(i["key"], i.lead_id, i.rule).where(i.lead_id == lead.lead_id)
         with self._engine.connect() as connection:
-            return sorted(connection.execute(query).scalars())
+            return sorted(Name(*row) for row in connection.execute(query))
+
+    def kept_apart(self, lead: LeadRef) -> list[Name]:
+        """Identifiers that came on one event with the lead's, and are of another lead."""
+        keys = {name.key for name in self.names(lead)}
+        i = identifiers.c
+        with self._engine.connect() as connection:
+            linked = among(connection, select(links.c.other), links.c["key"], sorted(keys))
+            near = sorted({other for (other,) in linked} - keys)
+            query = select(i["key"], i.lead_id, i.rule)
+            return sorted(Name(*row) for row in among(connection, query, i["key"], near))
+
+
+def _owner(connection: Connection, keys: Keys) -> str:
+    """The lead of all these keys; those that are nobody's own have no say, beside others."""
+    i = identifiers.c
+    held = list(among(connection, select(i["key"], i.lead_id, i.rule), i["key"], keys))
+    if len(held) < len(keys):
+        raise UnknownLead("no lead is known by these identifiers", rule="unknown-lead")
+    leads: set[str] = {lead for _, lead, rule in held if not rule} or {lead for _, lead, _ in held}
+    if len(leads) > 1:
+        raise BadInput(
+            f"the identifiers belong to {len(leads)} leads",
+            rule="identifiers-agree",
+            todo="Ask with one identifier, or with those of one person.",
+        )
+    return leads.pop()
 
 
 def _follow(connection: Connection, lead_id: str) -> LeadRef:
-    c = leads.c
-    while True:
-        query = select(c.merged_into, c.account).where(c.lead_id == lead_id)
-        row = connection.execute(query).one_or_none()
-        if row is None:
-            raise UnknownLead("no lead has that id", rule="unknown-lead")
-        if not row.merged_into:
-            return _ref(lead_id, row.account)
-        lead_id = row.merged_into
+    """The lead of the identifier that gave an id its name."""
+    i, start = identifiers.c, lead_id.removeprefix(LEAD_PREFIX)
+    query = (
+        select(i.lead_id, leads.c.account)
+        .outerjoin(leads, leads.c.lead_id == i.lead_id)
+        .where(i["key"] >= start, i["key"] < start + "g")
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none() if is_lead_id(lead_id) else None
+    if row is None:
+        raise UnknownLead("no lead has that id", rule="unknown-lead")
+    return _ref(row.lead_id, row.account or "")
 
 
 def _ref(lead_id: str, account: str) -> LeadRef:

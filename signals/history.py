@@ -5,24 +5,25 @@ what was known of it then, under the id that it had then. A late event changes t
 moment it arrived, not before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from hashlib import blake2b
 
 import numpy as np
-from sqlalchemy import Engine
 
-from domain.identifiers import FIRST_WEAK, IdentifierKey, LeadId
+from domain.identifiers import is_identified
 from domain.journeys import FOREVER, Anchor, Journeys, LeadSpan, OutcomeEvent
-from domain.signals import decode
-from domain.state import LAST, Vector, empty
+from domain.state import COUNT, LAST, Vector, empty
 from signals import kernel, log
 from signals.account_history import AccountHistory, with_room
 from signals.batch import smaller
-from signals.identity import Partition, account_of
-from signals.log import Logged
-from signals.matching import Columns, Matcher, closing_namer, outcome_namer
+from signals.identity import account_of
+from signals.matching import Columns, outcome_namer
+from signals.people_history import PeopleHistory, Rearranged
+from signals.reading import Accepted
+from signals.resolution import Keys
 from signals.sinks import HistorySink, LastOfMoment
-from signals.states import NO_TEXT, StateStore, Written
+from signals.states import NO_TEXT, Written
+from signals.writer import Writer
 
 
 class Replay:
@@ -30,45 +31,46 @@ class Replay:
 
     def __init__(
         self,
-        store: StateStore,
+        writer: Writer,
         leads: HistorySink,
         accounts: HistorySink,
         anchors: Sequence[str] = (),
     ) -> None:
         """`anchors` are event types whose first event per lead is wanted."""
-        self._store = store
+        self._engine = writer.engine
+        self._store = store = writer.states
+        self._matcher = writer.matcher
         self._lead_sink = LastOfMoment(leads)
         self._account_sink = LastOfMoment(accounts)
         self._history = AccountHistory(store, self._account_sink)
-        self._matcher = Matcher(store.definition)
         self._outcome = outcome_namer(store.definition)
-        self._closing = closing_namer(store.definition)
         self._anchor_types = frozenset(anchors)
-        self._partition = Partition()
+        self._people = PeopleHistory(writer)
         self._spans: dict[str, LeadSpan] = {}
         self._account: dict[str, str] = {}
         self._texts: dict[str, list[Written]] = {}
+        self._inherited: dict[str, str] = {}
         self._row: dict[str, int] = {}
         self._states = empty(store.layout, 1024)
-        self._outcomes: list[tuple[str, str, int, int]] = []
+        self._outcomes: list[tuple[Keys, str, int, int]] = []
         self._anchors: dict[str, int] = {}
         self._digest = blake2b(digest_size=16)
         self._events = 0
         self._watermark = 0
 
-    def run(self, engine: Engine) -> Journeys:
+    def run(self) -> Journeys:
         """Replay the whole log."""
-        for part in log.read(engine):
+        for part in log.read(self._engine):
             self._add(part)
         self._lead_sink.close()
         self._account_sink.close()
         for span in self._spans.values():
-            span.final = self._partition.resolve(LeadId(span.lead_id))
+            span.final = self._people.lead_named(span.lead_id)
         return Journeys(
             spans=self._spans,
             outcomes=[
-                OutcomeEvent(self._partition.resolve(LeadId(lead)), name, happened, known)
-                for lead, name, happened, known in self._outcomes
+                OutcomeEvent(self._people.lead_of(keys)[0], name, happened, known)
+                for keys, name, happened, known in self._outcomes
             ],
             anchors=[Anchor(lead, known) for lead, known in self._anchors.items()],
             watermark_us=self._watermark,
@@ -76,19 +78,23 @@ class Replay:
             log_hash=self._digest.hexdigest(),
         )
 
-    def _add(self, part: list[Logged]) -> None:
-        """Add a chunk. A merge, or a lead that moves, ends a run: within one, rows stand still."""
+    def _add(self, part: list[Accepted]) -> None:
+        """Add a chunk. A change of who is who ends a run: within one, rows stand still."""
         run = _Run()
         for event in part:
-            keys = tuple(IdentifierKey(k) for k in event.keys)
-            joined = self._partition.add(keys)
-            if joined.ended or self._moves(joined.lead, event.account):
+            changes = self._people.add(event)
+            for change in changes:
                 self._flush(run)
                 run = _Run()
-                self._join(joined.lead, joined.ended, event)
-            self._open(joined.lead, event)
-            self._note(joined.lead, keys, event)
-            self._match(joined.lead, event, run)
+                self._rearrange(change, event.known_us)
+            lead, _ = self._people.lead_of(event.known.keys)
+            if self._moves(lead, event.known.account):
+                self._flush(run)
+                run = _Run()
+                self._settle([lead], event.known_us, event.known.account)
+            self._open(lead, event.known_us)
+            self._note(lead, event)
+            self._match(lead, event, run)
         self._flush(run)
 
     def _moves(self, lead: str, account: str) -> bool:
@@ -96,73 +102,136 @@ class Replay:
         was = self._account.get(lead, "")
         return lead in self._row and smaller(was, account) != was
 
-    def _open(self, lead: str, event: Logged) -> None:
-        """Make room for a new lead."""
+    def _open(self, lead: str, known_us: int) -> None:
+        """Make room for a lead that is new, or lives again."""
         if lead not in self._row:
             self._row[lead] = len(self._row)
-            self._texts[lead] = [NO_TEXT] * self._store.texts
             self._states = with_room(self._states, len(self._row))
-            self._spans[lead] = LeadSpan(lead, event.known_us)
+            self._texts[lead] = [NO_TEXT] * self._store.texts
+        span = self._spans.get(lead)
+        if span is not None and span.ended_us < FOREVER:
+            self._spans[f"{lead}~{span.ended_us}"] = span
+            span = None
+        if span is None:
+            self._spans[lead] = LeadSpan(lead, known_us)
 
-    def _note(self, lead: str, keys: Sequence[str], event: Logged) -> None:
+    def _note(self, lead: str, event: Accepted) -> None:
         """Note what an event makes known of a lead: a person, an account."""
         span = self._spans[lead]
-        if keys[0] < FIRST_WEAK:
+        if is_identified(lead):
             span.known_us = min(span.known_us, event.known_us)
-        self._settle(lead, smaller(self._account.get(lead, ""), event.account), event.known_us)
+        account = smaller(self._account.get(lead, ""), event.known.account)
+        self._belong(lead, account, event.known_us)
 
-    def _settle(self, lead: str, account: str, known_us: int) -> None:
+    def _belong(self, lead: str, account: str, known_us: int) -> None:
         if account and account != self._account.get(lead):
             self._account[lead] = account
             self._spans[lead].accounts.append((known_us, account_of(account)))
             self._history.open(account)
 
-    def _match(self, lead: str, event: Logged, run: "_Run") -> None:
-        signal = decode(event.body)
-        before = len(run.columns.texts)
-        self._matcher.add(signal, self._row[lead], run.columns)
-        held = self._texts[lead]
-        at, tie = run.columns.times[-1], run.columns.ties[-1]
-        for _, attribute, value in run.columns.texts[before:]:
-            held[attribute] = max(held[attribute], (at, tie, value))
-        if closing := self._closing(event.type):
-            held[-1] = max(held[-1], (at, tie, closing))
-        if name := self._outcome(event.type):
-            self._outcomes.append((lead, name, signal.time_us(), event.known_us))
-        if event.type in self._anchor_types:
+    def _match(self, lead: str, event: Accepted, run: "_Run") -> None:
+        self._matcher.add(event, self._row[lead], run.columns)
+        self._write_texts(lead, event, run)
+        if name := self._outcome(event.signal.type):
+            self._outcomes.append((event.known.keys, name, event.time_us, event.known_us))
+        if event.signal.type in self._anchor_types:
             self._anchors.setdefault(lead, event.known_us)
-        run.add(lead, self._account.get(lead, ""), event.known_us, [value for _, _, value in held])
+        texts = [value for _, _, value in self._texts[lead]]
+        run.add(lead, self._account.get(lead, ""), event.known_us, texts)
         self._events += 1
         self._watermark = event.known_us
-        self._digest.update(f"{signal.source}\0{signal.id}\0".encode())
+        self._digest.update(event.key.encode())
 
-    def _join(self, lead: str, ended: Sequence[str], event: Logged) -> None:
-        """Join ended leads into one; sum anew the accounts whose people changed."""
-        self._open(lead, event)
-        for old in ended:
-            self._take_over(lead, old, event.known_us)
-        left = {self._account.get(one, "") for one in (lead, *ended)} - {""}
-        for account in left:
-            self._history.leave(account, (lead, *ended))
-        target = event.account
-        for account in left:
-            target = smaller(target, account)
-        if target:
-            self._settle(lead, target, event.known_us)
-            self._history.join(target, lead, float(np.floor(self._state(lead)[LAST])))
-        for account in sorted(left | {target} - {""}):
-            people = [self._row[one] for one in self._history.people(account)]
-            self._history.set_sum(account, self._states[people], event.known_us)
+    def _write_texts(self, lead: str, event: Accepted, run: "_Run") -> None:
+        held, c = self._texts[lead], run.columns
+        for _, attribute, value in c.texts[run.texts_noted :]:
+            held[attribute] = max(held[attribute], (c.times[-1], event.tie, value))
+        run.texts_noted = len(c.texts)
 
-    def _take_over(self, lead: str, old: str, known_us: int) -> None:
+    # -- changes of who is who ---------------------------------------------------------------
+
+    def _rearrange(self, change: Rearranged, known_us: int) -> None:
+        """Merge leads that ended, fold anew those that were torn; sum their accounts anew."""
+        touched = {*change.ended, *change.torn, *change.ended.values(), *change.lead_of}
+        held = {lead for lead in touched if lead in self._row}
+        left = {self._account.get(lead, "") for lead in touched} - {""}
+        for lead in change.torn:
+            self._account.pop(lead, None)
+        for lead in change.torn & held:
+            self._state(lead)[:] = 0.0
+            self._texts[lead] = [NO_TEXT] * self._store.texts
+        for old, lead in change.ended.items():
+            self._open(lead, known_us)
+            if old in held and old not in change.torn:
+                self._take_over(lead, old)
+        self._fold_again(change, known_us)
+        alive = [one for one in sorted(touched) if one in self._row and self._state(one)[COUNT]]
+        for old in held - set(alive):
+            self._end(old, change.ended.get(old) or change.went.get(old, ""), known_us)
+        self._leave(left, touched)
+        self._settle(alive, known_us, "", left)
+        self._lead_sink.add(
+            alive,
+            [known_us] * len(alive),
+            np.array([self._state(one) for one in alive]),
+            [[value for _, _, value in self._texts[one]] for one in alive],
+        )
+
+    def _leave(self, accounts: set[str], leads: Iterable[str]) -> None:
+        for account in accounts - {""}:
+            self._history.leave(account, leads)
+
+    def _fold_again(self, change: Rearranged, known_us: int) -> None:
+        run = _Run()
+        for event, lead in zip(change.events, change.lead_of, strict=True):
+            self._open(lead, known_us)
+            self._note(lead, event)
+            self._matcher.add(event, self._row[lead], run.columns)
+            self._write_texts(lead, event, run)
+        if change.events:
+            events, lives = run.columns.events(), self._store.half_lives
+            kernel.fold(self._states, events, 0, len(change.events), lives)
+
+    def _take_over(self, lead: str, old: str) -> None:
         s, span, gone = self._store, self._spans[lead], self._spans[old]
-        mine, theirs = self._state(lead), self._state(old)
-        kernel.merge_into(mine, theirs, s.half_lives, s.layout.families)
+        kernel.merge_into(self._state(lead), self._state(old), s.half_lives, s.layout.families)
         pairs = zip(self._texts[lead], self._texts[old], strict=True)
         self._texts[lead] = [max(a, b) for a, b in pairs]
-        gone.ended_us, gone.into = known_us, lead
-        if gone.known_us < FOREVER:
-            span.known_us = min(span.known_us, known_us)
+        account = smaller(self._account.get(lead, ""), self._account.get(old, ""))
+        self._account.pop(old, None)
+        if account:
+            self._inherited[lead] = account
+        self._state(old)[:] = 0.0
+        span.known_us = min(span.known_us, gone.known_us)
+
+    def _end(self, lead: str, into: str, known_us: int) -> None:
+        span = self._spans[lead]
+        if span.ended_us == FOREVER:
+            span.ended_us, span.into = known_us, into
+        self._account.pop(lead, None)
+        self._texts[lead] = [NO_TEXT] * self._store.texts
+
+    def _settle(
+        self, leads: Sequence[str], known_us: int, account: str, left: Set[str] = frozenset()
+    ) -> None:
+        """Put leads into their accounts; sum anew every account whose people changed."""
+        changed = set(left)
+        for lead in leads:
+            was = self._account.get(lead, "")
+            now = smaller(smaller(was, account), self._inherited.pop(lead, ""))
+            if was:
+                self._history.leave(was, [lead])
+                changed.add(was)
+            self._belong(lead, now, known_us)
+            told = self._spans[lead].accounts
+            if not now and told and told[-1][1]:
+                told.append((known_us, ""))
+            if now:
+                self._history.join(now, lead, float(np.floor(self._state(lead)[LAST])))
+                changed.add(now)
+        for one in sorted(changed):
+            people = [self._row[lead] for lead in self._history.people(one)]
+            self._history.set_sum(one, self._states[people], known_us)
 
     def _state(self, lead: str) -> Vector:
         state: Vector = self._states[self._row[lead]]
@@ -188,6 +257,7 @@ class _Run:
         self.who: list[tuple[str, str]] = []
         self.moments: list[int] = []
         self.texts: list[list[str]] = []
+        self.texts_noted = 0
 
     def add(self, lead: str, account: str, known_us: int, texts: list[str]) -> None:
         """Note whose event it is, when it became known, and the texts after it."""

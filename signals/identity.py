@@ -1,11 +1,6 @@
-"""Who is who: identifiers made comparable, and the leads that they join.
+"""Identifiers made comparable: normalised, then digested to keys."""
 
-Two identifiers on one event belong to one lead. A lead is a connected component of that relation,
-so the partition depends on the set of events alone. Its id is made from its smallest key, which
-belongs to its strongest identifier: also a function of the set alone.
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,15 +11,18 @@ from email_validator import EmailNotValidError, validate_email
 from domain.errors import BadSignal
 from domain.identifiers import (
     ACCOUNT_KIND,
+    MAILBOX,
+    PLACEHOLDER,
     STRENGTH,
     AccountId,
     IdentifierKey,
-    LeadId,
     account_id,
+    email_key,
     identifier_key,
-    lead_id,
+    nameless_key,
 )
 from signals.free_mail import FREE_MAIL
+from signals.nobody import is_invented, is_mailbox, is_placeholder
 
 _split_domain = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
@@ -42,12 +40,23 @@ class Known:
 
 def read_identifiers(identifiers: Mapping[str, str | list[str]]) -> Known:
     """Normalise an event's identifiers. Raises BadSignal on an unknown kind or a bad value."""
+    try:
+        return _read_set(tuple(identifiers.items()))
+    except TypeError:  # a kind with several values
+        return _read_set(
+            tuple((k, v if isinstance(v, str) else tuple(v)) for k, v in identifiers.items())
+        )
+
+
+@lru_cache(maxsize=1 << 16)
+def _read_set(identifiers: tuple[tuple[str, str | tuple[str, ...]], ...]) -> Known:
     keys: set[IdentifierKey] = set()
     accounts: list[str] = []
-    for kind, held in identifiers.items():
+    for kind, held in identifiers:
         for value in [held] if isinstance(held, str) else held:
             if kind == ACCOUNT_KIND:
-                accounts.append("1" + account_id(value.strip()))
+                if not is_placeholder(value.strip()):
+                    accounts.append("1" + account_id(value.strip()))
                 continue
             key, account = _read(kind, value)
             keys.add(key)
@@ -63,7 +72,6 @@ def account_of(account: str) -> AccountId:
     return AccountId(account[1:])
 
 
-@lru_cache(maxsize=1 << 16)
 def _read(kind: str, value: str) -> tuple[IdentifierKey, str]:
     if kind not in STRENGTH:
         raise BadSignal(
@@ -75,6 +83,8 @@ def _read(kind: str, value: str) -> tuple[IdentifierKey, str]:
     text = _phone(value) if kind == "phone" else value.strip()
     if not text:
         raise BadSignal(f"{kind} is empty", rule="identifier-empty")
+    if is_placeholder(text):
+        return nameless_key(PLACEHOLDER, kind, text), ""
     return identifier_key(kind, text), ""
 
 
@@ -83,9 +93,16 @@ def _read_email(value: str) -> tuple[IdentifierKey, str]:
         parsed = validate_email(value.strip(), check_deliverability=False)
     except EmailNotValidError:
         raise BadSignal("not an e-mail address", rule="identifier-email") from None
+    address = parsed.normalized.lower()
+    local = parsed.local_part.lower()
     domain = _split_domain(parsed.ascii_domain or parsed.domain).top_domain_under_public_suffix
-    company = "" if domain in FREE_MAIL or not domain else "0" + account_id(domain)
-    return identifier_key("email", parsed.normalized.lower()), company
+    if is_invented(local, domain):
+        return nameless_key(PLACEHOLDER, "email", address), ""
+    company = "" if domain in FREE_MAIL else domain
+    account = "0" + account_id(company) if company else ""
+    if is_mailbox(local):
+        return nameless_key(MAILBOX, "email", address), account
+    return email_key(address, company), account
 
 
 def _phone(value: str) -> str:
@@ -96,47 +113,3 @@ def _phone(value: str) -> str:
     if number is None or not phonenumbers.is_possible_number(number):
         raise BadSignal("not an international phone number such as +49…", rule="identifier-phone")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """What an event did to the partition: its lead, and the leads that ended in it."""
-
-    lead: LeadId
-    ended: tuple[LeadId, ...]
-    created: bool
-
-
-class Partition:
-    """Leads by identifier key, in memory: load what a batch touches, then add its events."""
-
-    def __init__(self) -> None:
-        self.lead_of: dict[str, LeadId] = {}
-        self.forward: dict[LeadId, LeadId] = {}
-
-    def load(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Take in stored (key, lead) pairs."""
-        self.lead_of.update((key, LeadId(lead)) for key, lead in rows)
-
-    def add(self, keys: tuple[IdentifierKey, ...]) -> Joined:
-        """Join the identifiers of one event.
-
-        The lead keeps the smallest name of all its keys, so a name that ended never comes back.
-        """
-        held = {self.resolve(lead) for key in keys if (lead := self.lead_of.get(key)) is not None}
-        name = min([*held, lead_id(keys[0])])
-        ended = tuple(sorted(held - {name}))
-        for old in ended:
-            self.forward[old] = name
-        for key in keys:
-            self.lead_of[key] = name
-        return Joined(name, ended, created=not held)
-
-    def resolve(self, lead: LeadId) -> LeadId:
-        """The lead that an id, current or ended here, stands for."""
-        found = lead
-        while found in self.forward:
-            found = self.forward[found]
-        if found != lead:
-            self.forward[lead] = found
-        return found

@@ -11,7 +11,15 @@ import numpy as np
 from domain.clock import SECOND
 from domain.definition import Family, FeatureDefinition
 from domain.signals import Signal
-from domain.state import Events, Layout, layout_of, tie_break
+from domain.state import Events, Layout, layout_of
+from signals.reading import Accepted
+
+Upcast = Callable[[Signal], Signal]
+
+
+def as_it_is(signal: Signal) -> Signal:
+    """The signal."""
+    return signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +29,15 @@ class _Plan:
     families: tuple[tuple[int, tuple[tuple[str, Any], ...], str | None], ...]
     numbers: tuple[tuple[int, str], ...]
     texts: tuple[tuple[int, str], ...]
+    closing: str
 
 
 @dataclass(slots=True)
 class Columns:
     """Matched events, column by column, as `domain.state.Events` has them.
 
-    `texts` holds (event, attribute, value) triples.
+    `texts` holds (event, attribute, value) triples; the attribute after the last is the outcome
+    that closed the lead.
     """
 
     rows: list[int] = field(default_factory=list)
@@ -59,13 +69,18 @@ class Columns:
 class Matcher:
     """Turns signals into columns, by a definition."""
 
-    def __init__(self, definition: FeatureDefinition) -> None:
+    def __init__(self, definition: FeatureDefinition, upcast: Upcast = as_it_is) -> None:
+        """`upcast` gives a signal at its type's newest version."""
         self.definition = definition
+        self._upcast = upcast
+        self._closing = closing_namer(definition)
+        self._outcome_at = len(definition.texts)
         self.layout: Layout = layout_of(definition)
         self._plans: dict[str, _Plan] = {}
 
-    def add(self, signal: Signal, row: int, to: Columns) -> None:
+    def add(self, accepted: Accepted, row: int, to: Columns) -> None:
         """Append what an event feeds; `row` is the state that it will be folded into."""
+        signal = self._upcast(accepted.signal)
         plan = self._plans.get(signal.type) or self._compile(signal.type)
         data = signal.data
         for family, conditions, value in plan.families:
@@ -79,9 +94,11 @@ class Matcher:
         for attribute, name in plan.texts:
             if (held := data.get(name)) is not None:
                 to.texts.append((len(to.rows), attribute, str(held)))
+        if plan.closing:
+            to.texts.append((len(to.rows), self._outcome_at, plan.closing))
         to.rows.append(row)
-        to.times.append(signal.time_us() / SECOND)
-        to.ties.append(tie_break(signal.source, signal.id))
+        to.times.append(accepted.time_us / SECOND)
+        to.ties.append(accepted.tie)
         to.starts.append(len(to.families))
         to.number_starts.append(len(to.number_slots))
 
@@ -106,6 +123,7 @@ class Matcher:
             texts=tuple(
                 (i, a.field) for i, a in enumerate(d.texts) if _matches(event_type, a.types)
             ),
+            closing=self._closing(event_type) or "",
         )
         self._plans[event_type] = plan
         return plan

@@ -1,42 +1,74 @@
 """What must still be pushed online: written with the state, removed once pushed.
 
-A crash between push and commit pushes again, which changes nothing. The write lock is held while
-pushing, so that an older state never overwrites a newer one.
+A crash between push and removal pushes again, which changes nothing. One pusher at a time reads
+the newest states and pushes them, so an older state never overwrites a newer one, and writers of
+the log need not wait for it.
 """
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from threading import Lock
 
 import numpy as np
-from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy import Connection, Engine, delete, func, select
 
 from domain.ports import StateWriter
-from signals.schema import outbox, writing
-from signals.states import StateStore, chunks, upsert
+from signals.schema import generation, outbox, upsert, writing
+from signals.states import StateStore, chunks
 
 LEAD, ACCOUNT, ENDED = "lead", "account", "ended"
 _AT_A_TIME = 5_000
+_LOCK = 7415002
+_here = Lock()
 
 
 def announce(connection: Connection, kind: str, entities: Iterable[str]) -> None:
     """Note that these entities' states are newer than the online store's."""
-    upsert(connection, outbox, [{"entity": e, "kind": kind} for e in sorted(set(entities))])
+    held = sorted(set(entities))
+    if held:
+        version = generation(connection) + 1
+        upsert(connection, outbox, [{"entity": e, "kind": kind, "version": version} for e in held])
+
+
+def waiting(engine: Engine) -> int:
+    """How many entities are announced and not pushed."""
+    with engine.connect() as connection:
+        return int(connection.execute(select(func.count()).select_from(outbox)).scalar_one())
+
+
+@contextmanager
+def pushing(engine: Engine) -> Iterator[None]:
+    """Be the only pusher of this database, among threads and processes."""
+    with _here:
+        if engine.dialect.name == "sqlite":
+            with closing(sqlite3.connect(f"{engine.url.database}-push", timeout=600)) as lock:
+                lock.isolation_level = None
+                lock.execute("BEGIN EXCLUSIVE")
+                yield
+        else:
+            with engine.connect() as connection:
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+                yield
 
 
 def drain(engine: Engine, states: StateStore, writer: StateWriter) -> bool:
     """Push some announced states; False when there was nothing to push."""
     with engine.connect() as connection:
-        writing(connection)
+        until = generation(connection)
         query = select(outbox.c.entity, outbox.c.kind).limit(_AT_A_TIME)
-        waiting = [(str(r.entity), str(r.kind)) for r in connection.execute(query)]
-        if not waiting:
-            connection.rollback()
+        held = [(str(r.entity), str(r.kind)) for r in connection.execute(query)]
+        if not held:
             return False
-        _push_leads(connection, states, writer, [e for e, k in waiting if k == LEAD])
-        _push_accounts(connection, states, writer, [e for e, k in waiting if k == ACCOUNT])
-        if ended := [e for e, k in waiting if k == ENDED]:
-            writer.forget(ended)
-        for part in chunks([e for e, _ in waiting]):
-            connection.execute(delete(outbox).where(outbox.c.entity.in_(part)))
+        _push_leads(connection, states, writer, [e for e, k in held if k == LEAD])
+        _push_accounts(connection, states, writer, [e for e, k in held if k == ACCOUNT])
+    if ended := [e for e, k in held if k == ENDED]:
+        writer.forget(ended)
+    with engine.connect() as connection:
+        writing(connection)
+        for part in chunks([e for e, _ in held]):
+            pushed = outbox.c.entity.in_(part) & (outbox.c.version <= until)
+            connection.execute(delete(outbox).where(pushed))
         connection.commit()
     return True
 

@@ -5,6 +5,7 @@ from sqlalchemy import Engine, select
 from domain.definition import FeatureDefinition
 from domain.signals import decode
 from signals.matching import outcome_namer
+from signals.resolution import home
 from signals.schema import events, identifiers
 
 Outcomes = dict[str, list[tuple[str, int]]]
@@ -19,9 +20,10 @@ def read_outcomes(engine: Engine, definition: FeatureDefinition) -> Outcomes:
     query = select(e.type, e.identifier_keys, e.body).where(e.type.in_(types))
     found: Outcomes = {}
     with engine.connect() as connection:
-        leads = {r.key: r.lead_id for r in connection.execute(select(identifiers))}
+        held = connection.execute(select(identifiers)).all()
+        leads, alone = {r.key: r.lead_id for r in held}, {r.key for r in held if r.rule}
         for row in connection.execute(query.order_by(e.known_us, e.sequence)):
-            lead = leads[row.identifier_keys.split(",", 1)[0]]
+            lead = leads[home(tuple(row.identifier_keys.split(",")), alone)]
             name = name_of(row.type)
             if name is not None:
                 found.setdefault(lead, []).append((name, decode(bytes(row.body)).time_us()))

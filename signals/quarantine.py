@@ -1,14 +1,14 @@
 """Where signals go that cannot be accepted: kept whole, with the rule they broke."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, bindparam, delete, func, select
 
 from domain.clock import iso
 from domain.errors import Missing
-from signals.schema import insert_into, quarantine
+from signals.schema import among, insert_into, quarantine
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +49,16 @@ def put(connection: Connection, rejected: Sequence[Rejected], now_us: int) -> in
         for r in rejected
     ]
     statement = insert_into(connection, quarantine).on_conflict_do_nothing()
-    return connection.execute(statement, rows).rowcount
+    # not every driver counts the rows of many statements
+    return len(connection.execute(statement.returning(quarantine.c.id), rows).all())
+
+
+def unseen(connection: Connection, rejected: Sequence[Rejected]) -> list[Rejected]:
+    """Those that are not held yet."""
+    ids = {_id(r): r for r in rejected}
+    query = select(quarantine.c.id)
+    held = {i for (i,) in among(connection, query, quarantine.c.id, ids)}
+    return [r for i, r in ids.items() if i not in held]
 
 
 def by_rule(engine: Engine) -> dict[str, int]:
@@ -95,21 +104,28 @@ def body_of(engine: Engine, quarantine_id: str) -> bytes:
     return bytes(body)
 
 
-def take_all(engine: Engine) -> list[Rejected]:
-    """Every document held, in the order of arrival."""
+def take_all(engine: Engine, chunk: int = 2_000) -> Iterator[list[Rejected]]:
+    """Every document held now, in the order of arrival, a chunk at a time."""
     q = quarantine.c
-    query = select(q.rule, q.detail, q.origin, q.line, q.body)
     with engine.connect() as connection:
-        rows = connection.execute(query.order_by(q.received_us, q.origin, q.line))
-        return [
+        order = [q.received_us, q.origin, q.line]
+        ids = list(connection.execute(select(q.id).order_by(*order)).scalars())
+    for at in range(0, len(ids), chunk):
+        part = ids[at : at + chunk]
+        query = select(q.rule, q.detail, q.origin, q.line, q.body, q.id)
+        with engine.connect() as connection:
+            rows = {r.id: r for r in among(connection, query, q.id, part)}
+        yield [
             Rejected(rule=r.rule, detail=r.detail, origin=r.origin, line=r.line, body=bytes(r.body))
-            for r in rows
+            for r in (rows[one] for one in part if one in rows)
         ]
 
 
-def remove(connection: Connection, released: Rejected) -> int:
-    """Forget a document that was accepted after all; how many were there (0 or 1)."""
-    return connection.execute(delete(quarantine).where(quarantine.c.id == _id(released))).rowcount
+def remove(connection: Connection, released: Sequence[Rejected]) -> int:
+    """Forget documents that were accepted after all; how many were there."""
+    gone = delete(quarantine).where(quarantine.c.id == bindparam("gone"))
+    rows = [{"gone": _id(one)} for one in released]
+    return connection.execute(gone, rows).rowcount if rows else 0
 
 
 def _id(rejected: Rejected) -> str:

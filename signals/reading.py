@@ -1,30 +1,40 @@
 """From a JSON document to a signal that may be committed, or to the rule it breaks."""
 
+from binascii import b2a_base64
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import msgspec
 
 from domain.clock import DAY, Clock, to_us
 from domain.errors import BadSignal
+from domain.findings import Findings
 from domain.signals import Signal, decode, encode
+from domain.state import event_digest, tie_of
 from signals.contracts import ContractBook, blank
 from signals.identity import Known, read_identifiers
+from signals.quality_door import Door
 from signals.quarantine import Rejected
 
 FUTURE_US = DAY
 """How far ahead of the clock an event may be: clocks differ, and zones are got wrong."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Accepted:
-    """A signal that may be committed, with its identifiers as keys and its key in the log."""
+    """A signal that may be committed, with its identifiers as keys and its key in the log.
+
+    `tie` orders events of the same moment; `sequence` is its number in the log, 0 before that.
+    """
 
     signal: Signal
     known: Known
-    key: bytes
+    key: str
     body: bytes
+    time_us: int
+    known_us: int
+    tie: float
+    sequence: int = 0
 
 
 class Reader:
@@ -33,21 +43,22 @@ class Reader:
     `stamp`: a signal without `recordedtime` became known now, not when it happened.
     """
 
-    def __init__(self, contracts: ContractBook, clock: Clock, *, stamp: bool) -> None:
+    def __init__(self, contracts: ContractBook, clock: Clock, door: Door, *, stamp: bool) -> None:
+        self.door = door
         self._contracts = contracts
         self._clock = clock
         self._stamp = stamp
 
     def read_all(
-        self, documents: Iterable[tuple[int, bytes]], origin: str
+        self, documents: Iterable[tuple[int, bytes]], origin: str, found: Findings
     ) -> tuple[list[Accepted], list[Rejected]]:
         """Read (line, document) pairs; `origin` names them in quarantine."""
         accepted: list[Accepted] = []
         refused: list[Rejected] = []
-        latest = to_us(self._clock.now()) + FUTURE_US
+        now_us = to_us(self._clock.now())
         for line, document in documents:
             try:
-                accepted.append(self._read(document, latest))
+                accepted.append(self._read(document, now_us, found))
             except BadSignal as bad:
                 refused.append(
                     Rejected(
@@ -56,22 +67,28 @@ class Reader:
                 )
         return accepted, refused
 
-    def _read(self, document: bytes, latest: int) -> Accepted:
+    def _read(self, document: bytes, now_us: int, found: Findings) -> Accepted:
         signal = _decode(document)
-        if not 0 < signal.time_us() <= signal.known_us() <= latest:
+        time_us = signal.time_us()
+        recorded_us = None if signal.recordedtime is None else to_us(signal.recordedtime)
+        known_us = time_us if recorded_us is None else max(time_us, recorded_us)
+        if not 0 < time_us <= known_us <= now_us + FUTURE_US:
             raise BadSignal("time lies before 1970 or in the future", rule="impossible-time")
-        self._contracts.check(signal)
+        self._contracts.admit(signal)
+        self.door.check(signal, time_us, recorded_us, now_us, found)
         known = read_identifiers(signal.identifiers)
         if self._stamp and signal.recordedtime is None:
             now = max(signal.time, self._clock.now())
             signal = msgspec.structs.replace(signal, recordedtime=now)
-            document = encode(signal)
-        return Accepted(signal, known, event_key(signal.source, signal.id), document)
+            document, known_us = encode(signal), to_us(now)
+        digest = event_digest(signal.source, signal.id)
+        key = key_of(digest)
+        return Accepted(signal, known, key, document, time_us, known_us, tie_of(digest))
 
 
-def event_key(source: str, event_id: str) -> bytes:
-    """The log's key of an event: 16 bytes, by (source, id)."""
-    return blake2b(f"{source}\0{event_id}".encode(), digest_size=16).digest()
+def key_of(digest: bytes) -> str:
+    """The log's key of an event: its digest in base 64, 16 characters."""
+    return b2a_base64(digest, newline=False).decode()
 
 
 def _decode(document: bytes) -> Signal:

@@ -1,46 +1,82 @@
-"""Make leads, accounts and states anew from the log: after a change of the definition."""
+"""Make identities, leads, accounts and states anew from the log: after a change of a definition."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from sqlalchemy import Connection, Engine, delete
+from sqlalchemy import Connection, bindparam, delete, select, update
 
-from domain.identifiers import IdentifierKey
-from domain.signals import decode
-from signals import log
-from signals.batch import Batch
-from signals.identity import Known
-from signals.log import Logged
-from signals.matching import Matcher
-from signals.reading import Accepted, event_key
-from signals.schema import accounts, identifiers, leads, merges, outbox, writing
-from signals.states import StateStore
+from signals import identities, log
+from signals.identity import read_identifiers
+from signals.resolution import Keys
+from signals.schema import accounts, changes, events, leads, outbox
+from signals.writer import Writer
+
+_SETS = 20_000
 
 
-def rebuild(engine: Engine, states: StateStore, progress: Callable[[int], None]) -> int:
+def rebuild(writer: Writer, progress: Callable[[int], None]) -> int:
     """Rebuild everything that is derived from the log, in one transaction; how many events.
 
+    Who is who is decided first, of all events at once; then every event counts where it belongs.
     `progress` is told how many events each step took in.
     """
-    matcher, done = Matcher(states.definition), 0
-    with engine.connect() as connection:
-        writing(connection)
-        _clear(connection)
-        for part in log.read(engine):
-            Batch(states, matcher, [_accepted(event) for event in part]).commit(connection)
-            done += len(part)
-            progress(len(part))
-        connection.commit()
+    done = 0
+    with writer.transaction() as connection:
+        _read_again(connection, writer)
+        for table in (leads, accounts, changes, outbox):
+            connection.execute(delete(table))
+        identities.erase(connection)
+        writer.identities.begin(connection, fresh=False)
+        for part in _sets(connection):
+            writer.identities.begin(connection, fresh=True)
+            resolved = writer.identities.resolver.add(part)
+            writer.identities.save(resolved, part)
+        _rehome(connection, writer)
+        for logged in log.read_in(connection):
+            writer.identities.begin(connection, fresh=True)
+            writer.batch(connection).count(logged)
+            done += len(logged)
+            progress(len(logged))
     return done
 
 
-def _clear(connection: Connection) -> None:
-    for table in (leads, accounts, identifiers, merges, outbox):
-        connection.execute(delete(table))
+def _read_again(connection: Connection, writer: Writer) -> None:
+    """Note in the log where the identifiers of an event mean something else now."""
+    changed = [
+        {"at": event.sequence, "keys": ",".join(known.keys), "belongs": known.account}
+        for part in log.read(writer.engine)
+        for event in part
+        if (known := read_identifiers(event.signal.identifiers)) != event.known
+    ]
+    if changed:
+        change = update(events).where(events.c.sequence == bindparam("at"))
+        change = change.values(identifier_keys=bindparam("keys"), account=bindparam("belongs"))
+        connection.execute(change, changed)
 
 
-def _accepted(event: Logged) -> Accepted:
-    signal = decode(event.body)
-    keys = tuple(IdentifierKey(key) for key in event.keys)
-    return Accepted(
-        signal, Known(keys, event.account), event_key(signal.source, signal.id), event.body
-    )
+def _sets(connection: Connection) -> Iterator[dict[Keys, str]]:
+    """The sets of keys in the log, each with an event that carried it, some thousands at a time."""
+    e = events.c
+    query = select(e.identifier_keys, e.event_key).order_by(e.known_us, e.sequence)
+    part: dict[Keys, str] = {}
+    rows = connection.execute(query.execution_options(yield_per=_SETS))
+    for keys, event in rows:
+        part.setdefault(tuple(keys.split(",")), event)
+        if len(part) >= _SETS:
+            yield part
+            part = {}
+    if part:
+        yield part
+
+
+def _rehome(connection: Connection, writer: Writer) -> None:
+    """Note in the log where the home of an event is another now."""
+    e, moved = events.c, []
+    query = select(e.sequence, e.home, e.identifier_keys)
+    rows = connection.execute(query.execution_options(yield_per=_SETS))
+    for part in rows.partitions():
+        writer.identities.begin(connection, fresh=True)
+        sets = [tuple(keys.split(",")) for _, _, keys in part]
+        writer.identities.know(sets)
+        homes = [log.home_of(writer.identities.resolver.route(keys)) for keys in sets]
+        moved += [(r.sequence, now) for r, now in zip(part, homes, strict=True) if r.home != now]
+    log.rehome(connection, moved)

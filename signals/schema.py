@@ -3,55 +3,95 @@
 One transaction commits an event, the identity change it caused, the state it changed and the
 outbox row that announces it. Identifiers stand here as keys only; the log's bodies are the one
 place that holds what producers sent.
+
+Statements are written once, for SQLite and PostgreSQL.
 """
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
+from msgspec import json
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Column,
+    ColumnElement,
     Connection,
     Engine,
     Index,
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
     Text,
+    bindparam,
+    cast,
+    func,
+    select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
 metadata = MetaData()
+_AT_A_TIME = 5_000
 _Serial = BigInteger().with_variant(Integer, "sqlite")
 
 events = Table(
     "events",
     metadata,
     Column("sequence", _Serial, primary_key=True, autoincrement=True),
-    Column("event_key", LargeBinary(16), nullable=False, unique=True),
+    Column("event_key", String(16), nullable=False, unique=True),
     Column("type", String(128), nullable=False),
     Column("known_us", BigInteger, nullable=False),
     Column("identifier_keys", Text, nullable=False),
+    Column("home", BigInteger, nullable=False),
     Column("account", String(32), nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Index("events_home", "home"),
     Index("events_known", "known_us", "sequence"),
     Index("events_type", "type", "known_us"),
 )
+
+"""The log. `home` is a hash of the key whose lead an event belongs to."""
 
 identifiers = Table(
     "identifiers",
     metadata,
     Column("key", String(33), primary_key=True),
     Column("lead_id", String(32), nullable=False),
+    Column("rule", String(32), nullable=False, default=""),
     Index("identifiers_lead", "lead_id"),
+    sqlite_with_rowid=False,
 )
+"""Which lead an identifier is of; `rule` says why it joins nothing, "" where it may."""
+
+links = Table(
+    "links",
+    metadata,
+    Column("key", String(33), primary_key=True),
+    Column("other", String(33), primary_key=True),
+    Column("event_key", String(16), nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Identifiers that came on one event, and the first event that told so; both ways."""
+
+separations = Table(
+    "separations",
+    metadata,
+    Column("separation", BigInteger, primary_key=True),
+    Column("key", String(33), primary_key=True),
+    Column("side", Integer, nullable=False),
+    Column("decided_us", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""What a person decided: keys of different sides of one separation never share a lead."""
 
 leads = Table(
     "leads",
     metadata,
     Column("lead_id", String(32), primary_key=True),
-    Column("merged_into", String(32), nullable=False, default=""),
     Column("account", String(32), nullable=False, default=""),
     Column("last_s", BigInteger, nullable=False, default=0),
     Column("known_us", BigInteger, nullable=False, default=0),
@@ -59,6 +99,7 @@ leads = Table(
     Column("texts", LargeBinary, nullable=False, default=b"[]"),
     Index("leads_account", "account", "last_s"),
 )
+"""The leads of now. An id that ended is found by the identifier that named it."""
 
 accounts = Table(
     "accounts",
@@ -67,16 +108,19 @@ accounts = Table(
     Column("state", LargeBinary, nullable=False),
 )
 
-merges = Table(
-    "merges",
+changes = Table(
+    "changes",
     metadata,
     Column("sequence", _Serial, primary_key=True, autoincrement=True),
     Column("lead_id", String(32), nullable=False),
     Column("into_lead", String(32), nullable=False),
     Column("known_us", BigInteger, nullable=False),
-    Column("event_key", LargeBinary(16), nullable=False),
+    Column("event_key", String(16), nullable=False),
     Column("reason", Text, nullable=False),
+    Index("changes_into", "into_lead"),
+    Index("changes_lead", "lead_id"),
 )
+"""Merges and splits of leads: what became of which, and why."""
 
 quarantine = Table(
     "quarantine",
@@ -96,8 +140,9 @@ outbox = Table(
     metadata,
     Column("entity", String(32), primary_key=True),
     Column("kind", String(8), nullable=False),
+    Column("version", BigInteger, nullable=False),
 )
-"""Leads and accounts whose stored state is newer than the online store's."""
+"""Leads and accounts whose stored state is newer than what is online, and since which commit."""
 
 totals = Table(
     "totals",
@@ -105,7 +150,11 @@ totals = Table(
     Column("name", String(32), primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
-"""Received, accepted, duplicates, quarantined: since the log began."""
+"""Received, accepted, duplicates, quarantined since the log began; and the number of commits, so
+that a writer knows whether what it remembers still holds."""
+
+GENERATION = "generation"
+"""The name, among the totals, of the number of commits."""
 
 
 def create_tables(engine: Engine) -> None:
@@ -126,3 +175,38 @@ def insert_into(connection: Connection, table: Table) -> Any:
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, replacing those with the same primary key."""
+    if not rows:
+        return
+    statement = insert_into(connection, table)
+    key = [c.name for c in table.primary_key]
+    new = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=new), rows)
+
+
+def among(
+    connection: Connection, query: Select[Any], column: ColumnElement[Any], values: Iterable[Any]
+) -> Iterator[Any]:
+    """The rows of a query whose column is among any number of texts or integers.
+
+    One parameter carries a whole list: a statement of fixed text is compiled once.
+    """
+    given: BindParameter[Any] = bindparam("among_values")
+    if connection.dialect.name == "sqlite":
+        listed = select(func.json_each(given).table_valued("value").c.value)
+        narrowed = query.where(column.in_(listed))
+    else:
+        narrowed = query.where(column == func.any(cast(given, postgresql.ARRAY(column.type))))
+    held = iter(values)
+    while part := list(islice(held, _AT_A_TIME)):
+        packed = json.encode(part).decode() if connection.dialect.name == "sqlite" else part
+        yield from connection.execute(narrowed, {"among_values": packed})
+
+
+def generation(connection: Connection) -> int:
+    """How many commits there were; what a writing transaction writes belongs to the next."""
+    query = select(totals.c["value"]).where(totals.c.name == GENERATION)
+    return int(connection.execute(query).scalar_one_or_none() or 0)

@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, select, update
+from sqlalchemy import Connection, Select, delete, func, select
 
 from domain.definition import FeatureDefinition
 from domain.state import PEOPLE, Matrix, Vector, half_lives_of, layout_of
 from signals.kernel import merged
-from signals.schema import accounts, identifiers, insert_into, leads
+from signals.schema import accounts, among, leads, upsert
 
 Written = tuple[float, float, str]
 """A text attribute's last write: time, tie-break, value."""
@@ -23,7 +23,10 @@ _CHUNK = 500
 
 @dataclass(slots=True)
 class LeadRow:
-    """One lead as stored. `texts` are (time, tie-break, value) writes, the last is its outcome."""
+    """One lead as stored. `texts` are (time, tie-break, value) writes, the last is its outcome.
+
+    `state` of a stored lead is read-only.
+    """
 
     lead_id: str
     account: str
@@ -42,16 +45,6 @@ def chunks(values: Iterable[T]) -> Iterator[list[T]]:
         yield held[at : at + _CHUNK]
 
 
-def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows, replacing those with the same primary key."""
-    if not rows:
-        return
-    statement = insert_into(connection, table)
-    key = [c.name for c in table.primary_key]
-    new = {name: statement.excluded[name] for name in rows[0] if name not in key}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=new), rows)
-
-
 class StateStore:
     """Lead and account states in the database, for one definition."""
 
@@ -61,29 +54,15 @@ class StateStore:
         self.half_lives = half_lives_of(definition)
         self.texts = len(definition.texts) + 1
 
-    def leads_of_keys(self, connection: Connection, keys: Iterable[str]) -> list[tuple[str, str]]:
-        """Stored (key, lead) pairs of identifier keys."""
-        found: list[tuple[str, str]] = []
-        for part in chunks(keys):
-            query = select(identifiers.c.key, identifiers.c.lead_id)
-            rows = connection.execute(query.where(identifiers.c.key.in_(part)))
-            found += [(r.key, r.lead_id) for r in rows]
-        return found
-
     def load(self, connection: Connection, lead_ids: Iterable[str]) -> list[LeadRow]:
         """The leads that are stored under these ids."""
-        found: list[LeadRow] = []
-        for part in chunks(lead_ids):
-            found += self._rows(connection, leads.c.lead_id.in_(part))
-        return found
-
-    def _rows(self, connection: Connection, where: ColumnElement[bool]) -> list[LeadRow]:
         c = leads.c
         query = select(c.lead_id, c.account, c.known_us, c.state, c.texts)
-        return [
-            LeadRow(r.lead_id, r.account, r.known_us, self._vector(r.state), _texts.decode(r.texts))
-            for r in connection.execute(query.where(and_(where, c.merged_into == "")))
-        ]
+        return [self._row(r) for r in among(connection, query, c.lead_id, lead_ids)]
+
+    def _row(self, row: Any) -> LeadRow:
+        lead_id, account, known_us, state, texts = row
+        return LeadRow(lead_id, account, known_us, np.frombuffer(state), _texts.decode(texts))
 
     def save(self, connection: Connection, rows: Sequence[LeadRow]) -> None:
         """Store leads."""
@@ -93,7 +72,6 @@ class StateStore:
             [
                 {
                     "lead_id": r.lead_id,
-                    "merged_into": "",
                     "account": r.account,
                     "last_s": int(r.state[2]),
                     "known_us": r.known_us,
@@ -104,22 +82,16 @@ class StateStore:
             ],
         )
 
-    def end(self, connection: Connection, ended: dict[str, str]) -> None:
-        """Make ended leads forward to those they were merged into."""
-        for old, new in ended.items():
-            gone = {"merged_into": new, "account": "", "state": b"", "texts": b"[]", "last_s": 0}
-            upsert(connection, leads, [{"lead_id": old, "known_us": 0, **gone}])
-            moved = update(identifiers).where(identifiers.c.lead_id == old)
-            connection.execute(moved.values(lead_id=new))
+    def remove(self, connection: Connection, ended: Sequence[str]) -> None:
+        """Remove leads that ended."""
+        for part in chunks(ended):
+            connection.execute(delete(leads).where(leads.c.lead_id.in_(part)))
 
     def accounts(self, connection: Connection, keys: Iterable[str]) -> dict[str, Vector]:
         """The summed states of accounts that are stored."""
-        found: dict[str, Vector] = {}
-        for part in chunks(keys):
-            query = select(accounts.c.account, accounts.c.state)
-            rows = connection.execute(query.where(accounts.c.account.in_(part)))
-            found.update({r.account: self._vector(r.state) for r in rows})
-        return found
+        query = select(accounts.c.account, accounts.c.state)
+        found = among(connection, query, accounts.c.account, keys)
+        return {account: np.frombuffer(state) for account, state in found}
 
     def save_accounts(self, connection: Connection, states: dict[str, Vector]) -> None:
         """Store the summed states of accounts."""
@@ -128,8 +100,9 @@ class StateStore:
 
     def sum_members(self, connection: Connection, account: str) -> Vector:
         """An account's state, made anew from its leads."""
-        members = self._rows(connection, leads.c.account == account)
-        parts = np.array([m.state for m in members]).reshape(len(members), self.layout.width)
+        query = select(leads.c.state).where(leads.c.account == account)
+        members = [np.frombuffer(state) for (state,) in connection.execute(query)]
+        parts = np.array(members).reshape(len(members), self.layout.width)
         return merged(parts, self.half_lives, self.layout.families)
 
     def account_vectors(self, connection: Connection, keys: Sequence[str]) -> Matrix:
@@ -154,9 +127,6 @@ class StateStore:
             rows = connection.execute(query.group_by(leads.c.account))
             newest.update({r.account: r.known_us for r in rows})
         return [newest.get(key, 0) for key in keys]
-
-    def _vector(self, blob: bytes) -> Vector:
-        return np.frombuffer(blob).copy()
 
 
 def _newest_people(keys: list[str]) -> Select[tuple[str, int, int, int]]:

@@ -12,13 +12,20 @@ from domain.errors import BadMapping
 def read_yaml(path: Path) -> Any:
     """The document of a YAML file. Raises BadMapping with the line, where there is one."""
     try:
-        return _parse(path.read_text(encoding="utf-8"), path.name)
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as bad:
         what = f"it cannot be read: {getattr(bad, 'strerror', None) or 'it is not UTF-8'}"
         raise BadMapping(what, rule="unreadable-file", where=path.name) from bad
+    return parse_yaml(text, path.name)
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """The document in a YAML text; `name` is its file's, for errors. Raises BadMapping."""
+    try:
+        return _parse(text, name)
     except (yaml.YAMLError, ValueError, RecursionError) as bad:
         mark = getattr(bad, "problem_mark", None)
-        where = f"{path.name}, line {mark.line + 1}" if mark else path.name
+        where = f"{name}, line {mark.line + 1}" if mark else name
         what = getattr(bad, "problem", None) or str(bad)
         raise BadMapping(
             f"it is not YAML: {what}",
@@ -29,7 +36,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def _parse(text: str, name: str) -> Any:
-    loader = yaml.SafeLoader(text)
+    loader = yaml.CSafeLoader(text)
     try:
         root = loader.get_single_node()
         if root is None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.behaviour import behaviour
+from simulation.confusion import confusion
 from simulation.events import Events, rows
 from simulation.intent import hazards, win_probability
 from simulation.moments import NEVER, TRIAL, Moments, moments
@@ -53,6 +54,7 @@ def journeys(
         *behaviour(rng, world, people, at, calendar, scenario),
         *_milestones(rng, world, people, at),
         *_links(rng, world, people, at),
+        *(confusion(rng, world, people, at, scenario.hard) if scenario.hard else ()),
     ]
     events = np.concatenate(parts)
     known = [

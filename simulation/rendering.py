@@ -69,6 +69,11 @@ class Renderer:
         return map(_FILL[kind], word, events["value"].tolist())
 
 
+def event_id(source: str, tag: str, serial: int) -> str:
+    """The id of the event that a serial makes."""
+    return f"{source}-{tag}-{serial:08d}"
+
+
 def _stamps(moments: NDArray[np.int64]) -> list[str]:
     """RFC 3339 texts to the millisecond, without the zone; empty where the moment is 0."""
     texts = np.datetime_as_string(moments.astype("datetime64[ms]"))

@@ -19,6 +19,8 @@ class Scenario:
     the source `broken` loses the share `silent` of its signals and sends the share `malformed`
     with times that have no zone. `shared_mailboxes` and `kiosks` count the declared hard cases of
     identity: mailboxes used by several people of one company, cookies by people of several.
+    `hard` is the share of people who meet each of the other hard cases (`simulation.hard_cases`);
+    where there are any, the truth says of every sound signal whose it is.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Scenario:
     malformed: float = 0.0
     shared_mailboxes: int = 0
     kiosks: int = 0
+    hard: float = 0.0
 
 
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
@@ -53,6 +56,7 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
                 automatic_opens=0.5,
             ),
             Scenario(name="broken-feed", broken="product", silent=0.6, malformed=0.3),
+            Scenario(name="identity", shared_mailboxes=5, kiosks=10, hard=0.05),
         )
     }
 )

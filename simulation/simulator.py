@@ -26,7 +26,7 @@ class Simulation:
     """Deliveries to be written, and the truth beside them.
 
     `tag` is a digest of the parameters; it stands in every event id, so that two simulations
-    never share one.
+    never share one. `hard`: there are hard cases of identity beside kiosks and shared mailboxes.
     """
 
     tag: str
@@ -35,6 +35,7 @@ class Simulation:
     deliveries: Deliveries
     truth: Truth
     horizon_days: int = HORIZON_DAYS
+    hard: bool = False
 
 
 def simulate(
@@ -65,7 +66,8 @@ def simulate(
     deliveries = deliver(rng, happened, scenario, dates.shift_ms)
     said = f"{leads} {seed} {scenario!r} {days} {iso(to_us(start))}"
     tag = blake2b(said.encode(), digest_size=3).hexdigest()
-    return Simulation(tag, world, dates, deliveries, _joined([part.truth for part in parts]))
+    truth = _joined([part.truth for part in parts])
+    return Simulation(tag, world, dates, deliveries, truth, hard=scenario.hard > 0)
 
 
 def _joined(parts: list[Truth]) -> Truth:

@@ -57,7 +57,10 @@ SOURCES: tuple[str, ...] = tuple(name.partition(".")[0] for name in TYPES)
 
 
 class Uses(IntFlag):
-    """The identifiers that a signal carries. CRM stands for the CRM's ids of lead and account."""
+    """The identifiers that a signal carries. CRM stands for the CRM's ids of lead and account.
+
+    HARD stands alone: the signal's slot says which hard case of identity its identifiers are of.
+    """
 
     COOKIE = 1
     DEVICE = 2
@@ -66,6 +69,7 @@ class Uses(IntFlag):
     USER = 16
     CRM = 32
     SHARED = 64
+    HARD = 128
 
 
 RATES: NDArray[np.float64] = np.array(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation.hard_cases import Case, hard_identifiers
 from simulation.scenarios import Scenario
 from simulation.vocabulary import Uses, pick
 
@@ -44,7 +45,7 @@ _PHONES = len(_AREAS) * 10_000
 _ODD = 0x9E3779B1
 
 # plain integers: arithmetic on flags costs a microsecond each time
-_COOKIE, _DEVICE, _EMAIL, _PHONE, _USER, _CRM, _SHARED = (int(use) for use in Uses)
+_COOKIE, _DEVICE, _EMAIL, _PHONE, _USER, _CRM, _SHARED, _HARD = (int(use) for use in Uses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ class World:
 
     def identifiers(self, person: int, uses: int, slot: int) -> dict[str, str]:
         """The identifiers that a signal of the person carries, by kind."""
+        if uses & _HARD:
+            return hard_identifiers(self, person, Case(slot))
         held: dict[str, str] = {}
         if uses & _CRM:
             held["crm_id"] = f"L-{person:07d}"

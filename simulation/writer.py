@@ -11,9 +11,9 @@ from domain.clock import DAY, iso
 from domain.identifiers import ACCOUNT_KIND
 from simulation.delivery import LATE_MS, Deliveries, Fault, known_ms
 from simulation.events import apart, combined
-from simulation.rendering import Renderer
+from simulation.rendering import Renderer, event_id
 from simulation.simulator import Simulation
-from simulation.vocabulary import TYPES
+from simulation.vocabulary import SOURCES, TYPES
 from simulation.world import World
 
 CHUNK = 16_384
@@ -45,6 +45,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 def write(simulation: Simulation, out: Path) -> Written:
     """Write the signals to `out` and the truth to `<stem of out>.truth.jsonl` beside it.
 
+    A scenario with hard cases of identity tells the owner of every sound signal there, too.
     Folders are made where they are missing; files that are there are overwritten. Raises OSError
     where that is not possible.
     """
@@ -57,6 +58,8 @@ def write(simulation: Simulation, out: Path) -> Written:
     with truth.open("w", encoding="utf-8", newline="\n") as stream:
         stream.writelines(_people(simulation.world, simulation.deliveries))
         stream.writelines(_cutoffs(simulation))
+        if simulation.hard:
+            stream.writelines(_owners(simulation))
         stream.write(_json({"kind": "counts", **_numbers(written)}))
     return written
 
@@ -124,6 +127,19 @@ def _cutoffs(simulation: Simulation) -> Iterator[str]:
             f'{{"kind":"cutoff","person":"{_name(person)}","crm_id":"L-{person:07d}",'
             f'"cutoff":"{iso(start + day * DAY)}","horizon_days":{simulation.horizon_days},'
             f'"probability":{probability:.6f}}}\n'
+        )
+
+
+def _owners(simulation: Simulation) -> Iterator[str]:
+    """Whose each sound signal is, by its source and id."""
+    events = simulation.deliveries.events
+    rows = np.flatnonzero(events["fault"] == Fault.NONE)
+    columns = (rows, events["kind"][rows], events["person"][rows])
+    for row, kind, person in zip(*(c.tolist() for c in columns), strict=True):
+        source = SOURCES[kind]
+        yield (
+            f'{{"kind":"event","source":"{source}","id":"{event_id(source, simulation.tag, row)}",'
+            f'"person":"{_name(person)}"}}\n'
         )
 
 

@@ -16,6 +16,7 @@ os.environ.pop("RUST_BACKTRACE", None)
 hypothesis_settings.register_profile("default", deadline=None)
 hypothesis_settings.load_profile("default")
 
+pytest_plugins = ["tests.servers"]
 LEADS, DAYS, SEED = 500, 180, 5
 ROOT = Path(__file__).parents[1]
 

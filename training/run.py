@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from domain.clock import Clock, iso, to_us
 from domain.definition import FeatureDefinition
+from domain.input_profile import profile_inputs, write_profile
 from domain.journeys import Journeys
 from domain.measurement import Interval
 from domain.versions import (
@@ -153,7 +154,8 @@ class Run:
             parts.valid.labels.astype(np.float64),
             parts.valid.moments,
         )
-        model = fit.fit(joined(parts.train, parts.valid), best, seed)
+        fitted = joined(parts.train, parts.valid)
+        model = fit.fit(fitted, best, seed)
         model.save_model(str(folder / MODEL_FILE))
         table = explain.build_table(model, parts.test.features)
         error = explain.check_table(
@@ -163,6 +165,7 @@ class Run:
         chance = calibrator.apply(fit.margins(model, parts.test))
         frame = reference.reference_frame(parts.test, chance, seed)
         reference.write_reference(frame, folder / REFERENCE_FILE)
+        write_profile(profile_inputs(fitted.features, fitted.numbers, fitted.texts), folder)
         leaves = np.asarray(model.calc_leaf_indexes(fit.pool(parts.test)), dtype=np.int64)
         importance = np.abs(table.explain(leaves)).mean(axis=0)
         evaluate.draw(

@@ -7,6 +7,6 @@ from wiring.settings import Settings
 
 def open_features(settings: Settings, definition: FeatureDefinition) -> FeastStore:
     """Feast on this home, told of the definition."""
-    store = FeastStore(settings.home, definition)
+    store = FeastStore(settings.home, definition, settings.online)
     store.apply()
     return store

@@ -34,9 +34,9 @@ def ingest_files(
     """
     names = list(files)
     for name in names:
-        _check(name, mapping)
+        check_file(name, mapping)
     mapped = load_mapping(mapping) if mapping else None
-    _found(settings, mapped)
+    found_home(settings, mapped)
     plane = open_signals(settings)
     try:
         return {name: _ingest(plane, name, mapped, told) for name in names}
@@ -44,7 +44,11 @@ def ingest_files(
         plane.ingest.push()
 
 
-def _found(settings: Settings, mapping: Mapping | None) -> None:
+def found_home(settings: Settings, mapping: Mapping | None) -> None:
+    """Make sure that a home has a definition: the mapping's own, or the standard one.
+
+    Raises BadConfiguration where it has another than the mapping's.
+    """
     own = mapping.definition() if mapping else None
     if own is not None and mapping is not None:
         adopt(settings, own, mapping.contracts())
@@ -57,12 +61,12 @@ def _found(settings: Settings, mapping: Mapping | None) -> None:
 def _ingest(plane: SignalPlane, name: str, mapping: Mapping | None, told: Told) -> Counts:
     total, origin = Counts(), Path(name).name if name != STDIN else "standard input"
     if mapping is not None:
-        for rows in _batches(mapping.documents(Path(name))):
+        for rows in batches(mapping.documents(Path(name))):
             total += _commit_mapped(plane, rows, origin)
             told(len(rows))
         return total
-    with _lines(name) as lines:
-        for batch in _batches((n, line) for n, line in enumerate(lines, 1) if line.strip()):
+    with lines_of(name) as lines:
+        for batch in batches((n, line) for n, line in enumerate(lines, 1) if line.strip()):
             total += plane.ingest.commit(batch, origin)
             told(len(batch))
     return total
@@ -78,7 +82,8 @@ def _commit_mapped(plane: SignalPlane, rows: list[Mapped], origin: str) -> Count
     return plane.ingest.commit(documents, origin, rejected)
 
 
-def _check(name: str, mapping: Path | None) -> None:
+def check_file(name: str, mapping: Path | None) -> None:
+    """Raise Missing or BadInput where a file cannot be taken in."""
     path = Path(name)
     if name == STDIN:
         if mapping:
@@ -97,7 +102,8 @@ def _check(name: str, mapping: Path | None) -> None:
 
 
 @contextmanager
-def _lines(name: str) -> Iterator[Iterable[bytes]]:
+def lines_of(name: str) -> Iterator[Iterable[bytes]]:
+    """The lines of a file, of a gzip file, or of standard input. Raises BadInput."""
     if name == STDIN:
         yield sys.stdin.buffer
         return
@@ -132,7 +138,8 @@ def _opened(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+def batches(items: Iterable[T]) -> Iterator[list[T]]:
+    """Items in lists of one transaction's size."""
     held = iter(items)
     while batch := list(islice(held, BATCH)):
         yield batch

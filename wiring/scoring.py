@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from decisions.audit import AuditTrail
 from decisions.zen_policy import ZenPolicy
 from domain.clock import Clock
+from domain.findings import Findings
 from feature_repo.store import FeastStore
 from scoring.answer import Answerer, Ports
 from scoring.live import LiveVersions
 from wiring.clock import clock_of
 from wiring.decisions import open_policy, open_trail
 from wiring.features import open_features
+from wiring.quality import load_quality
 from wiring.registry import cache_of
 from wiring.settings import Settings
 from wiring.signals import SignalPlane, open_signals
@@ -32,17 +34,20 @@ class Scoring:
     trail: AuditTrail
     clock: Clock
     answerer: Answerer
+    findings: Findings
 
 
 def open_scoring(settings: Settings, *, live: bool = False) -> Scoring:
     """Everything that scoring needs, on this home; `live` as for the signal plane."""
     plane = open_signals(settings, live=live)
     features = open_features(settings, plane.definition)
+    quality, findings = load_quality(settings.home), Findings()
     versions = LiveVersions(
-        cache_of(settings), plane.definition, LOOK_EVERY_S, monotonic=time.monotonic
+        cache_of(settings), plane.definition, LOOK_EVERY_S, time.monotonic, quality.inputs
     )
     policy, trail = open_policy(settings), open_trail(settings)
     clock = clock_of(settings, plane.directory)
-    ports = Ports(plane.directory, features, versions, policy, trail, clock, os.urandom)
+    directory, gates = plane.directory, quality.gates(findings)
+    ports = Ports(directory, features, versions, policy, trail, clock, os.urandom, gates)
     answerer = Answerer(plane.definition, ports)
-    return Scoring(plane, features, versions, policy, trail, clock, answerer)
+    return Scoring(plane, features, versions, policy, trail, clock, answerer, findings)

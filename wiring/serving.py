@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
 from domain.decisions import DecisionRecord
+from domain.errors import Unavailable
 from domain.ports import SignalSink
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
+from domain.standing import LogStanding
+from signals import quarantine
 from wiring.bundle import unpack_bundle
 from wiring.scoring import Scoring, open_scoring
 from wiring.settings import Settings
@@ -41,6 +45,15 @@ class Runtime:
     def accept(self, documents: Sequence[bytes]) -> Counts:
         """Take signals in: committed, and pushed online, when this returns."""
         return self._sink.accept(documents, ORIGIN)
+
+    def standing(self) -> LogStanding:
+        """Where the log stands. Raises Unavailable."""
+        plane = self._scoring.plane
+        try:
+            held = quarantine.by_rule(plane.engine)
+        except SQLAlchemyError as bad:
+            raise Unavailable("the log does not answer", rule="log-available") from bad
+        return LogStanding(watermark_us=plane.directory.watermark_us(), quarantined=held)
 
     def leads(
         self,

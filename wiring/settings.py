@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import yaml
@@ -23,6 +23,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `clock`: `system`, or `watermark` for a home of past or simulated events, where the present
     is the newest moment that the log knows of. `policy` is a policy file, or the name of one that
     comes with the product. `host` and `port` are where the service listens.
+
+    Databases are SQLAlchemy URLs of SQLite or PostgreSQL, by default SQLite files in the home.
+    `online` is where Feast keeps online features: "" for SQLite in the home, or a `redis://` URL.
+    `bus` is a `nats://` or `kafka://` URL, "" for none. `events_waiting` is how many events the
+    service holds at once, over all requests in flight, before it answers 429. URLs may hold
+    passwords: no message, log or repr shows one.
     """
 
     home: Path = Path(".leadscore")
@@ -31,20 +37,59 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     host: str = "127.0.0.1"
     port: int = 3000
 
+    signals_url: str = msgspec.field(default="", name="signals_db")
+    audit_url: str = msgspec.field(default="", name="audit_db")
+    ledger_url: str = msgspec.field(default="", name="ledger_db")
+    online: str = ""
+    bus: str = ""
+    events_waiting: Annotated[int, msgspec.Meta(ge=1)] = 20_000
+
+    def __post_init__(self) -> None:
+        """Refuse URLs of a kind that nothing here speaks."""
+        for name, (value, kinds) in {
+            "signals_db": (self.signals_url, _DATABASES),
+            "audit_db": (self.audit_url, _DATABASES),
+            "ledger_db": (self.ledger_url, _DATABASES),
+            "online": (self.online, ("redis", "rediss")),
+            "bus": (self.bus, ("nats", "kafka")),
+        }.items():
+            if value and value.partition("://")[0] not in kinds:
+                raise BadConfiguration(
+                    f"{name} is a URL of another kind, must begin with one of "
+                    + ", ".join(f"{kind}://" for kind in kinds),
+                    rule="settings",
+                )
+
+    def __repr__(self) -> str:
+        """The home alone: URLs may hold passwords."""
+        return f"Settings(home={str(self.home)!r})"
+
     @property
     def signals_db(self) -> str:
         """Where the event log, identity and state are."""
-        return f"sqlite:///{self.home / 'signals.db'}"
+        return self.signals_url or f"sqlite:///{self.home / 'signals.db'}"
 
     @property
     def audit_db(self) -> str:
         """Where the audit trail is."""
-        return f"sqlite:///{self.home / 'audit.db'}"
+        return self.audit_url or f"sqlite:///{self.home / 'audit.db'}"
 
     @property
     def ledger_db(self) -> str:
         """Where the promotion ledger is."""
-        return f"sqlite:///{self.home / 'ledger.db'}"
+        return self.ledger_url or f"sqlite:///{self.home / 'ledger.db'}"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give another process these settings; those that are "" are left out.
+
+        Paths stand as they are: a process in another folder needs an absolute home.
+        """
+        said = {name: str(self._held(field)) for name, field in _NAMES.items()}
+        return {name: value for name, value in said.items() if value}
+
+    def _held(self, field: str) -> object:
+        at = self.__struct_encode_fields__.index(field)
+        return getattr(self, self.__struct_fields__[at])
 
     @property
     def tracking_uri(self) -> str:
@@ -62,12 +107,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.home / "contracts"
 
 
+_DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
 _NAMES = {
     "LEADSCORE_HOME": "home",
     "LEADSCORE_CLOCK": "clock",
     "LEADSCORE_POLICY": "policy",
     "LEADSCORE_HOST": "host",
     "LEADSCORE_PORT": "port",
+    "LEADSCORE_SIGNALS_DB": "signals_db",
+    "LEADSCORE_AUDIT_DB": "audit_db",
+    "LEADSCORE_LEDGER_DB": "ledger_db",
+    "LEADSCORE_ONLINE": "online",
+    "LEADSCORE_BUS": "bus",
+    "LEADSCORE_EVENTS_WAITING": "events_waiting",
 }
 
 
@@ -122,7 +174,7 @@ def _convert(held: dict[str, object], where: str) -> Settings:
             str(bad),
             rule="settings",
             where=where,
-            todo=f"The settings are {', '.join(Settings.__struct_fields__)}.",
+            todo=f"The settings are {', '.join(Settings.__struct_encode_fields__)}.",
         ) from bad
 
 

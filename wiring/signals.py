@@ -13,7 +13,7 @@ from domain.errors import BadConfiguration, Missing
 from domain.journeys import Journeys
 from domain.ports import StateWriter
 from domain.signals import Counts
-from signals.contracts import Contract, ContractBook, load_contracts, standard_contracts
+from signals.contracts import PACKAGED, Contract, ContractBook, all_contracts
 from signals.contracts import write_contract as keep_contract
 from signals.directory import Directory
 from signals.history import Replay
@@ -22,6 +22,8 @@ from signals.reading import Reader
 from signals.rebuild import rebuild
 from signals.schema import create_tables
 from signals.states import StateStore
+from signals.writer import Writer
+from wiring.quality import load_quality
 from wiring.settings import Settings
 from wiring.stores import open_engine
 
@@ -32,7 +34,7 @@ class SignalPlane:
 
     engine: Engine
     definition: FeatureDefinition
-    states: StateStore
+    writer: Writer
     ingest: Ingest
     directory: Directory
 
@@ -93,6 +95,11 @@ def adopt(
     write_definition(path, definition)
 
 
+def contract_book(settings: Settings) -> ContractBook:
+    """Every version of every contract: the product's, and the home's."""
+    return ContractBook(all_contracts(PACKAGED, settings.contracts))
+
+
 def write_definition(path: Path, definition: FeatureDefinition) -> None:
     """Write a definition, whole or not at all."""
     partial = path.with_suffix(".partial")
@@ -109,18 +116,19 @@ def open_signals(settings: Settings, *, live: bool = False) -> SignalPlane:
     definition = definition_of(settings)
     engine = open_engine(settings.signals_db)
     create_tables(engine)
-    states = StateStore(definition)
     clock = SystemClock()
-    book = ContractBook({**standard_contracts(), **load_contracts(settings.contracts)}.values())
-    reader = Reader(book, clock, stamp=live and settings.clock == "system")
+    book = contract_book(settings)
+    door = load_quality(settings.home).door(book.contracts.values())
+    reader = Reader(book, clock, door, stamp=live and settings.clock == "system")
 
     def online() -> StateWriter:
         from wiring.features import open_features
 
         return open_features(settings, definition)
 
-    ingest = Ingest(engine, reader, states, LazyWriter(online), clock)
-    return SignalPlane(engine, definition, states, ingest, Directory(engine))
+    writer = Writer(engine, StateStore(definition), upcast=book.upcast)
+    ingest = Ingest(writer, reader, LazyWriter(online), clock)
+    return SignalPlane(engine, definition, writer, ingest, Directory(engine))
 
 
 def replay_history(settings: Settings, plane: SignalPlane, anchors: Sequence[str]) -> Journeys:
@@ -131,7 +139,7 @@ def replay_history(settings: Settings, plane: SignalPlane, anchors: Sequence[str
     offline = settings.home / "offline"
     offline.mkdir(parents=True, exist_ok=True)
     files = HistoryFile(offline / LEADS), HistoryFile(offline / ACCOUNTS)
-    journeys = Replay(plane.states, *files, anchors).run(plane.engine)
+    journeys = Replay(plane.writer, *files, anchors).run()
     for file in files:
         file.close()
     return journeys
@@ -143,7 +151,8 @@ def rebuild_states(
     """Keep state for another definition from now on: everything is made anew from the log."""
     engine = open_engine(settings.signals_db)
     create_tables(engine)
-    done = rebuild(engine, StateStore(definition), progress)
+    upcast = contract_book(settings).upcast
+    done = rebuild(Writer(engine, StateStore(definition), upcast=upcast), progress)
     write_definition(settings.definition_file, definition)
     open_signals(settings).ingest.push()
     return Counts(received=done, accepted=done)

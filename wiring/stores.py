@@ -1,23 +1,51 @@
 """Database engines, one per store."""
 
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from domain.errors import BadConfiguration, Unavailable
+
+CONNECT_S = 10
+"""How long a database server may take to answer the first call."""
 
 
 def open_engine(url: str) -> Engine:
-    """An engine; SQLite in write-ahead mode, with transactions that begin where code says so."""
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare)
+    """An engine of SQLite or PostgreSQL; nothing is connected yet.
+
+    SQLite runs in write-ahead mode, with transactions that begin where code says so. A connection
+    to PostgreSQL is tried before it is used again, so that a restart of the server goes unnoticed.
+    Connecting raises Unavailable. Raises BadConfiguration for a URL that is none.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise BadConfiguration("a database URL cannot be read", rule="database-url") from None
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(url, parsed.database)
+    engine = create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"connect_timeout": CONNECT_S},
+    )
+    event.listen(engine, "handle_error", _unreachable)
     return engine
 
 
-def _prepare(connection: object, _record: object) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]
-    cursor = connection.cursor()  # type: ignore[attr-defined]
+def _sqlite(url: str, database: str | None) -> Engine:
+    if database:
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, hide_parameters=True)
+    event.listen(engine, "connect", _prepare)
+    return engine
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",
         "synchronous=NORMAL",
@@ -26,3 +54,13 @@ def _prepare(connection: object, _record: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _unreachable(context: ExceptionContext) -> None:
+    if context.connection is None and not context.is_pre_ping:
+        raise Unavailable(
+            "the database does not answer",
+            rule="database-reachable",
+            where=context.dialect.name,
+            todo="Is the server running, and are host, name and password of its URL right?",
+        )

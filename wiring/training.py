@@ -2,17 +2,28 @@
 
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from domain.clock import SystemClock
+from domain.definition import FeatureDefinition
+from domain.findings import Findings
 from domain.versions import ModelVersion
+from feature_repo.quality import check_frame, feature_schema
 from training.config import After, TrainingConfig
+from training.dataset import History
 from training.run import Progress, Provenance, Run
 from wiring.features import open_features
+from wiring.quality import load_quality
+from wiring.quality_store import store
 from wiring.registry import MODEL, open_registry
 from wiring.settings import Settings
 from wiring.signals import open_signals, replay_history
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,12 +35,33 @@ def train(settings: Settings, config: TrainingConfig, progress: Progress, by: st
     anchors = config.cutoffs.types if isinstance(config.cutoffs, After) else ()
     journeys = replay_history(settings, plane, anchors)
     features = open_features(settings, plane.definition)
-    run = Run(MODEL, config, plane.definition, journeys, features.history, SystemClock())
+    history = checked(settings, plane.definition, features.history)
+    run = Run(MODEL, config, plane.definition, journeys, history, SystemClock())
     with tempfile.TemporaryDirectory(dir=settings.home, prefix="training-") as scratch:
         folder = Path(scratch) / "version"
         run.execute(folder, settings.home / "studies", provenance(), progress)
         progress.phase("registering")
         return open_registry(settings).register(folder, run_id=None, by=by)
+
+
+def checked(settings: Settings, definition: FeatureDefinition, history: History) -> History:
+    """The history, its frames checked against the features' rules before anyone learns of them.
+
+    Findings are kept with the home's. Raises Refused where features are out of range.
+    """
+    schema = feature_schema(definition, load_quality(settings.home).features)
+
+    def read(
+        leads: Sequence[str], accounts: Sequence[str], moments_us: Sequence[int]
+    ) -> "pd.DataFrame":
+        frame, found = history(leads, accounts, moments_us), Findings()
+        try:
+            check_frame(frame, schema, found, definition.label)
+        finally:
+            store(settings, found)
+        return frame
+
+    return read
 
 
 def provenance() -> Provenance:

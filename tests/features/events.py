@@ -5,7 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from domain.signals import Signal
+from domain.signals import Signal, encode
+from signals.log import logged
+from signals.reading import Accepted
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -60,3 +62,8 @@ def signal_of(draft: Draft, name: str) -> Signal:
         identifiers=identifiers,
         data=data,
     )
+
+
+def accepted(signal: Signal) -> Accepted:
+    """The signal as the log would give it back."""
+    return logged(encode(signal), "5" + "0" * 32, "")

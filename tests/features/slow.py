@@ -7,12 +7,14 @@ import numpy as np
 from sqlalchemy import Engine
 
 from domain.definition import FeatureDefinition
-from domain.identifiers import IdentifierKey, lead_id
-from domain.signals import Signal, decode
+from domain.signals import Signal
 from domain.state import PEOPLE, Vector, empty, fold, half_lives_of, layout_of, tie_break
 from feature_repo.features import categories, numbers
 from signals import log
 from signals.matching import Columns, Matcher
+from signals.protections import Protections
+from signals.resolution import Keys, Resolver
+from tests.features.events import accepted
 
 
 @dataclass(frozen=True)
@@ -20,35 +22,20 @@ class Known:
     """One event as the log has it."""
 
     known_us: int
-    keys: tuple[str, ...]
+    keys: Keys
     account: str
     signal: Signal
 
 
-def leads_of(events: Iterable[Known]) -> list[list[Known]]:
-    """Events grouped by person: those that share a key, directly or through others."""
-    parent: dict[str, str] = {}
-
-    def root(key: str) -> str:
-        parent.setdefault(key, key)
-        while parent[key] != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    held = list(events)
-    for event in held:
-        for key in event.keys:
-            parent[root(key)] = root(event.keys[0])
+def leads_of(events: Iterable[Known]) -> dict[str, list[Known]]:
+    """Events grouped by lead, the identity of all of them resolved at once, from nothing."""
+    held, resolver = list(events), Resolver(Protections())
+    resolver.add([event.keys for event in held])
     groups: dict[str, list[Known]] = {}
     for event in held:
-        groups.setdefault(root(event.keys[0]), []).append(event)
-    return list(groups.values())
-
-
-def name_of(events: Sequence[Known]) -> str:
-    """The id of the person with these events: made from the smallest key."""
-    return lead_id(IdentifierKey(min(key for e in events for key in e.keys)))
+        lead = resolver.leads[resolver.route(event.keys)]
+        groups.setdefault(lead, []).append(event)
+    return groups
 
 
 def account_key(events: Sequence[Known]) -> str:
@@ -68,13 +55,14 @@ class Log:
     @classmethod
     def read(cls, definition: FeatureDefinition, engine: Engine) -> "Log":
         rows = [row for part in log.read(engine) for row in part]
-        return cls(definition, [Known(r.known_us, r.keys, r.account, decode(r.body)) for r in rows])
+        held = [Known(r.known_us, r.known.keys, r.known.account, r.signal) for r in rows]
+        return cls(definition, held)
 
     def people(self, moment_us: int) -> dict[str, list[Known]]:
         """Every lead at a moment with its events, from what was known by then alone."""
         if moment_us not in self._at:
             known = [e for e in self.events if e.known_us <= moment_us]
-            self._at[moment_us] = {name_of(g): g for g in leads_of(known)}
+            self._at[moment_us] = leads_of(known)
         return self._at[moment_us]
 
     def account(self, lead: str, moment_us: int) -> str:
@@ -94,7 +82,7 @@ class Log:
     def _folded(self, events: Sequence[Known]) -> Vector:
         columns, states = Columns(), empty(self.layout, 1)
         for event in events:
-            self._matcher.add(event.signal, 0, columns)
+            self._matcher.add(accepted(event.signal), 0, columns)
         fold(states, columns.events(), 0, len(events), half_lives_of(self.definition))
         return states
 

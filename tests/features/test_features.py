@@ -16,7 +16,7 @@ from domain.state import PEOPLE, Matrix, empty, fold, half_lives_of, layout_of, 
 from feature_repo.features import catalogue, categories, category_names, number_names, numbers
 from feature_repo.standard import standard_service
 from signals.matching import Columns, Matcher
-from tests.features.events import BEGIN, Draft, drafts, signal_of
+from tests.features.events import BEGIN, Draft, accepted, drafts, signal_of
 
 DAY = 86_400.0
 D = FeatureDefinition(
@@ -43,7 +43,7 @@ def folded(leads: Sequence[Events]) -> Matrix:
     matcher, columns = Matcher(D), Columns()
     for row, events in enumerate(leads):
         for event in events:
-            matcher.add(event, row, columns)
+            matcher.add(accepted(event), row, columns)
     states = empty(layout_of(D), len(leads))
     fold(states, columns.events(), 0, sum(map(len, leads)), half_lives_of(D))
     return states

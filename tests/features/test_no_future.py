@@ -32,7 +32,7 @@ def said(signals: Sequence[Signal], moment_us: int) -> tuple[Said, Said]:
         plane = open_plane(Path(folder))
         plane.accept(signals)
         leads, accounts = RowsSink(), RowsSink()
-        journeys = Replay(plane.states, leads, accounts).run(plane.engine)
+        journeys = Replay(plane.signals, leads, accounts).run()
         log = Log.read(DEFINITION, plane.engine)
         plane.engine.dispose()
     fast: Said = {}

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import mkdtemp
+from time import sleep
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from domain.errors import BadInput, Missing, Unavailable, UnknownLead
 from domain.identifiers import identifier_key, lead_id
 from domain.scores import ScoreAnswer
 from domain.signals import Counts, decode
+from domain.standing import LogStanding
 from serving import examples
 from serving.service import Api, make_service
 
@@ -26,7 +28,8 @@ SECRET = "jo.personal@example.com"
 class MemoryRuntime:
     """Twenty leads, by CRM id "0" to "19". Decisions are committed to SQLite.
 
-    CRM id "down" cannot be answered (Unavailable); "bug" raises an unforeseen error.
+    A batch whose first event says "slow" takes half a second. CRM id "down" cannot be answered
+    (Unavailable); "bug" raises an unforeseen error.
     """
 
     def __init__(self) -> None:
@@ -63,6 +66,7 @@ class MemoryRuntime:
 
     def accept(self, documents: Sequence[bytes]) -> Counts:
         counts = Counts(received=len(documents))
+        sleep(0.5 if b'"slow"' in documents[0] else 0)
         for document in documents:
             try:
                 signal = decode(document)
@@ -74,6 +78,9 @@ class MemoryRuntime:
             counts.accepted += new
             counts.duplicates += not new
         return counts
+
+    def standing(self) -> LogStanding:
+        return LogStanding(watermark_us=1_780_000_000_000_000, quarantined={"envelope": 2})
 
     def leads(
         self,

@@ -85,10 +85,11 @@ def answering(status: int, headers: dict[str, str], body: bytes = b"") -> Iterat
         (503, {"retry-after": "3600"}, 1),
         (503, {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, 1),
         (500, {"retry-after": "2"}, 1),
-        (429, {"retry-after": "2"}, 1),
+        (429, {"retry-after": "2"}, 3),
+        (429, {}, 1),
     ],
 )
-def test_only_503_with_retry_after_is_tried_again(
+def test_only_503_and_429_with_retry_after_are_tried_again(
     status: int, headers: dict[str, str], tries: int
 ) -> None:
     waits: list[float] = []

@@ -12,12 +12,15 @@ from domain.definition import FeatureDefinition
 from domain.signals import Signal, encode
 from domain.state import COUNT, Vector
 from feature_repo.standard import standard_service
-from signals.contracts import ContractBook, standard_contracts
+from signals.contracts import Contract, ContractBook, standard_contracts
 from signals.ingest import Ingest
+from signals.protections import Protections
 from signals.reading import Reader
 from signals.schema import create_tables, identifiers
 from signals.states import StateStore
+from signals.writer import Writer
 from tests.doubles import MemoryWriter
+from wiring.quality import Quality
 from wiring.stores import open_engine
 
 DEFINITION: FeatureDefinition = standard_service()
@@ -26,7 +29,7 @@ DEFINITION: FeatureDefinition = standard_service()
 @dataclass
 class Plane:
     engine: Engine
-    states: StateStore
+    signals: Writer
     writer: MemoryWriter
     ingest: Ingest
 
@@ -48,12 +51,20 @@ class Plane:
         return {k: v for k, v in held.items() if v[COUNT]}
 
 
-def open_plane(folder: Path, name: str = "signals.db") -> Plane:
+def open_plane(
+    folder: Path, name: str = "signals.db", protections: Protections | None = None
+) -> Plane:
     engine = open_engine(f"sqlite:///{folder / name}")
     create_tables(engine)
-    states, writer = StateStore(DEFINITION), MemoryWriter()
-    reader = Reader(ContractBook(standard_contracts().values()), SystemClock(), stamp=False)
-    return Plane(engine, states, writer, Ingest(engine, reader, states, writer, SystemClock()))
+    signals, writer = Writer(engine, StateStore(DEFINITION), protections), MemoryWriter()
+    reader = reader_of(standard_contracts().values())
+    return Plane(engine, signals, writer, Ingest(signals, reader, writer, SystemClock()))
+
+
+def reader_of(contracts: Iterable[Contract]) -> Reader:
+    """A reader by these contracts and the packaged quality gates."""
+    held = list(contracts)
+    return Reader(ContractBook(held), SystemClock(), Quality().door(held), stamp=False)
 
 
 def assert_same(one: Plane, other: Plane) -> None:

@@ -19,7 +19,15 @@ from signals import log, quarantine
 from signals.history import Replay
 from signals.rebuild import rebuild
 from tests.doubles import RowsSink
-from tests.signals.planes import DEFINITION, Plane, assert_close, assert_same, keys_of, open_plane
+from tests.signals.planes import (
+    DEFINITION,
+    Plane,
+    assert_close,
+    assert_same,
+    keys_of,
+    open_plane,
+    reader_of,
+)
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
 PEOPLE = ["ann@acme.com", "bob@acme.com", "eve@other.org", "kim@gmail.com"]
@@ -42,7 +50,7 @@ def streams(draw: st.DrawFn) -> list[Signal]:
         named = {
             "email": PEOPLE[person],
             "cookie": f"c{person}-{draw(st.integers(0, 1))}",
-            "crm_id": f"{person}",
+            "crm_id": f"L{person}",
             "account_id": f"A{person % 2}",
         }
         chosen = draw(st.sets(st.sampled_from(sorted(named)), min_size=1))
@@ -85,7 +93,7 @@ def test_order_duplicates_and_batching_change_nothing(
 def test_bulk_history_and_rebuild_are_the_stream(signals: list[Signal]) -> None:
     plane = plane_of(signals, 3)
     leads, accounts = RowsSink(), RowsSink()
-    Replay(plane.states, leads, accounts).run(plane.engine)
+    Replay(plane.signals, leads, accounts).run()
     online = plane.online()
     last = {k: v for k, v in leads.last().items() if k in online}
     assert last.keys() == online.keys()
@@ -95,7 +103,7 @@ def test_bulk_history_and_rebuild_are_the_stream(signals: list[Signal]) -> None:
     ends = {k: v for k, (_, v, _) in accounts.last().items()}
     assert_close(plane.online_accounts(), {k: v for k, v in ends.items() if v[COUNT]})
     before = plane.partition()
-    rebuild(plane.engine, plane.states, lambda _: None)
+    rebuild(plane.signals, lambda _: None)
     plane.writer.leads.clear()
     plane.ingest.push()
     assert plane.partition() == before
@@ -188,15 +196,12 @@ def test_a_push_that_fails_is_made_up_for(tmp_path: Path) -> None:
 
 
 def test_quarantine_is_replayed_once_the_contract_is_there(tmp_path: Path) -> None:
-    from signals.contracts import Contract, ContractBook, standard_contracts
-    from signals.reading import Reader
+    from signals.contracts import Contract, standard_contracts
 
     plane = open_plane(tmp_path)
     plane.ingest.accept([BAD["unknown-type"], BAD["not-json"]], "file")
-    book = ContractBook(
-        [*standard_contracts().values(), Contract(name="web.no_such_thing", channel="web")]
-    )
-    plane.ingest._reader = Reader(book, plane.ingest._clock, stamp=False)
+    added = Contract(name="web.no_such_thing", channel="web")
+    plane.ingest._reader = reader_of([*standard_contracts().values(), added])
     counts = plane.ingest.replay_quarantine()
     assert (counts.accepted, counts.quarantined) == (1, 1)
     assert quarantine.by_rule(plane.engine) == {"not-json": 1}

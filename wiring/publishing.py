@@ -1,0 +1,76 @@
+"""Files onto the bus, for workers to consume."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from signals.mapping import Mapping, load_mapping
+from signals.stream_options import StreamOptions
+from wiring.ingestion import Told, batches, check_file, lines_of
+from wiring.settings import Settings
+from wiring.worker import bus_of
+
+Publish = Callable[[list[bytes]], Awaitable[int]]
+
+
+def publish_files(
+    settings: Settings, files: Iterable[str], mapping: Path | None, told: Told
+) -> dict[str, int]:
+    """Put every document of files on the bus, in order, keyed by lead; how many per file.
+
+    Rows that the mapping rejects go along as they are: a worker quarantines them. Raises Missing,
+    BadInput, BadConfiguration without a bus, Unavailable where it does not answer.
+    """
+    names = list(files)
+    bus_of(settings)
+    for name in names:
+        check_file(name, mapping)
+    mapped = load_mapping(mapping) if mapping else None
+    return asyncio.run(_publish(settings, names, mapped, told))
+
+
+async def _publish(
+    settings: Settings, names: list[str], mapping: Mapping | None, told: Told
+) -> dict[str, int]:
+    sent: dict[str, int] = {}
+    async with _bus(settings) as publish:
+        for name in names:
+            sent[name] = 0
+            for batch in batches(_documents(name, mapping)):
+                sent[name] += await publish(batch)
+                told(len(batch))
+    return sent
+
+
+@asynccontextmanager
+async def _bus(settings: Settings) -> AsyncIterator[Publish]:
+    options = StreamOptions()
+    if settings.bus.startswith("kafka://"):
+        from signals import kafka_stream
+
+        broker = kafka_stream.make_broker(settings.bus, options)
+        await kafka_stream.start(broker)
+        try:
+            yield lambda documents: kafka_stream.publish(broker, documents)
+        finally:
+            await broker.stop()
+        return
+    from signals import nats_stream
+
+    bus = await nats_stream.connect(settings.bus, options)
+    try:
+        yield lambda documents: nats_stream.publish(bus, documents)
+    finally:
+        await bus.broker.stop()
+
+
+def _documents(name: str, mapping: Mapping | None) -> Iterator[bytes]:
+    if mapping is not None:
+        for row in mapping.documents(Path(name)):
+            yield row.document
+        return
+    with lines_of(name) as lines:
+        for line in lines:
+            if line.strip():
+                yield line.rstrip(b"\n")

@@ -1,0 +1,137 @@
+"""The quality gates, put together: their rules in one file, their counts for Prometheus."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+import yaml
+
+import signals
+from domain.errors import BadConfiguration
+from domain.findings import Finding, Findings
+from feature_repo.quality import FeatureRules
+from scoring.quality import Gates, InputRules
+from signals.contract import Contract
+from signals.quality_batches import BatchGate
+from signals.quality_door import Door
+from signals.quality_events import EventGate
+from signals.quality_rules import BatchRules, EventRules
+from signals.quality_stats import fields_of
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+
+PACKAGED = Path(signals.__file__).parent / "quality.yaml"
+FILE = "quality.yaml"
+
+METRIC = "leadscore_quality_findings"
+HELP = "Findings of the quality gates, by rule"
+LABELS = Finding._fields
+"""The counter that `Publisher` takes: `prometheus_client.Counter(METRIC, HELP, LABELS)`."""
+
+
+class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The rules in force, gate by gate."""
+
+    events: EventRules = EventRules()
+    batches: BatchRules = BatchRules()
+    features: FeatureRules = FeatureRules()
+    inputs: InputRules = InputRules()
+
+    def door(self, contracts: Iterable[Contract], *, let_through: bool = False) -> Door:
+        """What ingestion takes of it; `let_through`: no batch is stopped, only counted."""
+        batches = BatchGate(self.batches, let_through=let_through)
+        return Door(EventGate(self.events), batches, fields_of(contracts))
+
+    def gates(self, findings: Findings) -> Gates:
+        """What scoring takes of it."""
+        return Gates(self.features, self.inputs, findings)
+
+
+def load_quality(home: Path) -> Quality:
+    """The packaged rules, changed by the home's own file. Raises BadConfiguration."""
+    own = home / FILE
+    return _convert(_merged(_read(PACKAGED), _read(own) if own.is_file() else {}), own)
+
+
+def _merged(packaged: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Key by key into the sections; a list replaces a list."""
+    merged = dict(packaged)
+    for key, value in own.items():
+        held = merged.get(key)
+        if isinstance(held, dict) and isinstance(value, dict):
+            value = _merged(held, value)  # noqa: PLW2901
+        merged[key] = value
+    return merged
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        held = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as bad:
+        raise BadConfiguration(
+            f"cannot be read: {type(bad).__name__}", rule="quality-rules", where=str(path)
+        ) from bad
+    if not isinstance(held, dict | None):
+        raise BadConfiguration("no sections of rules", rule="quality-rules", where=str(path))
+    return held or {}
+
+
+def _convert(document: dict[str, Any], own: Path) -> Quality:
+    try:
+        return msgspec.convert(document, Quality)
+    except msgspec.ValidationError as bad:
+        raise BadConfiguration(
+            str(bad),
+            rule="quality-rules",
+            where=str(own),
+            todo="signals/quality.yaml shows every key.",
+        ) from bad
+
+
+def metric(counts: Mapping[Finding, int]) -> "Metric":
+    """Counts as a metric family, for a collector of a single process."""
+    from prometheus_client.core import CounterMetricFamily
+
+    family = CounterMetricFamily(METRIC, HELP, None, LABELS)
+    for finding, count in counts.items():
+        family.add_metric(finding, count)
+    return family
+
+
+class _Child(Protocol):
+    def inc(self, amount: float) -> None: ...
+
+
+class Counter(Protocol):
+    """What is used of a `prometheus_client.Counter` with LABELS."""
+
+    def labels(self, *values: str) -> Any:
+        """The child of these labels' values."""
+        ...
+
+
+class Publisher:
+    """Brings findings to a Prometheus counter: what was found since it did so last.
+
+    A counter, not a collector: where several worker processes answer, only counters and their
+    like are added up over the processes. Safe to use from many threads.
+    """
+
+    def __init__(self, findings: Findings, counter: Counter) -> None:
+        self._findings = findings
+        self._counter = counter
+        self._told: dict[Finding, int] = {}
+        self._lock = Lock()
+
+    def publish(self) -> None:
+        """Bring the counter up to date: before `/metrics` answers, or after each batch."""
+        with self._lock:
+            now = self._findings.counts()
+            for finding, count in now.items():
+                if more := count - self._told.get(finding, 0):
+                    child: _Child = self._counter.labels(*finding)
+                    child.inc(more)
+            self._told = now
