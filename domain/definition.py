@@ -13,7 +13,25 @@ import msgspec
 from domain.errors import BadConfiguration
 
 RESERVED = frozenset(
-    ["account", "activity", "breadth", "events", "outcome", "recency_d", "sequence", "tenure_d"]
+    [
+        "account",
+        "active_days_28",
+        "active_days_7",
+        "activity",
+        "breadth",
+        "channels_30d",
+        "events",
+        "intensity",
+        "last_event_1",
+        "last_event_2",
+        "last_gap_d",
+        "last_transition",
+        "mean_gap_d",
+        "outcome",
+        "recency_d",
+        "sequence",
+        "tenure_d",
+    ]
 )
 """Names that the features of every definition have already."""
 
@@ -24,7 +42,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Events that count as the same kind of behaviour.
 
     `types` are event types; `where` narrows them to those whose data fields have these values;
-    `value` names a numeric data field to be summed; `text` is how a salesperson says it.
+    `value` names a numeric data field to be summed; `distinct` one whose different values are
+    counted, such as the pages seen; `text` is how a salesperson says it.
     """
 
     name: Name
@@ -32,6 +51,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     types: tuple[str, ...]
     where: dict[str, str | bool | int] = {}
     value: str | None = None
+    distinct: str | None = None
     text: str = ""
 
 
@@ -42,6 +62,41 @@ class Attribute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     kind: Literal["number", "text"]
     types: tuple[str, ...]
     field: str
+    text: str = ""
+
+
+class Ratio(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many events of one family there are for each of another: opens over e-mails sent.
+
+    Both are decayed over `half_life_days`, one of the definition's, by default the longest; None
+    of them is decayed where it is 0. `weight` events of the family `over`, at the rate `prior`,
+    are added, so that one open of one e-mail is not yet all.
+    """
+
+    name: Name
+    of: str
+    over: str
+    half_life_days: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    prior: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    weight: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    text: str = ""
+
+
+class Backlog(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many events of one family wait for one of another: tickets opened and not closed."""
+
+    name: Name
+    opened: str
+    closed: str
+    text: str = ""
+
+
+class Transition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A step of the family `begins` with a later one of `ends`, among the last five events."""
+
+    name: Name
+    begins: str
+    ends: str
     text: str = ""
 
 
@@ -58,7 +113,8 @@ class FeatureDefinition(
 ):
     """One version of a feature service.
 
-    `half_lives_days` ascend. `accounts` says whether account features are kept.
+    `half_lives_days` ascend. `accounts` says whether account features are kept. `ratios`,
+    `backlogs` and `transitions` are read from the families' state: they cost none of their own.
     """
 
     service: Name
@@ -66,26 +122,53 @@ class FeatureDefinition(
     half_lives_days: tuple[float, ...] = (1.0, 7.0, 30.0)
     families: tuple[Family, ...]
     attributes: tuple[Attribute, ...] = ()
+    ratios: tuple[Ratio, ...] = ()
+    backlogs: tuple[Backlog, ...] = ()
+    transitions: tuple[Transition, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     accounts: bool = True
 
     def __post_init__(self) -> None:
-        _distinct("family", [f.name for f in self.families])
-        _distinct("attribute", [a.name for a in self.attributes])
         _distinct("outcome", [o.name for o in self.outcomes])
-        named = [f.name for f in self.families] + [a.name for a in self.attributes]
-        _distinct("family or attribute", named)
+        parts = (self.families, self.attributes, self.ratios, self.backlogs, self.transitions)
+        named = [one.name for part in parts for one in part]
+        _distinct("feature", named)
         if taken := sorted(RESERVED & set(named)):
             raise BadConfiguration(
                 f"{taken[0]!r} is the name of a built-in feature or group",
                 rule="name-reserved",
-                todo="Give the family or attribute another name.",
+                todo="Give the family, attribute or other feature another name.",
             )
         lives = self.half_lives_days
         if not lives or min(lives) <= 0 or list(lives) != sorted(set(lives)):
             raise BadConfiguration(
                 f"half_lives_days is {list(lives)}", rule="half-lives-positive-and-ascending"
             )
+        self._check_references()
+
+    def _check_references(self) -> None:
+        """Refuse a name of a family, or a half-life, that there is none of."""
+        pairs = [(r.name, (r.of, r.over)) for r in self.ratios]
+        pairs += [(b.name, (b.opened, b.closed)) for b in self.backlogs]
+        pairs += [(t.name, (t.begins, t.ends)) for t in self.transitions]
+        known = {f.name for f in self.families}
+        for name, families in pairs:
+            if strangers := [f for f in families if f not in known]:
+                raise BadConfiguration(
+                    f"{name} speaks of {strangers[0]!r}, which is no family", rule="family-known"
+                )
+        for r in self.ratios:
+            if r.half_life_days and r.half_life_days not in self.half_lives_days:
+                raise BadConfiguration(
+                    f"{r.name}: half_life_days is {r.half_life_days:g}, must be one of "
+                    f"{list(self.half_lives_days)}, or 0 for none",
+                    rule="half-life-known",
+                )
+
+    @cached_property
+    def sets(self) -> tuple[Family, ...]:
+        """The families that count distinct values, in the order of their cells in the state."""
+        return tuple(f for f in self.families if f.distinct)
 
     @cached_property
     def numbers(self) -> tuple[Attribute, ...]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from domain.definition import FeatureDefinition
 from domain.state import (
     ACTIVE_DAYS,
+    CELL,
     COUNT,
     DAY,
     DAY_BITS,
@@ -23,11 +24,16 @@ from domain.state import (
     FAMILY_LAST,
     FAMILY_SUM,
     FIRST,
+    INTENSITY,
+    LARGEST_SET,
     LAST,
     PEOPLE,
     SECONDS_PER_DAY,
     SEQUENCE,
     SEQUENCE_LENGTH,
+    SET_BITS,
+    Index,
+    Layout,
     Matrix,
     Vector,
     half_lives_of,
@@ -54,16 +60,7 @@ class Feature:
 def catalogue(definition: FeatureDefinition) -> tuple[Feature, ...]:
     """The features of a definition, numbers first, in the order that `numbers` computes them."""
     d = definition
-    found = [
-        Feature(f"{f.name}_{suffix}", "number", unit, f.name, f.text or f.name)
-        for suffix, unit in _family_suffixes(d)
-        for f in d.families
-    ]
-    found += [
-        Feature(f"{f.name}_total", "number", "sum", f.name, f.text or f.name)
-        for f in d.families
-        if f.value
-    ]
+    found = [*_of_families(d), *_compared(d)]
     found += [Feature(n, "number", u, g, t) for n, u, g, t in _LEAD]
     if d.accounts:
         found += [Feature(n, "number", u, "account", t) for n, u, t in _ACCOUNT]
@@ -76,6 +73,7 @@ def catalogue(definition: FeatureDefinition) -> tuple[Feature, ...]:
         Feature(f"last_event_{k + 1}", "category", "", "sequence", "latest event")
         for k in range(STEPS)
     ]
+    found.append(Feature("last_transition", "category", "", "sequence", "latest two events"))
     found += [Feature(a.name, "category", "", a.name, a.text or a.name) for a in d.texts]
     return tuple(found)
 
@@ -90,15 +88,39 @@ def category_names(definition: FeatureDefinition) -> tuple[str, ...]:
     return tuple(f.name for f in catalogue(definition) if f.kind == "category")
 
 
+def _of_families(d: FeatureDefinition) -> list[Feature]:
+    kinds = [(*suffix, d.families) for suffix in _family_suffixes(d)]
+    kinds.append(("total", "sum", tuple(f for f in d.families if f.value)))
+    kinds.append(("distinct", "values", d.sets))
+    return [
+        Feature(f"{f.name}_{suffix}", "number", unit, f.name, f.text or f.name)
+        for suffix, unit, families in kinds
+        for f in families
+    ]
+
+
+def _compared(d: FeatureDefinition) -> list[Feature]:
+    """What compares families. It speaks as the family that it says most about."""
+    ratios = [Feature(r.name, "number", "ratio", r.of, r.text or r.name) for r in d.ratios]
+    backlogs = [Feature(b.name, "number", "events", b.opened, b.text or b.name) for b in d.backlogs]
+    transitions = [
+        Feature(f"{t.name}_recency_d", "number", "days", "sequence", t.text or t.name)
+        for t in d.transitions
+    ]
+    return [*ratios, *backlogs, *transitions]
+
+
 def _family_suffixes(d: FeatureDefinition) -> list[tuple[str, str]]:
     rates = [(f"rate_{life:g}d", "events") for life in d.half_lives_days]
     return [("count", "events"), ("recency_d", "days"), *rates, ("velocity", "log ratio")]
 
 
+_WINDOWS = np.array([7, 28])
 _LEAD = (
     ("events", "events", "activity", "events in all"),
     ("tenure_d", "days", "activity", "days since first seen"),
     ("recency_d", "days", "activity", "days since last seen"),
+    ("intensity", "events", "activity", "events of late"),
     ("channels_30d", "channels", "breadth", "channels used in 30 days"),
     ("active_days_7", "days", "activity", "active days of the last 7"),
     ("active_days_28", "days", "activity", "active days of the last 28"),
@@ -111,6 +133,7 @@ _ACCOUNT = (
     ("account_active_30d", "people", "people active at the account in 30 days"),
     ("account_recency_d", "days", "days since anyone at the account was seen"),
     ("account_events", "events", "events of all people at the account"),
+    ("account_best_rate", "events", "events of late of the most active person at the account"),
 )
 
 
@@ -122,22 +145,21 @@ def numbers(
     `accounts` [n, account width] may have no columns where the definition keeps no accounts.
     An event later than the moment counts as of the moment.
     """
-    layout = layout_of(definition)
-    blocks = _blocks(definition, leads)
-    age = np.maximum(as_of[:, None] - blocks[:, :, FAMILY_LAST], 0.0)
-    seen = blocks[:, :, FAMILY_COUNT] > 0
-    lives = half_lives_of(definition)
-    rates = blocks[:, :, FAMILY_DECAYED:] * np.exp2(-age[:, :, None] / lives)
-    recency = np.where(seen, age / SECONDS_PER_DAY, np.nan)
-    parts = [blocks[:, :, FAMILY_COUNT], recency]
+    plan, layout = _plan(definition), layout_of(definition)
+    families, age = _aged(plan, leads[:, FAMILIES : layout.numbers_at], as_of)
+    counts, rates = families[:, :, FAMILY_COUNT], families[:, :, FAMILY_DECAYED:]
+    recency = np.where(counts > 0, age / SECONDS_PER_DAY, np.nan)
+    parts = [counts, recency]
     parts += [rates[:, :, h] for h in range(layout.half_lives)]
     parts.append(_velocity(rates, definition.half_lives_days))
-    valued = [i for i, f in enumerate(definition.families) if f.value]
-    parts.append(blocks[:, valued, FAMILY_SUM])
-    parts.append(_lead_features(definition, leads, as_of, recency))
+    parts.append(families[:, plan.valued, FAMILY_SUM])
+    parts += [_distinct(layout, leads), *_comparisons(plan, families)]
+    if definition.transitions:
+        parts.append(_transitions(plan, leads, as_of))
+    parts += _lead_features(plan, leads, as_of, recency)
     if definition.accounts:
-        parts.append(_account_features(definition, accounts, as_of))
-    held = leads[:, layout.numbers_at :].reshape(len(leads), layout.numbers, 3)
+        parts += _account_features(plan, layout, accounts, as_of)
+    held = leads[:, layout.numbers_at : layout.sets_at].reshape(len(leads), layout.numbers, CELL)
     parts.append(np.where(held[:, :, 0] > 0, held[:, :, 2], np.nan))
     return np.concatenate(parts, axis=1)
 
@@ -145,20 +167,116 @@ def numbers(
 def categories(
     definition: FeatureDefinition, leads: Matrix, texts: list[list[str]]
 ) -> list[list[str]]:
-    """The category features, n rows, of states [n, width] and their text attributes."""
+    """The category features, n rows, of states [n, width] and their text attributes.
+
+    The last two steps, newest first; both as "from>to"; the texts.
+    """
     names = ["", *(f.name for f in definition.families)]
     steps = leads[:, SEQUENCE + 2 : SEQUENCE + 3 * STEPS : 3].astype(np.int64)
     kept = len(definition.texts)
     return [
-        [names[s] for s in step] + row[:kept]
+        [*(said := [names[s] for s in step]), ">".join(said[::-1]) if step[-1] else "", *row[:kept]]
         for step, row in zip(steps.tolist(), texts, strict=True)
     ]
 
 
-def _blocks(definition: FeatureDefinition, states: Matrix) -> NDArray[np.float64]:
-    layout = layout_of(definition)
-    held = states[:, FAMILIES : layout.numbers_at]
-    return held.reshape(len(states), layout.families, layout.family_width)
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A definition as arrays, made once: F families, H half-lives, C channels.
+
+    `ratios` holds (family, slot) indices above and below, `smoothing` what is added to both.
+    """
+
+    lives: Vector
+    block: tuple[int, int]
+    valued: list[int]
+    channels: Matrix
+    ratios: tuple[Index, Index, Index]
+    smoothing: tuple[Vector, Vector]
+    backlogs: tuple[Index, Index]
+    transitions: tuple[Index, Index]
+
+    @property
+    def middle(self) -> int:
+        """The half-life of accounts and of intensity."""
+        return len(self.lives) // 2
+
+
+@lru_cache(maxsize=16)
+def _plan(d: FeatureDefinition) -> _Plan:
+    at = {f.name: i for i, f in enumerate(d.families)}
+
+    def indices(names: list[str]) -> Index:
+        return np.array([at[name] for name in names], dtype=np.int64)
+
+    lives = d.half_lives_days
+    used = [lives[-1] if r.half_life_days is None else r.half_life_days for r in d.ratios]
+    slots = [FAMILY_DECAYED + lives.index(u) if u else FAMILY_COUNT for u in used]
+    layout = layout_of(d)
+    return _Plan(
+        lives=half_lives_of(d),
+        block=(layout.families, layout.family_width),
+        valued=[i for i, f in enumerate(d.families) if f.value],
+        channels=np.array([[f.channel == c for c in d.channels] for f in d.families], float),
+        ratios=(
+            indices([r.of for r in d.ratios]),
+            indices([r.over for r in d.ratios]),
+            np.array(slots, dtype=np.int64),
+        ),
+        smoothing=(
+            np.array([r.prior * r.weight for r in d.ratios]),
+            np.array([r.weight for r in d.ratios]),
+        ),
+        backlogs=(
+            indices([b.opened for b in d.backlogs]),
+            indices([b.closed for b in d.backlogs]),
+        ),
+        transitions=(
+            indices([t.begins for t in d.transitions]),
+            indices([t.ends for t in d.transitions]),
+        ),
+    )
+
+
+def _aged(plan: _Plan, blocks: Matrix, as_of: Vector) -> tuple[NDArray[np.float64], Matrix]:
+    """Families [n, F, slots] with their counts decayed to the moment, and their ages [n, F]."""
+    held = blocks.reshape(len(blocks), *plan.block).copy()
+    age: Matrix = np.maximum(as_of[:, None] - held[:, :, FAMILY_LAST], 0.0)
+    held[:, :, FAMILY_DECAYED:] *= np.exp2(-age[:, :, None] / plan.lives)
+    return held, age
+
+
+_SIZES = np.array(
+    [0.0, *(SET_BITS * np.log(SET_BITS / (SET_BITS - k)) for k in range(1, SET_BITS)), LARGEST_SET]
+)
+"""How many distinct values a set of so many bits was likely made of."""
+
+
+def _distinct(layout: Layout, leads: Matrix) -> Matrix:
+    cells = leads[:, layout.sets_at : layout.width].reshape(len(leads), layout.sets, CELL)
+    bits = np.bitwise_count(cells[:, :, 1:].astype(np.int64)).sum(axis=2)
+    sizes: Matrix = _SIZES[bits]
+    return sizes
+
+
+def _comparisons(plan: _Plan, families: NDArray[np.float64]) -> tuple[Matrix, Matrix]:
+    above, below, slots = plan.ratios
+    prior, weight = plan.smoothing
+    ratios = (families[:, above, slots] + prior) / (families[:, below, slots] + weight)
+    opened, closed = plan.backlogs
+    counts = families[:, :, FAMILY_COUNT]
+    return ratios, np.maximum(counts[:, opened] - counts[:, closed], 0.0)
+
+
+def _transitions(plan: _Plan, leads: Matrix, as_of: Vector) -> Matrix:
+    """Days since each transition [n, T]: since the newest of its ends that has a begin before."""
+    steps = leads[:, SEQUENCE:FAMILIES].reshape(-1, 1, SEQUENCE_LENGTH, 3)
+    begins, ends = (codes[:, None] + 1.0 == steps[:, :, :, 2] for codes in plan.transitions)
+    earlier = np.logical_or.accumulate(begins[:, :, ::-1], axis=2)[:, :, ::-1]
+    made = ends[:, :, :-1] & earlier[:, :, 1:]
+    since = np.maximum(as_of[:, None, None] - steps[:, :, :-1, 0], 0.0) / SECONDS_PER_DAY
+    days: Matrix = np.fmin.reduce(np.where(made, since, np.nan), axis=2)
+    return days
 
 
 def _velocity(rates: NDArray[np.float64], lives: tuple[float, ...]) -> Matrix:
@@ -174,72 +292,66 @@ def _velocity(rates: NDArray[np.float64], lives: tuple[float, ...]) -> Matrix:
     return speed
 
 
-def _lead_features(
-    definition: FeatureDefinition, leads: Matrix, as_of: Vector, recency: Matrix
-) -> Matrix:
-    known = leads[:, COUNT] > 0
-    tenure = np.where(known, np.maximum(as_of - leads[:, FIRST], 0), np.nan)
-    since = np.where(known, np.maximum(as_of - leads[:, LAST], 0), np.nan)
-    return np.column_stack(
-        [
-            leads[:, COUNT],
-            tenure / SECONDS_PER_DAY,
-            since / SECONDS_PER_DAY,
-            _channels(definition, recency),
-            _active_days(leads, as_of, 7),
-            _active_days(leads, as_of, 28),
-            *_gaps(leads),
-        ]
-    )
-
-
-def _channels(definition: FeatureDefinition, recency: Matrix) -> Vector:
-    lately = recency <= 30.0
-    members = [
-        [i for i, f in enumerate(definition.families) if f.channel == channel]
-        for channel in definition.channels
+def _lead_features(plan: _Plan, leads: Matrix, as_of: Vector, recency: Matrix) -> list[Matrix]:
+    ages = np.maximum(as_of[:, None] - leads[:, FIRST : LAST + 1], 0.0)
+    known = np.where(leads[:, COUNT : COUNT + 1] > 0, ages / SECONDS_PER_DAY, np.nan)
+    intensity = leads[:, INTENSITY] * np.exp2(-ages[:, -1] / plan.lives[plan.middle])
+    return [
+        leads[:, COUNT : COUNT + 1],
+        known,
+        intensity[:, None],
+        _channels(plan, recency)[:, None],
+        _active_days(leads, as_of),
+        _gaps(leads),
     ]
-    counted = [lately[:, columns].any(axis=1) for columns in members]
-    return np.sum(counted, axis=0, dtype=np.float64) if counted else np.zeros(len(recency))
 
 
-def _active_days(states: Matrix, as_of: Vector, window: int) -> Vector:
-    """Active days among the last `window` days, the day of the moment included."""
+def _channels(plan: _Plan, recency: Matrix) -> Vector:
+    lately = (recency <= 30.0).astype(np.float64)
+    counted: Vector = ((lately @ plan.channels) > 0).sum(axis=1, dtype=np.float64)
+    return counted
+
+
+def _active_days(states: Matrix, as_of: Vector) -> Matrix:
+    """Active days [n, windows] among the last 7 and 28, the day of the moment included."""
     today = np.floor(as_of / SECONDS_PER_DAY)
-    age = np.clip(today - states[:, DAY], 0, ACTIVE_DAYS).astype(np.int64)
-    room = np.maximum(window - age, 0)
-    mask = (np.int64(1) << room) - 1
-    bits = states[:, DAY_BITS].astype(np.int64) & mask
-    days: Vector = np.bitwise_count(bits).astype(np.float64)
+    age = np.minimum(np.maximum(today - states[:, DAY], 0), ACTIVE_DAYS)
+    room = np.maximum(_WINDOWS - age[:, None].astype(np.int64), 0)
+    bits = states[:, DAY_BITS : DAY_BITS + 1].astype(np.int64)
+    days: Matrix = np.bitwise_count(bits & ((np.int64(1) << room) - 1)).astype(np.float64)
     return days
 
 
-def _gaps(states: Matrix) -> tuple[Vector, Vector]:
-    times = states[:, SEQUENCE : SEQUENCE + 3 * SEQUENCE_LENGTH : 3]
+def _gaps(states: Matrix) -> Matrix:
+    """Days [n, 2] between the last two steps, and between the kept ones on average."""
+    times = states[:, SEQUENCE:FAMILIES:3]
     held = (times > 0).sum(axis=1)
-    oldest = times[np.arange(len(times)), np.maximum(held - 1, 0)]
-    several = held > 1
-    last = np.where(several, times[:, 0] - times[:, 1], np.nan)
-    mean = np.where(several, (times[:, 0] - oldest) / np.maximum(held - 1, 1), np.nan)
-    return last / SECONDS_PER_DAY, mean / SECONDS_PER_DAY
+    gaps = times[:, :1] - times[:, [1, 0]]
+    gaps[:, 1] = times[:, 0] - times[np.arange(len(times)), held - 1]
+    gaps[:, 1] /= np.maximum(held - 1, 1)
+    gaps[held < 2] = np.nan
+    gaps /= SECONDS_PER_DAY
+    return gaps
 
 
-def _account_features(definition: FeatureDefinition, accounts: Matrix, as_of: Vector) -> Matrix:
-    layout = layout_of(definition)
+def _account_features(plan: _Plan, layout: Layout, accounts: Matrix, as_of: Vector) -> list[Matrix]:
     known = accounts[:, COUNT] > 0
-    people = accounts[:, layout.width + 1 : layout.width + 1 + PEOPLE]
+    seen = layout.width + 1
+    people = accounts[:, seen : seen + PEOPLE]
     days = np.where(people > 0, np.floor(as_of)[:, None] - people, np.inf) / SECONDS_PER_DAY
     since = np.where(known, np.maximum(as_of - accounts[:, LAST], 0), np.nan)
-    blocks = _blocks(definition, accounts)
+    blocks = accounts[:, FAMILIES : layout.numbers_at].reshape(len(accounts), *plan.block)
     age = np.maximum(as_of[:, None] - blocks[:, :, FAMILY_LAST], 0.0)
-    middle = layout.half_lives // 2
-    life = half_lives_of(definition)[middle]
-    rates = blocks[:, :, FAMILY_DECAYED + middle] * np.exp2(-age / life)
+    life = plan.lives[plan.middle]
+    rates = blocks[:, :, FAMILY_DECAYED + plan.middle] * np.exp2(-age / life)
+    quiet = np.maximum(as_of[:, None] - people, 0.0)
+    each = accounts[:, seen + PEOPLE : seen + 2 * PEOPLE] * np.exp2(-quiet / life)
     whole = [
         accounts[:, layout.width],
         (days <= 7).sum(axis=1),
         (days <= 30).sum(axis=1),
         since / SECONDS_PER_DAY,
         accounts[:, COUNT],
+        each.max(axis=1),
     ]
-    return np.concatenate([np.column_stack(whole), rates], axis=1)
+    return [*(column[:, None] for column in whole), rates]

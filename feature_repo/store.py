@@ -15,16 +15,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from feast import FeatureStore, RepoConfig
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-from feast.protos.feast.types.Value_pb2 import DoubleList, StringList
-from feast.protos.feast.types.Value_pb2 import Value as ValueProto
 
 from domain.clock import SECOND, from_us
 from domain.definition import FeatureDefinition
 from domain.errors import Unavailable
 from domain.ports import LeadRef, LeadStates
 from domain.state import Matrix, layout_of
+from feature_repo.feast_unchecked import (
+    DoubleList,
+    EntityKey,
+    FeatureStore,
+    RepoConfig,
+    StringList,
+    ValueProto,
+)
 from feature_repo.views import ACCOUNT_VIEW, ACCOUNTS, AS_OF, LEAD_VIEW, LEADS, TIMESTAMP, views
 
 CONFIGURATION = Path(__file__).parent / "feature_store.yaml"

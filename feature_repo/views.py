@@ -11,13 +11,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from feast import Entity, FeatureService, FeatureView, Field, FileSource, RequestSource, ValueType
-from feast.on_demand_feature_view import OnDemandFeatureView
-from feast.transformation.pandas_transformation import PandasTransformation
-from feast.types import Array, Float64, String
 
 from domain.definition import FeatureDefinition
 from domain.state import Matrix, layout_of
+from feature_repo.feast_unchecked import (
+    Array,
+    Entity,
+    FeatureService,
+    FeatureView,
+    Field,
+    FileSource,
+    Float64,
+    OnDemandFeatureView,
+    PandasTransformation,
+    RequestSource,
+    String,
+    ValueType,
+)
 from feature_repo.features import catalogue, categories, category_names, number_names, numbers
 
 LEAD_VIEW = "lead_state"

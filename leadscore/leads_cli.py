@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain.errors import BadInput
-from leadscore.options import AsJson, group
-from leadscore.output import put, put_json, put_table, say
+from leadscore.options import AsJson
+from leadscore.output import put, put_json
 from leadscore.progress import counting
 
 if TYPE_CHECKING:
     from domain.scores import ScoreAnswer
 
-identity = group("Who is who.")
-features = group("Named features.")
 Lead = Annotated[
     str, typer.Argument(metavar="KEY", help="A lead id, or kind:value, such as email:a@b.de.")
 ]
@@ -73,87 +71,3 @@ def story(answer: "ScoreAnswer") -> str:
         f"  features as of {answer.features_as_of[:16]}, decision {answer.decision_id}",
     ]
     return "\n".join(lines)
-
-
-@identity.command("show")
-def show_identity(key: Lead, as_json: AsJson = False) -> None:
-    """Who this is: its account, what kinds of identifier name it, the merges that made it."""
-    from domain.clock import iso
-    from domain.identifiers import kind_of
-    from leadscore.lookup import find
-    from wiring.settings import load_settings
-    from wiring.signals import open_signals
-
-    directory = open_signals(load_settings()).directory
-    ref = find(directory, key)
-    names, apart = directory.names(ref), directory.kept_apart(ref)
-    changes = [{**m, "known": iso(int(str(m.pop("known_us"))))} for m in directory.story(ref)]
-    if as_json:
-        put_json(
-            {
-                "lead_id": ref.lead_id,
-                "account_id": ref.account_id,
-                "identifiers": [
-                    {"kind": kind_of(n.key), "key": n.key, "rule": n.rule} for n in names
-                ],
-                "kept_apart": [
-                    {"kind": kind_of(n.key), "key": n.key, "lead_id": n.lead_id, "rule": n.rule}
-                    for n in apart
-                ],
-                "changes": changes,
-            }
-        )
-        return
-    held = [kind_of(n.key) for n in names]
-    counted = ", ".join(f"{held.count(kind)} {kind}" for kind in dict.fromkeys(held))
-    put(f"{ref.lead_id}, account {ref.account_id or 'none'}, known by {counted or 'nothing'}")
-    for name in names:
-        if name.rule:
-            put(f"its {kind_of(name.key)} joins nothing: {name.rule}")
-    for name in apart:
-        why = name.rule or "the two would not be one person"
-        put(f"kept apart: a {kind_of(name.key)} of {name.lead_id}: {why}")
-    put_table(
-        ["when", "lead", "into", "because"],
-        [[m["known"], m["lead_id"], m["into_lead"], m["reason"]] for m in changes],
-    )
-
-
-@features.command("show")
-def show_features(
-    lead: Lead,
-    as_of: Annotated[str | None, typer.Option(help="A past moment, RFC 3339.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """A lead's named features: as served now, or replayed from the log as of a past moment."""
-    from leadscore.lookup import features_of
-    from wiring.settings import load_settings, quiet_libraries
-
-    quiet_libraries()
-    found = features_of(load_settings(), lead, as_of)
-    if as_json:
-        put_json(found)
-        return
-    put_table(["feature", "value"], [[k, "-" if v is None else v] for k, v in found.items()])
-
-
-@features.command("rebuild")
-def rebuild_features(
-    service: Annotated[Path | None, typer.Option(help="Another feature service, as YAML.")] = None,
-) -> None:
-    """Make every lead's state anew from the log, for the same or another feature service."""
-    from feature_repo.standard import read_service
-    from wiring.settings import load_settings, quiet_libraries
-    from wiring.signals import definition_of, rebuild_states
-
-    quiet_libraries()
-    settings = load_settings()
-    definition = definition_of(settings)
-    if service is not None:
-        if not service.is_file():
-            raise BadInput("no such file", rule="feature-service-file", where=str(service))
-        definition = read_service(service)
-    with counting("events") as counter:
-        done = rebuild_states(settings, definition, counter.add)
-    put(f"{definition.label}: {done.accepted:,} events folded anew")
-    say("Versions trained on features that are no longer kept cannot serve; train again.")

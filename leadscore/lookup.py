@@ -13,16 +13,22 @@ Values = Mapping[str, float | str | None]
 
 def find(directory: LeadDirectory, key: str) -> LeadRef:
     """The lead of a lead id, or of kind:value. Raises UnknownLead or BadInput."""
-    kind, colon, value = key.partition(":")
-    if not colon:
+    if ":" not in key:
         return directory.resolve(key)
-    if kind not in STRENGTH:
+    kind, value = identifier_of(key)
+    return directory.find({kind: value})
+
+
+def identifier_of(text: str) -> tuple[str, str]:
+    """Kind and value of kind:value. Raises BadInput."""
+    kind, colon, value = text.partition(":")
+    if not colon or kind not in STRENGTH:
         raise BadInput(
-            f"{kind!r} is no kind of identifier",
+            f"{kind!r} is no kind of identifier" if colon else "not kind:value",
             rule="identifier-kind",
             todo=f"The kinds are {', '.join(STRENGTH)}.",
         )
-    return directory.find({kind: value})
+    return kind, value
 
 
 def features_of(settings: Settings, key: str, as_of: str | None) -> Values:

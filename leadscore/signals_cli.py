@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from domain.errors import Refused
 from leadscore.options import AsJson, OutFile, group
 from leadscore.output import put, put_json, put_table, say
 from leadscore.progress import counting
@@ -38,6 +39,9 @@ def simulate(
 def ingest(
     files: Annotated[list[str], typer.Argument(help="JSONL, CSV, Parquet, gzip; - is stdin.")],
     mapping: Annotated[Path | None, typer.Option(help="How a table's rows become events.")] = None,
+    let_through: Annotated[
+        bool, typer.Option("--let-through", help="No quality gate stops a batch; it is counted.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Take signals in: checked, deduplicated, resolved to leads, logged, made features."""
@@ -46,7 +50,7 @@ def ingest(
 
     quiet_libraries()
     with counting("rows") as counter:
-        counts = ingest_files(load_settings(), files, mapping, counter.add)
+        counts = ingest_files(load_settings(), files, mapping, counter.add, let_through=let_through)
     if as_json:
         put_json(counts)
         return
@@ -111,3 +115,32 @@ def replay_quarantine(as_json: AsJson = False) -> None:
         f"{counts.received:,} tried: {counts.accepted:,} accepted, "
         f"{counts.duplicates:,} duplicates, {counts.quarantined:,} stay"
     )
+
+
+@quarantine.command("verify")
+def verify_quarantine(as_json: AsJson = False) -> None:
+    """Prove that nothing was lost: received = accepted + duplicates + quarantined.
+
+    Accepted and quarantined are counted anew, in the log and in quarantine.
+    """
+    from signals import log
+    from wiring.settings import load_settings
+    from wiring.signals import open_signals
+
+    totals, logged, kept = log.verify(open_signals(load_settings()).engine)
+    sound = (totals.accepted, totals.quarantined) == (logged, kept) and (
+        totals.received == logged + totals.duplicates + kept
+    )
+    if as_json:
+        put_json({"totals": totals, "in_log": logged, "in_quarantine": kept, "sound": sound})
+    else:
+        put(
+            f"{totals.received:,} received = {logged:,} in the log + {totals.duplicates:,} "
+            f"duplicates + {kept:,} in quarantine: {'true' if sound else 'NOT TRUE'}"
+        )
+    if not sound:
+        raise Refused(
+            f"the totals say {totals.accepted:,} accepted and {totals.quarantined:,} quarantined",
+            rule="nothing-lost",
+            todo="Somebody changed the database by hand; restore it from its backup.",
+        )

@@ -1,20 +1,37 @@
 """One transaction's work on leads and accounts: resolve, fold, save."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, insert
 
-from domain.state import COUNT, Vector, empty
-from signals import kernel, log
+from domain.state import COUNT, Index, Vector, empty
+from signals import event_index, kernel, log
+from signals.arrivals import Arrivals, arrivals, joined
+from signals.event_index import home_of
 from signals.identities import Identities
-from signals.matching import Columns, Matcher
+from signals.matching import Matcher
 from signals.outbox import ACCOUNT, ENDED, LEAD, announce
 from signals.reading import Accepted
 from signals.rearranging import Rearrangement, rearrangement
 from signals.resolution import Keys, Resolved
 from signals.schema import changes
-from signals.states import NO_TEXT, LeadRow, StateStore
+from signals.states import LeadRow, StateStore
+
+
+class First(NamedTuple):
+    """The first event that carried a set of keys."""
+
+    key: str
+    type: str
+    known_us: int
+
+
+def first_of_each(fresh: Arrivals) -> dict[Keys, First]:
+    """The first event of each set of keys."""
+    rows = zip(fresh.sets, fresh.keys, fresh.types, fresh.known_us.tolist(), strict=True)
+    return {keys: First(*told) for keys, *told in reversed(list(rows))}
 
 
 class Batch:
@@ -34,36 +51,43 @@ class Batch:
         self._rows: dict[str, LeadRow] = {}
         self._parts: dict[str, list[tuple[str, Vector]]] = {}
         self._recount: set[str] = set()
-        self._columns = Columns()
-        self._taken: list[tuple[int, int, Accepted]] = []
+        self._events = arrivals((), matcher).events
+        self._taken: list[tuple[int, Accepted]] = []
         self._order: list[LeadRow] = []
 
-    def add(self, fresh: Sequence[Accepted]) -> None:
+    def add(self, fresh: Arrivals) -> None:
         """Log events that the log does not hold, and make them count."""
-        resolver = self._identities.resolver
-        resolved = resolver.add({a.known.keys for a in fresh})
-        change = self._rearrange(resolved, {a.known.keys: a for a in reversed(fresh)})
-        homes = [resolver.route(a.known.keys) for a in fresh]
+        sets = set(fresh.sets)
+        resolved = self._identities.resolver.add(sets)
+        told = first_of_each(fresh) if resolved.links or resolved.moves else {}
+        change = self._rearrange(resolved, told)
+        homes = self._homes(sets)
         log.append(self._connection, fresh, homes)
         self._apply(change, fresh, homes)
 
     def separate(self, seeds: Iterable[str], reason: str, now_us: int) -> None:
         """Decide anew about identifiers whose sides have changed."""
         resolved = self._identities.resolver.resolve(seeds)
-        self._apply(self._rearrange(resolved, {}, reason, now_us), [], [])
+        change = self._rearrange(resolved, {}, reason, now_us)
+        self._apply(change, arrivals((), self._matcher), {})
 
     def count(self, logged: Sequence[Accepted]) -> None:
         """Make logged events count, whose identifiers are resolved already."""
-        self._identities.know(a.known.keys for a in logged)
-        homes = [self._identities.resolver.route(a.known.keys) for a in logged]
-        self._apply(Rearrangement({}, set(), {}), logged, homes)
+        told = arrivals(logged, self._matcher)
+        sets = set(told.sets)
+        self._identities.know(sets)
+        self._apply(Rearrangement({}, set(), {}), told, self._homes(sets))
+
+    def _homes(self, sets: Iterable[Keys]) -> dict[Keys, str]:
+        route = self._identities.resolver.route
+        return {keys: route(keys) for keys in sets}
 
     # -- identity ----------------------------------------------------------------------------
 
     def _rearrange(
         self,
         resolved: Resolved,
-        event_of: dict[Keys, Accepted],
+        event_of: dict[Keys, First],
         reason: str = "",
         now_us: int = 0,
     ) -> Rearrangement:
@@ -78,32 +102,33 @@ class Batch:
 
     # -- states ------------------------------------------------------------------------------
 
-    def _apply(self, change: Rearrangement, told: Sequence[Accepted], homes: list[str]) -> None:
+    def _apply(self, change: Rearrangement, told: Arrivals, homes: Mapping[Keys, str]) -> None:
         again = self._send_home()
+        taken = arrivals([a for _, a in self._taken], self._matcher)
         leads = self._identities.resolver.leads
-        lead_of = [leads[home] for home in again + homes]
-        self._load(change, lead_of)
-        self._fold([*(a for _, _, a in self._taken), *told], lead_of)
-        self._recount |= {self._rows[lead].account for lead in lead_of[: len(again)]}
+        lead_of = {keys: leads[home] for keys, home in {**homes, **again}.items()}
+        self._load(change, sorted(set(lead_of.values())))
+        self._fold(joined(taken, told), lead_of)
+        self._recount |= {self._rows[lead_of[keys]].account for keys in again}
         hollow = [lead for lead, row in self._rows.items() if not row.state[COUNT]]
         for lead in hollow:
             del self._rows[lead]
         gone = sorted({*hollow, *(change.ended.keys() - self._rows.keys())})
         self._states.save(self._connection, list(self._rows.values()))
         self._states.remove(self._connection, gone)
-        self._save_accounts(len(again), len(lead_of))
+        self._save_accounts(len(taken.keys), len(taken.keys) + len(told.keys))
         announce(self._connection, LEAD, self._rows)
         announce(self._connection, ENDED, gone)
 
-    def _send_home(self) -> list[str]:
+    def _send_home(self) -> dict[Keys, str]:
         """The homes now of the events that were taken back; the log is told of new ones."""
-        homes = [self._identities.resolver.route(a.known.keys) for _, _, a in self._taken]
+        homes = self._homes({a.known.keys for _, a in self._taken})
         moved = [
-            (sequence, log.home_of(home))
-            for (sequence, before, _), home in zip(self._taken, homes, strict=True)
-            if log.home_of(home) != before
+            (a.sequence, before, now)
+            for before, a in self._taken
+            if (now := home_of(homes[a.known.keys])) != before
         ]
-        log.rehome(self._connection, moved)
+        event_index.rehome(self._connection, moved)
         return homes
 
     def _load(self, change: Rearrangement, lead_of: Sequence[str]) -> None:
@@ -135,27 +160,34 @@ class Batch:
 
     def _new(self, lead: str) -> LeadRow:
         s = self._states
-        return LeadRow(lead, "", 0, np.zeros(s.layout.width), [NO_TEXT] * s.texts)
+        return LeadRow(lead, "", 0, np.zeros(s.layout.width), s.texts)
 
-    def _fold(self, told: Sequence[Accepted], lead_of: Sequence[str]) -> None:
+    def _fold(self, told: Arrivals, lead_of: Mapping[Keys, str]) -> None:
         """Fold the events into their leads."""
+        rows = self._order = list(self._rows.values())
+        if not told.keys:
+            return
         at = {lead: i for i, lead in enumerate(self._rows)}
-        rows, c, add = list(self._rows.values()), self._columns, self._matcher.add
-        for a, lead in zip(told, lead_of, strict=True):
-            row = rows[at[lead]]
-            if a.known.account:
-                row.account = smaller(row.account, a.known.account)
-            row.known_us = max(row.known_us, a.known_us)
-            add(a, at[lead], c)
-        for event, attribute, value in c.texts:
-            texts = rows[c.rows[event]].texts
-            texts[attribute] = max(texts[attribute], (c.times[event], c.ties[event], value))
-        if rows:
-            matrix = np.array([row.state for row in rows])
-            kernel.fold(matrix, c.events(), 0, len(told), self._states.half_lives)
-            for row, state in zip(rows, matrix, strict=True):
-                row.state = state
-        self._order = rows
+        row_of = {keys: at[lead] for keys, lead in lead_of.items()}
+        index = np.array([row_of[keys] for keys in told.sets], dtype=np.int64)
+        for keys, account in set(zip(told.sets, told.accounts, strict=True)):
+            row = rows[row_of[keys]]
+            row.account = smaller(row.account, account)
+        known = np.array([row.known_us for row in rows], dtype=np.int64)
+        np.maximum.at(known, index, told.known_us)
+        self._write_texts(told, index)
+        self._events = told.events._replace(rows=index)
+        matrix = np.array([row.state for row in rows])
+        kernel.fold(matrix, self._events, 0, len(index), self._states.half_lives)
+        for row, state, known_us in zip(rows, matrix, known.tolist(), strict=True):
+            row.state, row.known_us = state, known_us
+
+    def _write_texts(self, told: Arrivals, index: Index) -> None:
+        times, ties = told.events.times, told.events.ties
+        for event, attribute, value in told.texts:
+            texts = self._order[index[event]].texts
+            written = (float(times[event]), float(ties[event]), value)
+            texts[attribute] = max(texts[attribute], written)
 
     # -- accounts ----------------------------------------------------------------------------
 
@@ -187,9 +219,9 @@ class Batch:
             for state in joined.get(account, ()):
                 kernel.merge_into(matrix[i], state, s.half_lives, s.layout.families)
         row_of = [at.get(row.account, len(touched)) for row in self._order]
-        folded = self._columns.events()
         if end > begin:
-            own = folded._replace(rows=np.array(row_of, dtype=np.int64)[folded.rows])
+            rows = np.array(row_of, dtype=np.int64)[self._events.rows]
+            own = self._events._replace(rows=rows)
             kernel.fold(matrix, own, begin, end, s.half_lives)
         return {account: matrix[i] for account, i in at.items()}
 
@@ -198,7 +230,7 @@ def record(
     connection: Connection,
     resolved: Resolved,
     change: Rearrangement,
-    event_of: dict[Keys, Accepted],
+    event_of: dict[Keys, First],
     decided: tuple[str, int],
 ) -> None:
     """Write which leads became part of which, and why; `decided`: a person's reason and when."""
@@ -206,22 +238,22 @@ def record(
     rows = []
     for before, after in sorted({(m.before, m.after) for m in resolved.moves if m.before}):
         told = change.why.get(before) or change.why.get(after) or decided[0]
-        event = event_of.get(told) if isinstance(told, tuple) else None
+        event = None if isinstance(told, str) else event_of.get(told)
         rows.append(
             {
                 "lead_id": before,
                 "into_lead": after,
                 "known_us": event.known_us if event else latest,
                 "event_key": event.key if event else "",
-                "reason": _said(event) if event else str(told),
+                "reason": told if isinstance(told, str) or not event else _said(event, told),
             }
         )
     if rows:
         connection.execute(insert(changes), rows)
 
 
-def _said(event: Accepted) -> str:
-    return f"{len(event.known.keys)} identifiers on one {event.signal.type} event"
+def _said(event: First, keys: Keys) -> str:
+    return f"{len(keys)} identifiers on one {event.type} event"
 
 
 def smaller(a: str, b: str) -> str:

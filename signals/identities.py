@@ -6,10 +6,10 @@ from sqlalchemy import Connection, delete, select
 
 from signals.protections import Protections
 from signals.resolution import Keys, Resolved, Resolver
-from signals.schema import among, identifiers, insert_into, links, separations, upsert
+from signals.schema import among, identifiers, links, separations, write
 
-REMEMBERED = 400_000
-"""So many identifiers stay in memory between batches: some hundred bytes each."""
+REMEMBERED = 250_000
+"""So many identifiers stay in memory between batches: about a kilobyte each."""
 
 
 class Identities:
@@ -45,16 +45,10 @@ class Identities:
         """Write what changed; `event_of` names the first event that carried a set of keys."""
         r, connection = self._resolver, self._at()
         changed = {move.key for move in resolved.moves} | set(resolved.flipped)
-        rows = [
-            {"key": k, "lead_id": r.leads[k], "rule": r.rules.get(k, "")} for k in sorted(changed)
-        ]
-        upsert(connection, identifiers, rows)
-        new = [
-            {"key": link.key, "other": link.other, "event_key": event_of[link.keys]}
-            for link in resolved.links
-        ]
-        if new:
-            connection.execute(insert_into(connection, links).on_conflict_do_nothing(), new)
+        rows = [(k, r.leads[k], r.rules.get(k, "")) for k in sorted(changed)]
+        write(connection, identifiers, ("key", "lead_id", "rule"), rows, conflict="replace")
+        new = [(link.key, link.other, event_of[link.keys]) for link in resolved.links]
+        write(connection, links, ("key", "other", "event_key"), new, conflict="leave")
 
     def keys_of(self, leads: Sequence[str]) -> list[str]:
         """The identifiers that are stored as those of some leads, loaded."""

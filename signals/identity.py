@@ -1,12 +1,13 @@
 """Identifiers made comparable: normalised, then digested to keys."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
 import tldextract
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from domain.errors import BadSignal
 from domain.identifiers import (
@@ -89,20 +90,44 @@ def _read(kind: str, value: str) -> tuple[IdentifierKey, str]:
 
 
 def _read_email(value: str) -> tuple[IdentifierKey, str]:
-    try:
-        parsed = validate_email(value.strip(), check_deliverability=False)
-    except EmailNotValidError:
-        raise BadSignal("not an e-mail address", rule="identifier-email") from None
-    address = parsed.normalized.lower()
-    local = parsed.local_part.lower()
-    domain = _split_domain(parsed.ascii_domain or parsed.domain).top_domain_under_public_suffix
-    if is_invented(local, domain):
+    """Key and account of an address; the library judges it, its domain once for all addresses."""
+    given = value.strip()
+    local, _, domain = given.lower().rpartition("@")
+    if _PLAIN.fullmatch(local) and len(given) <= _LONGEST:
+        address, host = f"{local}@{domain}", _read_domain(domain)
+    else:
+        parsed = _validated(given)
+        address, local = parsed.normalized.lower(), parsed.local_part.lower()
+        host = _read_domain(parsed.ascii_domain or parsed.domain)
+    if is_invented(local, host):
         return nameless_key(PLACEHOLDER, "email", address), ""
-    company = "" if domain in FREE_MAIL else domain
+    company = "" if host in FREE_MAIL else host
     account = "0" + account_id(company) if company else ""
     if is_mailbox(local):
         return nameless_key(MAILBOX, "email", address), account
     return email_key(address, company), account
+
+
+_PLAIN = re.compile(r"[a-z0-9]+(?:[._+-][a-z0-9]+)*", re.ASCII)
+"""Local parts that no rule could refuse or change, up to their length."""
+_LONGEST = 64
+
+
+@lru_cache(maxsize=1 << 14)
+def _read_domain(domain: str) -> str:
+    """The registrable part of an address's domain; "" where there is none. Raises BadSignal."""
+    parsed = _validated(f"a@{domain}")
+    registrable: str = _split_domain(
+        parsed.ascii_domain or parsed.domain
+    ).top_domain_under_public_suffix
+    return registrable
+
+
+def _validated(address: str) -> ValidatedEmail:
+    try:
+        return validate_email(address, check_deliverability=False)
+    except EmailNotValidError:
+        raise BadSignal("not an e-mail address", rule="identifier-email") from None
 
 
 def _phone(value: str) -> str:

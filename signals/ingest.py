@@ -8,12 +8,17 @@ from domain.clock import Clock, to_us
 from domain.errors import Refused
 from domain.findings import Findings
 from domain.ports import StateWriter
-from domain.signals import Counts
+from domain.signals import Counts, decode
 from signals import log, quarantine
+from signals.arrivals import arrivals, take
 from signals.outbox import drain, pushing
+from signals.preparing import Prepared, Preparer
 from signals.quarantine import Rejected
 from signals.reading import Accepted, Reader
 from signals.writer import Writer
+
+_MOSTLY = 0.95
+"""Where so many of a batch's events are new, the gates look at all of them as they came."""
 
 
 class Ingest:
@@ -21,7 +26,8 @@ class Ingest:
 
     def __init__(self, writer: Writer, reader: Reader, online: StateWriter, clock: Clock) -> None:
         self._writer = writer
-        self._reader = reader
+        self._door = reader.door
+        self.preparer = Preparer(reader, writer.matcher, reader.door.fields)
         self._online = online
         self._clock = clock
 
@@ -44,38 +50,50 @@ class Ingest:
         States are announced in the outbox, not yet pushed online. `whole`: it is all of a delivery.
         Raises Refused where a quality gate stops the batch: nothing of it is kept then.
         """
-        found, door = Findings(), self._reader.door
-        accepted, refused = self._reader.read_all(documents, origin, found)
-        refused += rejected
+        prepared = self.preparer.prepare(list(documents), origin)
+        return self.commit_prepared(prepared, rejected, whole=whole)
+
+    def commit_prepared(
+        self, prepared: Prepared, rejected: Sequence[Rejected] = (), *, whole: bool = False
+    ) -> Counts:
+        """Commit what was read before, perhaps by another process."""
+        found = Findings()
+        found.merge(prepared.found)
         try:
             with self._writer.transaction() as connection:
-                fresh = log.unseen(connection, accepted)
-                newest = max((a.known_us for a in fresh), default=0)
-                bad = [r.body for r in quarantine.unseen(connection, refused)]
-                told = [a.signal for a in fresh]
-                door.admit(connection, told, bad, newest, found, whole=whole)
-                counts = self._commit(connection, len(accepted), fresh, refused)
+                counts = self._commit(connection, prepared, rejected, found, whole)
         except Refused:
             self._keep(found)
             raise
-        door.committed(found)
+        self._door.committed(found)
         return counts
 
     def _commit(
         self,
         connection: Connection,
-        sound: int,
-        fresh: Sequence[Accepted],
-        refused: Sequence[Rejected],
+        prepared: Prepared,
+        rejected: Sequence[Rejected],
+        found: Findings,
+        whole: bool,  # noqa: FBT001
     ) -> Counts:
-        """Log what is new and make it count; keep what was refused."""
-        self._add(connection, fresh)
+        """Judge the batch, log what is new and make it count, keep what was refused."""
+        told, refused = prepared.arrivals, [*prepared.refused, *rejected]
+        places = log.unseen(connection, told.keys)
+        fresh = take(told, places)
+        seen = prepared.stats
+        if len(places) < _MOSTLY * len(told.keys):
+            seen = self._door.observe(map(decode, fresh.bodies))
+        newest = int(fresh.known_us.max(initial=0))
+        bad = [r.body for r in quarantine.unseen(connection, refused)]
+        self._door.admit(connection, seen, bad, newest, found, whole=whole)
+        if places:
+            self._writer.batch(connection).add(fresh)
         kept = quarantine.put(connection, refused, to_us(self._clock.now()))
-        received = sound + len(refused)
+        received = len(told.keys) + len(refused)
         counts = Counts(
             received=received,
-            accepted=len(fresh),
-            duplicates=received - len(fresh) - kept,
+            accepted=len(places),
+            duplicates=received - len(places) - kept,
             quarantined=kept,
         )
         log.add_totals(connection, counts)
@@ -84,7 +102,7 @@ class Ingest:
     def _keep(self, found: Findings) -> None:
         """Keep what was found in a batch that was refused whole."""
         with self._writer.transaction() as connection:
-            self._reader.door.stopped(connection, found)
+            self._door.stopped(connection, found)
 
     def push(self) -> None:
         """Push announced states online until none is left."""
@@ -101,23 +119,22 @@ class Ingest:
         self.push()
         return counts
 
-    def _add(self, connection: Connection, fresh: Sequence[Accepted]) -> None:
-        if fresh:
-            self._writer.batch(connection).add(fresh)
-
     def _release(self, held: Sequence[Rejected]) -> Counts:
         """Commit those quarantined documents that can be accepted now."""
         accepted: list[Accepted] = []
         released: list[Rejected] = []
         for one in held:
-            sound, _ = self._reader.read_all([(one.line, one.body)], one.origin, Findings())
+            documents = [(one.line, one.body)]
+            sound, _ = self.preparer.reader.read_all(documents, one.origin, Findings())
             accepted += sound
             released += [one] * len(sound)
+        told = arrivals(accepted, self._writer.matcher)
         with self._writer.transaction() as connection:
-            fresh = log.unseen(connection, accepted)
-            self._add(connection, fresh)
+            fresh = take(told, log.unseen(connection, told.keys))
+            if fresh.keys:
+                self._writer.batch(connection).add(fresh)
             gone = quarantine.remove(connection, released)
-            new, twice = len(fresh), gone - len(fresh)
+            new, twice = len(fresh.keys), gone - len(fresh.keys)
             log.add_totals(connection, Counts(accepted=new, duplicates=twice, quarantined=-gone))
         return Counts(
             received=len(held), accepted=new, duplicates=twice, quarantined=len(held) - gone

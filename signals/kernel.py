@@ -21,6 +21,7 @@ def _compile(function: Callable[..., Any], **replaced: object) -> Any:
 
 
 _helpers = {
+    "_join_cell": _compile(state._join_cell),
     "_mark_day": _compile(state._mark_day),
     "_insert_step": _compile(state._insert_step),
 }

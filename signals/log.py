@@ -1,69 +1,66 @@
 """The event log: what was accepted, once each, and the totals that must add up."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, select
 
 from domain.errors import Unavailable
 from domain.identifiers import IdentifierKey
 from domain.signals import Counts, decode
 from domain.state import event_digest, tie_of
+from signals import event_index
+from signals.arrivals import Arrivals
+from signals.event_index import home_of
 from signals.identity import Known
 from signals.reading import Accepted, key_of
-from signals.schema import among, events, insert_into, quarantine, totals
+from signals.resolution import Keys
+from signals.schema import among, events, insert_into, quarantine, totals, write
+
+_COLUMNS = ("sequence", "event_key", "type", "known_us", "identifier_keys", "account", "body")
 
 
-def home_of(key: str) -> int:
-    """What the log says of the key whose lead an event belongs to: 60 bits."""
-    return int(key[1:16], 16)
+def unseen(connection: Connection, keys: Sequence[str]) -> list[int]:
+    """The places of events that the log does not hold, the first of each key."""
+    first: dict[str, int] = {}
+    for place, key in enumerate(keys):
+        first.setdefault(key, place)
+    for key in event_index.held_keys(connection, list(first)):
+        del first[key]
+    return list(first.values())
 
 
-def unseen(connection: Connection, accepted: Sequence[Accepted]) -> list[Accepted]:
-    """Those that the log does not hold, the first of each key."""
-    first = {a.key: a for a in reversed(accepted)}
-    query = select(events.c.event_key)
-    held = {key for (key,) in among(connection, query, events.c.event_key, first)}
-    if not held and len(first) == len(accepted):
-        return list(accepted)
-    return [a for a in accepted if a.key not in held and first[a.key] is a]
+def append(connection: Connection, fresh: Arrivals, homes: Mapping[Keys, str]) -> None:
+    """Write events to the log, with the keys whose leads they belong to, by their sets of keys."""
+    first = event_index.last(connection) + 1
+    joined = {keys: ",".join(keys) for keys in homes}
+    rows = list(
+        zip(
+            range(first, first + len(fresh.keys)),
+            fresh.keys,
+            fresh.types,
+            fresh.known_us.tolist(),
+            [joined[keys] for keys in fresh.sets],
+            fresh.accounts,
+            fresh.bodies,
+            strict=True,
+        )
+    )
+    write(connection, events, _COLUMNS, rows)
+    home = {keys: home_of(key) for keys, key in homes.items()}
+    event_index.add(connection, fresh.keys, [home[keys] for keys in fresh.sets], first)
 
 
-def append(connection: Connection, accepted: Sequence[Accepted], homes: Sequence[str]) -> None:
-    """Write events to the log, with the keys whose leads they belong to."""
-    rows = [
-        {
-            "event_key": a.key,
-            "type": a.signal.type,
-            "known_us": a.known_us,
-            "identifier_keys": ",".join(a.known.keys),
-            "home": home_of(home),
-            "account": a.known.account,
-            "body": a.body,
-        }
-        for a, home in zip(accepted, homes, strict=True)
-    ]
-    if rows:
-        connection.execute(insert(events), rows)
-
-
-def read_homes(connection: Connection, keys: Sequence[str]) -> list[tuple[int, int, Accepted]]:
-    """(sequence, home, event) of the logged events that belong to the leads of these keys."""
-    e, known = events.c, set(keys)
-    query = select(e.sequence, e.home, e.identifier_keys, e.account, e.body)
-    found = []
-    for row in among(connection, query, e.home, sorted({home_of(key) for key in known})):
-        event = logged(row.body, row.identifier_keys, row.account)
+def read_homes(connection: Connection, keys: Sequence[str]) -> list[tuple[int, Accepted]]:
+    """(home, event) of the logged events that belong to the leads of these keys."""
+    known = set(keys)
+    homes = event_index.of_homes(connection, sorted({home_of(key) for key in known}))
+    e, found = events.c, []
+    query = select(e.sequence, e.identifier_keys, e.account, e.body)
+    for row in among(connection, query, e.sequence, sorted(homes)):
+        event = logged(row.body, row.identifier_keys, row.account, row.sequence)
         if not known.isdisjoint(event.known.keys):
-            found.append((row.sequence, row.home, event))
+            found.append((homes[row.sequence], event))
     return found
-
-
-def rehome(connection: Connection, moved: Sequence[tuple[int, int]]) -> None:
-    """Note new homes, as (sequence, home)."""
-    if moved:
-        change = update(events).where(events.c.sequence == bindparam("at"))
-        rows = [{"at": sequence, "to": home} for sequence, home in moved]
-        connection.execute(change.values(home=bindparam("to")), rows)
 
 
 def read_sequences(engine: Engine, sequences: Sequence[int]) -> Iterator[Accepted]:
@@ -112,10 +109,19 @@ def read_totals(engine: Engine) -> Counts:
 
 def held(engine: Engine) -> tuple[int, int]:
     """How many events the log holds, and how many documents quarantine holds."""
+    return verify(engine)[1:]
+
+
+def verify(engine: Engine) -> tuple[Counts, int, int]:
+    """The totals, and what log and quarantine hold, as of one moment."""
+    logged = select(func.count()).select_from(events).scalar_subquery()
+    kept = select(func.count()).select_from(quarantine).scalar_subquery()
+    query = select(totals.c["name"], totals.c["value"], logged, kept)
     with engine.connect() as connection:
-        logged = connection.execute(select(func.count()).select_from(events)).scalar_one()
-        kept = connection.execute(select(func.count()).select_from(quarantine)).scalar_one()
-        return logged, kept
+        rows = connection.execute(query).all()
+    named = {row[0]: int(row[1]) for row in rows}
+    counts = Counts(**{name: named.get(name, 0) for name in Counts.__struct_fields__})
+    return counts, int(rows[0][2]) if rows else 0, int(rows[0][3]) if rows else 0
 
 
 def watermark_us(engine: Engine) -> int:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import numpy as np
 from domain.clock import SECOND
 from domain.definition import Family, FeatureDefinition
 from domain.signals import Signal
-from domain.state import Events, Layout, layout_of
+from domain.state import CELL, Events, Layout, layout_of, mark_of
 from signals.reading import Accepted
 
 Upcast = Callable[[Signal], Signal]
+Conditions = tuple[tuple[str, Any], ...]
 
 
 def as_it_is(signal: Signal) -> Signal:
@@ -26,7 +28,8 @@ def as_it_is(signal: Signal) -> Signal:
 class _Plan:
     """What to look at in the data of one event type."""
 
-    families: tuple[tuple[int, tuple[tuple[str, Any], ...], str | None], ...]
+    families: tuple[tuple[int, Conditions, str | None], ...]
+    sets: tuple[tuple[int, Conditions, str], ...]
     numbers: tuple[tuple[int, str], ...]
     texts: tuple[tuple[int, str], ...]
     closing: str
@@ -87,6 +90,12 @@ class Matcher:
             if all(data.get(name) == wanted for name, wanted in conditions):
                 to.families.append(family)
                 to.values.append(_number(data.get(value)) if value else 0.0)
+        for slot, conditions, name in plan.sets:
+            held = data.get(name)
+            if held is not None and all(data.get(n) == wanted for n, wanted in conditions):
+                word, bit = _mark_of(str(held))
+                to.number_slots.append(-(slot + word))
+                to.number_values.append(bit)
         for slot, name in plan.numbers:
             if (held := data.get(name)) is not None and math.isfinite(number := _number(held)):
                 to.number_slots.append(slot)
@@ -115,8 +124,13 @@ class Matcher:
                 (d.families.index(f), tuple(f.where.items()), f.value)
                 for f in sorted(families, key=order)
             ),
+            sets=tuple(
+                (self.layout.sets_at + CELL * i, tuple(f.where.items()), f.distinct)
+                for i, f in enumerate(d.sets)
+                if f.distinct and f in families
+            ),
             numbers=tuple(
-                (self.layout.numbers_at + 3 * i, a.field)
+                (self.layout.numbers_at + CELL * i, a.field)
                 for i, a in enumerate(d.numbers)
                 if _matches(event_type, a.types)
             ),
@@ -139,6 +153,9 @@ def closing_namer(definition: FeatureDefinition) -> Callable[[str], str | None]:
     """A function from event type to the name of the outcome that closes a lead, if any."""
     named = {t: o.name for o in definition.outcomes if o.closes for t in o.types}
     return named.get
+
+
+_mark_of = lru_cache(maxsize=1 << 14)(mark_of)
 
 
 def _matches(event_type: str, patterns: tuple[str, ...]) -> bool:

@@ -37,7 +37,7 @@ PUBLISHED_AT_ONCE = 1000
 """Messages on their way at the same time; the bus has confirmed all before the next are sent."""
 
 ORIGIN = "nats"
-"""How quarantine names documents from this bus; a document's line is its number in the stream."""
+"""How quarantine names documents from this bus."""
 
 _CONNECT_S = 5
 

@@ -14,7 +14,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, delete, func, select
 
 from domain.ports import StateWriter
-from signals.schema import generation, outbox, upsert, writing
+from signals.schema import generation, outbox, write, writing
 from signals.states import StateStore, chunks
 
 LEAD, ACCOUNT, ENDED = "lead", "account", "ended"
@@ -28,7 +28,8 @@ def announce(connection: Connection, kind: str, entities: Iterable[str]) -> None
     held = sorted(set(entities))
     if held:
         version = generation(connection) + 1
-        upsert(connection, outbox, [{"entity": e, "kind": kind, "version": version} for e in held])
+        rows = [(entity, kind, version) for entity in held]
+        write(connection, outbox, ("entity", "kind", "version"), rows, conflict="replace")
 
 
 def waiting(engine: Engine) -> int:

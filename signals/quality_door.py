@@ -1,6 +1,6 @@
 """The gates at the signal plane's door, as ingestion uses them: one call an event, one a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import Connection
@@ -9,7 +9,7 @@ from domain.findings import Findings
 from domain.signals import Signal
 from signals.quality_batches import BatchGate
 from signals.quality_events import EventGate
-from signals.quality_stats import Fields, observe
+from signals.quality_stats import Fields, Seen, Stats, observe
 from signals.quality_tables import add_findings
 
 
@@ -24,12 +24,16 @@ class Door:
         self.findings = Findings()
         self.check = events.check
         self._batches = batches
-        self._fields = fields
+        self.fields = fields
+
+    def observe(self, signals: Iterable[Signal]) -> Stats:
+        """The statistics of accepted events."""
+        return observe(signals, (), self.fields)
 
     def admit(
         self,
         connection: Connection,
-        fresh: Sequence[Signal],
+        seen: Stats,
         refused: Sequence[bytes],
         newest_us: int,
         found: Findings,
@@ -38,12 +42,14 @@ class Door:
     ) -> None:
         """Judge a batch and keep its findings, inside the transaction that is to commit it.
 
-        `fresh` are the events that are new to the log, `refused` the documents that go to
-        quarantine, `newest_us` the newest moment that they know of (0: none), `whole` whether
-        the batch is all of a delivery. Raises Refused where a rule says stop: nothing of the batch
-        may be committed then; call `stopped`.
+        `seen` are the statistics of the events that are new to the log (`observe`), `refused` the
+        documents that go to quarantine, `newest_us` the newest moment that they know of (0: none),
+        `whole` whether the batch is all of a delivery. Raises Refused where a rule says stop:
+        nothing of the batch may be committed then; call `stopped`.
         """
-        stats = observe(fresh, map(whence, refused), self._fields)
+        stats = observe((), map(whence, refused), self.fields)
+        for about, those in seen.items():
+            stats.setdefault(about, Seen()).add(those)
         self._batches.admit(connection, stats, newest_us, found, whole=whole)
         add_findings(connection, found.counts())
 

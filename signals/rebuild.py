@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from signals import identities, log
+from signals import event_index, identities, log
+from signals.event_index import home_of
 from signals.identity import read_identifiers
 from signals.resolution import Keys
-from signals.schema import accounts, changes, events, leads, outbox
+from signals.schema import accounts, changes, event_homes, events, leads, outbox, write
 from signals.writer import Writer
 
 _SETS = 20_000
@@ -69,14 +70,14 @@ def _sets(connection: Connection) -> Iterator[dict[Keys, str]]:
 
 
 def _rehome(connection: Connection, writer: Writer) -> None:
-    """Note in the log where the home of an event is another now."""
-    e, moved = events.c, []
-    query = select(e.sequence, e.home, e.identifier_keys)
-    rows = connection.execute(query.execution_options(yield_per=_SETS))
-    for part in rows.partitions():
+    """Note anew to whom each event of the log belongs."""
+    event_index.clear_homes(connection)
+    e = events.c
+    query = select(e.sequence, e.identifier_keys).execution_options(yield_per=_SETS)
+    for part in connection.execute(query).partitions():
         writer.identities.begin(connection, fresh=True)
-        sets = [tuple(keys.split(",")) for _, _, keys in part]
+        sets = [tuple(keys.split(",")) for _, keys in part]
         writer.identities.know(sets)
-        homes = [log.home_of(writer.identities.resolver.route(keys)) for keys in sets]
-        moved += [(r.sequence, now) for r, now in zip(part, homes, strict=True) if r.home != now]
-    log.rehome(connection, moved)
+        route = writer.identities.resolver.route
+        rows = [(home_of(route(keys)), r.sequence) for r, keys in zip(part, sets, strict=True)]
+        write(connection, event_homes, ("home", "sequence"), sorted(rows))

@@ -29,16 +29,15 @@ from domain.identifiers import (
     FIRST_WEAK,
     MAILBOX,
     PLACEHOLDER,
-    STRENGTH,
-    IdentifierKind,
     company_of,
     lead_id,
 )
+from signals.components import components
+from signals.persons import Persons
 from signals.protections import Protections
 
 Keys = tuple[str, ...]
 TOO_MANY, TWO_COMPANIES, TWO_PEOPLE = "too-many-neighbours", "two-companies", "two-people"
-_SHAREABLE = f"{STRENGTH[IdentifierKind.PHONE]:x}"
 _NAMELESS = {MAILBOX: "shared-mailbox", PLACEHOLDER: "placeholder"}
 
 
@@ -364,94 +363,6 @@ class Resolver:
         return Resolved(list(links), moves, flipped)
 
 
-class Persons:
-    """The persons that some identifiers reach, and what machines join them."""
-
-    def __init__(self, resolver: Resolver, seeds: set[str]) -> None:
-        self._r = resolver
-        self._cluster: dict[str, frozenset[str]] = {}
-        self.rules: dict[str, str] = {}
-        self._core: set[frozenset[str]] = set()
-        self._bridges: dict[str, set[frozenset[str]]] = {}
-        edge = self._learn(seeds)
-        seen: set[str] = set()
-        while edge:
-            self._core |= edge
-            machines = self._machines(edge) - seen
-            seen |= machines
-            edge = self._over(machines)
-
-    def joined(self) -> list[set[str]]:
-        """The persons, those put together that a machine joins."""
-        group_of = {c: {c} for c in self._core if not self._alone(c)}
-        for machine in sorted(self._bridges):
-            groups = {id(g): g for g in (group_of[c] for c in self._bridges[machine])}
-            together = set().union(*groups.values())
-            if len(groups) > 1 and self._complete(together):
-                group_of.update((c, together) for c in together)
-        distinct = {id(g): g for g in group_of.values()}
-        return [set().union(*g) for g in distinct.values()]
-
-    def _learn(self, seeds: set[str]) -> set[frozenset[str]]:
-        """Find the persons that seeds are of, as far as links between their identifiers go."""
-        region = self._r.region(seeds - self._cluster.keys())
-        rules = {key: self._r.why_alone(key) for key in region}
-        self.rules.update(rules)
-        parts = [{key} for key, rule in rules.items() if rule]
-        parts += self._r.clusters({key for key, rule in rules.items() if not rule})
-        for part in parts:
-            cluster = frozenset(part)
-            self._cluster.update((key, cluster) for key in cluster)
-        return {self._cluster[key] for key in region | seeds}
-
-    def _alone(self, cluster: frozenset[str]) -> bool:
-        return any(self.rules[key] for key in cluster)
-
-    def _machines(self, clusters: set[frozenset[str]]) -> set[str]:
-        links = self._r.links
-        return {
-            other
-            for cluster in clusters
-            for key in cluster
-            for other in links.get(key, ())
-            if FIRST_WEAK <= other[0] < MAILBOX
-        }
-
-    def _over(self, machines: set[str]) -> set[frozenset[str]]:
-        """Persons not met before that machines join to those met, or did join to them."""
-        r = self._r
-        r.load(machines)
-        linked = {m: self._linked(m) for m in machines if not r.crowded(m)}
-        self._learn({key for keys in linked.values() for key in keys})
-        reached = set()
-        for machine, keys in linked.items():
-            clusters = {self._cluster[key] for key in keys}
-            able = {c for c in clusters if not self._alone(c)}
-            if len(able) > 1 and machine not in r.sides and self._complete(able):
-                self._bridges[machine] = able
-                reached |= able
-            mates = {r.leads.get(k) for c in clusters & self._core for k in c}
-            reached |= {c for c in clusters if any(r.leads.get(k, "-") in mates for k in c)}
-        return reached - self._core
-
-    def _linked(self, machine: str) -> list[str]:
-        return [
-            key
-            for key in self._r.links.get(machine, ())
-            if key[0] < FIRST_WEAK and self._r.one_side((machine, key))
-        ]
-
-    def _complete(self, clusters: set[frozenset[str]]) -> bool:
-        """Whether these could be one person, each known by other kinds of identifier."""
-        kinds = [kind for c in clusters for kind in {key[0] for key in c} if kind < _SHAREABLE]
-        keys = [key for c in clusters for key in c]
-        return (
-            len(kinds) == len(set(kinds))
-            and len({company for key in keys if (company := company_of(key))}) <= 1
-            and self._r.one_side(keys)
-        )
-
-
 def home(keys: Keys, rules: Container[str]) -> str:
     """The key whose lead an event belongs to: persons first, then what is somebody's own.
 
@@ -461,22 +372,3 @@ def home(keys: Keys, rules: Container[str]) -> str:
     if len(keys) == 1 or (first[0] < FIRST_WEAK and first not in rules):
         return first
     return min(keys, key=lambda key: (key[0] >= FIRST_WEAK, key in rules, key))
-
-
-def components(keys: set[str], links: Iterable[tuple[str, str]]) -> list[set[str]]:
-    """The connected components of keys under links between them.
-
-    >>> sorted(sorted(c) for c in components({"a", "b", "c"}, [("a", "b")]))
-    [['a', 'b'], ['c']]
-    """
-    cluster_of = {key: {key} for key in keys}
-    for a, b in links:
-        one, other = cluster_of[a], cluster_of[b]
-        if one is other:
-            continue
-        if len(one) < len(other):
-            one, other = other, one
-        one |= other
-        for key in other:
-            cluster_of[key] = one
-    return list({id(c): c for c in cluster_of.values()}.values())

@@ -1,17 +1,25 @@
 """Stored feature state: leads and accounts as rows, loaded and saved a batch at a time."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 from sqlalchemy import Connection, Select, delete, func, select
 
 from domain.definition import FeatureDefinition
-from domain.state import PEOPLE, Matrix, Vector, half_lives_of, layout_of
+from domain.state import (
+    LAST,
+    PEOPLE,
+    Matrix,
+    Vector,
+    half_lives_of,
+    intensities,
+    layout_of,
+)
 from signals.kernel import merged
-from signals.schema import accounts, among, leads, upsert
+from signals.packing import pack, unpack
+from signals.schema import accounts, among, leads, write
 
 Written = tuple[float, float, str]
 """A text attribute's last write: time, tie-break, value."""
@@ -19,20 +27,42 @@ Written = tuple[float, float, str]
 NO_TEXT: Written = (0.0, 0.0, "")
 _texts = msgspec.json.Decoder(list[Written])
 _CHUNK = 500
+_COLUMNS = ("lead_id", "account", "last_s", "known_us", "state", "texts")
 
 
-@dataclass(slots=True)
 class LeadRow:
-    """One lead as stored. `texts` are (time, tie-break, value) writes, the last is its outcome.
+    """One lead as stored. `state` of a stored lead is read-only.
 
-    `state` of a stored lead is read-only.
+    Texts stay packed until somebody looks: most events write none.
     """
 
-    lead_id: str
-    account: str
-    known_us: int
-    state: Vector
-    texts: list[Written] = field(default_factory=list)
+    __slots__ = ("_packed", "_texts", "account", "known_us", "lead_id", "state")
+
+    def __init__(
+        self, lead_id: str, account: str, known_us: int, state: Vector, texts: bytes | int
+    ) -> None:
+        """`texts` as stored, or how many there are, none of them written."""
+        self.lead_id = lead_id
+        self.account = account
+        self.known_us = known_us
+        self.state = state
+        self._packed = texts if isinstance(texts, bytes) else b""
+        self._texts = [] if isinstance(texts, bytes) else [NO_TEXT] * texts
+
+    @property
+    def texts(self) -> list[Written]:
+        """(time, tie-break, value) writes; the last is the outcome that closed the lead."""
+        if self._packed:
+            self._texts, self._packed = _texts.decode(self._packed), b""
+        return self._texts
+
+    @texts.setter
+    def texts(self, texts: list[Written]) -> None:
+        self._texts, self._packed = texts, b""
+
+    def packed_texts(self) -> bytes:
+        """The texts as they are stored."""
+        return self._packed or msgspec.json.encode(self._texts)
 
 
 T = TypeVar("T")
@@ -58,29 +88,30 @@ class StateStore:
         """The leads that are stored under these ids."""
         c = leads.c
         query = select(c.lead_id, c.account, c.known_us, c.state, c.texts)
-        return [self._row(r) for r in among(connection, query, c.lead_id, lead_ids)]
-
-    def _row(self, row: Any) -> LeadRow:
-        lead_id, account, known_us, state, texts = row
-        return LeadRow(lead_id, account, known_us, np.frombuffer(state), _texts.decode(texts))
+        rows = list(among(connection, query, c.lead_id, lead_ids))
+        states = unpack([row.state for row in rows], self.layout.width)
+        return [
+            LeadRow(lead_id, account, known_us, state, texts)
+            for (lead_id, account, known_us, _, texts), state in zip(rows, states, strict=True)
+        ]
 
     def save(self, connection: Connection, rows: Sequence[LeadRow]) -> None:
         """Store leads."""
-        upsert(
-            connection,
-            leads,
-            [
-                {
-                    "lead_id": r.lead_id,
-                    "account": r.account,
-                    "last_s": int(r.state[2]),
-                    "known_us": r.known_us,
-                    "state": r.state.tobytes(),
-                    "texts": msgspec.json.encode(r.texts),
-                }
-                for r in rows
-            ],
-        )
+        if not rows:
+            return
+        packed = pack(np.array([r.state for r in rows]))
+        stored = [
+            (
+                r.lead_id,
+                r.account,
+                int(r.state[LAST]),
+                r.known_us,
+                state,
+                r.packed_texts(),
+            )
+            for r, state in zip(rows, packed, strict=True)
+        ]
+        write(connection, leads, _COLUMNS, stored, conflict="replace")
 
     def remove(self, connection: Connection, ended: Sequence[str]) -> None:
         """Remove leads that ended."""
@@ -90,32 +121,41 @@ class StateStore:
     def accounts(self, connection: Connection, keys: Iterable[str]) -> dict[str, Vector]:
         """The summed states of accounts that are stored."""
         query = select(accounts.c.account, accounts.c.state)
-        found = among(connection, query, accounts.c.account, keys)
-        return {account: np.frombuffer(state) for account, state in found}
+        found = list(among(connection, query, accounts.c.account, keys))
+        states = unpack([state for _, state in found], self.layout.width)
+        return {account: state for (account, _), state in zip(found, states, strict=True)}
 
     def save_accounts(self, connection: Connection, states: dict[str, Vector]) -> None:
         """Store the summed states of accounts."""
-        rows = [{"account": a, "state": s.tobytes()} for a, s in states.items()]
-        upsert(connection, accounts, rows)
+        if states:
+            rows = list(zip(states, pack(np.array(list(states.values()))), strict=True))
+            write(connection, accounts, ("account", "state"), rows, conflict="replace")
 
     def sum_members(self, connection: Connection, account: str) -> Vector:
         """An account's state, made anew from its leads."""
         query = select(leads.c.state).where(leads.c.account == account)
-        members = [np.frombuffer(state) for (state,) in connection.execute(query)]
-        parts = np.array(members).reshape(len(members), self.layout.width)
+        members = list(connection.execute(query).scalars())
+        parts = unpack(members, self.layout.width)
         return merged(parts, self.half_lives, self.layout.families)
 
     def account_vectors(self, connection: Connection, keys: Sequence[str]) -> Matrix:
-        """Account vectors [n, account width]: summed state, number of people, their last events."""
+        """Account vectors [n, account width], as `domain.state.Layout` has them."""
         out = np.zeros((len(keys), self.layout.account_width))
         at = {key: i for i, key in enumerate(keys)}
         for key, state in self.accounts(connection, keys).items():
             out[at[key], : self.layout.width] = state
-        for part in chunks(keys):
-            for r in connection.execute(_newest_people(part)):
-                row = out[at[r.account]]
-                row[self.layout.width] = r.people
-                row[self.layout.width + r.place] = r.last_s
+        people = [r for part in chunks(keys) for r in connection.execute(_newest_people(part))]
+        if people:
+            row, place, count, last_s = (
+                np.array(column, dtype=np.int64)
+                for column in zip(
+                    *((at[r.account], r.place, r.people, r.last_s) for r in people), strict=True
+                )
+            )
+            out[row, self.layout.width] = count
+            out[row, self.layout.width + place] = last_s
+            states = unpack([r.state for r in people], self.layout.width)
+            out[row, self.layout.width + PEOPLE + place] = intensities(states, self.half_lives)
         return out
 
     def account_known_us(self, connection: Connection, keys: Sequence[str]) -> list[int]:
@@ -129,10 +169,11 @@ class StateStore:
         return [newest.get(key, 0) for key in keys]
 
 
-def _newest_people(keys: list[str]) -> Select[tuple[str, int, int, int]]:
+def _newest_people(keys: list[str]) -> Select[tuple[str, int, int, int, bytes]]:
+    """The newest people of accounts, with their states."""
     c = leads.c
     newest = func.row_number().over(partition_by=c.account, order_by=[c.last_s.desc(), c.lead_id])
     people = func.count().over(partition_by=c.account)
-    ranked = select(c.account, c.last_s, newest.label("place"), people.label("people"))
+    ranked = select(c.account, c.last_s, newest.label("place"), people.label("people"), c.state)
     r = ranked.where(c.account.in_(keys)).subquery().c
-    return select(r.account, r.last_s, r.place, r.people).where(r.place <= PEOPLE)
+    return select(r.account, r.last_s, r.place, r.people, r.state).where(r.place <= PEOPLE)

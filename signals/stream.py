@@ -27,7 +27,7 @@ class Sink(Protocol):
     """What the handler needs of the way in: `signals.ingest.Ingest`."""
 
     def commit(self, documents: Sequence[tuple[int, bytes]], origin: str) -> Counts:
-        """Commit (place, document) pairs in one transaction."""
+        """Commit (line, document) pairs in one transaction."""
         ...
 
     def push(self) -> None:

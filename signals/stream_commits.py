@@ -17,6 +17,9 @@ from domain.signals import Counts
 AWAY = (Unavailable, OperationalError, InterfaceError, PoolTimeout)
 """What says that a database or the online store does not answer: waiting may help."""
 
+NO_LINE = 0
+"""A bus has no lines: a document that is quarantined and then published once more is the same."""
+
 MOST = 4_000
 """Messages of one transaction, unless one batch alone is larger."""
 
@@ -33,7 +36,7 @@ class Commit(Protocol):
     """The way in: `signals.ingest.Ingest.commit`."""
 
     def __call__(self, documents: Sequence[tuple[int, bytes]], origin: str) -> Counts:
-        """Commit (place, document) pairs in one transaction."""
+        """Commit (line, document) pairs in one transaction."""
         ...
 
 
@@ -111,7 +114,7 @@ class Commits:
             asked.failed = bad
 
     async def _together(self, company: Sequence[_Asked]) -> None:
-        documents = [(d.place, d.body) for asked in company for d in asked.group]
+        documents = [(NO_LINE, d.body) for asked in company for d in asked.group]
         began = self.timer()
         counts = await asyncio.to_thread(self.sink, documents, company[0].origin)
         self.seconds += self.timer() - began

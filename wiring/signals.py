@@ -7,20 +7,24 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import Engine
 
-from domain.clock import SystemClock
+from domain.clock import SystemClock, to_us
 from domain.definition import FeatureDefinition
-from domain.errors import BadConfiguration, Missing
+from domain.errors import BadConfiguration, BadInput, BadSignal, Missing
 from domain.journeys import Journeys
-from domain.ports import StateWriter
+from domain.ports import LeadRef, StateWriter
 from domain.signals import Counts
 from signals.contracts import PACKAGED, Contract, ContractBook, all_contracts
 from signals.contracts import write_contract as keep_contract
 from signals.directory import Directory
 from signals.history import Replay
+from signals.identity import read_identifiers
 from signals.ingest import Ingest
+from signals.matching import Matcher
+from signals.preparing import Preparer
 from signals.reading import Reader
 from signals.rebuild import rebuild
 from signals.schema import create_tables
+from signals.separating import separate
 from signals.states import StateStore
 from signals.writer import Writer
 from wiring.quality import load_quality
@@ -107,18 +111,29 @@ def write_definition(path: Path, definition: FeatureDefinition) -> None:
     partial.replace(path)
 
 
-def open_signals(settings: Settings, *, live: bool = False) -> SignalPlane:
+def open_preparer(settings: Settings) -> Preparer:
+    """What reads documents of files, without a database."""
+    book = contract_book(settings)
+    door = load_quality(settings.home).door(book.contracts.values())
+    reader = Reader(book, SystemClock(), door, stamp=False)
+    return Preparer(reader, Matcher(definition_of(settings), book.upcast), door.fields)
+
+
+def open_signals(
+    settings: Settings, *, live: bool = False, let_through: bool = False
+) -> SignalPlane:
     """The signal plane of a home. Raises Missing for an empty home.
 
     `live`: signals that do not say when they became known became known when they arrive; those of
-    a file became known when they happened.
+    a file became known when they happened. `let_through`: a quality gate that would stop a batch
+    only counts it.
     """
     definition = definition_of(settings)
     engine = open_engine(settings.signals_db)
     create_tables(engine)
-    clock = SystemClock()
-    book = contract_book(settings)
-    door = load_quality(settings.home).door(book.contracts.values())
+    clock, book = SystemClock(), contract_book(settings)
+    gates = load_quality(settings.home)
+    door = gates.door(book.contracts.values(), let_through=let_through)
     reader = Reader(book, clock, door, stamp=live and settings.clock == "system")
 
     def online() -> StateWriter:
@@ -129,6 +144,22 @@ def open_signals(settings: Settings, *, live: bool = False) -> SignalPlane:
     writer = Writer(engine, StateStore(definition), upcast=book.upcast)
     ingest = Ingest(writer, reader, LazyWriter(online), clock)
     return SignalPlane(engine, definition, writer, ingest, Directory(engine))
+
+
+def split(
+    plane: SignalPlane, lead: LeadRef, apart: Sequence[tuple[str, str]], reason: str
+) -> list[str]:
+    """Set identifiers, as (kind, value), of a lead apart from its others; the leads they are now.
+
+    Raises BadInput where one is not the lead's, or none would stay.
+    """
+    try:
+        keys = {key for kind, value in apart for key in read_identifiers({kind: value}).keys}
+    except BadSignal as bad:
+        raise BadInput(bad.what, rule=bad.rule, where="identifiers") from None
+    leads = separate(plane.writer, lead, keys, reason, to_us(SystemClock().now()))
+    plane.ingest.push()
+    return leads
 
 
 def replay_history(settings: Settings, plane: SignalPlane, anchors: Sequence[str]) -> Journeys:

@@ -50,7 +50,8 @@ def _prepare(connection: Any, _record: object) -> None:
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "busy_timeout=30000",
-        "cache_size=-65536",
+        "cache_size=-131072",
+        "wal_autocheckpoint=16000",  # 64 MB: a page that changes often is written back seldom
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -8,10 +8,10 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from domain import state as slots
-from domain.state import Events, Layout, Vector, empty, fold, merge_into
+from domain.state import Events, Layout, Vector, empty, fold, mark_of, merge_into
 from signals import kernel
 
-LAYOUT = Layout(families=3, half_lives=2, numbers=2)
+LAYOUT = Layout(families=3, half_lives=2, numbers=2, sets=2)
 LIVES = np.array([1.0, 7.0]) * 86_400
 Event = tuple[float, float, tuple[int, ...], float]
 
@@ -26,7 +26,7 @@ streams = st.lists(event, max_size=25, unique_by=lambda e: e[1])
 
 def columns(events: Sequence[Event]) -> Events:
     starts = np.cumsum([0, *(len(e[2]) for e in events)])
-    written = [e[3] > 0 for e in events]
+    cells = [cells_of(e[3]) for e in events]
     return Events(
         rows=np.zeros(len(events), np.int64),
         times=np.array([e[0] for e in events]),
@@ -34,12 +34,21 @@ def columns(events: Sequence[Event]) -> Events:
         starts=starts,
         families=np.array([f for e in events for f in e[2]], np.int64),
         values=np.array([e[3] for e in events for _ in e[2]]),
-        number_starts=np.cumsum([0, *(int(w) for w in written)]),
-        number_slots=np.array(
-            [LAYOUT.numbers_at + 3 * (int(e[3]) % 2) for e in events if e[3] > 0], np.int64
-        ),
-        number_values=np.array([e[3] for e in events if e[3] > 0]),
+        number_starts=np.cumsum([0, *(len(c) for c in cells)]),
+        number_slots=np.array([slot for c in cells for slot, _ in c], np.int64),
+        number_values=np.array([value for c in cells for _, value in c], np.float64),
     )
+
+
+def cells_of(number: float) -> list[tuple[int, float]]:
+    """A number that is not negative is written to an attribute; a set sees any other than 0."""
+    found = []
+    if number > 0:
+        found.append((LAYOUT.numbers_at + 3 * (int(number) % 2), number))
+    if number:
+        word, bit = mark_of(str(number))
+        found.append((-(LAYOUT.sets_at + 3 * (int(number) % 2) + word), bit))
+    return found
 
 
 def folded(events: Sequence[Event]) -> Vector:
@@ -85,6 +94,14 @@ def test_empty_changes_nothing(events: list[Event]) -> None:
     same(folded(events), merged(nothing, folded(events)))
 
 
+@given(streams)
+def test_sets_and_last_writes_are_idempotent_where_sums_are_not(events: list[Event]) -> None:
+    once = folded(events)
+    twice = merged(once, once)
+    np.testing.assert_array_equal(once[LAYOUT.numbers_at :], twice[LAYOUT.numbers_at :])
+    assert twice[slots.COUNT] == 2 * once[slots.COUNT]
+
+
 @limits(max_examples=60)
 @given(streams, streams)
 def test_the_compiled_algebra_is_the_plain_one(a: list[Event], b: list[Event]) -> None:
@@ -113,6 +130,12 @@ def test_what_is_kept_is_what_an_obvious_count_gives(events: list[Event]) -> Non
     steps = sorted(((e[0], e[1], e[2][0] + 1.0) for e in events if e[2]), reverse=True)
     kept = held[slots.SEQUENCE : slots.FAMILIES].reshape(-1, 3)
     assert [tuple(row) for row in kept if row[0]] == steps[: slots.SEQUENCE_LENGTH]
+    decayed = sum(0.5 ** ((held[slots.LAST] - e[0]) / LIVES[1]) for e in events)
+    np.testing.assert_allclose(held[slots.INTENSITY], decayed, rtol=1e-9)
+    for k in range(LAYOUT.sets):
+        cell = held[LAYOUT.sets_at + 3 * k :][:3]
+        marks = {mark_of(str(e[3])) for e in events if e[3] and int(e[3]) % 2 == k}
+        assert cell.tolist() == [0.0, *(sum(b for w, b in marks if w == word) for word in (1, 2))]
     for f in range(LAYOUT.families):
         mine = [e for e in events if f in e[2]]
         at = slots.FAMILIES + f * LAYOUT.family_width

@@ -1,5 +1,6 @@
 """What was known of a lead at a moment, the slow and obvious way: straight from the raw log."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -93,10 +94,19 @@ class Log:
             width = self.layout.width
             vector[:, :width] = self._folded([e for events in group for e in events])
             vector[:, width] = len(group)
-            lasts = [max(e.signal.time_us() for e in g) // 1_000_000 for g in group]
-            newest = sorted(lasts, reverse=True)[:PEOPLE]
-            vector[0, width + 1 : width + 1 + len(newest)] = newest
+            newest = sorted(map(self._seen, group), reverse=True)[:PEOPLE]
+            lasts, active = zip(*newest, strict=True)
+            vector[0, width + 1 : width + 1 + len(newest)] = lasts
+            vector[0, width + 1 + PEOPLE : width + 1 + PEOPLE + len(newest)] = active
         return vector
+
+    def _seen(self, events: Sequence[Known]) -> tuple[int, float]:
+        """A person's last whole second, and the decayed count of all events as of that."""
+        lives = self.definition.half_lives_days
+        life = lives[len(lives) // 2] * 86_400
+        times = [e.signal.time_us() / 1_000_000 for e in events]
+        last = math.floor(max(times))
+        return last, math.fsum(math.pow(0.5, (last - t) / life) for t in times)
 
     def _texts(self, events: Sequence[Known]) -> list[str]:
         """The last text written to each attribute, then the last outcome."""

@@ -58,7 +58,7 @@ def deliver(engine: Engine, door: Door, batch: list[Signal], refused: list[bytes
     try:
         with engine.connect() as connection:
             writing(connection)
-            door.admit(connection, batch, refused, newest, found, whole=True)
+            door.admit(connection, door.observe(batch), refused, newest, found, whole=True)
             connection.commit()
         door.committed(found)
     except Refused:

@@ -111,7 +111,8 @@ def test_the_order_in_the_homes_definition_does_not_matter(
 
 
 def test_a_home_without_its_features_is_refused(opened: OpenedVersion) -> None:
-    d = msgspec.structs.replace(opened.manifest.definition, families=(), attributes=())
+    kept = opened.manifest.definition
+    d = FeatureDefinition(service=kept.service, version=kept.version, families=())
     with pytest.raises(BadInput) as caught:
         Scorer("x", opened.folder, opened.manifest, d)
     assert caught.value.rule == "features-kept"

@@ -201,7 +201,7 @@ def test_quarantine_is_replayed_once_the_contract_is_there(tmp_path: Path) -> No
     plane = open_plane(tmp_path)
     plane.ingest.accept([BAD["unknown-type"], BAD["not-json"]], "file")
     added = Contract(name="web.no_such_thing", channel="web")
-    plane.ingest._reader = reader_of([*standard_contracts().values(), added])
+    plane.ingest.preparer.reader = reader_of([*standard_contracts().values(), added])
     counts = plane.ingest.replay_quarantine()
     assert (counts.accepted, counts.quarantined) == (1, 1)
     assert quarantine.by_rule(plane.engine) == {"not-json": 1}

@@ -1,0 +1,84 @@
+"""Commands about who is who: a lead's identifiers and why they are one person's; undo a merge."""
+
+from typing import Annotated
+
+import typer
+
+from leadscore.options import AsJson, group
+from leadscore.output import put, put_json, put_table
+
+identity = group("Who is who.")
+Lead = Annotated[
+    str, typer.Argument(metavar="KEY", help="A lead id, or kind:value, such as email:a@b.de.")
+]
+
+
+@identity.command("show")
+def show_identity(key: Lead, as_json: AsJson = False) -> None:
+    """Who this is, and why: its identifiers, what is kept apart, the merges and splits."""
+    from domain.clock import iso
+    from domain.identifiers import kind_of
+    from leadscore.lookup import find
+    from wiring.settings import load_settings
+    from wiring.signals import open_signals
+
+    directory = open_signals(load_settings()).directory
+    ref = find(directory, key)
+    names, apart = directory.names(ref), directory.kept_apart(ref)
+    changes = [{**m, "known": iso(int(str(m.pop("known_us"))))} for m in directory.story(ref)]
+    if as_json:
+        put_json(
+            {
+                "lead_id": ref.lead_id,
+                "account_id": ref.account_id,
+                "identifiers": [
+                    {"kind": kind_of(n.key), "key": n.key, "rule": n.rule} for n in names
+                ],
+                "kept_apart": [
+                    {"kind": kind_of(n.key), "key": n.key, "lead_id": n.lead_id, "rule": n.rule}
+                    for n in apart
+                ],
+                "changes": changes,
+            }
+        )
+        return
+    held = [kind_of(n.key) for n in names]
+    counted = ", ".join(f"{held.count(kind)} {kind}" for kind in dict.fromkeys(held))
+    put(f"{ref.lead_id}, account {ref.account_id or 'none'}, known by {counted or 'nothing'}")
+    for name in names:
+        if name.rule:
+            put(f"its {kind_of(name.key)} joins nothing: {name.rule}")
+    for name in apart:
+        why = name.rule or "the two would not be one person"
+        put(f"kept apart: a {kind_of(name.key)} of {name.lead_id}: {why}")
+    put_table(
+        ["when", "lead", "into", "because"],
+        [[m["known"], m["lead_id"], m["into_lead"], m["reason"]] for m in changes],
+    )
+
+
+@identity.command("split")
+def split_identity(
+    key: Lead,
+    apart: Annotated[
+        list[str], typer.Argument(metavar="IDENTIFIER...", help="kind:value, to be set apart.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; it is kept with the decision.")],
+    as_json: AsJson = False,
+) -> None:
+    """Undo a wrong merge: set identifiers of a lead apart from its others, for good.
+
+    States are made anew from the log. What comes later does not join the two sides again.
+    """
+    from leadscore.lookup import find, identifier_of
+    from wiring.settings import load_settings, quiet_libraries
+    from wiring.signals import open_signals, split
+
+    quiet_libraries()
+    settings = load_settings()
+    plane = open_signals(settings)
+    leads = split(plane, find(plane.directory, key), [identifier_of(a) for a in apart], reason)
+    if as_json:
+        put_json({"leads": leads})
+        return
+    put(f"{len(leads)} leads now: {', '.join(leads)}")

@@ -1,0 +1,57 @@
+"""All that can be done to documents before anything is known of the log."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from domain.findings import Finding, Findings
+from signals.arrivals import Arrivals, arrivals
+from signals.matching import Matcher
+from signals.quality_stats import Fields, Stats, observe
+from signals.quarantine import Rejected
+from signals.reading import Reader
+
+
+class Prepared(NamedTuple):
+    """Documents read and checked: what may be committed, what not, and what the gates saw.
+
+    `places` are the accepted events' places among the documents; `stats` are theirs.
+    """
+
+    arrivals: Arrivals
+    places: list[int]
+    refused: list[Rejected]
+    stats: Stats
+    found: dict[Finding, int]
+
+
+class Preparer:
+    """Reads documents and matches them. Knows no database, so it may live in another process."""
+
+    def __init__(self, reader: Reader, matcher: Matcher, fields: Fields) -> None:
+        self.reader = reader
+        self.matcher = matcher
+        self._fields = fields
+
+    def prepare(self, documents: Sequence[tuple[int, bytes]], origin: str) -> Prepared:
+        """Read (line, document) pairs."""
+        found = Findings()
+        accepted, refused = self.reader.read_all(documents, origin, found)
+        bad = {one.line for one in refused}
+        return Prepared(
+            arrivals(accepted, self.matcher),
+            [i for i, (line, _) in enumerate(documents) if line not in bad],
+            refused,
+            observe([a.signal for a in accepted], (), self._fields),
+            dict(found.counts()),
+        )
+
+
+def without_bodies(prepared: Prepared) -> Prepared:
+    """The same, lighter to send; `with_bodies` gives them back."""
+    return prepared._replace(arrivals=prepared.arrivals._replace(bodies=[]))
+
+
+def with_bodies(prepared: Prepared, documents: Sequence[tuple[int, bytes]]) -> Prepared:
+    """The same, its bodies taken from the documents that it was made of."""
+    bodies = [documents[i][1] for i in prepared.places]
+    return prepared._replace(arrivals=prepared.arrivals._replace(bodies=bodies))

@@ -1,0 +1,100 @@
+"""The command line in processes of its own, begun in milliseconds.
+
+A process that has loaded the libraries forks for each command: what runs, and what is killed, is
+the command itself. With LEADSCORE_SOAK=1 commands are begun as users begin them, in seconds.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Protocol
+
+SOAK = os.environ.get("LEADSCORE_SOAK") == "1"
+LOADED = [
+    *("leadscore.cli", "wiring.ingestion", "wiring.worker", "wiring.features"),
+    *("signals.kernel", "signals.nats_stream", "feature_repo.store"),
+]
+_forks = get_context("forkserver")
+_forks.set_forkserver_preload(LOADED)
+
+
+class Command(Protocol):
+    """A command that runs."""
+
+    def ended(self) -> int | None:
+        """Its exit code; the negative signal that ended it; None while it runs."""
+        ...
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send it a signal, and wait for its end."""
+        ...
+
+
+class _Forked:
+    def __init__(self, words: tuple[str, ...], environment: Mapping[str, str], out: Path) -> None:
+        given = (words, dict(environment), out)
+        self._process: ForkServerProcess = _forks.Process(target=_main, args=given, daemon=True)
+        self._process.start()
+
+    def ended(self) -> int | None:
+        return self._process.exitcode
+
+    def tell(self, number: signal.Signals) -> None:
+        if self._process.pid is not None and self._process.is_alive():
+            os.kill(self._process.pid, number)
+        self._process.join(60)
+
+
+class _Begun:
+    def __init__(self, words: tuple[str, ...], environment: Mapping[str, str], out: Path) -> None:
+        with out.open("ab") as stream:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "leadscore", *words],
+                env={**os.environ, **environment},
+                stdout=stream,
+                stderr=stream,
+            )
+
+    def ended(self) -> int | None:
+        return self._process.poll()
+
+    def tell(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+        self._process.wait(60)
+
+
+def begin(environment: Mapping[str, str], *words: str) -> Command:
+    """Begin `leadscore WORDS`; what it says goes to `said` beside its home."""
+    out = Path(environment["LEADSCORE_HOME"]).with_name("said")
+    return (_Begun if SOAK else _Forked)(words, environment, out)
+
+
+def finish(command: Command, environment: Mapping[str, str], seconds: float = 120.0) -> None:
+    """Wait for a command to end well."""
+    until(lambda: command.ended() is not None, seconds)
+    said = Path(environment["LEADSCORE_HOME"]).with_name("said")
+    assert command.ended() == 0, said.read_text()[-2000:]
+
+
+def until(fact: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.001)
+
+
+def _main(words: tuple[str, ...], environment: dict[str, str], out: Path) -> None:
+    from leadscore.cli import main
+
+    with out.open("ab") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+    os.environ.update(environment)
+    sys.argv = ["leadscore", *words]
+    main()

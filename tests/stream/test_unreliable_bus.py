@@ -1,0 +1,113 @@
+"""What a bus drops and sends again, doubles, delays or reorders changes nothing in the end.
+
+The worker's handler over real signal planes, with a bus in memory that is as bad as at-least-once
+delivery allows: what was not settled comes again, later; what was settled may come again, too.
+"""
+
+import asyncio
+import random
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+
+from domain.errors import Unavailable
+from domain.signals import Counts, Signal, encode
+from signals import log
+from signals.stream import Handler
+from signals.stream_commits import Delivery
+from tests.signals.planes import Plane, assert_same, open_plane
+from tests.signals.test_identity import tangles
+
+PARTITIONS, BATCH = 3, 4
+
+
+class UnreliableBus:
+    """Partitions whose messages stay until settled, or longer. Satisfies `signals.stream.Bus`.
+
+    `place` is a message's number in the bus; a batch is what of a partition comes next.
+    """
+
+    def __init__(self, documents: Sequence[bytes], chance: random.Random) -> None:
+        self._chance = chance
+        self._bodies = dict(enumerate(documents))
+        self._deliveries = dict.fromkeys(self._bodies, 0)
+        self.open = set(self._bodies)
+        self.dead: list[bytes] = []
+
+    def batch(self) -> list[Delivery]:
+        """Some messages in any order: most are open, some are settled and come once more."""
+        chance = self._chance
+        some = chance.sample(sorted(self.open), min(BATCH, len(self.open)))
+        some += [p for p in self._bodies if p not in self.open and chance.random() < 0.1]
+        chance.shuffle(some)
+        for place in some:
+            self._deliveries[place] += 1
+        twice = some[: chance.randrange(2)]
+        return [Delivery(self._bodies[p], p, self._deliveries[p]) for p in some + twice]
+
+    def mine(self) -> bool:
+        """The partition is lost now and then, with a batch in hand."""
+        return self._chance.random() < 0.8
+
+    async def settle(self, places: Sequence[int]) -> None:
+        """Acknowledgements get lost, too."""
+        self.open -= {place for place in places if self._chance.random() < 0.7}
+
+    async def bury(self, delivery: Delivery, reason: str) -> None:
+        self.dead.append(delivery.body)
+
+
+class Failing:
+    """A way in that is away at times: before a commit, after it, and between commit and push."""
+
+    def __init__(self, plane: Plane, chance: random.Random) -> None:
+        self._ingest = plane.ingest
+        self._chance = chance
+
+    def commit(self, documents: Sequence[tuple[int, bytes]], origin: str) -> Counts:
+        self._fail()
+        counts = self._ingest.commit(documents, origin)
+        self._fail()
+        return counts
+
+    def push(self) -> None:
+        self._fail()
+        self._ingest.push()
+
+    def _fail(self) -> None:
+        if self._chance.random() < 0.1:
+            raise Unavailable("away", rule="test")
+
+
+async def deliver(plane: Plane, documents: list[bytes], seed: int) -> UnreliableBus:
+    """Deliver over partitions at once, to a worker that is replaced now and then."""
+    chance = random.Random(seed)
+    bus, sink = UnreliableBus(documents, chance), Failing(plane, chance)
+    while bus.open:
+        handler = Handler(sink, asyncio.Event(), time.monotonic, 1_000, 0.0)
+        for _ in range(chance.randrange(1, 5)):
+            batches = [bus.batch() for _ in range(PARTITIONS)]
+            await asyncio.gather(*(handler.handle(batch, "test", bus) for batch in batches))
+    plane.ingest.push()
+    return bus
+
+
+@limits(max_examples=25, deadline=None)
+@given(tangles(), st.integers(0, 2**32))
+def test_the_end_is_that_of_a_reliable_bus(signals: list[Signal], seed: int) -> None:
+    documents = [encode(signal) for signal in signals] + [b"not JSON"]
+    reliable, unreliable = (open_plane(Path(tempfile.mkdtemp())) for _ in range(2))
+    reliable.ingest.accept(documents, "test", 0)
+    bus = asyncio.run(deliver(unreliable, documents, seed))
+    assert bus.dead == []
+    assert_same(reliable, unreliable)
+    held, counts = log.held(unreliable.engine), log.read_totals(unreliable.engine)
+    assert held == log.held(reliable.engine) == (counts.accepted, counts.quarantined)
+    assert counts.received == counts.accepted + counts.duplicates + counts.quarantined
+    for plane in (reliable, unreliable):
+        plane.engine.dispose()
