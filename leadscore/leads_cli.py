@@ -30,6 +30,7 @@ def score(
     """Score leads: explained, decided, recorded."""
     from leadscore.lookup import find
     from wiring.batch import score_all
+    from wiring.quality_store import store
     from wiring.scoring import open_scoring
     from wiring.settings import load_settings, quiet_libraries
 
@@ -38,10 +39,12 @@ def score(
     if everyone and out is None:
         raise BadInput("--all writes a file", rule="score-out", todo="Give --out FILE.parquet.")
     quiet_libraries()
-    scoring = open_scoring(load_settings())
+    settings = load_settings()
+    scoring = open_scoring(settings)
     if everyone and out is not None:
         with counting("leads scored") as counter:
             done = score_all(scoring, out, counter.add)
+        store(settings, scoring.findings)
         put(f"{done:,} leads in {out}")
         return
     refs = [find(scoring.plane.directory, key) for key in leads or ()]

@@ -14,6 +14,7 @@ from domain.errors import Unavailable
 from domain.signals import Counts
 from serving.intake import Intake
 from serving.runtime import Runtime
+from wiring.quality import HELP, LABELS, METRIC, Publisher
 
 LOOK_EVERY_S = 5.0
 """How often watermark and quarantine are asked of the database, at most."""
@@ -101,3 +102,26 @@ class IntakeMetrics:
         instruments().watermark.set(standing.watermark_us / SECOND)
         for rule, held in standing.quarantined.items():
             instruments().quarantine.labels(rule).set(held)
+
+
+class GateMetrics:
+    """Tells Prometheus what the quality gates of this process found."""
+
+    def __init__(self) -> None:
+        self._publishers: list[Publisher] = []
+        self._opening = threading.Lock()
+
+    def tell(self, runtime: Runtime) -> None:
+        """Bring the counter up to date: after each request."""
+        with self._opening:
+            if not self._publishers:
+                self._publishers = [Publisher(f, _gates()) for f in runtime.findings()]
+        for publisher in self._publishers:
+            publisher.publish()
+
+
+@lru_cache(maxsize=1)
+def _gates() -> Any:
+    from prometheus_client import Counter
+
+    return Counter(METRIC, HELP, LABELS)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from domain.decisions import DecisionRecord
+from domain.findings import Findings
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from domain.standing import LogStanding
@@ -42,6 +43,10 @@ class Runtime(Protocol):
 
     def standing(self) -> LogStanding:
         """Where the log stands. Raises Unavailable."""
+        ...
+
+    def findings(self) -> tuple[Findings, ...]:
+        """What quality gates found; the same objects at each call, their counts only grow."""
         ...
 
     def leads(

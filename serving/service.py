@@ -27,7 +27,7 @@ from domain.signals import Counts
 from serving import bodies, openapi, problems, routes
 from serving.boundary import DECISIONS, UNKNOWN, Boundary
 from serving.intake import Intake
-from serving.intake_metrics import IntakeMetrics
+from serving.intake_metrics import GateMetrics, IntakeMetrics
 from serving.runtime import Runtime
 
 THREADS = 4
@@ -84,6 +84,7 @@ class Api:
         self._intake_threads = ThreadPoolExecutor(INTAKE_THREADS, "events")
         self._intake = Intake(self.events_waiting())
         self._metrics = IntakeMetrics(self._intake)
+        self._gates = GateMetrics()
         self._opening = Lock()
         self._runtime: Runtime | None = None
         with suppress(LeadscoreError):
@@ -163,7 +164,13 @@ class Api:
             self._runtime.close()
 
     async def _answer(self, work: Callable[[bytes], Any], body: bytes) -> Response:
-        return await self._in(self._threads, work, body)
+        return await self._in(self._threads, partial(self._told, work), body)
+
+    def _told(self, work: Callable[[bytes], Any], body: bytes) -> Any:
+        """Work, and tell what the quality gates found."""
+        answer = work(body)
+        self._gates.tell(self.runtime())
+        return answer
 
     async def _in(
         self, threads: ThreadPoolExecutor, work: Callable[[bytes], Any], body: bytes
@@ -188,6 +195,7 @@ class Api:
     def _events(self, documents: list[bytes], arrived: float, _: bytes) -> Any:
         counts = self.runtime().accept(documents)
         self._metrics.done(counts, time.monotonic() - arrived, self.runtime())
+        self._gates.tell(self.runtime())
         return counts
 
 

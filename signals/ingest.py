@@ -104,6 +104,11 @@ class Ingest:
         with self._writer.transaction() as connection:
             self._door.stopped(connection, found)
 
+    @property
+    def findings(self) -> Findings:
+        """What the gates found in this process."""
+        return self._door.findings
+
     def push(self) -> None:
         """Push announced states online until none is left."""
         w = self._writer

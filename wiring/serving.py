@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain.decisions import DecisionRecord
 from domain.errors import Unavailable
+from domain.findings import Findings
 from domain.ports import SignalSink
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
@@ -54,6 +55,10 @@ class Runtime:
         except SQLAlchemyError as bad:
             raise Unavailable("the log does not answer", rule="log-available") from bad
         return LogStanding(watermark_us=plane.directory.watermark_us(), quarantined=held)
+
+    def findings(self) -> tuple[Findings, ...]:
+        """What the quality gates found in this process, at the door and when scoring."""
+        return (self._scoring.plane.ingest.findings, self._scoring.findings)
 
     def leads(
         self,

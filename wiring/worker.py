@@ -85,6 +85,7 @@ async def _run(
     worker, close = await _open(settings, options, handler)
     if metrics_port is not None:
         standing.quarantine = plane.engine
+        standing.findings = plane.ingest.findings
         serve_metrics(standing, metrics_port)
     looking = asyncio.create_task(_look(worker, plane, standing, stopping, until_idle=until_idle))
     sys.stderr.write("consuming events; Ctrl-C ends it\n")

@@ -11,8 +11,10 @@ from sqlalchemy import Engine
 
 from domain.clock import SECOND
 from domain.errors import BadInput
+from domain.findings import Findings
 from signals import quarantine
 from signals.stream import Handler
+from wiring.quality import metric
 
 
 @dataclass(slots=True)
@@ -24,6 +26,7 @@ class Standing:
     behind_s: float = 0.0
     watermark_us: int = 0
     quarantine: Engine | None = None
+    findings: Findings | None = None
 
 
 class WorkerCollector(Collector):
@@ -58,6 +61,8 @@ class WorkerCollector(Collector):
             ("push_seconds", "Time spent pushing online.", tally.push_s),
         ):
             yield CounterMetricFamily(f"leadscore_{name}", text, value)
+        if self._standing.findings is not None:
+            yield metric(self._standing.findings.counts())
         yield from self._gauges()
 
     def _gauges(self) -> Iterator[Metric]:

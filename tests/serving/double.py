@@ -13,6 +13,7 @@ import msgspec
 
 from domain.decisions import DecisionRecord
 from domain.errors import BadInput, Missing, Unavailable, UnknownLead
+from domain.findings import Findings
 from domain.identifiers import identifier_key, lead_id
 from domain.scores import ScoreAnswer
 from domain.signals import Counts, decode
@@ -37,6 +38,7 @@ class MemoryRuntime:
         self._local = threading.local()
         self._one = threading.Lock()
         self._seen: set[tuple[str, str]] = set()
+        self.found = Findings()
         self._store().execute("PRAGMA journal_mode = WAL")
         self._store().execute("CREATE TABLE d (id TEXT PRIMARY KEY, body BLOB)")
 
@@ -72,12 +74,16 @@ class MemoryRuntime:
                 signal = decode(document)
             except (msgspec.DecodeError, RecursionError):
                 counts.quarantined += 1
+                self.found.add("event", "envelope", "double")
                 continue
             new = (signal.source, signal.id) not in self._seen
             self._seen.add((signal.source, signal.id))
             counts.accepted += new
             counts.duplicates += not new
         return counts
+
+    def findings(self) -> tuple[Findings, ...]:
+        return (self.found,)
 
     def standing(self) -> LogStanding:
         return LogStanding(watermark_us=1_780_000_000_000_000, quarantined={"envelope": 2})

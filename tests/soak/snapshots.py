@@ -24,7 +24,9 @@ PRECISION = 1e-9
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`log` is in the log's order, without ends of lines; `online` is what scoring reads: state, texts, account."""
+    """What a home holds. `log` is in the log's order, its bodies without ends of lines; `online`
+    is what scoring reads: state, account, texts and the moment that they are as of.
+    """
 
     totals: Counts
     log: Sequence[Row]

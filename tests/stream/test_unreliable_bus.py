@@ -15,15 +15,19 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
+from domain.clock import SystemClock
 from domain.errors import Unavailable
 from domain.signals import Counts, Signal, encode
 from signals import log
+from signals.contracts import standard_contracts
+from signals.ingest import Ingest
 from signals.stream import Handler
 from signals.stream_commits import Delivery
-from tests.signals.planes import Plane, assert_same, open_plane
+from tests.signals.planes import Plane, assert_same, open_plane, reader_of
 from tests.signals.test_identity import tangles
 
-PARTITIONS, BATCH = 3, 4
+PARTITIONS, BATCH, WORKERS = 3, 4, 2
+READER = reader_of(standard_contracts().values())
 
 
 class UnreliableBus:
@@ -63,37 +67,40 @@ class UnreliableBus:
 
 
 class Failing:
-    """A way in that is away at times: before a commit, after it, and between commit and push."""
+    """A way in that is away at times: before a commit, after it, and between commit and push.
 
-    def __init__(self, plane: Plane, chance: random.Random) -> None:
-        self._ingest = plane.ingest
+    Each commit is one of several workers', none of which knows what the others do.
+    """
+
+    def __init__(self, planes: Sequence[Plane], chance: random.Random) -> None:
+        self._planes = planes
         self._chance = chance
 
     def commit(self, documents: Sequence[tuple[int, bytes]], origin: str) -> Counts:
         self._fail()
-        counts = self._ingest.commit(documents, origin)
+        counts = self._chance.choice(self._planes).ingest.commit(documents, origin)
         self._fail()
         return counts
 
     def push(self) -> None:
         self._fail()
-        self._ingest.push()
+        self._chance.choice(self._planes).ingest.push()
 
     def _fail(self) -> None:
         if self._chance.random() < 0.1:
             raise Unavailable("away", rule="test")
 
 
-async def deliver(plane: Plane, documents: list[bytes], seed: int) -> UnreliableBus:
+async def deliver(planes: Sequence[Plane], documents: list[bytes], seed: int) -> UnreliableBus:
     """Deliver over partitions at once, to a worker that is replaced now and then."""
     chance = random.Random(seed)
-    bus, sink = UnreliableBus(documents, chance), Failing(plane, chance)
+    bus, sink = UnreliableBus(documents, chance), Failing(planes, chance)
     while bus.open:
         handler = Handler(sink, asyncio.Event(), time.monotonic, 1_000, 0.0)
         for _ in range(chance.randrange(1, 5)):
             batches = [bus.batch() for _ in range(PARTITIONS)]
             await asyncio.gather(*(handler.handle(batch, "test", bus) for batch in batches))
-    plane.ingest.push()
+    planes[0].ingest.push()
     return bus
 
 
@@ -101,13 +108,22 @@ async def deliver(plane: Plane, documents: list[bytes], seed: int) -> Unreliable
 @given(tangles(), st.integers(0, 2**32))
 def test_the_end_is_that_of_a_reliable_bus(signals: list[Signal], seed: int) -> None:
     documents = [encode(signal) for signal in signals] + [b"not JSON"]
-    reliable, unreliable = (open_plane(Path(tempfile.mkdtemp())) for _ in range(2))
+    reliable = open_plane(Path(tempfile.mkdtemp()))
     reliable.ingest.accept(documents, "test", 0)
-    bus = asyncio.run(deliver(unreliable, documents, seed))
+    planes = workers(Path(tempfile.mkdtemp()))
+    bus = asyncio.run(deliver(planes, documents, seed))
     assert bus.dead == []
-    assert_same(reliable, unreliable)
-    held, counts = log.held(unreliable.engine), log.read_totals(unreliable.engine)
+    assert_same(reliable, planes[0])
+    held, counts = log.held(planes[0].engine), log.read_totals(planes[0].engine)
     assert held == log.held(reliable.engine) == (counts.accepted, counts.quarantined)
     assert counts.received == counts.accepted + counts.duplicates + counts.quarantined
-    for plane in (reliable, unreliable):
+    for plane in (reliable, *planes):
         plane.engine.dispose()
+
+
+def workers(folder: Path) -> list[Plane]:
+    """Several on one database, and one online store."""
+    planes = [open_plane(folder) for _ in range(WORKERS)]
+    for plane in planes[1:]:
+        plane.ingest = Ingest(plane.signals, READER, planes[0].writer, SystemClock())
+    return planes
