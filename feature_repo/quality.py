@@ -37,7 +37,7 @@ _PANDERA = {
     "isin": RANGE,
 }
 _LARGEST = float(np.finfo(np.float64).max)
-_AT_LEAST_0 = frozenset(["events", "days", "channels", "people"])
+_AT_LEAST_0 = frozenset(["events", "days", "channels", "people", "values", "ratio"])
 _MAY_MISS = frozenset(["days", ""])
 """Units of features that are missing where nothing was seen; attributes have none."""
 

@@ -52,7 +52,6 @@ events = Table(
     Column("account", String(32), nullable=False),
     Column("body", LargeBinary, nullable=False),
     Index("events_known", "known_us", "sequence"),
-    Index("events_type", "type", "known_us"),
 )
 
 """The log. Each event stands once in it: `signals.event_index` sees to that."""

@@ -12,7 +12,7 @@ lead) by identifier, never one by one.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -125,9 +125,9 @@ def truth(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     for part in log.read(plane.engine):
         for event in part:
             signal = decode(event.body)
-            at = home(event.known.keys, rules)
+            key = home(event.known.keys, rules)
             person = owner.pop((signal.source, signal.id))
-            lead = "" if at in rules else partition[at]
+            lead = "" if key in rules else partition[key]
             facts.append(Fact(person, lead, list(carried(signal))))
     assert not owner  # every sound event is in the log
     return Truth(facts, {t["person"]: t["account"] for t in told if t["kind"] == "person"})
@@ -188,8 +188,7 @@ def records(seed: int) -> list[dict[str, str]]:
     made = []
     for person in range(ORIGINALS):
         made.append(own(person))
-        for _ in range(int(rng.integers(0, MOST_COPIES + 1))):
-            made.append(corrupted(rng, person))
+        made += [corrupted(rng, person) for _ in range(int(rng.integers(0, MOST_COPIES + 1)))]
     return [made[i] for i in rng.permutation(len(made)) if made[i]]
 
 
@@ -211,7 +210,7 @@ def corrupted(rng: np.random.Generator, person: int) -> dict[str, str]:
     return record
 
 
-def components(sets: list[Keys]) -> set[frozenset[str]]:
+def connected(sets: Sequence[Keys]) -> set[frozenset[str]]:
     """Connected components of keys that stand together, by scipy."""
     names = sorted({key for keys in sets for key in keys})
     at = {key: i for i, key in enumerate(names)}
@@ -235,7 +234,7 @@ def test_exact_keys_join_as_connected_components_do(seed: int, batch: int) -> No
     leads: dict[str, set[str]] = defaultdict(set)
     for key, lead in resolver.leads.items():
         leads[lead].add(key)
-    expected = components(sets)
+    expected = connected(sets)
     assert max(len(part) for part in expected) > 5
     assert not resolver.rules
     assert {frozenset(part) for part in leads.values()} == expected
