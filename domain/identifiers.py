@@ -5,6 +5,7 @@ say whether two identifiers are the same and nothing else.
 """
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import blake2b
 from typing import NewType
@@ -88,6 +89,18 @@ def company_of(key: str) -> str:
     """The company that an e-mail address's key tells of; "" for none, and for other kinds."""
     tag = key[21:]
     return tag if key[0] == _EMAIL and tag != _NO_COMPANY else ""
+
+
+def one_company(keys: Iterable[str]) -> bool:
+    """Whether the e-mail addresses among keys may be one person's: one, or all of one company.
+
+    Two private addresses, or a private one and one at work, are as likely two people's.
+    """
+    addresses = [key for key in keys if key[0] == _EMAIL]
+    if len(addresses) < 2:
+        return True
+    companies = {key[21:] for key in addresses}
+    return len(companies) == 1 and _NO_COMPANY not in companies
 
 
 def _digest(kind: str, value: str) -> str:

@@ -96,6 +96,7 @@ class Batch:
         if change.torn:
             held = self._identities.keys_of(sorted(change.torn))
             self._taken = log.read_homes(self._connection, held)
+            self._identities.know(a.known.keys for _, a in self._taken)
         self._identities.save(resolved, {keys: a.key for keys, a in event_of.items()})
         record(self._connection, resolved, change, event_of, (reason, now_us))
         return change

@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from domain.identifiers import FIRST_WEAK, MAILBOX, STRENGTH, IdentifierKind, company_of
+from domain.identifiers import FIRST_WEAK, MAILBOX, STRENGTH, IdentifierKind
 
 if TYPE_CHECKING:
     from signals.resolution import Resolver
 
+TEAM_MAILBOX = "team-mailbox"
+_EMAIL = f"{STRENGTH[IdentifierKind.EMAIL]:x}"
 _SHAREABLE = f"{STRENGTH[IdentifierKind.PHONE]:x}"
 """From this kind on, two of a kind may be one person's."""
 
@@ -20,6 +22,7 @@ class Persons:
         self.rules: dict[str, str] = {}
         self._core: set[frozenset[str]] = set()
         self._bridges: dict[str, set[frozenset[str]]] = {}
+        self._judged: set[str] = set()
         edge = self._learn(seeds)
         seen: set[str] = set()
         while edge:
@@ -67,19 +70,52 @@ class Persons:
     def _over(self, machines: set[str]) -> set[frozenset[str]]:
         """Persons not met before that machines join to those met, or did join to them."""
         r = self._r
-        r.load(machines)
-        linked = {m: self._linked(m) for m in machines if not r.crowded(m)}
-        self._learn({key for keys in linked.values() for key in keys})
+        linked = self._look(machines)
+        self._judge_mailboxes(linked)
+        keys_met = {key for keys in linked.values() for key in keys}
+        turned = {key for key in keys_met if self.rules[key] != r.rules.get(key, "")}
         reached = set()
-        for machine, keys in linked.items():
+        for keys in linked.values():
             clusters = {self._cluster[key] for key in keys}
-            able = {c for c in clusters if not self._alone(c)}
+            mates = {r.leads.get(k) for c in clusters & self._core for k in c}
+            reached |= {c for c in clusters if any(r.leads.get(k, "-") in mates for k in c)}
+            if not turned.isdisjoint(keys):
+                reached |= clusters
+        for machine, keys in linked.items():
+            able = {c for key in keys if not self._alone(c := self._cluster[key])}
+            self._bridges.pop(machine, None)
             if len(able) > 1 and machine not in r.sides and self._complete(able):
                 self._bridges[machine] = able
                 reached |= able
-            mates = {r.leads.get(k) for c in clusters & self._core for k in c}
-            reached |= {c for c in clusters if any(r.leads.get(k, "-") in mates for k in c)}
         return reached - self._core
+
+    def _look(self, machines: set[str]) -> dict[str, list[str]]:
+        """The persons' identifiers that machines are linked to, their persons found."""
+        self._r.load(machines)
+        linked = {m: self._linked(m) for m in machines if not self._r.crowded(m)}
+        self._learn({key for keys in linked.values() for key in keys})
+        return linked
+
+    def _judge_mailboxes(self, linked: dict[str, list[str]]) -> None:
+        """Decide of addresses known from machines only whether a team reads them."""
+        slight = {key for keys in linked.values() for key in keys if self._slight(key)}
+        around = {m for key in slight - self._judged for m in self._r.links[key]}
+        near = self._look(around)
+        for key in slight - self._judged:
+            persons = {
+                self._cluster[other]
+                for machine in self._r.links[key]
+                for other in near.get(machine, ())
+                if other != key and not self._slight(other) and not self.rules[other]
+            }
+            self.rules[key] = TEAM_MAILBOX if len(persons) > 1 else ""
+        self._judged |= slight
+
+    def _slight(self, key: str) -> bool:
+        """Whether an e-mail address is known from machines only."""
+        if key in self._judged:
+            return True
+        return not self.rules[key] and self._r.slight(key)
 
     def _linked(self, machine: str) -> list[str]:
         return [
@@ -92,8 +128,4 @@ class Persons:
         """Whether these could be one person, each known by other kinds of identifier."""
         kinds = [kind for c in clusters for kind in {key[0] for key in c} if kind < _SHAREABLE]
         keys = [key for c in clusters for key in c]
-        return (
-            len(kinds) == len(set(kinds))
-            and len({company for key in keys if (company := company_of(key))}) <= 1
-            and self._r.one_side(keys)
-        )
+        return len(kinds) == len(set(kinds)) and self._r.one_side(keys)

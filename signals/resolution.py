@@ -4,15 +4,17 @@ Identifiers seen on one event are linked. What may join follows from the links o
 the order in which they came:
 
 1. An identifier is nobody's own when it has too many neighbours, when it is linked to e-mail
-   addresses of two companies, or to more of a kind than one person has (`Protections`). It joins
-   nothing.
+   addresses that are not all of one company, or to more of a kind than one person has
+   (`Protections`); an e-mail address also when it is known from machines only, and those are of
+   several persons: a mailbox that a team reads. It joins nothing.
 2. The remaining identifiers of persons (CRM id, user id, e-mail, phone) are joined along their
    links: connected components. Where a component would hold two companies, too many names of a
    kind, or both sides of a separation, its links are taken in a canonical order, strongest kinds
    first, and one that would break the rule is refused.
 3. A machine (cookie, device) that is linked to several of these joins them if they complete each
-   other: a CRM id, a user id, an e-mail address each from one of them only, and one company. If
-   not, it is shared, and joins nothing; it may be a kiosk.
+   other: a CRM id, a user id, an e-mail address each from one of them only. If not, it belongs to
+   the one that is known otherwise too, where the other is an address known from machines only; or
+   else it is shared, and joins nothing: it may be a kiosk.
 4. Machines linked to machines only are joined with each other, and follow the one person that they
    lead to.
 5. Links between the sides of a separation, which a person decided, count for nothing; a machine of
@@ -29,8 +31,10 @@ from domain.identifiers import (
     FIRST_WEAK,
     MAILBOX,
     PLACEHOLDER,
-    company_of,
+    STRENGTH,
+    IdentifierKind,
     lead_id,
+    one_company,
 )
 from signals.components import components
 from signals.persons import Persons
@@ -38,6 +42,7 @@ from signals.protections import Protections
 
 Keys = tuple[str, ...]
 TOO_MANY, TWO_COMPANIES, TWO_PEOPLE = "too-many-neighbours", "two-companies", "two-people"
+EMAIL = f"{STRENGTH[IdentifierKind.EMAIL]:x}"
 _NAMELESS = {MAILBOX: "shared-mailbox", PLACEHOLDER: "placeholder"}
 
 
@@ -142,7 +147,7 @@ class Resolver:
         strong |= {o for key in weak for o in self.links.get(key, ()) if o[0] < FIRST_WEAK}
         if strong:
             after.update(self._persons(strong))
-            weak |= self._machines_of(after)
+            weak |= self._machines_of(after) | self._linked_to(strong)
         if weak:
             self._machines(weak, after)
         return self._settle(after, links)
@@ -188,8 +193,7 @@ class Resolver:
         for kind, limit in p.owned.get(key[0], ()):
             if len(links) > limit and sum(other[0] == kind for other in links) > limit:
                 return TWO_PEOPLE
-        companies = {company for other in links if (company := company_of(other))}
-        return TWO_COMPANIES if len(companies) > 1 and not company_of(key) else ""
+        return "" if key[0] == EMAIL or one_company(links) else TWO_COMPANIES
 
     def clusters(self, keys: set[str]) -> list[set[str]]:
         """The persons that these identifiers, none of them alone by a rule, stand for."""
@@ -222,7 +226,7 @@ class Resolver:
         """Whether these may be one person's."""
         if len(cluster) == 1:
             return True
-        if len({company for key in cluster if (company := company_of(key))}) > 1:
+        if not one_company(cluster):
             return False
         if len(cluster) > self.protections.cluster:
             kinds = [key[0] for key in cluster]
@@ -298,14 +302,31 @@ class Resolver:
         return len(self.links.get(key, ())) > self.protections.neighbours
 
     def _owners(self, key: str, after: dict[str, tuple[str, str]]) -> set[str]:
-        """The leads of the persons that a machine is linked to."""
-        found = set()
+        """The leads of the persons that a machine is linked to.
+
+        Between one person and one address known from machines only, the person counts.
+        """
+        found: dict[str, bool] = {}
         for other in self.links.get(key, ()):
             if other[0] < FIRST_WEAK:
                 lead, rule = self._current(other, after)
                 if not rule and self.one_side((key, other)) and self._may_follow(key, lead, after):
-                    found.add(lead)
-        return found
+                    found[lead] = found.get(lead, True) and self.slight(other)
+        if len(found) == 2 and sum(found.values()) == 1:
+            return {lead for lead, slight in found.items() if not slight}
+        return set(found)
+
+    def slight(self, key: str) -> bool:
+        """Whether this is an e-mail address that is known from machines only."""
+        if key[0] != EMAIL:
+            return False
+        self.load({key})
+        links = self.links.get(key, ())
+        return bool(links) and all(other[0] >= FIRST_WEAK for other in links)
+
+    def _linked_to(self, keys: set[str]) -> set[str]:
+        near = {other for key in keys for other in self.links.get(key, ())}
+        return {key for key in near if FIRST_WEAK <= key[0] < MAILBOX}
 
     def _may_follow(self, key: str, lead: str, after: dict[str, tuple[str, str]]) -> bool:
         """Whether a person of a lead stands on the same side of each of a machine's separations."""
@@ -371,4 +392,4 @@ def home(keys: Keys, rules: Container[str]) -> str:
     first = keys[0]
     if len(keys) == 1 or (first[0] < FIRST_WEAK and first not in rules):
         return first
-    return min(keys, key=lambda key: (key[0] >= FIRST_WEAK, key in rules, key))
+    return min(keys, key=lambda k: (k[0] >= FIRST_WEAK, k in rules or k[0] >= MAILBOX, k))
