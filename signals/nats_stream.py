@@ -39,6 +39,10 @@ PUBLISHED_AT_ONCE = 1000
 ORIGIN = "nats"
 """How quarantine names documents from this bus."""
 
+ACK_WAIT_S = 1.5
+"""A message that nobody has settled, or said to be working on, for so long comes again. Now and
+then one is lost between two pulls of the client: it is then this late, and no later."""
+
 _CONNECT_S = 5
 
 
@@ -170,7 +174,7 @@ class NatsWorker:
         config = ConsumerConfig(
             durable_name=durable,
             filter_subject=subject,
-            ack_wait=self._options.lease_s,
+            ack_wait=ACK_WAIT_S,
             max_ack_pending=self._options.batch,
         )
         info = await self._jetstream.add_consumer(STREAM, config)
@@ -211,7 +215,7 @@ class NatsWorker:
 
     async def _take(self, partition: int, messages: list[Msg]) -> None:
         batch = _Batch(self._jetstream, messages, lambda: self._leases.holds(partition))
-        beat = asyncio.create_task(batch.keep(self._options.lease_s / 3))
+        beat = asyncio.create_task(batch.keep(ACK_WAIT_S / 4))
         try:
             await self._handler.handle(batch.deliveries, ORIGIN, batch)
         finally:

@@ -94,7 +94,7 @@ def test_metrics_say_it_all(small: str) -> None:
     assert after["leadscore_events_waiting"] == 0
     assert after["leadscore_watermark_timestamp_seconds"] == 1_780_000_000
     assert after['leadscore_quarantine{rule="envelope"}'] == 2
-    found = "leadscore_quality_findings_total{about=\"double\",gate=\"event\",rule=\"envelope\"}"
+    found = 'leadscore_quality_findings_total{about="double",gate="event",rule="envelope"}'
     assert after[found] - before.get(found, 0) == 1
     assert 0 < after["leadscore_ingest_lag_seconds"] < 5
     assert after["leadscore_events_seconds_count"] > 2
