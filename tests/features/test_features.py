@@ -359,7 +359,7 @@ def test_what_a_definition_cannot_mean_is_refused(changed: dict[str, Any], rule:
 def test_no_two_features_bear_one_name(definition: FeatureDefinition) -> None:
     names = [f.name for f in catalogue(definition)]
     assert len(set(names)) == len(names)
-    said = {f.name for f in (*definition.families, *definition.attributes)}
+    said = {f.name for f in definition.families} | {a.name for a in definition.attributes}
     said |= {"activity", "breadth", "sequence", "account"}
     assert {f.group for f in catalogue(definition)} <= said  # what reasons have sentences for
     assert all(f.text for f in catalogue(definition))
