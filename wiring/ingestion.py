@@ -15,11 +15,12 @@ from feature_repo.standard import standard_service
 from signals.mapping import Mapping, load_mapping
 from signals.mapping_plan import Mapped
 from signals.quarantine import Rejected
-from wiring.reading_ahead import calm_collector, prepared_ahead, reading_process
+from wiring.collector import calm_collector
+from wiring.reading_ahead import prepared_ahead, reading_process
 from wiring.settings import Settings
 from wiring.signals import SignalPlane, adopt, definition_of, open_signals
 
-BATCH = 10_000
+BATCH = 20_000
 """Documents of one transaction."""
 
 WORTH_A_PROCESS = 16_000_000

@@ -1,6 +1,5 @@
 """Documents read by another process while this one commits those before."""
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -14,6 +13,7 @@ from threading import Thread
 
 from domain.errors import BadInput
 from signals.preparing import Prepared, Preparer, with_bodies, without_bodies
+from wiring.collector import calm_collector
 from wiring.settings import Settings
 
 Documents = Sequence[tuple[int, bytes]]
@@ -58,16 +58,6 @@ def reading_process() -> Iterator[ProcessPoolExecutor]:
             yield pool
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def calm_collector() -> None:
-    """Look for garbage cycles seldom: batches are large, have none, and are soon let go.
-
-    With Python's own thresholds, half of the time of ingestion went into looking.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 20, 100)
 
 
 def _begin(parent: int) -> None:

@@ -15,6 +15,7 @@ from domain.signals import Counts
 from domain.standing import LogStanding
 from signals import quarantine
 from wiring.bundle import unpack_bundle
+from wiring.collector import calm_collector
 from wiring.scoring import Scoring, open_scoring
 from wiring.settings import Settings
 
@@ -94,4 +95,5 @@ def open_runtime(settings: Settings) -> Runtime:
     """The runtime on this home; a home that is empty is furnished from the Bento's bundle."""
     unpack_bundle(settings)
     scoring = open_scoring(settings, live=True)
+    calm_collector()
     return Runtime(scoring, scoring.plane.ingest)

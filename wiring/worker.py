@@ -13,6 +13,7 @@ from domain.errors import BadConfiguration, LeadscoreError
 from signals.mapping import load_mapping
 from signals.stream import Handler, pause
 from signals.stream_options import StreamOptions
+from wiring.collector import calm_collector
 from wiring.ingestion import found_home
 from wiring.settings import Settings
 from wiring.signals import SignalPlane, open_signals
@@ -55,6 +56,7 @@ def run_worker(
     bus_of(settings)
     found_home(settings, load_mapping(mapping) if mapping else None)
     plane = open_signals(settings, live=True)
+    calm_collector()
     return asyncio.run(_run(settings, options, plane, metrics_port, until_idle=until_idle))
 
 
