@@ -32,6 +32,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    inspect,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -184,8 +185,13 @@ GENERATION = "generation"
 
 
 def create_tables(engine: Engine) -> None:
-    """Create what is not there yet."""
-    metadata.create_all(engine)
+    """Create what is not there yet; processes that begin at once take turns."""
+    if set(inspect(engine).get_table_names()) >= metadata.tables.keys():
+        return
+    with engine.connect() as connection:
+        writing(connection)
+        metadata.create_all(connection)
+        connection.commit()
 
 
 def writing(connection: Connection) -> None:
