@@ -16,7 +16,7 @@ from signals.outbox import ACCOUNT, ENDED, LEAD, announce
 from signals.reading import Accepted
 from signals.rearranging import Rearrangement, rearrangement
 from signals.resolution import Keys, Resolved
-from signals.schema import changes
+from signals.schema import changes, generation
 from signals.states import LeadRow, StateStore
 
 
@@ -117,9 +117,10 @@ class Batch:
         gone = sorted({*hollow, *(change.ended.keys() - self._rows.keys())})
         self._states.save(self._connection, list(self._rows.values()))
         self._states.remove(self._connection, gone)
-        self._save_accounts(len(taken.keys), len(taken.keys) + len(told.keys))
-        announce(self._connection, LEAD, self._rows)
-        announce(self._connection, ENDED, gone)
+        sums = self._save_accounts(len(taken.keys), len(taken.keys) + len(told.keys))
+        version = generation(self._connection) + 1
+        for kind, entities in ((ACCOUNT, sums), (LEAD, self._rows), (ENDED, gone)):
+            announce(self._connection, kind, entities, version)
 
     def _send_home(self) -> dict[Keys, str]:
         """The homes now of the events that were taken back; the log is told of new ones."""
@@ -192,8 +193,8 @@ class Batch:
 
     # -- accounts ----------------------------------------------------------------------------
 
-    def _save_accounts(self, begin: int, end: int) -> None:
-        """Fold events `begin` to `end` into accounts; sum anew those that somebody left."""
+    def _save_accounts(self, begin: int, end: int) -> dict[str, Vector]:
+        """The accounts touched: events `begin` to `end` folded in, or summed anew where one left."""
         joined: dict[str, list[Vector]] = {}
         for row in self._rows.values():
             for account, state in self._parts.get(row.lead_id, ()):
@@ -206,7 +207,7 @@ class Batch:
         s = self._states
         sums.update((a, s.sum_members(self._connection, a)) for a in sorted(self._recount))
         s.save_accounts(self._connection, sums)
-        announce(self._connection, ACCOUNT, sums)
+        return sums
 
     def _fold_accounts(
         self, touched: Sequence[str], joined: dict[str, list[Vector]], begin: int, end: int

@@ -23,13 +23,10 @@ _LOCK = 7415002
 _here = Lock()
 
 
-def announce(connection: Connection, kind: str, entities: Iterable[str]) -> None:
-    """Note that these entities' states are newer than the online store's."""
-    held = sorted(set(entities))
-    if held:
-        version = generation(connection) + 1
-        rows = [(entity, kind, version) for entity in held]
-        write(connection, outbox, ("entity", "kind", "version"), rows, conflict="replace")
+def announce(connection: Connection, kind: str, entities: Iterable[str], version: int) -> None:
+    """Note that these entities' states are newer than the online store's, since this commit."""
+    rows = [(entity, kind, version) for entity in sorted(set(entities))]
+    write(connection, outbox, ("entity", "kind", "version"), rows, conflict="replace")
 
 
 def waiting(engine: Engine) -> int:

@@ -7,7 +7,7 @@ place that holds what producers sent.
 Statements are written once, for SQLite and PostgreSQL.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Literal
@@ -250,14 +250,6 @@ def _compiled(
     if order is not None and order != columns:
         raise ValueError(f"columns {columns} must be in the table's order {order}")
     return str(compiled), order
-
-
-def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows, replacing those with the same primary key."""
-    if rows:
-        columns = tuple(c.name for c in table.columns if c.name in rows[0])
-        values = [tuple(row[name] for name in columns) for row in rows]
-        write(connection, table, columns, values, conflict="replace")
 
 
 def among(

@@ -10,7 +10,7 @@ from signals.batch import Batch
 from signals.identities import Identities
 from signals.matching import Matcher, Upcast, as_it_is
 from signals.protections import Protections
-from signals.schema import GENERATION, generation, totals, upsert, writing
+from signals.schema import GENERATION, generation, totals, write, writing
 from signals.states import StateStore
 
 
@@ -40,8 +40,8 @@ class Writer:
             self.identities.begin(connection, fresh=held == self._generation)
             try:
                 yield connection
-                row = {"name": GENERATION, "value": held + 1}
-                upsert(connection, totals, [row])
+                row = (GENERATION, held + 1)
+                write(connection, totals, ("name", "value"), [row], conflict="replace")
                 connection.commit()
                 self._generation = held + 1
             except BaseException:
