@@ -194,7 +194,7 @@ class Batch:
     # -- accounts ----------------------------------------------------------------------------
 
     def _save_accounts(self, begin: int, end: int) -> dict[str, Vector]:
-        """The accounts touched: events `begin` to `end` folded in, or summed anew where one left."""
+        """Accounts touched: events `begin` to `end` folded in, or summed anew where one left."""
         joined: dict[str, list[Vector]] = {}
         for row in self._rows.values():
             for account, state in self._parts.get(row.lead_id, ()):
