@@ -18,6 +18,7 @@ from faststream.nats.message import NatsBatchMessage
 from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NothingCame
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DiscardPolicy, RetentionPolicy, StreamConfig
 from nats.js.errors import NotFoundError
@@ -38,10 +39,6 @@ PUBLISHED_AT_ONCE = 1000
 
 ORIGIN = "nats"
 """How quarantine names documents from this bus."""
-
-ACK_WAIT_S = 1.5
-"""A message that nobody has settled, or said to be working on, for so long comes again. Now and
-then one is lost between two pulls of the client: it is then this late, and no later."""
 
 _CONNECT_S = 5
 
@@ -174,7 +171,7 @@ class NatsWorker:
         config = ConsumerConfig(
             durable_name=durable,
             filter_subject=subject,
-            ack_wait=ACK_WAIT_S,
+            ack_wait=self._options.lease_s,
             max_ack_pending=self._options.batch,
         )
         info = await self._jetstream.add_consumer(STREAM, config)
@@ -192,6 +189,8 @@ class NatsWorker:
         await asyncio.sleep(patience)
         if self._reading.get(partition) is subscriber and self._leases.holds(partition):
             await subscriber.start()
+            if subscriber.subscription is not None:
+                subscriber.subscription = _Patient(subscriber.subscription)
 
     def _subscriber(self, partition: int, durable: str, subject: str) -> BatchPullStreamSubscriber:
         made = self._broker.subscriber(
@@ -215,7 +214,7 @@ class NatsWorker:
 
     async def _take(self, partition: int, messages: list[Msg]) -> None:
         batch = _Batch(self._jetstream, messages, lambda: self._leases.holds(partition))
-        beat = asyncio.create_task(batch.keep(ACK_WAIT_S / 4))
+        beat = asyncio.create_task(batch.keep(self._options.lease_s / 4))
         try:
             await self._handler.handle(batch.deliveries, ORIGIN, batch)
         finally:
@@ -271,6 +270,27 @@ class _Batch:
             await asyncio.sleep(every_s)
             for message in list(self._open.values()):
                 await message.in_progress()
+
+
+class _Patient(JetStreamContext.PullSubscription):
+    """A pull subscription that says in one way only that nothing came.
+
+    The client raises asyncio's own timeout where the time is up between two of its requests. The
+    broker's loop knows the client's alone: it would end, and what it had pulled would be lost
+    until it came again.
+    """
+
+    def __init__(self, subscription: JetStreamContext.PullSubscription) -> None:
+        self.__dict__ = subscription.__dict__
+
+    async def fetch(
+        self, batch: int = 1, timeout: float | None = 5, heartbeat: float | None = None
+    ) -> list[Msg]:
+        """Up to so many messages. Raises nats.errors.TimeoutError where none came."""
+        try:
+            return await super().fetch(batch, timeout, heartbeat)
+        except TimeoutError as nothing:
+            raise NothingCame from nothing
 
 
 async def _buffered(subscription: JetStreamContext.PullSubscription | None) -> list[Msg]:
