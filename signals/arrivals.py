@@ -1,6 +1,7 @@
 """Accepted events on their way into log and states, column by column."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -86,30 +87,39 @@ def _ragged(starts: Index, at: Index) -> tuple[Index, Index]:
     return np.concatenate([[0], np.cumsum(lengths[at])]).astype(np.int64), members
 
 
-def joined(a: Arrivals, b: Arrivals) -> Arrivals:
-    """The events of both, those of `a` first."""
-    if not a.keys:
-        return b
-    e, f, n = a.events, b.events, len(a.keys)
+def joined(parts: Sequence[Arrivals]) -> Arrivals:
+    """The events of all parts, in this order."""
+    if len(parts) == 1:
+        return parts[0]
+    events = [part.events for part in parts]
+    before = list(accumulate((len(part.keys) for part in parts), initial=0))
     return Arrivals(
-        keys=a.keys + b.keys,
-        types=a.types + b.types,
-        sets=a.sets + b.sets,
-        accounts=a.accounts + b.accounts,
-        bodies=a.bodies + b.bodies,
-        known_us=np.concatenate([a.known_us, b.known_us]),
+        keys=[key for part in parts for key in part.keys],
+        types=[name for part in parts for name in part.types],
+        sets=[keys for part in parts for keys in part.sets],
+        accounts=[account for part in parts for account in part.accounts],
+        bodies=[body for part in parts for body in part.bodies],
+        known_us=np.concatenate([part.known_us for part in parts]),
         events=Events(
-            rows=np.concatenate([e.rows, f.rows]),
-            times=np.concatenate([e.times, f.times]),
-            ties=np.concatenate([e.ties, f.ties]),
-            starts=np.concatenate([e.starts, f.starts[1:] + e.starts[-1]]),
-            families=np.concatenate([e.families, f.families]),
-            values=np.concatenate([e.values, f.values]),
-            number_starts=np.concatenate(
-                [e.number_starts, f.number_starts[1:] + e.number_starts[-1]]
-            ),
-            number_slots=np.concatenate([e.number_slots, f.number_slots]),
-            number_values=np.concatenate([e.number_values, f.number_values]),
+            rows=np.concatenate([e.rows for e in events]),
+            times=np.concatenate([e.times for e in events]),
+            ties=np.concatenate([e.ties for e in events]),
+            starts=_continued([e.starts for e in events]),
+            families=np.concatenate([e.families for e in events]),
+            values=np.concatenate([e.values for e in events]),
+            number_starts=_continued([e.number_starts for e in events]),
+            number_slots=np.concatenate([e.number_slots for e in events]),
+            number_values=np.concatenate([e.number_values for e in events]),
         ),
-        texts=a.texts + [(i + n, attribute, value) for i, attribute, value in b.texts],
+        texts=[
+            (i + first, attribute, value)
+            for part, first in zip(parts, before, strict=False)
+            for i, attribute, value in part.texts
+        ],
     )
+
+
+def _continued(starts: Sequence[Index]) -> Index:
+    """Starts of runs, each list counted on from the end of the one before."""
+    lengths = np.concatenate([np.diff(held) for held in starts])
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -30,8 +30,12 @@ class First(NamedTuple):
 
 def first_of_each(fresh: Arrivals) -> dict[Keys, First]:
     """The first event of each set of keys."""
-    rows = zip(fresh.sets, fresh.keys, fresh.types, fresh.known_us.tolist(), strict=True)
-    return {keys: First(*told) for keys, *told in reversed(list(rows))}
+    places = range(len(fresh.sets) - 1, -1, -1)
+    first = dict(zip(reversed(fresh.sets), places, strict=True))
+    return {
+        keys: First(fresh.keys[at], fresh.types[at], int(fresh.known_us[at]))
+        for keys, at in first.items()
+    }
 
 
 class Batch:
@@ -109,7 +113,7 @@ class Batch:
         leads = self._identities.resolver.leads
         lead_of = {keys: leads[home] for keys, home in {**homes, **again}.items()}
         self._load(change, sorted(set(lead_of.values())))
-        self._fold(joined(taken, told), lead_of)
+        self._fold(joined([taken, told]) if taken.keys else told, lead_of)
         self._recount |= {self._rows[lead_of[keys]].account for keys in again}
         hollow = [lead for lead, row in self._rows.items() if not row.state[COUNT]]
         for lead in hollow:
@@ -172,7 +176,8 @@ class Batch:
         at = {lead: i for i, lead in enumerate(self._rows)}
         row_of = {keys: at[lead] for keys, lead in lead_of.items()}
         index = np.array([row_of[keys] for keys in told.sets], dtype=np.int64)
-        for keys, account in set(zip(told.sets, told.accounts, strict=True)):
+        named = zip(told.sets, told.accounts, strict=True)
+        for keys, account in {told for told in named if told[1]}:
             row = rows[row_of[keys]]
             row.account = smaller(row.account, account)
         known = np.array([row.known_us for row in rows], dtype=np.int64)
@@ -195,22 +200,22 @@ class Batch:
 
     def _save_accounts(self, begin: int, end: int) -> dict[str, Vector]:
         """Accounts touched: events `begin` to `end` folded in, or summed anew where one left."""
-        joined: dict[str, list[Vector]] = {}
+        joining: dict[str, list[Vector]] = {}
         for row in self._rows.values():
             for account, state in self._parts.get(row.lead_id, ()):
                 if account != row.account:
                     self._recount.add(account)
-                    joined.setdefault(row.account, []).append(state)
+                    joining.setdefault(row.account, []).append(state)
         self._recount.discard("")
         touched = sorted({row.account for row in self._rows.values()} - self._recount - {""})
-        sums = self._fold_accounts(touched, joined, begin, end)
+        sums = self._fold_accounts(touched, joining, begin, end)
         s = self._states
         sums.update((a, s.sum_members(self._connection, a)) for a in sorted(self._recount))
         s.save_accounts(self._connection, sums)
         return sums
 
     def _fold_accounts(
-        self, touched: Sequence[str], joined: dict[str, list[Vector]], begin: int, end: int
+        self, touched: Sequence[str], joining: dict[str, list[Vector]], begin: int, end: int
     ) -> dict[str, Vector]:
         s = self._states
         matrix = empty(s.layout, len(touched) + 1)  # the last row takes what has no account here
@@ -218,7 +223,7 @@ class Batch:
         for account, state in s.accounts(self._connection, touched).items():
             matrix[at[account]] = state
         for account, i in at.items():
-            for state in joined.get(account, ()):
+            for state in joining.get(account, ()):
                 kernel.merge_into(matrix[i], state, s.half_lives, s.layout.families)
         row_of = [at.get(row.account, len(touched)) for row in self._order]
         if end > begin:

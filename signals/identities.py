@@ -1,6 +1,7 @@
 """The resolver's memory in the database: identifiers, links and separations."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from sys import intern
 
 from sqlalchemy import Connection, delete, select
 
@@ -8,7 +9,7 @@ from signals.protections import Protections
 from signals.resolution import Keys, Resolved, Resolver
 from signals.schema import among, identifiers, links, separations, write
 
-REMEMBERED = 250_000
+REMEMBERED = 200_000
 """So many identifiers stay in memory between batches: about a kilobyte each."""
 
 
@@ -74,14 +75,15 @@ class Identities:
         wanted = {k for k in missing if k not in resolver.leads}
         query = select(links.c["key"], links.c.other)
         for row in among(self._at(), query, links.c["key"], sorted(missing)):
-            resolver.links.setdefault(row.key, set()).add(row.other)
+            resolver.links.setdefault(intern(row.key), set()).add(intern(row.other))
             if row.other not in resolver.leads:
                 wanted.add(row.other)
         held = select(identifiers.c["key"], identifiers.c.lead_id, identifiers.c.rule)
         for one in among(self._at(), held, identifiers.c["key"], sorted(wanted)):
-            resolver.leads[one.key] = one.lead_id
+            key = intern(one.key)
+            resolver.leads[key] = intern(one.lead_id)
             if one.rule:
-                resolver.rules[one.key] = one.rule
+                resolver.rules[key] = one.rule
 
 
 Sides = dict[str, dict[int, int]]

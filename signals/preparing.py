@@ -1,12 +1,13 @@
 """All that can be done to documents before anything is known of the log."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from domain.findings import Finding, Findings
-from signals.arrivals import Arrivals, arrivals
+from signals.arrivals import Arrivals, arrivals, joined
 from signals.matching import Matcher
-from signals.quality_stats import Fields, Stats, observe
+from signals.quality_stats import Fields, Seen, Stats, observe
 from signals.quarantine import Rejected
 from signals.reading import Reader
 
@@ -14,7 +15,8 @@ from signals.reading import Reader
 class Prepared(NamedTuple):
     """Documents read and checked: what may be committed, what not, and what the gates saw.
 
-    `places` are the accepted events' places among the documents; `stats` are theirs.
+    `places` are the accepted events' places among the documents, where those are still at hand;
+    `stats` are theirs.
     """
 
     arrivals: Arrivals
@@ -44,6 +46,25 @@ class Preparer:
             observe([a.signal for a in accepted], (), self._fields),
             dict(found.counts()),
         )
+
+
+def together(parts: Sequence[Prepared]) -> Prepared:
+    """Documents that were prepared in parts, as one batch."""
+    if len(parts) == 1:
+        return parts[0]
+    stats: Stats = {}
+    found: Counter[Finding] = Counter()
+    for part in parts:
+        found.update(part.found)
+        for about, seen in part.stats.items():
+            stats.setdefault(about, Seen()).add(seen)
+    return Prepared(
+        joined([part.arrivals for part in parts]),
+        [],
+        [one for part in parts for one in part.refused],
+        stats,
+        dict(found),
+    )
 
 
 def without_bodies(prepared: Prepared) -> Prepared:

@@ -25,6 +25,7 @@ id is resolved by the identifier that gave it its name.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from sys import intern
 from typing import NamedTuple
 
 from domain.identifiers import (
@@ -112,7 +113,7 @@ class Resolver:
 
     def add(self, sets: Iterable[Keys]) -> Resolved:
         """Add the sets of keys that came together on one event each, keys ascending."""
-        fresh = {keys for keys in sets if keys not in self._seen}
+        fresh = {tuple(map(intern, keys)) for keys in sets if keys not in self._seen}
         if not fresh:
             return Resolved([], [], [])
         touched = {key for keys in fresh for key in keys}

@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice, tee
 from pathlib import Path
+from threading import Thread
 from typing import BinaryIO, NamedTuple, TypeVar, cast
 
 from domain.errors import BadInput, Missing
@@ -14,14 +15,18 @@ from domain.signals import Counts
 from feature_repo.standard import standard_service
 from signals.mapping import Mapping, load_mapping
 from signals.mapping_plan import Mapped
+from signals.preparing import Prepared, together
 from signals.quarantine import Rejected
 from wiring.collector import calm_collector
 from wiring.reading_ahead import prepared_ahead, reading_process
 from wiring.settings import Settings
 from wiring.signals import SignalPlane, adopt, definition_of, open_signals
 
-BATCH = 20_000
-"""Documents of one transaction."""
+PIECE = 20_000
+"""Documents read at a time."""
+
+TRANSACTION = 100_000
+"""Documents of one transaction. The more, the more rarely is one lead loaded and saved."""
 
 WORTH_A_PROCESS = 16_000_000
 """Bytes from which on another process reads: it takes a second to start."""
@@ -53,6 +58,8 @@ def ingest_files(
     plane = open_signals(settings, let_through=let_through)
     try:
         with _reader(names) as pool:
+            if pool is not None:
+                Thread(target=_get_ready, daemon=True).start()
             return {n: _ingest(settings, plane, n, mapped, (pool, told)) for n in names}
     finally:
         plane.ingest.push()
@@ -64,6 +71,11 @@ def _reader(names: Iterable[str]) -> AbstractContextManager[ProcessPoolExecutor 
         Path(n).stat().st_size * (8 if n.endswith(".gz") else 1) for n in names if n != STDIN
     )
     return reading_process() if size >= WORTH_A_PROCESS else nullcontext()
+
+
+def _get_ready() -> None:
+    """Import what the end needs, which takes seconds, while the first documents are read."""
+    import wiring.features  # noqa: F401
 
 
 def found_home(settings: Settings, mapping: Mapping | None) -> None:
@@ -81,10 +93,18 @@ def found_home(settings: Settings, mapping: Mapping | None) -> None:
 
 
 class _Delivery(NamedTuple):
-    """Documents of one transaction, and rows that no document could be made of."""
+    """Documents read at a time, and rows that no document could be made of."""
 
     documents: list[tuple[int, bytes]]
     rejected: list[Rejected]
+
+
+class _Part(NamedTuple):
+    """A delivery, read; `size` counts what was in it."""
+
+    prepared: Prepared
+    rejected: list[Rejected]
+    size: int
 
 
 def _ingest(
@@ -98,20 +118,47 @@ def _ingest(
     pool, told = helped
     with _deliveries(name, origin, mapping) as deliveries:
         held, again = tee(deliveries)
-        batches = (d.documents for d in again)
+        documents = (d.documents for d in again)
         prepare = plane.ingest.preparer.prepare
         prepared = (
-            prepared_ahead(pool, settings, origin, batches)
+            prepared_ahead(pool, settings, origin, documents)
             if pool
-            else (prepare(documents, origin) for documents in batches)
+            else (prepare(some, origin) for some in documents)
         )
-        for ready in prepared:
-            one = next(held)
-            size = len(one.documents) + len(one.rejected)
-            whole = total.received == 0 and size < BATCH
-            total += plane.ingest.commit_prepared(ready, one.rejected, whole=whole)
+        for parts in _transactions(map(_part, prepared, held)):
+            size = sum(part.size for part in parts)
+            rejected = [row for part in parts for row in part.rejected]
+            whole = total.received == 0 and size < PIECE
+            ready = together([part.prepared for part in parts])
+            total += plane.ingest.commit_prepared(ready, rejected, whole=whole)
             told(size)
     return total
+
+
+def _part(prepared: Prepared, delivery: _Delivery) -> _Part:
+    size = len(delivery.documents) + len(delivery.rejected)
+    return _Part(prepared, delivery.rejected, size)
+
+
+def _transactions(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
+    """Parts in lists of one transaction's size; where the file breaks off, those before first.
+
+    The first lists are shorter: there is work to do while the rest is read.
+    """
+    held: list[_Part] = []
+    enough = PIECE
+    try:
+        for part in parts:
+            held.append(part)
+            if sum(one.size for one in held) >= enough:
+                yield held
+                held, enough = [], min(2 * enough, TRANSACTION)
+    except BadInput:
+        if held:
+            yield held
+        raise
+    if held:
+        yield held
 
 
 @contextmanager
@@ -190,7 +237,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def batches(items: Iterable[T]) -> Iterator[list[T]]:
-    """Items in lists of one transaction's size."""
+    """Items in lists of so many as are read at a time."""
     held = iter(items)
-    while batch := list(islice(held, BATCH)):
+    while batch := list(islice(held, PIECE)):
         yield batch

@@ -17,8 +17,9 @@ from wiring.collector import calm_collector
 from wiring.settings import Settings
 
 Documents = Sequence[tuple[int, bytes]]
-AHEAD = 3
-"""Batches that are read before they are needed: memory is bounded by as many."""
+AHEAD = 6
+"""Batches that are read before they are needed, so that there is work to do during a transaction;
+memory is bounded by as many."""
 
 
 def prepared_ahead(
