@@ -32,7 +32,7 @@ from serving.runtime import Runtime
 
 THREADS = 4
 """Requests that one worker process scores at the same time."""
-INTAKE_THREADS = 2
+INTAKE_THREADS = 8
 """Event requests that one worker process takes in at the same time."""
 NOT_READY = 503
 PATHS = frozenset(

@@ -2,7 +2,8 @@
 
 Both orders are random. In one large index every event would change a page of its own, and a log
 of millions would cost a page written for each. So what is new goes into small indexes, and moves
-into the large ones sorted, many at a time: then a page takes many at once.
+into the large ones sorted, many at a time: then a page takes many at once. A large transaction's
+go there at once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,9 @@ from signals.schema import (
 LATELY = 100_000
 """So many events are in the small indexes before they move."""
 
+MANY = 50_000
+"""So many events of one transaction go into the large indexes at once."""
+
 
 def home_of(key: str) -> int:
     """A hash of the key whose lead an event belongs to: 60 bits."""
@@ -38,18 +42,13 @@ def held_keys(connection: Connection, keys: Sequence[str]) -> Iterator[str]:
 def add(connection: Connection, keys: Sequence[str], homes: Sequence[int], first: int) -> None:
     """Index logged events, numbered from `first` on."""
     numbers = range(first, first + len(keys))
-    write(
-        connection,
-        event_keys_lately,
-        ("event_key", "sequence"),
-        list(zip(keys, numbers, strict=True)),
-    )
-    write(
-        connection,
-        event_homes_lately,
-        ("home", "sequence"),
-        list(zip(homes, numbers, strict=True)),
-    )
+    many = len(keys) >= MANY
+    for table, column, values in (
+        (event_keys if many else event_keys_lately, "event_key", keys),
+        (event_homes if many else event_homes_lately, "home", homes),
+    ):
+        rows = sorted(zip(values, numbers, strict=True))
+        write(connection, table, (column, "sequence"), rows)
     # about as many as there are: exact counts would cost more than they tell
     if numbers.stop // LATELY != first // LATELY:
         settle(connection)

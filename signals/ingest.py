@@ -12,9 +12,10 @@ from domain.signals import Counts, decode
 from signals import log, quarantine
 from signals.arrivals import arrivals, take
 from signals.outbox import drain, pushing
-from signals.preparing import Prepared, Preparer
+from signals.preparing import Prepared, Preparer, counted, together
 from signals.quarantine import Rejected
 from signals.reading import Accepted, Reader
+from signals.turns import Turns
 from signals.writer import Writer
 
 _MOSTLY = 0.95
@@ -30,38 +31,36 @@ class Ingest:
         self.preparer = Preparer(reader, writer.matcher, reader.door.fields)
         self._online = online
         self._clock = clock
+        self._turns = Turns(self.commit_parts)
 
     def accept(self, documents: Sequence[bytes], origin: str, first_line: int = 1) -> Counts:
-        """Take JSON documents in: committed and pushed online when this returns."""
-        counts = self.commit([(first_line + i, d) for i, d in enumerate(documents)], origin)
+        """Take JSON documents in: committed and pushed online when this returns.
+
+        Calls that come from other threads meanwhile share a transaction.
+        """
+        numbered = [(first_line + i, d) for i, d in enumerate(documents)]
+        counts = self._turns.commit(self.preparer.prepare(numbered, origin))
         self.push()
         return counts
 
-    def commit(
-        self,
-        documents: Iterable[tuple[int, bytes]],
-        origin: str,
-        rejected: Sequence[Rejected] = (),
-        *,
-        whole: bool = False,
-    ) -> Counts:
-        """Commit (line, document) pairs, and rows rejected before, in one transaction.
+    def commit(self, documents: Iterable[tuple[int, bytes]], origin: str) -> Counts:
+        """Commit (line, document) pairs in one transaction.
 
-        States are announced in the outbox, not yet pushed online. `whole`: it is all of a delivery.
-        Raises Refused where a quality gate stops the batch: nothing of it is kept then.
+        States are announced in the outbox, not yet pushed online. Raises Refused where a quality
+        gate stops the batch: nothing of it is kept then.
         """
-        prepared = self.preparer.prepare(list(documents), origin)
-        return self.commit_prepared(prepared, rejected, whole=whole)
+        return self.commit_parts([self.preparer.prepare(list(documents), origin)])[0]
 
-    def commit_prepared(
-        self, prepared: Prepared, rejected: Sequence[Rejected] = (), *, whole: bool = False
-    ) -> Counts:
-        """Commit what was read before, perhaps by another process."""
-        found = Findings()
-        found.merge(prepared.found)
+    def commit_parts(self, parts: Sequence[Prepared], *, whole: bool = False) -> list[Counts]:
+        """Commit in one transaction what was read before; what became of each part.
+
+        `whole`: the parts are all of a delivery. Raises Refused, as `commit` does.
+        """
+        batch, found = together(parts), Findings()
+        found.merge(batch.found)
         try:
             with self._writer.transaction() as connection:
-                counts = self._commit(connection, prepared, rejected, found, whole)
+                counts = self._commit(connection, parts, batch, found, whole)
         except Refused:
             self._keep(found)
             raise
@@ -71,32 +70,26 @@ class Ingest:
     def _commit(
         self,
         connection: Connection,
-        prepared: Prepared,
-        rejected: Sequence[Rejected],
+        parts: Sequence[Prepared],
+        batch: Prepared,
         found: Findings,
         whole: bool,  # noqa: FBT001
-    ) -> Counts:
+    ) -> list[Counts]:
         """Judge the batch, log what is new and make it count, keep what was refused."""
-        told, refused = prepared.arrivals, [*prepared.refused, *rejected]
+        told, now_us = batch.arrivals, to_us(self._clock.now())
         places = log.unseen(connection, told.keys)
         fresh = take(told, places)
-        seen = prepared.stats
+        seen = batch.stats
         if len(places) < _MOSTLY * len(told.keys):
             seen = self._door.observe(map(decode, fresh.bodies))
         newest = int(fresh.known_us.max(initial=0))
-        bad = [r.body for r in quarantine.unseen(connection, refused)]
+        bad = [r.body for r in quarantine.unseen(connection, batch.refused)]
         self._door.admit(connection, seen, bad, newest, found, whole=whole)
         if places:
             self._writer.batch(connection).add(fresh)
-        kept = quarantine.put(connection, refused, to_us(self._clock.now()))
-        received = len(told.keys) + len(refused)
-        counts = Counts(
-            received=received,
-            accepted=len(places),
-            duplicates=received - len(places) - kept,
-            quarantined=kept,
-        )
-        log.add_totals(connection, counts)
+        kept = [quarantine.put(connection, part.refused, now_us) for part in parts]
+        counts = counted(parts, places, kept)
+        log.add_totals(connection, sum(counts, Counts()))
         return counts
 
     def _keep(self, found: Findings) -> None:

@@ -4,7 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from domain.findings import Finding, Findings
+from domain.signals import Counts
 from signals.arrivals import Arrivals, arrivals, joined
 from signals.matching import Matcher
 from signals.quality_stats import Fields, Seen, Stats, observe
@@ -65,6 +68,30 @@ def together(parts: Sequence[Prepared]) -> Prepared:
         stats,
         dict(found),
     )
+
+
+def size_of(part: Prepared) -> int:
+    """How many documents a part was made of."""
+    return len(part.arrivals.keys) + len(part.refused)
+
+
+def counted(parts: Sequence[Prepared], places: Sequence[int], kept: Sequence[int]) -> list[Counts]:
+    """What became of each part's documents.
+
+    `places`, ascending, are those of all parts' events that were new; `kept` says how many of each
+    part's refused documents were.
+    """
+    ends = np.cumsum([len(part.arrivals.keys) for part in parts])
+    accepted = np.diff(np.searchsorted(np.array(places), ends), prepend=0)
+    return [
+        Counts(
+            received=(received := size_of(part)),
+            accepted=int(new),
+            duplicates=received - int(new) - held,
+            quarantined=held,
+        )
+        for part, new, held in zip(parts, accepted, kept, strict=True)
+    ]
 
 
 def without_bodies(prepared: Prepared) -> Prepared:

@@ -2,10 +2,11 @@
 
 import gzip
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import islice, tee
+from itertools import islice
 from pathlib import Path
 from threading import Thread
 from typing import BinaryIO, NamedTuple, TypeVar, cast
@@ -15,7 +16,7 @@ from domain.signals import Counts
 from feature_repo.standard import standard_service
 from signals.mapping import Mapping, load_mapping
 from signals.mapping_plan import Mapped
-from signals.preparing import Prepared, together
+from signals.preparing import Prepared, size_of
 from signals.quarantine import Rejected
 from wiring.collector import calm_collector
 from wiring.reading_ahead import prepared_ahead, reading_process
@@ -99,14 +100,6 @@ class _Delivery(NamedTuple):
     rejected: list[Rejected]
 
 
-class _Part(NamedTuple):
-    """A delivery, read; `size` counts what was in it."""
-
-    prepared: Prepared
-    rejected: list[Rejected]
-    size: int
-
-
 def _ingest(
     settings: Settings,
     plane: SignalPlane,
@@ -117,40 +110,47 @@ def _ingest(
     total, origin = Counts(), Path(name).name if name != STDIN else "standard input"
     pool, told = helped
     with _deliveries(name, origin, mapping) as deliveries:
-        held, again = tee(deliveries)
-        documents = (d.documents for d in again)
+        held: deque[_Delivery] = deque()
+        documents = _noted(deliveries, held)
         prepare = plane.ingest.preparer.prepare
         prepared = (
             prepared_ahead(pool, settings, origin, documents)
             if pool
             else (prepare(some, origin) for some in documents)
         )
-        for parts in _transactions(map(_part, prepared, held)):
-            size = sum(part.size for part in parts)
-            rejected = [row for part in parts for row in part.rejected]
+        read = (_with_rejected(ready, held.popleft()) for ready in prepared)
+        for parts in _transactions(read):
+            size = sum(map(size_of, parts))
             whole = total.received == 0 and size < PIECE
-            ready = together([part.prepared for part in parts])
-            total += plane.ingest.commit_prepared(ready, rejected, whole=whole)
+            total = sum(plane.ingest.commit_parts(parts, whole=whole), total)
             told(size)
     return total
 
 
-def _part(prepared: Prepared, delivery: _Delivery) -> _Part:
-    size = len(delivery.documents) + len(delivery.rejected)
-    return _Part(prepared, delivery.rejected, size)
+def _noted(
+    deliveries: Iterable[_Delivery], held: deque[_Delivery]
+) -> Iterator[list[tuple[int, bytes]]]:
+    """The deliveries' documents; the deliveries themselves are kept at hand."""
+    for delivery in deliveries:
+        held.append(delivery)
+        yield delivery.documents
 
 
-def _transactions(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
+def _with_rejected(prepared: Prepared, delivery: _Delivery) -> Prepared:
+    return prepared._replace(refused=[*prepared.refused, *delivery.rejected])
+
+
+def _transactions(parts: Iterable[Prepared]) -> Iterator[list[Prepared]]:
     """Parts in lists of one transaction's size; where the file breaks off, those before first.
 
     The first lists are shorter: there is work to do while the rest is read.
     """
-    held: list[_Part] = []
+    held: list[Prepared] = []
     enough = PIECE
     try:
         for part in parts:
             held.append(part)
-            if sum(one.size for one in held) >= enough:
+            if sum(map(size_of, held)) >= enough:
                 yield held
                 held, enough = [], min(2 * enough, TRANSACTION)
     except BadInput:

@@ -48,9 +48,9 @@ def _prepare(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",
-        "synchronous=NORMAL",
+        "synchronous=FULL",  # what was acknowledged survives a power cut too
         "busy_timeout=30000",
-        "cache_size=-131072",
+        "cache_size=-65536",
         "wal_autocheckpoint=16000",  # 64 MB: a page that changes often is written back seldom
     ):
         cursor.execute(f"PRAGMA {pragma}")

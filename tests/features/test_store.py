@@ -1,5 +1,7 @@
 """The Feast store: what is written is read back, and history joins row for row."""
 
+import sqlite3
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +51,30 @@ def test_what_is_written_is_read_back_bit_for_bit(store: FeastStore) -> None:
     assert [list(t) for t in read.texts] == [texts[2], texts[0], texts[1], texts[2]]
     whole = T0 + SECOND  # of the moment, Feast's SQLite store keeps whole seconds
     assert list(read.known_us) == [whole, T0, T0, whole]
+
+
+def test_what_is_stored_is_what_feast_itself_would_store(tmp_path: Path) -> None:
+    from feast.infra.online_stores.sqlite import SqliteOnlineStore
+
+    states = np.random.default_rng(2).normal(size=(2, WIDTH))
+    held = []
+    for name in ("ours", "feasts"):
+        made = FeastStore(tmp_path / name, D)
+        made.apply()
+        if name == "feasts":
+            store_of = made.feast.provider.online_store
+            store_of.online_write_batch = partial(SqliteOnlineStore.online_write_batch, store_of)
+        made.write_leads(["ä", "b" * 300], states, [TEXTS, TEXTS[::-1]], [T0, T0 + 1_500_000])
+        made.write_leads(["ä"], states[1:], [TEXTS], [T0 + 7])
+        made.write_accounts(["acct"], np.ones((1, ACCOUNT_WIDTH)), [T0])
+        with sqlite3.connect(tmp_path / name / "feast" / "online.db") as connection:
+            tables = [t for (t,) in connection.execute("SELECT name FROM sqlite_master") if t]
+            views = sorted(t for t in tables if t.startswith("leadscore_") and "_ek" not in t)
+            held.append(
+                [sorted(connection.execute(f'SELECT * FROM "{t}"'), key=str) for t in views]
+            )
+    assert held[0] == held[1]
+    assert [len(rows) for rows in held[0]] == [1, 4]
 
 
 def test_who_is_not_known_has_seen_nothing(store: FeastStore) -> None:

@@ -1,0 +1,77 @@
+"""Feast's SQLite online store, whose writes go in by one statement for all rows.
+
+Feast's own executes a statement for every feature of every row, which is most of what a push of
+states costs. What is stored is the same, byte for byte.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from struct import pack
+from typing import Any, Literal
+
+from feast.infra.key_encoding_utils import serialize_entity_key
+from feast.infra.online_stores.helpers import compute_table_id
+from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
+from feast.utils import to_naive_utc
+
+from feature_repo.feast_unchecked import EntityKey, ValueProto
+
+Row = tuple[EntityKey, dict[str, ValueProto], datetime, datetime | None]
+
+
+class BulkSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):  # type: ignore[misc]
+    """As Feast's own, under the name that it finds this store by."""
+
+    type: Literal["feature_repo.sqlite_online_store.BulkSqliteOnlineStore"] = (
+        "feature_repo.sqlite_online_store.BulkSqliteOnlineStore"
+    )
+
+
+class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
+    """Writes entities of one text key; their values are lists, of which Feast indexes nothing."""
+
+    def online_write_batch(
+        self,
+        config: Any,
+        table: Any,
+        data: Sequence[Row],
+        progress: Callable[[int], Any] | None,
+    ) -> None:
+        """Write rows in one transaction."""
+        versioned = config.registry.enable_online_feature_view_versioning
+        name = compute_table_id(config.project, table, versioned)
+        version = config.entity_key_serialization_version
+        rows = [
+            (_key(entity, version), feature, value.SerializeToString(), moment, made)
+            for entity, values, known, created in data
+            for moment, made in [(to_naive_utc(known), created and to_naive_utc(created))]
+            for feature, value in values.items()
+        ]
+        connection = self._get_conn(config)
+        with connection:
+            connection.executemany(_upsert(name), rows)
+        if progress:
+            progress(len(data))
+
+
+@lru_cache(maxsize=8)
+def _upsert(table: str) -> str:
+    return (
+        f'INSERT INTO "{table}" (entity_key, feature_name, value, event_ts, created_ts) '  # noqa: S608 Feast's own name
+        "VALUES (?, ?, ?, ?, ?) ON CONFLICT (entity_key, feature_name) DO UPDATE SET "
+        "value = excluded.value, event_ts = excluded.event_ts, created_ts = excluded.created_ts"
+    )
+
+
+def _key(entity: EntityKey, version: int) -> bytes:
+    """What Feast makes of an entity's key: the same head for all, its length, the text."""
+    text: bytes = entity.entity_values[0].string_val.encode()
+    return _head(entity.join_keys[0], version) + pack("<I", len(text)) + text
+
+
+@lru_cache(maxsize=8)
+def _head(name: str, version: int) -> bytes:
+    empty = EntityKey(join_keys=[name], entity_values=[ValueProto(string_val="")])
+    whole: bytes = serialize_entity_key(empty, entity_key_serialization_version=version)
+    return whole[: -len(pack("<I", 0))]

@@ -1,0 +1,140 @@
+"""Requests that wait for one transaction share it, and each hears what became of its own."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from domain.errors import Refused, Unavailable
+from domain.signals import Counts
+from signals import log
+from signals.arrivals import Arrivals
+from signals.preparing import Prepared, size_of
+from signals.turns import MOST, Turns
+from tests.signals.planes import assert_same, open_plane
+
+GOOD = (
+    b'{"id":"%d","source":"test","type":"web.page_viewed","time":"2026-01-01T00:00:00Z",'
+    b'"identifiers":{"user_id":"u%d","email":"u%d@firm%d.com"},"data":{"page":"/"}}'
+)
+
+
+def event(number: int) -> bytes:
+    return GOOD % (number, number % 40, number % 40, number % 7)
+
+
+def requests() -> list[list[bytes]]:
+    """Forty requests; each shares events with the next, holds one twice and one that is broken."""
+    made = []
+    for start in range(0, 400, 10):
+        documents = [event(n) for n in range(start, start + 15)]
+        made.append([*documents, documents[0], b"not JSON %d" % start])
+    return made
+
+
+def test_many_threads_leave_what_one_leaves(tmp_path: Path) -> None:
+    asked = requests()
+    alone, shared = open_plane(tmp_path, "alone.db"), open_plane(tmp_path, "shared.db")
+    for documents in asked:
+        alone.ingest.accept(documents, "test")
+    with ThreadPoolExecutor(8) as threads:
+        heard = list(threads.map(lambda d: shared.ingest.accept(d, "test"), asked))
+    assert_same(alone, shared)
+    total = log.read_totals(shared.engine)
+    assert sum(heard, Counts()) == total == log.read_totals(alone.engine)
+    assert log.held(shared.engine) == (total.accepted, total.quarantined) == (405, 40)
+    for documents, counts in zip(asked, heard, strict=True):
+        assert counts.received == len(documents)
+        assert counts.received == counts.accepted + counts.duplicates + counts.quarantined
+        assert counts.quarantined == 1
+
+
+def part_of(size: int) -> Prepared:
+    arrivals = Arrivals([""] * size, [], [], [], [], None, None, [])  # type: ignore[arg-type]
+    return Prepared(arrivals, [], [], {}, {})
+
+
+class Slow:
+    """A commit that lets others gather: the first waits until it is told to go on."""
+
+    def __init__(self, then: Callable[[Sequence[Prepared]], None] = lambda _: None) -> None:
+        self.companies: list[list[int]] = []
+        self.begun, self.go = threading.Event(), threading.Event()
+        self._then = then
+
+    def __call__(self, parts: Sequence[Prepared]) -> list[Counts]:
+        self.companies.append([size_of(part) for part in parts])
+        if not self.begun.is_set():
+            self.begun.set()
+            assert self.go.wait(10)
+        else:
+            self._then(parts)
+        return [Counts(received=size_of(part)) for part in parts]
+
+
+def gathered(slow: Slow, sizes: Sequence[int]) -> list[Counts | Exception]:
+    """What each part heard, where all but the first came while the first was being committed."""
+    turns = Turns(slow)
+
+    def ask(size: int) -> Counts | Exception:
+        try:
+            return turns.commit(part_of(size))
+        except Exception as bad:
+            return bad
+
+    with ThreadPoolExecutor(len(sizes)) as threads:
+        first = threads.submit(ask, sizes[0])
+        assert slow.begun.wait(10)
+        others = [threads.submit(ask, size) for size in sizes[1:]]
+        while len(turns._waiting) < len(others):
+            threading.Event().wait(0.005)
+        slow.go.set()
+        return [first.result(), *(other.result() for other in others)]
+
+
+def test_those_who_wait_are_committed_together_up_to_a_bound() -> None:
+    slow = Slow()
+    heard = gathered(slow, [1, 2, 3, 4, MOST, 5])
+    assert [h.received for h in heard if isinstance(h, Counts)] == [1, 2, 3, 4, MOST, 5]
+    assert slow.companies[0] == [1]
+    assert sorted(size for company in slow.companies for size in company) == [1, 2, 3, 4, 5, MOST]
+    assert all(len(company) == 1 or sum(company) <= MOST for company in slow.companies)
+    assert len(slow.companies) < 6
+
+
+def test_a_gate_that_refuses_one_refuses_no_other() -> None:
+    def gate(parts: Sequence[Prepared]) -> None:
+        if any(size_of(part) == 3 for part in parts):
+            raise Refused("stopped", rule="volume")
+
+    heard = gathered(Slow(gate), [1, 2, 3, 4])
+    assert [type(h) for h in heard] == [Counts, Counts, Refused, Counts]
+
+
+def test_a_database_that_is_away_is_away_for_all_and_asked_once() -> None:
+    def away(_: Sequence[Prepared]) -> None:
+        raise Unavailable("away", rule="test")
+
+    slow = Slow(away)
+    heard = gathered(slow, [1, 2, 3])
+    assert [type(h) for h in heard] == [Counts, Unavailable, Unavailable]
+    assert len(slow.companies) == 2
+
+
+@pytest.mark.parametrize("sizes", [[1], [1, 1]])
+def test_after_a_failure_the_next_goes_on(sizes: list[int]) -> None:
+    calls = []
+
+    def once(parts: Sequence[Prepared]) -> list[Counts]:
+        calls.append(len(parts))
+        if len(calls) == 1:
+            raise Unavailable("away", rule="test")
+        return [Counts(received=size_of(part)) for part in parts]
+
+    turns = Turns(once)
+    with pytest.raises(Unavailable):
+        turns.commit(part_of(1))
+    for size in sizes:
+        assert turns.commit(part_of(size)).received == size
