@@ -20,7 +20,7 @@ from faststream.kafka.message import KafkaMessage
 from domain.errors import Unavailable
 from signals.partitions import key_of
 from signals.stream import Handler
-from signals.stream_commits import Delivery
+from signals.stream_commits import Delivery, Outgoing, whence
 from signals.stream_options import StreamOptions
 
 TOPIC, DEAD_TOPIC = "leadscore.events", "leadscore.dead"
@@ -46,13 +46,14 @@ async def start(broker: KafkaBroker) -> None:
         ) from bad
 
 
-async def publish(broker: KafkaBroker, documents: Iterable[bytes]) -> int:
+async def publish(broker: KafkaBroker, documents: Iterable[Outgoing]) -> int:
     """Put documents on the topic in this order, keyed; how many. The topic must exist."""
     sent = 0
     flying: list[asyncio.Future[Any]] = []
     for document in documents:
-        key = key_of(document).encode()
-        confirmed = await broker.publish(document, TOPIC, key=key, no_confirm=True)
+        body, about = document.body, document.headers()
+        key = key_of(body).encode()
+        confirmed = await broker.publish(body, TOPIC, key=key, headers=about, no_confirm=True)
         if isinstance(confirmed, asyncio.Future):
             flying.append(confirmed)
         sent += 1
@@ -116,7 +117,7 @@ class KafkaWorker:
         settled = 0
         for partition, held in groupby(records, key=lambda r: r.partition):
             batch = _Batch(self._broker)
-            deliveries = [Delivery(r.value or b"", r.offset) for r in held]
+            deliveries = [Delivery(r.value or b"", r.offset, 1, *_whence(r)) for r in held]
             await self._handler.handle(deliveries, f"kafka-{partition}", batch)
             settled += batch.settled
         self._newest_s = _newest_s(records)
@@ -143,6 +144,10 @@ class _Batch:
         """Put a message on the dead-letter topic, with why."""
         about = {"Leadscore-Reason": reason, "Leadscore-Sequence": str(delivery.place)}
         await self._broker.publish(delivery.body, DEAD_TOPIC, headers=about)
+
+
+def _whence(record: "ConsumerRecord[bytes, bytes]") -> tuple[str, int]:
+    return whence({name: value.decode("ascii", "replace") for name, value in record.headers})
 
 
 def _newest_s(records: "Sequence[ConsumerRecord[bytes, bytes]]") -> float:

@@ -28,7 +28,7 @@ from signals.leases import Leases
 from signals.nats_table import open_table
 from signals.partitions import key_of, partition_of
 from signals.stream import Handler, pause
-from signals.stream_commits import Delivery
+from signals.stream_commits import Delivery, Outgoing, whence
 from signals.stream_options import StreamOptions
 
 STREAM, DEAD, BUCKET = "leadscore", "leadscore_dead", "leadscore_leases"
@@ -74,7 +74,7 @@ async def connect(url: str, options: StreamOptions) -> NatsBus:
     return NatsBus(broker, jetstream)
 
 
-async def publish(bus: NatsBus, documents: Iterable[bytes]) -> int:
+async def publish(bus: NatsBus, documents: Iterable[Outgoing]) -> int:
     """Put documents on the bus in this order, each on its partition; how many. Raises Unavailable.
 
     Raises BadInput where one is longer than the bus takes: those before it are on the bus.
@@ -84,8 +84,9 @@ async def publish(bus: NatsBus, documents: Iterable[bytes]) -> int:
     try:
         partitions = await partitions_of(jetstream)
         for document in documents:
-            subject = f"{SUBJECT}.{partition_of(key_of(document), partitions)}"
-            flying.append(await jetstream.publish_async(subject, document))
+            body, about = document.body, document.headers()
+            subject = f"{SUBJECT}.{partition_of(key_of(body), partitions)}"
+            flying.append(await jetstream.publish_async(subject, body, headers=about or None))
             sent += 1
             if len(flying) >= PUBLISHED_AT_ONCE:
                 await asyncio.gather(*flying)
@@ -240,7 +241,7 @@ class _Batch:
         self._open = {m.metadata.sequence.stream: m for m in messages}
         self.mine = mine
         self.deliveries = [
-            Delivery(m.data, place, m.metadata.num_delivered)
+            Delivery(m.data, place, m.metadata.num_delivered, *whence(m.headers or {}))
             for place, m in sorted(self._open.items())
         ]
 
@@ -252,6 +253,7 @@ class _Batch:
     async def bury(self, delivery: Delivery, reason: str) -> None:
         """Put a message on the dead-letter stream, with where it came from and why."""
         about = {
+            **(self._open[delivery.place].headers or {}),
             "Leadscore-Reason": reason,
             "Leadscore-Subject": self._open[delivery.place].subject,
             "Leadscore-Sequence": str(delivery.place),

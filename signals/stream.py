@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Protocol
 
 from domain.signals import Counts
@@ -87,7 +88,10 @@ class Handler:
         self._pushed = 0
 
     async def handle(self, batch: Sequence[Delivery], origin: str, bus: Bus) -> None:
-        """Commit, settle and push a batch; `origin` names its documents in quarantine."""
+        """Commit, settle and push a batch.
+
+        `origin` names the documents in quarantine that do not say what file they are from.
+        """
         self.tally.redelivered += sum(d.deliveries > 1 for d in batch)
         kept = []
         for delivery in batch:
@@ -96,8 +100,9 @@ class Handler:
             else:
                 kept.append(delivery)
         one_by_one = any(d.deliveries > SUSPECT for d in kept)
-        for group in [[d] for d in kept] if one_by_one else [kept]:
-            if group and not await self._take(group, origin, bus):
+        groups = [list(group) for _, group in groupby(kept, key=lambda d: d.origin)]
+        for group in [[d] for d in kept] if one_by_one else groups:
+            if not await self._take(group, group[0].origin or origin, bus):
                 return
         await self._push()
 

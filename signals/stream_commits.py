@@ -4,9 +4,10 @@ While a transaction runs, the batches of other partitions gather; the next takes
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
+from urllib.parse import quote, unquote
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -17,19 +18,48 @@ from domain.signals import Counts
 AWAY = (Unavailable, OperationalError, InterfaceError, PoolTimeout)
 """What says that a database or the online store does not answer: waiting may help."""
 
+ORIGIN_HEADER, LINE_HEADER = "Leadscore-Origin", "Leadscore-Line"
+
 NO_LINE = 0
-"""A bus has no lines: a document that is quarantined and then published once more is the same."""
+"""The line of a document that says of none: quarantined and published once more, it is the same."""
 
 MOST = 4_000
 """Messages of one transaction, unless one batch alone is larger."""
 
 
+class Outgoing(NamedTuple):
+    """A document to publish, and the file and line that it is from, where it is from one."""
+
+    body: bytes
+    origin: str = ""
+    line: int = NO_LINE
+
+    def headers(self) -> dict[str, str]:
+        """Where it is from, as a message's headers."""
+        if not self.origin:
+            return {}
+        return {ORIGIN_HEADER: quote(self.origin), LINE_HEADER: str(self.line)}
+
+
 class Delivery(NamedTuple):
-    """A message. `place` is its number in the bus, `deliveries` counts this one."""
+    """A message. `place` is its number in the bus, `deliveries` counts this one.
+
+    `origin` and `line` are those of the file that it is from, "" where it is from none.
+    """
 
     body: bytes
     place: int
     deliveries: int = 1
+    origin: str = ""
+    line: int = NO_LINE
+
+
+def whence(headers: Mapping[str, str]) -> tuple[str, int]:
+    """The origin and line that headers tell; those of no file where they tell none."""
+    line = headers.get(LINE_HEADER, "")
+    if not line.isdecimal():
+        return "", NO_LINE
+    return unquote(headers.get(ORIGIN_HEADER, "")), int(line)
 
 
 class Commit(Protocol):
@@ -114,7 +144,7 @@ class Commits:
             asked.failed = bad
 
     async def _together(self, company: Sequence[_Asked]) -> None:
-        documents = [(NO_LINE, d.body) for asked in company for d in asked.group]
+        documents = [(d.line, d.body) for asked in company for d in asked.group]
         began = self.timer()
         counts = await asyncio.to_thread(self.sink, documents, company[0].origin)
         self.seconds += self.timer() - began

@@ -107,7 +107,7 @@ def _ingest(
     mapping: Mapping | None,
     helped: tuple[ProcessPoolExecutor | None, Told],
 ) -> Counts:
-    total, origin = Counts(), Path(name).name if name != STDIN else "standard input"
+    total, origin = Counts(), origin_of(name)
     pool, told = helped
     with _deliveries(name, origin, mapping) as deliveries:
         held: deque[_Delivery] = deque()
@@ -178,6 +178,11 @@ def _mapped(rows: list[Mapped], origin: str) -> _Delivery:
         if r.rule
     ]
     return _Delivery([(r.line, r.document) for r in rows if not r.rule], rejected)
+
+
+def origin_of(name: str) -> str:
+    """How quarantine names the documents of a file."""
+    return Path(name).name if name != STDIN else "standard input"
 
 
 def check_file(name: str, mapping: Path | None) -> None:

@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from signals.mapping import Mapping, load_mapping
+from signals.stream_commits import Outgoing
 from signals.stream_options import StreamOptions
-from wiring.ingestion import Told, batches, check_file, lines_of
+from wiring.ingestion import Told, batches, check_file, lines_of, origin_of
 from wiring.settings import Settings
 from wiring.worker import bus_of
 
-Publish = Callable[[list[bytes]], Awaitable[int]]
+Publish = Callable[[list[Outgoing]], Awaitable[int]]
 
 
 def publish_files(
@@ -65,12 +66,13 @@ async def _bus(settings: Settings) -> AsyncIterator[Publish]:
         await bus.broker.stop()
 
 
-def _documents(name: str, mapping: Mapping | None) -> Iterator[bytes]:
+def _documents(name: str, mapping: Mapping | None) -> Iterator[Outgoing]:
+    origin = origin_of(name)
     if mapping is not None:
         for row in mapping.documents(Path(name)):
-            yield row.document
+            yield Outgoing(row.document, origin, row.line)
         return
     with lines_of(name) as lines:
-        for line in lines:
+        for number, line in enumerate(lines, 1):
             if line.strip():
-                yield line.rstrip(b"\n")
+                yield Outgoing(line.rstrip(b"\n"), origin, number)

@@ -8,6 +8,7 @@ from typing import Any
 
 from domain.signals import encode
 from signals.nats_stream import STREAM, NatsBus, connect, publish
+from signals.stream_commits import Outgoing
 from signals.stream_options import StreamOptions
 from tests.soak.freshness import Send
 
@@ -37,7 +38,7 @@ def sending(url: str) -> Iterator[Send]:
 
     held: NatsBus = wait(connect(url, StreamOptions()))
     try:
-        yield lambda signal: wait(publish(held, [encode(signal)]))
+        yield lambda signal: wait(publish(held, [Outgoing(encode(signal))]))
     finally:
         wait(held.broker.stop())
         loop.call_soon_threadsafe(loop.stop)

@@ -13,6 +13,7 @@ from domain.signals import Counts
 from signals import nats_stream
 from signals.nats_stream import NatsBus, NatsWorker
 from signals.stream import Handler, Sink
+from signals.stream_commits import Outgoing
 from signals.stream_options import StreamOptions
 
 FAST = StreamOptions(batch=50, linger_s=0.05, partitions=4, lease_s=1.0, graceful_s=5)
@@ -35,13 +36,14 @@ def document(number: int, person: str = "ann", source: str = "test") -> bytes:
 class RecordingSink:
     """A sink that remembers what it took, in order; it fails as told.
 
-    `poison`: bodies that hold it cannot be committed. `away` and `offline`: commits and pushes
-    are Unavailable.
+    `places` are the files and lines that documents were said to be from. `poison`: bodies that
+    hold it cannot be committed. `away` and `offline`: commits and pushes are Unavailable.
     """
 
     def __init__(self, delay_s: float = 0.0) -> None:
         self.taken: list[bytes] = []
         self.sizes: list[int] = []
+        self.places: list[tuple[str, int]] = []
         self.poison = b"\0"
         self.away = self.offline = False
         self.delay_s = delay_s
@@ -59,6 +61,7 @@ class RecordingSink:
                 raise RuntimeError("poison")
             self.taken += [body for _, body in documents]
             self.sizes.append(len(documents))
+            self.places += [(origin, line) for line, _ in documents]
         finally:
             self.inside -= 1
         return Counts(received=len(documents), accepted=len(documents))
@@ -106,7 +109,7 @@ async def working(
 async def publish(url: str, documents: Sequence[bytes]) -> None:
     bus = await nats_stream.connect(url, FAST)
     try:
-        await nats_stream.publish(bus, documents)
+        await nats_stream.publish(bus, map(Outgoing, documents))
     finally:
         await bus.broker.stop()
 

@@ -13,6 +13,7 @@ from faststream.kafka.message import KafkaMessage
 
 from signals.kafka_stream import DEAD_TOPIC, TOPIC, KafkaWorker, make_broker, publish
 from signals.stream import Handler
+from signals.stream_commits import NO_LINE, Outgoing
 from signals.stream_options import StreamOptions
 from tests.stream.buses import RecordingSink, document
 
@@ -66,9 +67,11 @@ def test_publishing_keys_by_lead_and_keeps_the_order() -> None:
         kafka = Kafka(sink)
         async with TestKafkaBroker(kafka.broker):
             # the broker in memory gives no future to wait for
-            sent = await publish(kafka.broker, [document(n) for n in range(5)])
-        assert sent == 5
-        assert sink.taken == [document(n) for n in range(5)]
+            outgoing = [Outgoing(document(n), "ä b.jsonl", n) for n in range(5)]
+            sent = await publish(kafka.broker, [*outgoing, Outgoing(b"from no file")])
+        assert sent == 6
+        assert sink.taken == [*(document(n) for n in range(5)), b"from no file"]
+        assert sink.places == [*(("ä b.jsonl", n) for n in range(5)), ("kafka-0", NO_LINE)]
 
     asyncio.run(run())
 

@@ -6,6 +6,7 @@ from nats.js.errors import NotFoundError
 
 from signals import nats_stream
 from signals.nats_stream import DEAD_SUBJECT
+from signals.stream_commits import Outgoing
 from tests.servers import Process
 from tests.stream.buses import (
     FAST,
@@ -149,10 +150,28 @@ def test_single_messages_arrive_at_once_and_once(own_nats: Process) -> None:
         async with working(url, sink) as running:
             await until(lambda: len(running.worker.reading) == FAST.partitions)
             for number in range(200):
-                await nats_stream.publish(bus, [document(number, f"person{number}")])
+                await nats_stream.publish(bus, [Outgoing(document(number, f"person{number}"))])
                 await until(lambda n=number: len(sink.taken) > n)  # type: ignore[misc]
                 await asyncio.sleep(0.001 * (number % 50))
             assert running.handler.tally.redelivered == 0
+        await bus.broker.stop()
+
+    asyncio.run(run())
+
+
+def test_documents_say_what_file_and_line_they_are_from(own_nats: Process) -> None:
+    async def run() -> None:
+        sink, url = RecordingSink(), url_of(own_nats)
+        bus = await nats_stream.connect(url, FAST)
+        one, other = "Mai \u2028 ä.jsonl", "June.csv"
+        await nats_stream.publish(
+            bus, [*(Outgoing(document(n), (one, other)[n > 2], n) for n in range(6))]
+        )
+        await nats_stream.publish(bus, [Outgoing(document(6))])
+        async with working(url, sink):
+            await until(lambda: len(sink.taken) == 7)
+        assert sink.places[:3] == [(one, 0), (one, 1), (one, 2)]
+        assert sink.places[3:] == [(other, 3), (other, 4), (other, 5), (nats_stream.ORIGIN, 0)]
         await bus.broker.stop()
 
     asyncio.run(run())
