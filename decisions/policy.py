@@ -38,8 +38,8 @@ class PolicyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     decision: msgspec.Raw
 
 
-def load_policy(path: Path) -> ZenPolicy:
-    """The policy that a file holds.
+def load_policy(path: Path, label: str | None = None) -> ZenPolicy:
+    """The policy that a file holds; `label` is its name in records, else the file's own.
 
     Raises BadConfiguration naming the file and, where there is one, the node and the row.
     """
@@ -53,7 +53,8 @@ def load_policy(path: Path) -> ZenPolicy:
             todo="" if len(found) == 1 else f"{len(found) - 1} more: see `leadscore policy check`.",
         )
     grades = (held.grades.A, held.grades.B, held.grades.C)
-    return ZenPolicy(f"{held.name}-{held.version}", grades, bytes(held.decision), graph)
+    named = f"{held.name}-{held.version}" if label is None else label
+    return ZenPolicy(named, grades, bytes(held.decision), graph)
 
 
 def check_policy(path: Path) -> list[Finding]:

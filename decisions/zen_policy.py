@@ -55,6 +55,11 @@ class ZenPolicy:
         """The attributes and the features that its expressions name."""
         return self._profile, self._features
 
+    @property
+    def grades(self) -> tuple[tuple[str, float], ...]:
+        """Grades with their least probability, the best first, the last at 0."""
+        return (*zip("ABC", self._grades, strict=True), ("D", 0.0))
+
     def grade(self, score: float) -> str:
         """A to D; D where the score is no number."""
         a, b, c = self._grades

@@ -53,7 +53,8 @@ class Anchor:
 class Journeys:
     """All leads that ever were, their outcomes, and the anchors that were asked for.
 
-    `log_hash` is a digest of the event keys in the order in which they became known.
+    `log_hash` is a digest of the events, with whose they are, in the order in which they became
+    known.
     """
 
     spans: dict[str, LeadSpan]

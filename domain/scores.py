@@ -16,7 +16,9 @@ class Calibrator(msgspec.Struct, frozen=True, kw_only=True):
     - `platt`, coefficients (a, b): logistic(a·m + b), Platt 1999.
     - `beta`, coefficients (a, b, c): logistic(a·ln p − b·ln(1 − p) + c) of p = logistic(m),
       Kull, Silva Filho and Flach 2017.
-    - `isotonic`: straight lines between the knots (x, y), held level outside them.
+    - `isotonic`: straight lines between the knots (x, y), held level outside them. With
+      coefficients (t,) mixed with the share t of the logistic function, so that it rises with the
+      log-odds everywhere, and leads that differ keep their order.
     """
 
     kind: Literal["none", "platt", "beta", "isotonic"] = "none"
@@ -37,7 +39,9 @@ class Calibrator(msgspec.Struct, frozen=True, kw_only=True):
                 # ln p and ln(1 - p) of p = logistic(m), without forming p
                 return logistic(-a * np.logaddexp(0, -margins) + b * np.logaddexp(0, margins) + c)
             case "isotonic":
-                return np.interp(margins, self.x, self.y)
+                level = np.asarray(np.interp(margins, self.x, self.y), dtype=np.float64)
+                tilt = self.coefficients[0] if self.coefficients else 0.0
+                return level + tilt * (logistic(margins) - level) if tilt else level
 
 
 def logistic(margins: FloatArray) -> FloatArray:

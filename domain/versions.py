@@ -2,12 +2,15 @@
 
 from enum import StrEnum
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar, Literal, TypeVar
 
 import msgspec
 
 from domain.definition import FeatureDefinition
 from domain.errors import BadInput
+from domain.input_profile import PROFILE_FILE
 from domain.measurement import Interval
 from domain.scores import Calibrator
 
@@ -15,7 +18,12 @@ MANIFEST = "manifest.json"
 MODEL_FILE = "model.cbm"
 TABLE_FILE = "explanation.npz"
 REFERENCE_FILE = "reference.parquet"
-REQUIRED = (MODEL_FILE, TABLE_FILE, REFERENCE_FILE)
+CARD_FILE = "card.md"
+REQUIRED = (MODEL_FILE, TABLE_FILE, REFERENCE_FILE, PROFILE_FILE, CARD_FILE)
+QUANTILES = 101
+
+VersionKind = Literal["model", "policy"]
+"""What a version is a version of."""
 
 
 class Stage(StrEnum):
@@ -27,8 +35,21 @@ class Stage(StrEnum):
     ARCHIVED = "archived"
 
 
+class Searched(msgspec.Struct, frozen=True, kw_only=True):
+    """What the search found, in which study; the study whose best it began with, "" for none."""
+
+    study: str
+    parameters: dict[str, int | float]
+    warmed_by: str = ""
+    warm_parameters: dict[str, int | float] = {}
+
+
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a version was made from."""
+    """What a version was made from.
+
+    `events` are the first so many of the log, by the order in which they arrived; `log_hash` is a
+    digest of what they say. `libraries` are the versions of those that numbers depend on.
+    """
 
     watermark_us: int
     events: int
@@ -38,18 +59,53 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     commit: str
     lock_hash: str
+    libraries: dict[str, str] = {}
+    searched: Searched | None = None
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a version says of itself.
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """What every version says of itself, whatever it is a version of.
 
-    `features` are the columns the model takes, in its order: numbers, then `categories`.
-    `quantiles` are the 101 percentiles 0..100 of the calibrated score on the reference sample.
-    `files` maps each other file of the folder to its SHA-256.
+    `files` maps each other file of the folder to its SHA-256; `required` must be among them.
     """
+
+    kind: ClassVar[VersionKind]
+    required: ClassVar[tuple[str, ...]]
 
     name: str
     created: str
+    metrics: dict[str, Interval]
+    counts: dict[str, int]
+    files: dict[str, str] = {}
+
+    @property
+    def service(self) -> str:
+        """The feature service that it reads, "" for none."""
+        return ""
+
+    def told(self) -> dict[str, str]:
+        """What a listing of versions says of it."""
+        return {}
+
+    def faults(self) -> list[str]:
+        """What is missing for it to be complete, or contradicts itself, beside files."""
+        return []
+
+
+M = TypeVar("M", bound=Sealed)
+
+
+class Manifest(Sealed, frozen=True, kw_only=True):
+    """What a version of a model says of itself.
+
+    `features` are the columns the model takes, in its order: numbers, then `categories`.
+    `quantiles` are the 101 percentiles 0..100 of the calibrated score on the reference sample.
+    `warnings` are what the run noticed of its data: traps, and leaks that were waived.
+    """
+
+    kind: ClassVar[VersionKind] = "model"
+    required: ClassVar[tuple[str, ...]] = REQUIRED
+
     definition: FeatureDefinition
     features: tuple[str, ...]
     categories: tuple[str, ...]
@@ -57,10 +113,43 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     quantiles: tuple[float, ...]
     outcome: str
     horizon_days: float
-    metrics: dict[str, Interval]
-    counts: dict[str, int]
     lineage: Lineage
-    files: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def service(self) -> str:
+        """The feature service that it reads."""
+        return self.definition.label
+
+    def told(self) -> dict[str, str]:
+        """What a listing of versions says of it."""
+        return {
+            "outcome": self.outcome,
+            "horizon_days": f"{self.horizon_days:g}",
+            "feature_service": self.definition.label,
+            "definition": self.definition.fingerprint,
+            "log_hash": self.lineage.log_hash,
+            "seed": str(self.lineage.seed),
+            "commit": self.lineage.commit,
+            "configuration_hash": self.lineage.configuration_hash,
+        }
+
+    def faults(self) -> list[str]:
+        """What is missing for it to be complete, or contradicts itself, beside files."""
+        held, lineage = self.features, self.lineage
+        needed = {
+            "no features": bool(held) and len(set(held)) == len(held),
+            "categories that are not its last features": not self.categories
+            or held[-len(self.categories) :] == self.categories,
+            "no metrics": bool(self.metrics),
+            "no counts": bool(self.counts),
+            f"percentiles that are not {QUANTILES}, ascending": len(self.quantiles) == QUANTILES
+            and all(a <= b for a, b in pairwise(self.quantiles)),
+            "no outcome within a horizon": bool(self.outcome) and self.horizon_days > 0,
+            "a lineage without a log": lineage.events > 0 and bool(lineage.log_hash),
+            "a lineage without a configuration": bool(lineage.configuration_hash),
+        }
+        return [what for what, sound in needed.items() if not sound]
 
 
 class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +177,7 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def seal(folder: Path, manifest: Manifest) -> Manifest:
+def seal(folder: Path, manifest: M) -> M:
     """Write the manifest with the hash of every file in the folder; returns what it wrote."""
     files = {
         p.relative_to(folder).as_posix(): file_hash(p)
@@ -101,17 +190,24 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
 
 
 def open_sealed(folder: Path) -> Manifest:
-    """The manifest of a folder whose every file is there and unaltered.
+    """The manifest of a model's folder whose every file is there and unaltered.
 
-    Raises BadInput naming the first file that is missing or altered.
+    Raises BadInput naming the first thing that is missing or altered.
     """
+    return open_sealed_as(folder, Manifest)
+
+
+def open_sealed_as(folder: Path, kind: type[M]) -> M:
+    """As `open_sealed`, for a version of any kind."""
     try:
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=kind)
     except (OSError, msgspec.DecodeError) as bad:
         raise BadInput("the version has no readable manifest", rule="version-complete") from bad
-    for name in REQUIRED:
+    for name in manifest.required:
         if name not in manifest.files:
             raise BadInput(f"{name} is not in the manifest", rule="version-complete")
+    if found := manifest.faults():
+        raise BadInput(f"the manifest has {found[0]}", rule="version-complete")
     for name, digest in manifest.files.items():
         path = folder / name
         if not path.is_file():

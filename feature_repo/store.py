@@ -59,8 +59,12 @@ class FeastStore:
         self.feast = FeatureStore(config=_configuration(home, self._server))
 
     def apply(self) -> None:
-        """Tell Feast of the definition, unless it knows."""
-        wanted = f"{self.definition.fingerprint} {'redis' if self._server else 'sqlite'}"
+        """Tell Feast of the definition, unless it knows.
+
+        It keeps the history's whole path: a home that was copied or moved is told of anew.
+        """
+        kind = "redis" if self._server else "sqlite"
+        wanted = f"{self.definition.fingerprint} {kind} {self.offline.resolve()}"
         if self._applied.exists() and self._applied.read_text() == wanted:
             return
         self.offline.mkdir(parents=True, exist_ok=True)

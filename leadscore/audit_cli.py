@@ -1,4 +1,4 @@
-"""Commands about decisions: policies, and the audit trail."""
+"""Commands about decisions: the audit trail."""
 
 from typing import Annotated
 
@@ -8,47 +8,8 @@ from domain.errors import Refused
 from leadscore.options import AsJson, group
 from leadscore.output import put, put_json, put_table
 
-policy = group("Policies: what is done about a score.")
 audit = group("The record of every decision.")
 DecisionId = Annotated[str, typer.Argument(metavar="ID")]
-
-
-@policy.command("list")
-def list_policies(as_json: AsJson = False) -> None:
-    """The policies that come along, and the one in force."""
-    from decisions.policy import load_policy
-    from wiring.decisions import POLICIES
-    from wiring.settings import load_settings
-
-    force = load_settings().policy
-    held = [
-        {"policy": load_policy(p).label, "name": p.stem, "in_force": p.stem == force}
-        for p in sorted(POLICIES.glob("*.json"))
-    ]
-    if as_json:
-        put_json(held)
-        return
-    put_table(["policy", "in force"], [[h["policy"], "yes" if h["in_force"] else ""] for h in held])
-
-
-@policy.command("check")
-def check(
-    file: Annotated[str, typer.Argument(help="A policy file, or one that comes along.")],
-    as_json: AsJson = False,
-) -> None:
-    """Check a policy file; exit 1 where something is wrong with it."""
-    from decisions.policy import check_policy
-    from wiring.decisions import policy_path
-
-    findings = check_policy(policy_path(file))
-    if as_json:
-        put_json(findings)
-    else:
-        put_table(["rule", "where", "what"], [[f.rule, f.where, f.what] for f in findings])
-    if findings:
-        raise Refused(f"{len(findings)} findings", rule="policy-check", where=file)
-    if not as_json:
-        put("nothing found")
 
 
 @audit.command("show")

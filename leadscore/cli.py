@@ -15,11 +15,15 @@ from leadscore import (
     audit_cli,
     contracts_cli,
     features_cli,
+    history_cli,
     identity_cli,
     leads_cli,
+    lineage_cli,
     models_cli,
     monitor_cli,
+    policy_cli,
     quality_cli,
+    reproduce_cli,
     service_cli,
     signals_cli,
     worker_cli,
@@ -48,7 +52,9 @@ COMMANDS: Sequence[tuple[str, Callable[..., None]]] = (
     ("publish", worker_cli.publish),
     ("worker", worker_cli.worker),
     ("train", models_cli.train),
+    ("reproduce", reproduce_cli.reproduce),
     ("promote", models_cli.promote),
+    ("approve", models_cli.approve),
     ("rollback", models_cli.rollback),
     ("score", leads_cli.score),
     ("serve", service_cli.serve),
@@ -64,9 +70,11 @@ GROUPS = (
     ("rollout", models_cli.rollout),
     ("canary", monitor_cli.canary),
     ("monitor", monitor_cli.monitor),
-    ("policy", audit_cli.policy),
+    ("policy", policy_cli.policy),
     ("audit", audit_cli.audit),
+    ("lineage", lineage_cli.lineage),
 )
+models_cli.models.command("history")(history_cli.history)
 for name, command in COMMANDS:
     app.command(name)(command)
 for name, group in GROUPS:

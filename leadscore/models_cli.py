@@ -1,6 +1,8 @@
 """Commands about versions: train, list, promote, roll back, roll out."""
 
 import getpass
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +15,12 @@ from leadscore.output import put, put_json, put_table, say
 from leadscore.progress import TrainingProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from registry.entry import GateResult
+    from registry.promotion import Promotion
     from registry.store import Registry
+    from wiring.settings import Settings
 
 models = group("Registered versions.")
 rollout = group("The rollout between champion and challenger.")
@@ -25,7 +29,8 @@ Version = Annotated[
 ]
 
 
-def _user() -> str:
+def user() -> str:
+    """Who runs this process."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -36,6 +41,13 @@ def train(
     config: Annotated[Path | None, typer.Option(help="A training.yaml.")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Trials of the search.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed trains the same version.")] = None,
+    search_only: Annotated[
+        bool,
+        typer.Option(help="Only take part in a search on `studies_db`; register nothing."),
+    ] = False,
+    if_needed: Annotated[
+        bool, typer.Option("--if-needed", help="Only where a trigger says so; recorded.")
+    ] = False,
     by: By = "",
     as_json: AsJson = False,
 ) -> None:
@@ -52,15 +64,37 @@ def train(
     changes = {k: v for k, v in {"trials": trials, "seed": seed}.items() if v is not None}
     asked = msgspec.structs.replace(asked, **changes)
     definition_of(settings)
-    from wiring.training import train as run  # only now: it takes seconds to load
+    if if_needed and not _is_needed(settings, by or user(), as_json=as_json):
+        return
+    from wiring.training import take_part  # only now: it takes seconds to load
+    from wiring.training import train as run
 
-    version = run(settings, asked, TrainingProgress(), by or _user())
+    if search_only:
+        found = take_part(settings, asked, TrainingProgress())
+        put_json(found) if as_json else put(f"study {found.study}: {found.parameters}")
+        return
+
+    version = run(settings, asked, TrainingProgress(), by or user())
     if as_json:
         put_json(_document(version))
         return
     put(f"registered {version.label}, stage {version.stage}")
     _put_metrics(version)
     say(f"`leadscore promote {version.version} --stage champion --reason TEXT` makes it serve.")
+
+
+def _is_needed(settings: "Settings", by: str, *, as_json: bool) -> bool:
+    """Whether the triggers ask for training; where not, why not is the answer."""
+    from wiring.retraining import consider
+
+    found = consider(settings, by)
+    if found.needed:
+        say(f"training is needed: {found.why}")
+    elif as_json:
+        put_json(found)
+    else:
+        put(f"no training is needed: {found.why}")
+    return found.needed
 
 
 @models.command("list")
@@ -128,25 +162,92 @@ def promote(
     """Promote a version, if its gates let it."""
     from registry.promotion import Terms
     from registry.promotion import promote as run
+    from wiring.lineage import promoting
+    from wiring.registry import gates_of
+    from wiring.settings import load_settings
+
+    wanted = stage_of(stage)
+    registry, settings = _registry(), load_settings()
+    terms = Terms(rules=gates_of(settings), weight=weight)
+
+    def act() -> "Promotion":
+        return run(
+            registry,
+            version,
+            wanted,
+            by=by or user(),
+            reason=reason,
+            override=override,
+            terms=terms,
+        )
+
+    for text in registry.fetch(registry.get(version))[1].warnings:
+        say(f"noticed in training: {text}")
+    with promoted(as_json=as_json) as report:
+        report(promoting(settings, registry, version, wanted, act))
+
+
+def approve(
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="A number or a name, of a model or a policy.")
+    ],
+    reason: Reason,
+    changes: Annotated[
+        int | None,
+        typer.Option(min=0, help="Of a policy: as for `policy promote`."),
+    ] = None,
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Approve a promotion that another person asked for; the gates are run again."""
+    from registry.promotion import Terms
+    from registry.promotion import approve as run
+    from wiring.lineage import promoting
+    from wiring.policies import approve_policy
+    from wiring.registry import gates_of, open_policies
+    from wiring.settings import load_settings
+
+    registry, settings, who = _registry(), load_settings(), by or user()
+    policies = open_policies(settings).standing().registrations
+
+    def act() -> "Promotion":
+        terms = Terms(rules=gates_of(settings))
+        return run(registry, version, by=who, reason=reason, terms=terms)
+
+    with promoted(as_json=as_json) as report:
+        if version in policies:
+            report(approve_policy(settings, version, by=who, reason=reason, changes=changes))
+        else:
+            report(promoting(settings, registry, version, Stage.CHAMPION, act))
+
+
+@contextmanager
+def promoted(*, as_json: bool) -> "Iterator[Callable[[Promotion], None]]":
+    """Tells what became of a promotion; what the gates said is shown where they refuse too."""
     from registry.transitions import GateRefusal
 
     try:
-        done = run(
-            _registry(),
-            version,
-            _stage(stage),
-            by=by or _user(),
-            reason=reason,
-            override=override,
-            terms=Terms(weight=weight),
-        )
+        yield partial(_put_promotion, as_json=as_json)
     except GateRefusal as refused:
         _put_gates(refused.results, as_json=as_json)
         raise
+
+
+def _put_promotion(done: "Promotion", *, as_json: bool) -> None:
     if as_json:
-        put_json({"version": _document(done.version), "gates": done.gates, "rollout": done.rollout})
+        put_json(
+            {
+                "version": _document(done.version),
+                "gates": done.gates,
+                "rollout": done.rollout,
+                "waiting": done.waiting,
+            }
+        )
         return
     _put_gates(done.gates, as_json=False)
+    if done.waiting:
+        put(f"{done.version.label}: asked for; `leadscore approve` by another person completes it")
+        return
     put(f"{done.version.label}: {done.former} -> {done.version.stage}")
     if done.rollout:
         put(f"rollout {done.rollout.id}: {done.rollout.mode}, weight {done.rollout.weight:g}")
@@ -154,7 +255,7 @@ def promote(
 
 def rollback(reason: Reason, by: By = "") -> None:
     """Put the former champion back."""
-    version = _registry().rollback(by=by or _user(), reason=reason)
+    version = _registry().rollback(by=by or user(), reason=reason)
     put(f"{version.label} is champion again")
 
 
@@ -184,7 +285,7 @@ def rollout_advance(
     """Change the challenger's share of accounts."""
     from registry.rollout import set_weight
 
-    plan = set_weight(_registry(), weight, by=by or _user(), reason=reason)
+    plan = set_weight(_registry(), weight, by=by or user(), reason=reason)
     put(f"{plan.id}: weight {plan.weight:g}")
 
 
@@ -193,7 +294,7 @@ def rollout_abort(reason: Reason, by: By = "") -> None:
     """End the rollout: the champion answers all."""
     from registry.rollout import abort
 
-    plan = abort(_registry(), by=by or _user(), reason=reason)
+    plan = abort(_registry(), by=by or user(), reason=reason)
     put(f"{plan.id}: ended")
 
 
@@ -205,7 +306,8 @@ def _registry() -> "Registry":
     return open_registry(load_settings())
 
 
-def _stage(text: str) -> Stage:
+def stage_of(text: str) -> Stage:
+    """The stage of that name. Raises BadInput."""
     try:
         return Stage(text)
     except ValueError:

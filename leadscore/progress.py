@@ -65,6 +65,11 @@ class TrainingProgress:
         self._end()
         sys.stderr.write(f"  {time.monotonic() - self._began:5.1f} s  {text}\n")
 
+    def warn(self, text: str) -> None:
+        """Something about the data that a person should know."""
+        self._end()
+        sys.stderr.write(f"  warning: {text}\n")
+
     def trial(self, done: int, of: int, best: float) -> None:
         """A trial of the search is done."""
         filled = round(30 * done / of)

@@ -1,5 +1,7 @@
 """What every measure asks of its arrays: labels, scores and weights of the same rows."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -60,3 +62,19 @@ def mean(values: Array, weights: Array) -> float:
     2.0
     """
     return ratio(dot(values, weights), float(weights.sum()))
+
+
+def places(groups: NDArray[Any] | None, n: int) -> tuple[int, Index]:
+    """How many groups there are, and the place of each row's [n] among their sorted names.
+
+    Without `groups` every row is one. Raises ValueError where there is not one name a row.
+
+    >>> places(np.array(["b", "a", "b"]), 3)
+    (2, array([1, 0, 1]))
+    """
+    if groups is None:
+        return n, np.arange(n)
+    if np.shape(groups) != (n,):
+        raise ValueError(f"groups have shape {np.shape(groups)}, must be ({n},)")
+    names, place = np.unique(groups, return_inverse=True)
+    return len(names), np.asarray(place, dtype=np.int64)

@@ -81,17 +81,6 @@ def decompose(
     )
 
 
-def expected_calibration_error(
-    y: ArrayLike, p: ArrayLike, w: ArrayLike | None = None, *, bins: int = 15
-) -> float:
-    """The mean over bins of |mean probability − rate of positives|, by weight; nan without any.
-
-    Biased upwards where bins are small: compare only between samples of about one size.
-    """
-    curve = reliability_curve(y, p, w, bins=bins)
-    return mean(np.abs(curve.predicted - curve.observed), curve.weight)
-
-
 def reliability_curve(
     y: ArrayLike, p: ArrayLike, w: ArrayLike | None = None, *, bins: int = 15
 ) -> ReliabilityCurve:
@@ -100,9 +89,7 @@ def reliability_curve(
 
 
 def _curve(y: Array, p: Array, w: Array, bins: int | None) -> ReliabilityCurve:
-    if bins is not None and bins < 1:
-        raise ValueError(f"bins == {bins}, must be >= 1")
-    place = _bins(p, w, bins)
+    place = bins_of(p, w, bins)
     weight = np.bincount(place, w).astype(np.float64)
     held = weight > 0
     return ReliabilityCurve(
@@ -112,8 +99,13 @@ def _curve(y: Array, p: Array, w: Array, bins: int | None) -> ReliabilityCurve:
     )
 
 
-def _bins(p: Array, w: Array, bins: int | None) -> Index:
-    """The bin of every row, or with `bins` None one for each distinct probability."""
+def bins_of(p: Array, w: Array, bins: int | None) -> Index:
+    """The bin of every row, or with `bins` None one for each distinct probability.
+
+    Raises ValueError for bins < 1.
+    """
+    if bins is not None and bins < 1:
+        raise ValueError(f"bins == {bins}, must be >= 1")
     distinct, place = np.unique(p, return_inverse=True)
     if bins is None or not w.sum():
         return np.asarray(place, dtype=np.int64)

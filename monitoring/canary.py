@@ -17,8 +17,9 @@ import yaml
 
 from domain.errors import BadConfiguration
 from domain.measurement import Interval
-from measures.calibration import brier, expected_calibration_error, log_loss
-from measures.intervals import Metric, bootstrap, paired_bootstrap
+from measures.calibration import brier, log_loss
+from measures.calibration_error import calibration_error
+from measures.intervals import Metric, bootstrap, difference, paired_bootstrap
 from measures.ranking import auroc, average_precision, lift_at
 from monitoring.outcomes import OutcomeTable
 
@@ -32,9 +33,8 @@ METRICS: Mapping[str, Metric] = {
     "lift_at_10pct": partial(lift_at, share=0.1),
     "log_loss": log_loss,
     "brier": brier,
-    "calibration_error": expected_calibration_error,
 }
-"""What is shown of both versions."""
+"""What is shown of both versions, beside their calibration errors."""
 
 
 class Margin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,6 +106,7 @@ def compare(table: OutcomeTable, champion: str, challenger: str, rule: CanaryRul
             _compare(name, metric, y, (a[rows], b[rows]), groups, rule)
             for name, metric in METRICS.items()
         )
+        compared += (_calibration(y, (a[rows], b[rows]), groups, rule.level),)
     undecided: tuple[Outcome, list[str]] = ("inconclusive", short)
     outcome, reasons = undecided if short else _judge(compared, rule)
     return Verdict(
@@ -142,10 +143,18 @@ def _compare(
     one = partial(
         bootstrap, metric, y, groups=groups, draws=rule.draws, seed=rule.seed, level=rule.level
     )
-    difference = paired_bootstrap(
+    paired = paired_bootstrap(
         metric, y, a, b, groups, draws=rule.draws, seed=rule.seed, level=rule.level
     )
-    return Compared(name=name, champion=one(s=a), challenger=one(s=b), difference=difference)
+    return Compared(name=name, champion=one(s=a), challenger=one(s=b), difference=paired)
+
+
+def _calibration(
+    y: np.ndarray, scores: tuple[np.ndarray, np.ndarray], groups: np.ndarray, level: float
+) -> Compared:
+    """The calibration errors, whose difference no bootstrap tells."""
+    a, b = (calibration_error(y, s, groups, level=level) for s in scores)
+    return Compared(name="calibration_error", champion=a, challenger=b, difference=difference(a, b))
 
 
 def _judge(compared: tuple[Compared, ...], rule: CanaryRule) -> tuple[Outcome, list[str]]:

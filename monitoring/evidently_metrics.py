@@ -19,7 +19,8 @@ from evidently.legacy.renderers.html_widgets import (
 )
 from numpy.typing import NDArray
 
-from measures.calibration import brier, expected_calibration_error, reliability_curve
+from measures.calibration import brier, reliability_curve
+from measures.calibration_error import calibration_error
 from measures.ranking import gains, lift_at, precision_at, recall_at
 
 SHARES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -35,7 +36,7 @@ def labelled(dataset: Dataset, score: str, label: str) -> Pair:
 
 
 class Calibration(SingleValueMetric):  # type: ignore[misc]
-    """The expected calibration error of `score` against `label`."""
+    """The calibration error of `score` against `label`, every row its own group."""
 
     score: str
     label: str
@@ -83,7 +84,7 @@ class CalibrationCalculation(SingleValueCalculation[Calibration]):  # type: igno
 
     def one(self, pair: Pair, reference: Pair | None) -> SingleValue:
         """The result of one data set; with the other's curve beside it."""
-        result = self.result(expected_calibration_error(*pair))
+        result = self.result(calibration_error(*pair).value)
         figure = go.Figure()
         figure.add_scatter(x=[0, 1], y=[0, 1], name="perfect", line={"dash": "dash"})
         for name, held in (("reference", reference), ("current", pair)):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from domain.measurement import Interval
+from measures.calibration_error import calibration_error
 from measures.intervals import bootstrap
 from monitoring.canary import METRICS
 from monitoring.drift import DRIFTED, JENSEN_SHANNON, WASSERSTEIN, Drifted, drift_of, tidied
@@ -139,7 +140,8 @@ def _measures(known: pd.DataFrame, seed: int) -> dict[str, Interval]:
     if not len(y) or y.min() == y.max():
         return {}
     scores, groups = known[SCORE].to_numpy(dtype=np.float64), known[GROUP].to_numpy()
-    return {
+    measured = {
         name: bootstrap(metric, y, scores, groups, draws=500, seed=seed)
         for name, metric in METRICS.items()
     }
+    return {**measured, "calibration_error": calibration_error(y, scores, groups)}

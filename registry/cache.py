@@ -9,11 +9,12 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic
 
 import msgspec
 
 from domain.errors import BadInput, LeadscoreError, Missing, NoModel
-from domain.versions import MANIFEST, Manifest, file_hash, open_sealed
+from domain.versions import MANIFEST, M, Manifest, file_hash, open_sealed_as
 from registry.entry import Registration
 from registry.plan import RolloutPlan
 from registry.standing import Standing
@@ -39,25 +40,25 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedVersion:
+class OpenedVersion(Generic[M]):
     """A version whose files were just checked: label, their folder, its manifest."""
 
     label: str
     folder: Path
-    manifest: Manifest
+    manifest: M
 
 
 @dataclass(frozen=True, slots=True)
 class CachedStages:
-    """What serving loads.
+    """The models that serving loads.
 
     `sequence` grows with every change. `rollout` is None where there is no challenger. `fault`
     says why a challenger was left out ("" where none was).
     """
 
     sequence: int
-    champion: OpenedVersion
-    challenger: OpenedVersion | None
+    champion: OpenedVersion[Manifest]
+    challenger: OpenedVersion[Manifest] | None
     rollout: RolloutPlan | None
     fault: str = ""
 
@@ -78,7 +79,7 @@ def read_cached_stages(cache: Path) -> Stages:
 
 
 def open_cached(cache: Path) -> CachedStages:
-    """Champion, challenger and rollout, checked by hash, without MLflow and without the ledger.
+    """Champion, challenger and rollout of models, checked by hash, without MLflow and ledger.
 
     A challenger that cannot be opened is left out: its fault is not the champion's. Raises
     NoModel where there is no champion, Missing or BadInput where its files are gone or altered.
@@ -88,11 +89,11 @@ def open_cached(cache: Path) -> CachedStages:
         raise NoModel(
             "no version is champion", rule="champion-known", todo="Promote a version to champion."
         )
-    champion = open_version(cache, stages.champion)
+    champion = open_version(cache, stages.champion, Manifest)
     if stages.challenger is None:
         return CachedStages(stages.sequence, champion, None, None)
     try:
-        challenger = open_version(cache, stages.challenger)
+        challenger = open_version(cache, stages.challenger, Manifest)
     except LeadscoreError as bad:
         return CachedStages(stages.sequence, champion, None, None, str(bad))
     return CachedStages(stages.sequence, champion, challenger, stages.rollout)
@@ -134,7 +135,7 @@ def version_folder(cache: Path, label: str) -> Path:
     return cache / "versions" / label
 
 
-def open_version(cache: Path, version: CachedVersion) -> OpenedVersion:
+def open_version(cache: Path, version: CachedVersion, kind: type[M]) -> OpenedVersion[M]:
     """A version's files, every one checked by its hash.
 
     Raises Missing where the cache does not hold it, BadInput where a file is gone or altered.
@@ -143,14 +144,14 @@ def open_version(cache: Path, version: CachedVersion) -> OpenedVersion:
     if not folder.is_dir():
         raise Missing(f"{version.label} is not in the cache", rule="version-cached")
     return OpenedVersion(
-        version.label, folder, open_checked(folder, version.manifest_hash, version.label)
+        version.label, folder, open_checked(folder, version.manifest_hash, version.label, kind)
     )
 
 
-def open_checked(folder: Path, manifest_hash: str, label: str) -> Manifest:
+def open_checked(folder: Path, manifest_hash: str, label: str, kind: type[M]) -> M:
     """The manifest of a sealed folder that is the one registered. Raises BadInput."""
     try:
-        manifest = open_sealed(folder)
+        manifest = open_sealed_as(folder, kind)
     except BadInput as bad:
         raise BadInput(bad.what, rule=bad.rule, where=label, todo=bad.todo) from bad
     if file_hash(folder / MANIFEST) != manifest_hash:
@@ -162,12 +163,12 @@ def open_checked(folder: Path, manifest_hash: str, label: str) -> Manifest:
     return manifest
 
 
-def stage_copy(cache: Path, folder: Path) -> tuple[Path, Manifest]:
+def stage_copy(cache: Path, folder: Path, kind: type[M]) -> tuple[Path, M]:
     """A private copy, inside the cache, of a sealed folder's listed files, checked there.
 
     Raises BadInput where the folder is incomplete or altered, or lists a file outside itself.
     """
-    listed = open_sealed(folder).files
+    listed = open_sealed_as(folder, kind).files
     for name in listed:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise BadInput(f"{name!r} is outside the folder", rule="version-complete")
@@ -177,7 +178,7 @@ def stage_copy(cache: Path, folder: Path) -> tuple[Path, Manifest]:
             target = part / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / name, target)
-        return part, open_sealed(part)
+        return part, open_sealed_as(part, kind)
     except BaseException:
         discard(part)
         raise

@@ -4,17 +4,19 @@ from typing import Literal
 
 import msgspec
 
-from domain.versions import ModelVersion, Stage
+from domain.versions import ModelVersion, Stage, VersionKind
 from registry.plan import RolloutPlan
 
 Kind = Literal[
     "registered",
+    "requested",
     "promoted",
     "demoted",
     "rolled_back",
     "rollout_started",
     "rollout_changed",
     "rollout_ended",
+    "retraining_considered",
 ]
 
 
@@ -34,12 +36,16 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     version: ModelVersion
     manifest_hash: str
     run_id: str
+    kind: VersionKind = "model"
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A change that is to be recorded.
 
-    `subject` is a version's label. `rules` is the label of the gate rules that `gates` are of.
+    `subject` is a version's label. `requested` is a promotion that waits for a second person;
+    `approves` is the sequence of the request that a promotion completes. `rules` is the label of
+    the gate rules that `gates` are of; of `retraining_considered` they are the triggers, which
+    pass where they did not fire.
     `override` says that a gate failed and was overruled. `registration` comes with `registered`,
     `rollout` with the three kinds of rollout entry.
     """
@@ -55,6 +61,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     override: bool = False
     registration: Registration | None = None
     rollout: RolloutPlan | None = None
+    approves: int | None = None
 
 
 class Entry(Draft, frozen=True, kw_only=True):

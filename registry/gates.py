@@ -5,7 +5,7 @@ the ledger with the promotion. A missing or undefined number never passes unless
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +14,7 @@ import msgspec
 import yaml
 
 from domain.errors import BadConfiguration
-from domain.versions import Manifest, Stage
+from domain.versions import Sealed, Stage, VersionKind
 from registry.entry import GateResult
 
 STANDARD_FILE = Path(__file__).with_name("gates.yaml")
@@ -33,6 +33,23 @@ class AtLeast(_Rule, frozen=True, kw_only=True, tag="at_least"):
 
     count: Name
     limit: int
+
+
+class AtMost(_Rule, frozen=True, kw_only=True, tag="at_most"):
+    """The count must be `limit` or less.
+
+    `may_be_stated`: who promotes may state a higher limit, which the ledger then holds.
+    """
+
+    count: Name
+    limit: int
+    absent: Literal["fail", "pass"] = "fail"
+    may_be_stated: bool = False
+
+    def at(self, stated: Mapping[str, int]) -> "AtMost":
+        """The rule with the limit that was stated, where one may be."""
+        given = stated.get(self.count) if self.may_be_stated else None
+        return self if given is None else msgspec.structs.replace(self, limit=given)
 
 
 class Above(_Rule, frozen=True, kw_only=True, tag="above"):
@@ -65,13 +82,12 @@ class NotWorse(_Rule, frozen=True, kw_only=True, tag="not_worse"):
     margin: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 
-Rule = AtLeast | Above | Below | NotWorse
+Rule = AtLeast | AtMost | Above | Below | NotWorse
 
 
-class GateRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One version of the gates, by stage."""
+class StageRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The rules before each stage that has some."""
 
-    version: Annotated[int, msgspec.Meta(ge=1)]
     challenger: tuple[Rule, ...] = ()
     champion: tuple[Rule, ...] = ()
 
@@ -87,6 +103,21 @@ class GateRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def of(self, stage: Stage) -> tuple[Rule, ...]:
         """The rules before a stage: none but for challenger and champion."""
         return {Stage.CHALLENGER: self.challenger, Stage.CHAMPION: self.champion}.get(stage, ())
+
+
+class GateRules(StageRules, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One version of the gates: of models by stage, and of policies.
+
+    `second_approver`: a promotion to champion is a request, which another person completes.
+    """
+
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    policy: StageRules = StageRules()
+    second_approver: bool = False
+
+    def before(self, stage: Stage, kind: VersionKind) -> tuple[Rule, ...]:
+        """The rules before a stage of a version of a kind."""
+        return (self if kind == "model" else self.policy).of(stage)
 
     @property
     def label(self) -> str:
@@ -115,16 +146,26 @@ def load_gates(path: Path = STANDARD_FILE) -> GateRules:
 
 
 def run_gates(
-    rules: Sequence[Rule], manifest: Manifest, champion: Manifest | None
+    rules: Sequence[Rule],
+    manifest: Sealed,
+    champion: Sealed | None,
+    stated: Mapping[str, int] | None = None,
 ) -> list[GateResult]:
-    """What each rule says of a version, beside the champion's manifest if there is one."""
-    return [_run(rule, manifest, champion) for rule in rules]
+    """What each rule says of a version, beside the champion's manifest if there is one.
+
+    `stated` are limits that the promoter states, by count.
+    """
+    limits = stated or {}
+    held = (rule.at(limits) if isinstance(rule, AtMost) else rule for rule in rules)
+    return [_run(rule, manifest, champion) for rule in held]
 
 
-def _run(rule: Rule, manifest: Manifest, champion: Manifest | None) -> GateResult:
+def _run(rule: Rule, manifest: Sealed, champion: Sealed | None) -> GateResult:
     match rule:
         case AtLeast():
-            return _at_least(rule, manifest)
+            return _counted(rule, manifest, "at least", operator.ge)
+        case AtMost():
+            return _counted(rule, manifest, "at most", operator.le)
         case Above():
             return _beyond(rule, manifest)
         case Below():
@@ -133,20 +174,23 @@ def _run(rule: Rule, manifest: Manifest, champion: Manifest | None) -> GateResul
             return _not_worse(rule, manifest, champion)
 
 
-def _at_least(rule: AtLeast, manifest: Manifest) -> GateResult:
+def _counted(
+    rule: AtLeast | AtMost, manifest: Sealed, side: str, compare: Callable[[int, int], bool]
+) -> GateResult:
     count = manifest.counts.get(rule.count)
     if count is None:
-        return _absent(rule.name, rule.count, rule.limit, passed=False)
+        passes = isinstance(rule, AtMost) and rule.absent == "pass"
+        return _absent(rule.name, rule.count, rule.limit, passed=passes)
     return GateResult(
         name=rule.name,
         value=float(count),
         limit=float(rule.limit),
-        passed=count >= rule.limit,
-        note=f"{rule.count} must be at least {rule.limit}",
+        passed=compare(count, rule.limit),
+        note=f"{rule.count} must be {side} {rule.limit:,}",
     )
 
 
-def _beyond(rule: Above | Below, manifest: Manifest) -> GateResult:
+def _beyond(rule: Above | Below, manifest: Sealed) -> GateResult:
     interval = manifest.metrics.get(rule.metric)
     if interval is None:
         return _absent(rule.name, rule.metric, rule.limit, passed=rule.absent == "pass")
@@ -162,7 +206,7 @@ def _beyond(rule: Above | Below, manifest: Manifest) -> GateResult:
     )
 
 
-def _not_worse(rule: NotWorse, manifest: Manifest, champion: Manifest | None) -> GateResult:
+def _not_worse(rule: NotWorse, manifest: Sealed, champion: Sealed | None) -> GateResult:
     mine = manifest.metrics.get(rule.metric)
     if mine is None:
         return _absent(rule.name, rule.metric, None, passed=False)

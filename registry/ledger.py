@@ -14,7 +14,7 @@ from domain.errors import Unavailable
 from registry.entry import Draft, Entry, GateResult, Registration
 from registry.ledger_table import LEDGER, METADATA
 from registry.plan import RolloutPlan
-from registry.standing import fold
+from registry.standing import as_of
 
 _LOCK_WAIT_MS = 120_000
 _ADVISORY_KEY = 0x1EAD_5C0E
@@ -29,6 +29,7 @@ _Row = dict[str, object]
 class _Detail(msgspec.Struct, frozen=True, omit_defaults=True):
     registration: Registration | None = None
     rollout: RolloutPlan | None = None
+    approves: int | None = None
 
 
 class LedgerWriter:
@@ -36,7 +37,7 @@ class LedgerWriter:
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
-        self._clock = clock
+        self._now = to_us(clock.now())  # what is written together happened at one moment
 
     def entries(self) -> list[Entry]:
         """All entries, oldest first, those appended just now included."""
@@ -46,11 +47,10 @@ class LedgerWriter:
         """Record a change. Its time is never before that of the entry before it."""
         newest = select(LEDGER).order_by(LEDGER.c.sequence.desc()).limit(1)
         last = self._connection.execute(newest).mappings().first()
-        now = to_us(self._clock.now())
         row = _row(
             draft,
             sequence=1 if last is None else last["sequence"] + 1,
-            at_us=now if last is None else max(now, last["at_us"]),
+            at_us=self._now if last is None else max(self._now, last["at_us"]),
         )
         row["previous"] = GENESIS if last is None else last["hash"]
         row["hash"] = link(str(row["previous"]), _body(row))
@@ -94,9 +94,8 @@ class Ledger:
         return [e for e in self.entries() if subject is None or e.subject == subject]
 
     def champion_at(self, moment: datetime) -> str | None:
-        """The label of the version that was champion at a moment, or None."""
-        until = to_us(moment)
-        return fold(e for e in self.entries() if e.at_us <= until).champion
+        """The label of the model that was champion at a moment, or None."""
+        return as_of(self.entries(), to_us(moment)).champion
 
     def verify(self) -> int | None:
         """The sequence number of the first entry that was altered, removed or put in, or None.
@@ -155,7 +154,7 @@ def _rows(connection: Connection) -> Sequence[_Row]:
 
 
 def _row(draft: Draft, *, sequence: int, at_us: int) -> _Row:
-    detail = _Detail(draft.registration, draft.rollout)
+    detail = _Detail(draft.registration, draft.rollout, draft.approves)
     return {
         "sequence": sequence,
         "at_us": at_us,
@@ -197,4 +196,5 @@ def _entry(row: _Row) -> Entry:
         gates=msgspec.json.decode(str(row["gates"]), type=tuple[GateResult, ...]),
         registration=detail.registration,
         rollout=detail.rollout,
+        approves=detail.approves,
     )

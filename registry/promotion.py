@@ -1,25 +1,34 @@
 """Promotion: the gates of a stage, then the move, with what the gates said in the ledger."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from domain.errors import LeadscoreError
-from domain.versions import Manifest, ModelVersion, Stage
+from domain.versions import ModelVersion, Sealed, Stage
 from registry.entry import GateResult
 from registry.gates import GateRules, load_gates, run_gates
 from registry.plan import DEFAULT_WEIGHT, Mode, RolloutPlan
-from registry.store import Registry
-from registry.transitions import Author, Share, Verdict
+from registry.standing import Standing
+from registry.store import AnyRegistry
+from registry.transitions import Author, Share, Verdict, request, requested
+from registry.transitions import approve as approved
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What was done: `override` says that a gate failed and was overruled."""
+    """What was done: `override` says that a gate failed and was overruled.
+
+    `waiting` says that it is a request, which a second person must approve.
+    """
 
     version: ModelVersion
     former: Stage
     gates: tuple[GateResult, ...]
     override: bool
     rollout: RolloutPlan | None
+    waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +36,19 @@ class Terms:
     """Under which terms a version is promoted.
 
     `rules` are the gates (None: the standard ones). `weight` is the share of accounts that a new
-    challenger gets at once, where there is a champion (None: no rollout).
+    challenger gets at once, where there is a champion (None: no rollout). `measured` are counts
+    that only the caller could take, now; `stated` are limits that the promoter states, by count.
     """
 
     rules: GateRules | None = None
     weight: float | None = DEFAULT_WEIGHT
     mode: Mode = "canary"
+    measured: Mapping[str, int] = field(default_factory=dict)
+    stated: Mapping[str, int] = field(default_factory=dict)
 
 
 def promote(
-    registry: Registry,
+    registry: AnyRegistry,
     label: str,
     stage: Stage,
     *,
@@ -47,31 +59,64 @@ def promote(
 ) -> Promotion:
     """Move a version to a stage if that stage's gates let it; `override` overrules them.
 
+    Where the rules ask for a second approver, a promotion to champion is recorded as a request.
     Raises GateRefusal (a Refused; `results` holds what the gates said) where a gate fails,
-    BadInput without a reason, and what `Registry.transition` raises.
+    BadInput without a reason, and what `Versions.transition` raises.
     """
-    Author(by, reason)  # before the gates take their time
+    author = Author(by, reason)  # before the gates take their time
     terms = terms or Terms()
     former = registry.get(label)
-    verdict = judge(registry, former, stage, terms.rules, override=override)
+    verdict = judge(registry, former, stage, terms, override=override)
+    if verdict.second_approver and stage == Stage.CHAMPION:
+        standing = registry.change(lambda now: request(now, former.label, author, verdict))
+        return _done(registry, former, standing, verdict, waiting=True)
     share = None if terms.weight is None else Share(registry.now(), terms.weight, terms.mode)
     standing = registry.transition(
         former, stage, by=by, reason=reason, verdict=verdict, share=share
     )
+    return _done(registry, former, standing, verdict)
+
+
+def approve(
+    registry: AnyRegistry, label: str, *, by: str, reason: str, terms: Terms | None = None
+) -> Promotion:
+    """Complete a request as its second person; the gates are run again.
+
+    An override that was asked for holds. Raises Missing where no request waits, Refused for the
+    person who asked, and what `promote` raises.
+    """
+    author = Author(by, reason)
+    former = registry.get(label)
+    waiting = requested(registry.standing(), former.label)
+    verdict = judge(registry, former, Stage.CHAMPION, terms or Terms(), override=waiting.override)
+    registry.fetch(former)
+    standing = registry.change(lambda now: approved(now, former.label, author, verdict))
+    return _done(registry, former, standing, verdict)
+
+
+def _done(
+    registry: AnyRegistry,
+    former: ModelVersion,
+    standing: Standing,
+    verdict: Verdict,
+    *,
+    waiting: bool = False,
+) -> Promotion:
     return Promotion(
         version=registry.get(former.label),
         former=former.stage,
         gates=verdict.gates,
-        override=not all(result.passed for result in verdict.gates),
+        override=not verdict.passed,
         rollout=standing.rollout,
+        waiting=waiting,
     )
 
 
 def judge(
-    registry: Registry,
+    registry: AnyRegistry,
     version: ModelVersion,
     stage: Stage,
-    rules: GateRules | None = None,
+    terms: Terms,
     *,
     override: bool = False,
 ) -> Verdict:
@@ -79,23 +124,26 @@ def judge(
 
     A champion whose files cannot be opened is a failed gate of its own.
     """
-    rules = rules or load_gates()
-    if not rules.of(stage):
-        return Verdict(override=override)
+    rules = terms.rules or load_gates()
+    asked = rules.before(stage, registry.made_of.kind)
+    verdict = Verdict(override=override, second_approver=rules.second_approver)
+    if not asked:
+        return verdict
     champion = registry.at(Stage.CHAMPION)
     theirs, faults = _open_champion(registry, champion)
     _, manifest = registry.fetch(version)
-    return Verdict(
-        gates=(*run_gates(rules.of(stage), manifest, theirs), *faults),
+    counted = msgspec.structs.replace(manifest, counts={**manifest.counts, **terms.measured})
+    return replace(
+        verdict,
+        gates=(*run_gates(asked, counted, theirs, terms.stated), *faults),
         rules=rules.label,
-        override=override,
         champion="" if champion is None else champion.label,
     )
 
 
 def _open_champion(
-    registry: Registry, champion: ModelVersion | None
-) -> tuple[Manifest | None, list[GateResult]]:
+    registry: AnyRegistry, champion: ModelVersion | None
+) -> tuple[Sealed | None, Sequence[GateResult]]:
     if champion is None:
         return None, []
     try:

@@ -6,17 +6,17 @@ from domain.errors import Refused
 from registry.entry import Draft
 from registry.plan import DEFAULT_WEIGHT, Mode, RolloutPlan
 from registry.standing import Standing
-from registry.store import Registry
+from registry.store import AnyRegistry
 from registry.transitions import Author, Share, change_rollout, end_rollout, running, start_rollout
 
 
-def status(registry: Registry) -> RolloutPlan | None:
+def status(registry: AnyRegistry) -> RolloutPlan | None:
     """The rollout under way, by the ledger."""
     return registry.standing().rollout
 
 
 def start(
-    registry: Registry,
+    registry: AnyRegistry,
     *,
     by: str,
     reason: str,
@@ -42,7 +42,7 @@ def start(
     return running(registry.commit(decide))
 
 
-def set_weight(registry: Registry, weight: float, *, by: str, reason: str) -> RolloutPlan:
+def set_weight(registry: AnyRegistry, weight: float, *, by: str, reason: str) -> RolloutPlan:
     """Give the challenger another share of accounts; the rollout keeps its id.
 
     Raises Missing where no rollout is under way, BadInput for a weight outside [0, 1].
@@ -56,7 +56,7 @@ def set_weight(registry: Registry, weight: float, *, by: str, reason: str) -> Ro
     return running(registry.commit(decide))
 
 
-def abort(registry: Registry, *, by: str, reason: str) -> RolloutPlan:
+def abort(registry: AnyRegistry, *, by: str, reason: str) -> RolloutPlan:
     """End the rollout under way; the challenger stays challenger, without a share. Returns it.
 
     Raises Missing where no rollout is under way.

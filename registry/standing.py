@@ -1,20 +1,22 @@
 """Where every version stands: the ledger's entries, folded. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
 from domain.chain import GENESIS
-from domain.versions import ModelVersion, Stage
+from domain.versions import ModelVersion, Stage, VersionKind
 from registry.entry import Entry, Registration
 from registry.plan import RolloutPlan
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What holds after the ledger's entry number `sequence` (0: none), whose hash is `head`.
+    """What holds for one kind of version after an entry of the ledger.
 
+    That entry, the last one about the kind, is number `sequence` (0: none), its hash is `head`.
+    `requests` are promotions that wait for a second person, by label.
     `reigns` are the champions, oldest first, without those that were rolled back: the last is the
     champion, the one before it is where a rollback leads. At most one version is challenger.
     """
@@ -25,6 +27,8 @@ class Standing:
     stages: dict[str, Stage]
     reigns: tuple[str, ...]
     rollout: RolloutPlan | None
+    requests: dict[str, Entry]
+    kind: VersionKind
 
     @property
     def champion(self) -> str | None:
@@ -49,19 +53,39 @@ class Standing:
         }
 
 
-def fold(entries: Iterable[Entry]) -> Standing:
-    """The standing after these entries, which are the ledger's first ones, in order."""
+def as_of(entries: Iterable[Entry], moment_us: int, kind: VersionKind = "model") -> Standing:
+    """The standing at a moment, by all the ledger's entries."""
+    return fold((e for e in entries if e.at_us <= moment_us), kind)
+
+
+def fold(entries: Iterable[Entry], kind: VersionKind = "model") -> Standing:
+    """The standing of a kind after these entries, which are the ledger's first ones, in order."""
     folding = _Folding()
-    for entry in entries:
+    for entry in of_kind(entries, kind):
         folding.add(entry)
-    return Standing(
-        folding.sequence,
-        folding.head,
-        folding.registrations,
-        folding.stages,
-        tuple(folding.reigns),
-        folding.rollout,
-    )
+    return folding.standing(kind)
+
+
+def follow(
+    entries: Iterable[Entry], kind: VersionKind = "model"
+) -> Iterator[tuple[Entry, Standing]]:
+    """Each entry about a kind with the standing after it, which holds until the next is asked."""
+    folding = _Folding()
+    for entry in of_kind(entries, kind):
+        folding.add(entry)
+        yield entry, folding.standing(kind)
+
+
+def of_kind(entries: Iterable[Entry], kind: VersionKind) -> Iterator[Entry]:
+    """The entries that move versions of one kind; given from the ledger's first one on."""
+    kinds: dict[str, VersionKind] = {}
+    for entry in entries:
+        if entry.kind == "retraining_considered":
+            continue  # it moves nothing
+        if entry.registration is not None:
+            kinds[entry.subject] = entry.registration.kind
+        if kinds.get(entry.subject, "model") == kind:
+            yield entry
 
 
 class _Folding:
@@ -72,6 +96,19 @@ class _Folding:
         self.stages: dict[str, Stage] = {}
         self.reigns: list[str] = []
         self.rollout: RolloutPlan | None = None
+        self.requests: dict[str, Entry] = {}
+
+    def standing(self, kind: VersionKind) -> Standing:
+        return Standing(
+            self.sequence,
+            self.head,
+            self.registrations,
+            self.stages,
+            tuple(self.reigns),
+            self.rollout,
+            self.requests,
+            kind,
+        )
 
     def add(self, entry: Entry) -> None:
         self.sequence = entry.sequence
@@ -80,6 +117,8 @@ class _Folding:
             case "registered" if entry.registration is not None:
                 self.registrations[entry.subject] = entry.registration
                 self.stages[entry.subject] = Stage.CANDIDATE
+            case "requested":
+                self.requests[entry.subject] = entry
             case "rolled_back":
                 while self.reigns and self.reigns[-1] != entry.subject:
                     self.stages[self.reigns.pop()] = Stage.ARCHIVED
@@ -92,6 +131,7 @@ class _Folding:
                 self.rollout = None
 
     def _move(self, subject: str, stage: Stage) -> None:
+        self.requests.pop(subject, None)
         if stage == Stage.CHALLENGER:
             self._vacate(stage, Stage.CANDIDATE)
         elif stage == Stage.CHAMPION:

@@ -11,13 +11,14 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic
 
 from domain.clock import Clock, iso, to_us
 from domain.errors import BadInput, LeadscoreError, Missing, Refused, Unavailable
-from domain.versions import MANIFEST, Manifest, ModelVersion, Stage, file_hash
+from domain.policy_version import PolicyManifest
+from domain.versions import MANIFEST, M, Manifest, ModelVersion, Sealed, Stage, file_hash
 from registry import cache as local
-from registry.entry import Draft, Registration
+from registry.entry import Draft, Entry, Registration
 from registry.ledger import Ledger
 from registry.standing import Standing, fold
 from registry.transitions import Author, Share, Verdict, back, move, registered, start_rollout
@@ -32,12 +33,15 @@ Decide = Callable[[Standing], Sequence[Draft]]
 """What a change makes of the present standing: the entries to record."""
 
 
-class Registry:
-    """Versions in MLflow at `tracking_uri`, ruled by `ledger`, with files kept in `cache`.
+class Versions(Generic[M]):
+    """Versions of one kind, in MLflow at `tracking_uri`, ruled by `ledger`, files in `cache`.
 
+    `made_of` is what their manifests are. Kinds share ledger and MLflow; each has its own cache.
     `artifact_root` is where MLflow keeps the files of runs that the registry makes: a folder, or
     a URI of object storage. Nothing of MLflow is loaded before something needs it.
     """
+
+    made_of: type[M]
 
     def __init__(
         self,
@@ -61,13 +65,9 @@ class Registry:
         where the folder is incomplete or altered, Unavailable where MLflow does not answer.
         """
         author = Author(by, "registered")
-        part, manifest = local.stage_copy(self.cache, folder)
+        part, manifest = local.stage_copy(self.cache, folder, self.made_of)
         try:
-            if not _NAME.fullmatch(manifest.name):
-                raise BadInput(
-                    f"name == {manifest.name!r}, must be letters, digits, _ and -",
-                    rule="version-name",
-                )
+            self._check_name(manifest, self.ledger.entries())
             at_ms = to_us(self._clock.now()) // 1000
             upload = self._tracking.upload(part, manifest, run_id, at_ms)
             version = self._admit(part, manifest, upload, author)
@@ -108,9 +108,9 @@ class Registry:
 
     def standing(self) -> Standing:
         """Where every version stands, by the ledger."""
-        return fold(self.ledger.entries())
+        return self._fold(self.ledger.entries())
 
-    def fetch(self, version: ModelVersion | str) -> tuple[Path, Manifest]:
+    def fetch(self, version: ModelVersion | str) -> tuple[Path, M]:
         """A version's files in the local cache, every one checked by hash, now.
 
         What the cache lacks or holds altered is fetched anew from MLflow. Raises Missing for an
@@ -123,19 +123,20 @@ class Registry:
             registration = self._registration(label)
         part = local.new_part(self.cache)
         try:
-            self._tracking.download(registration, part)
+            self._tracking.download(registration, part, self.made_of)
             local.place(self.cache, part, label)
         finally:
             local.discard(part)
         return self.fetch_cached(label)
 
-    def fetch_cached(self, label: str) -> tuple[Path, Manifest]:
+    def fetch_cached(self, label: str) -> tuple[Path, M]:
         """As `fetch`, from the cache alone: MLflow is not asked.
 
         Raises Missing where the version is unknown or not in the cache, BadInput where its files
         there are incomplete or altered.
         """
-        opened = local.open_version(self.cache, local.cached_version(self._registration(label)))
+        cached = local.cached_version(self._registration(label))
+        opened = local.open_version(self.cache, cached, self.made_of)
         return opened.folder, opened.manifest
 
     def transition(
@@ -160,6 +161,10 @@ class Registry:
         steps: list[Decide] = [lambda now: move(now, label, stage, author, verdict or Verdict())]
         if share is not None and stage == Stage.CHALLENGER:
             steps.append(lambda now: start_rollout(now, share, author) if now.champion else [])
+        return self.change(*steps)
+
+    def change(self, *steps: Decide) -> Standing:
+        """As `commit`; then MLflow is told too."""
         standing = self.commit(*steps)
         self._mirror_or_warn()
         return standing
@@ -172,8 +177,7 @@ class Registry:
         author = Author(by, reason)
         label = back(self.standing(), author)[-1].subject
         self.fetch(label)
-        standing = self.commit(lambda now: back(now, author))
-        self._mirror_or_warn()
+        standing = self.change(lambda now: back(now, author))
         return standing.version(standing.champion or label)
 
     def commit(self, *steps: Decide) -> Standing:
@@ -184,7 +188,7 @@ class Registry:
         """
         with self.ledger.exclusive() as writer:
             for step in steps:
-                for draft in step(fold(writer.entries())):
+                for draft in step(self._fold(writer.entries())):
                     writer.append(draft)
         return self._write_stages()
 
@@ -224,15 +228,31 @@ class Registry:
         root = self._artifact_root
         return Tracking(self._uri, root.absolute().as_uri() if isinstance(root, Path) else root)
 
+    def _fold(self, entries: Sequence[Entry]) -> Standing:
+        return fold(entries, self.made_of.kind)
+
+    def _check_name(self, manifest: Sealed, entries: Sequence[Entry]) -> None:
+        """Raise BadInput for a name that MLflow cannot hold, or that another kind has."""
+        if not _NAME.fullmatch(manifest.name):
+            raise BadInput(
+                f"name == {manifest.name!r}, must be letters, digits, _ and -",
+                rule="version-name",
+            )
+        held = (e.registration for e in entries if e.registration is not None)
+        if any(r.version.name == manifest.name and r.kind != manifest.kind for r in held):
+            raise BadInput(
+                f"name == {manifest.name!r}, which versions of another kind have",
+                rule="version-name",
+                todo="Give it a name of its own.",
+            )
+
     def _registration(self, label: str) -> Registration:
         registration = self.standing().registrations.get(label)
         if registration is None:
             raise Missing(f"no version {label!r} is registered", rule="version-known")
         return registration
 
-    def _admit(
-        self, part: Path, manifest: Manifest, upload: "Upload", author: Author
-    ) -> ModelVersion:
+    def _admit(self, part: Path, manifest: M, upload: "Upload", author: Author) -> ModelVersion:
         manifest_hash = file_hash(part / MANIFEST)
         version = ModelVersion(
             name=manifest.name,
@@ -240,23 +260,31 @@ class Registry:
             stage=Stage.CANDIDATE,
             created=manifest.created,
             metrics=manifest.metrics,
-            feature_service=manifest.definition.label,
+            feature_service=manifest.service,
         )
         with self.ledger.exclusive() as writer:
-            if version.label in fold(writer.entries()).registrations:
+            entries = writer.entries()
+            self._check_name(manifest, entries)
+            if version.label in self._fold(entries).registrations:
                 raise Refused(
                     f"MLflow gave {version.label}, which the ledger holds already",
                     rule="version-new",
                     todo="Give ledger and MLflow that belong together.",
                 )
             local.place(self.cache, part, version.label)
-            writer.append(registered(version, manifest_hash, upload.run_id, author))
+            held = Registration(
+                version=version,
+                manifest_hash=manifest_hash,
+                run_id=upload.run_id,
+                kind=manifest.kind,
+            )
+            writer.append(registered(held, author))
         return version
 
     def _write_stages(self) -> Standing:
         # under the lock, so that no process puts an older standing over a newer one
         with self.ledger.exclusive() as writer:
-            standing = fold(writer.entries())
+            standing = self._fold(writer.entries())
             if standing.champion or standing.challenger:
                 local.write_stages(self.cache, local.stages_of(standing))
         return standing
@@ -286,6 +314,22 @@ class Registry:
         except Unavailable as bad:
             # ledger and cache have the change: MLflow's aliases follow with the next one
             _log.warning("MLflow's aliases lag behind the ledger: %s", bad)
+
+
+class Registry(Versions[Manifest]):
+    """Versions of models."""
+
+    made_of = Manifest
+
+
+class PolicyRegistry(Versions[PolicyManifest]):
+    """Versions of policies."""
+
+    made_of = PolicyManifest
+
+
+AnyRegistry = Versions[Any]
+"""Where it does not matter what they are versions of."""
 
 
 def _by_number(version: ModelVersion) -> int:

@@ -20,7 +20,7 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.errors import BadInput, Unavailable
-from domain.versions import MANIFEST, Manifest, Stage
+from domain.versions import MANIFEST, M, Sealed, Stage
 from registry.cache import open_checked
 from registry.entry import Registration
 
@@ -56,7 +56,7 @@ class Tracking:
         with _answering():
             self._client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
-    def upload(self, folder: Path, manifest: Manifest, run_id: str | None, at_ms: int) -> Upload:
+    def upload(self, folder: Path, manifest: Sealed, run_id: str | None, at_ms: int) -> Upload:
         """Log a version's files, metrics and parameters to a run, a new one if none is given."""
         with _answering():
             own = run_id is None
@@ -74,14 +74,13 @@ class Tracking:
             with _answering():
                 self._client.set_terminated(upload.run_id)
 
-    def create_version(self, upload: Upload, manifest: Manifest, manifest_hash: str) -> int:
+    def create_version(self, upload: Upload, manifest: Sealed, manifest_hash: str) -> int:
         """A new version's number. It stays `incomplete` until the ledger holds it."""
         tags = {
+            **manifest.told(),
+            "kind": manifest.kind,
             STAGE_TAG: INCOMPLETE,
             MANIFEST_TAG: manifest_hash,
-            "feature_service": manifest.definition.label,
-            "definition": manifest.definition.fingerprint,
-            "log_hash": manifest.lineage.log_hash,
         }
         with _answering():
             self._ensure_model(manifest.name)
@@ -113,7 +112,7 @@ class Tracking:
                 elif now and not wanted:
                     self._client.delete_registered_model_alias(name, str(alias))
 
-    def download(self, registration: Registration, part: Path) -> Manifest:
+    def download(self, registration: Registration, part: Path, kind: type[M]) -> M:
         """Fetch a version's files into an empty folder. Raises BadInput unless all are as sealed.
 
         Only files that the registered manifest lists are fetched.
@@ -122,12 +121,12 @@ class Tracking:
         self._check_tag(registration)
         self._fetch(registration.run_id, MANIFEST, part, label)
         try:
-            listed = msgspec.json.decode((part / MANIFEST).read_bytes(), type=Manifest).files
+            listed = msgspec.json.decode((part / MANIFEST).read_bytes(), type=kind).files
         except msgspec.DecodeError as bad:
             raise _altered(MANIFEST, label) from bad
         for name in listed:
             self._fetch(registration.run_id, name, part, label)
-        return open_checked(part, registration.manifest_hash, label)
+        return open_checked(part, registration.manifest_hash, label, kind)
 
     def _check_tag(self, registration: Registration) -> None:
         version = registration.version
@@ -165,7 +164,7 @@ class Tracking:
                 raise
 
 
-def _metrics(manifest: Manifest, at_ms: int) -> list[Any]:
+def _metrics(manifest: Sealed, at_ms: int) -> list[Any]:
     ends = {
         name + suffix: value
         for name, interval in manifest.metrics.items()
@@ -179,17 +178,10 @@ def _metrics(manifest: Manifest, at_ms: int) -> list[Any]:
     return [Metric(name, value, at_ms, 0) for name, value in (ends | counts).items()]
 
 
-def _params(manifest: Manifest, run: Any) -> list[Any]:
+def _params(manifest: Sealed, run: Any) -> list[Any]:
     """Parameters that the run has not got: MLflow refuses to change one."""
-    said = {
-        "outcome": manifest.outcome,
-        "horizon_days": f"{manifest.horizon_days:g}",
-        "feature_service": manifest.definition.label,
-        "seed": str(manifest.lineage.seed),
-        "commit": manifest.lineage.commit,
-        "configuration_hash": manifest.lineage.configuration_hash,
-    }
-    return [Param(name, text) for name, text in said.items() if name not in run.data.params]
+    said = manifest.told().items()
+    return [Param(name, text) for name, text in said if name not in run.data.params]
 
 
 def _altered(what: str, label: str) -> BadInput:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from domain.errors import BadInput, Missing, NoModel, Refused
-from domain.versions import ModelVersion, Stage
-from registry.entry import Draft, GateResult, Kind, Registration
+from domain.versions import Stage
+from registry.entry import Draft, Entry, GateResult, Kind, Registration
 from registry.plan import DEFAULT_WEIGHT, Mode, RolloutPlan
 from registry.standing import Standing
 
@@ -39,12 +41,19 @@ class Verdict:
 
     `champion` is the label that they compared with ("" for none): the promotion is refused where
     another version has become champion since. None: they compared with nothing.
+    `second_approver` says that the rules ask for a second person before a champion is made.
     """
 
     gates: tuple[GateResult, ...] = ()
     rules: str = ""
     override: bool = False
     champion: str | None = None
+    second_approver: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate lets it through."""
+        return all(result.passed for result in self.gates)
 
 
 class GateRefusal(Refused):
@@ -60,15 +69,15 @@ class GateRefusal(Refused):
         )
 
 
-def registered(version: ModelVersion, manifest_hash: str, run_id: str, author: Author) -> Draft:
+def registered(registration: Registration, author: Author) -> Draft:
     """The entry of a new candidate."""
     return Draft(
         kind="registered",
-        subject=version.label,
+        subject=registration.version.label,
         by=author.by,
         reason=author.reason,
         to_stage=Stage.CANDIDATE,
-        registration=Registration(version=version, manifest_hash=manifest_hash, run_id=run_id),
+        registration=registration,
     )
 
 
@@ -116,8 +125,7 @@ def _movable(standing: Standing, label: str, stage: Stage) -> Stage:
 
 def _judge(standing: Standing, label: str, verdict: Verdict) -> bool:
     """Whether a failed gate is overruled."""
-    failed = not all(result.passed for result in verdict.gates)
-    if failed and not verdict.override:
+    if not verdict.passed and not verdict.override:
         raise GateRefusal(label, verdict.gates)
     if verdict.champion is not None and verdict.champion != (standing.champion or ""):
         raise Refused(
@@ -125,7 +133,58 @@ def _judge(standing: Standing, label: str, verdict: Verdict) -> bool:
             rule="champion-unchanged",
             todo="Promote again, so that the gates compare with the new champion.",
         )
-    return failed
+    return not verdict.passed
+
+
+def request(standing: Standing, label: str, author: Author, verdict: Verdict) -> list[Draft]:
+    """The entry that asks for a promotion to champion; raises what `move` raises."""
+    held = _movable(standing, label, Stage.CHAMPION)
+    overruled = _judge(standing, label, verdict)
+    return [
+        Draft(
+            kind="requested",
+            subject=label,
+            by=author.by,
+            reason=author.reason,
+            from_stage=held,
+            to_stage=Stage.CHAMPION,
+            gates=verdict.gates,
+            rules=verdict.rules,
+            override=overruled,
+        )
+    ]
+
+
+def requested(standing: Standing, label: str) -> Entry:
+    """The request for a version that waits. Raises Missing where there is none."""
+    waiting = standing.requests.get(label)
+    if waiting is None:
+        raise Missing(
+            f"no promotion of {label} waits for approval",
+            rule="promotion-requested",
+            todo="Promote it to champion: that makes the request.",
+        )
+    return waiting
+
+
+def approve(standing: Standing, label: str, author: Author, verdict: Verdict) -> list[Draft]:
+    """The entries that complete a request, made by another person than asked.
+
+    Raises Missing where none waits, Refused for the same person, and what `move` raises.
+    """
+    waiting = requested(standing, label)
+    if _same(waiting.by, author.by):
+        raise Refused(
+            f"{label} was asked for by the same person",
+            rule="second-approver",
+            todo="Another person must approve it.",
+        )
+    *before, moved = move(standing, label, Stage.CHAMPION, author, verdict)
+    return [*before, msgspec.structs.replace(moved, approves=waiting.sequence)]
+
+
+def _same(one: str, other: str) -> bool:
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
 
 
 def back(standing: Standing, author: Author) -> list[Draft]:
@@ -163,6 +222,7 @@ def start_rollout(standing: Standing, share: Share, author: Author) -> list[Draf
         )
     plan = RolloutPlan(
         id=f"rollout-{standing.sequence + 1}",
+        kind=standing.kind,
         champion=standing.champion,
         challenger=standing.challenger,
         weight=share.weight,

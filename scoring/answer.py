@@ -24,12 +24,12 @@ from scoring.scorer import Scored
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What an answer needs of other rooms."""
+    """What an answer needs of other rooms. `policy` gives the one in force now."""
 
     directory: LeadDirectory
     states: StateReader
     versions: LiveVersions
-    policy: Policy
+    policy: Callable[[], Policy]
     log: DecisionLog
     clock: Clock
     random_bytes: Callable[[int], bytes]
@@ -103,10 +103,10 @@ class Answerer:
         if live.challenger is not None:
             loaded["challenger"] = live.challenger
         scored = {arm: one.scorer.score(rows.numbers, rows.texts) for arm, one in loaded.items()}
-        watermark = self._ports.directory.watermark_us()
+        watermark, policy = self._ports.directory.watermark_us(), self._ports.policy()
         degraded = self._degraded(rows, loaded, watermark)
         return [
-            _One(self, live, rows, i, arm, loaded, scored).record(
+            _One(self, live, policy, rows, i, arm, loaded, scored).record(
                 watermark, trace_id, degraded=bool(degraded[arm][i])
             )
             for i, arm in enumerate(arms)
@@ -131,6 +131,7 @@ class _One:
         self,
         answerer: Answerer,
         live: Live,
+        policy: Policy,
         rows: Rows,
         row: int,
         arm: Arm,
@@ -139,6 +140,7 @@ class _One:
     ) -> None:
         self._a = answerer
         self._live = live
+        self._policy = policy
         self._rows = rows
         self._row = row
         self._arm = arm
@@ -176,7 +178,7 @@ class _One:
         }
 
     def _facts(self) -> Facts:
-        mine, policy = self._scored[self._arm], self._a._ports.policy
+        mine, policy = self._scored[self._arm], self._policy
         score = float(mine.scores[self._row])
         profile, features = policy.looks_at
         texts = self._rows.states.texts[self._row]
@@ -201,11 +203,11 @@ class _One:
             percentile=facts.percentile,
             grade=facts.grade,
             reasons=loaded.reasoner.reasons(loaded.scorer.explain(leaves)[0], self._values),
-            decision=a._ports.policy.decide(facts),
+            decision=self._policy.decide(facts),
             versions=VersionSet(
                 model=loaded.scorer.label,
                 feature_service=a._definition.label,
-                policy=a._ports.policy.label,
+                policy=self._policy.label,
             ),
             arm=self._arm,
             features_as_of=iso(known_us),

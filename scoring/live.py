@@ -14,6 +14,7 @@ import numpy as np
 
 from domain.definition import FeatureDefinition
 from domain.errors import LeadscoreError
+from domain.versions import Manifest
 from feature_repo.features import category_names, number_names
 from registry.cache import STAGES_FILE, OpenedVersion, open_cached
 from registry.plan import RolloutPlan
@@ -102,7 +103,7 @@ class LiveVersions:
         rollout = cached.rollout if challenger is not None else None
         return Live(self._load(cached.champion), challenger, rollout)
 
-    def _load(self, opened: OpenedVersion) -> Loaded:
+    def _load(self, opened: OpenedVersion[Manifest]) -> Loaded:
         """Open a version and score one empty row, so that the first request finds it warm."""
         scorer = Scorer(opened.label, opened.folder, opened.manifest, self._definition)
         numbers = np.zeros((1, len(number_names(self._definition))))

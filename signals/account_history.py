@@ -15,6 +15,8 @@ from signals.states import StateStore
 Seen = tuple[float, float]
 """A lead's last event, and its intensity as of that."""
 
+_AT_ONCE = 5_000
+
 
 @dataclass(slots=True)
 class _Account:
@@ -25,7 +27,9 @@ class _Account:
 class AccountHistory:
     """Follows a replay of the log; writes an account's vector whenever it changes."""
 
-    def __init__(self, store: StateStore, sink: HistorySink) -> None:
+    def __init__(self, store: StateStore, sink: HistorySink, *, held: bool = False) -> None:
+        """`held`: changes are held back until `write_held`, which writes each account once."""
+        self._held: dict[str, int] | None = {} if held else None
         self._store = store
         self._sink = sink
         self._accounts: dict[str, _Account] = {}
@@ -60,18 +64,18 @@ class AccountHistory:
         seen = states[:, [LAST, INTENSITY]].tolist()
         held.people = {lead: (t, x) for lead, (t, x) in zip(held.people, seen, strict=True)}
         self._sums[held.row] = kernel.merged(states, s.half_lives, s.layout.families)
+        if self._held is not None:
+            self._held[account] = known_us
+            return
         vector = self._vector(account, self._sums[held.row])
         self._sink.add([account_of(account)], [known_us], vector[None, :])
 
     def fold(self, events: Events, moments: Sequence[int], who: Sequence[tuple[str, str]]) -> None:
         """Fold events; `who` is each event's (lead, account), the account "" where none."""
-        s = self._store
-        trash = len(self._accounts)
-        rows = [self._accounts[account].row if account else trash for _, account in who]
+        s, own = self._store, self._own(events, who)
         out = np.empty((len(who), s.layout.width))
-        own = events._replace(rows=np.array(rows, dtype=np.int64))
         kernel.replay(self._sums, own, s.half_lives, out)
-        self._sums[trash] = 0.0
+        self._sums[len(self._accounts)] = 0.0
         vectors, kept = [], []
         for i, (lead, account) in enumerate(who):
             if account:
@@ -81,6 +85,36 @@ class AccountHistory:
         if kept:
             ids = [account_of(who[i][1]) for i in kept]
             self._sink.add(ids, [moments[i] for i in kept], np.array(vectors))
+
+    def fold_held(
+        self, events: Events, moments: Sequence[int], who: Sequence[tuple[str, str]]
+    ) -> None:
+        """As `fold`, but write nothing yet."""
+        own = self._own(events, who)
+        kernel.fold(self._sums, own, 0, len(who), self._store.half_lives)
+        self._sums[len(self._accounts)] = 0.0
+        held = {} if self._held is None else self._held
+        for (lead, account), t, known_us in zip(who, events.times.tolist(), moments, strict=True):
+            if account:
+                self._see(account, lead, t)
+                held[account] = known_us
+
+    def write_held(self) -> None:
+        """Write each account that changed since, as it stands."""
+        held = self._held or {}
+        accounts = sorted(held, key=held.__getitem__)
+        for at in range(0, len(accounts), _AT_ONCE):
+            some = accounts[at : at + _AT_ONCE]
+            vectors = [self._vector(one, self._sums[self._accounts[one].row]) for one in some]
+            ids = [account_of(one) for one in some]
+            self._sink.add(ids, [held[one] for one in some], np.array(vectors))
+        held.clear()
+
+    def _own(self, events: Events, who: Sequence[tuple[str, str]]) -> Events:
+        """The events with their accounts' rows; those of no account go to a row of waste."""
+        waste = len(self._accounts)
+        rows = [self._accounts[account].row if account else waste for _, account in who]
+        return events._replace(rows=np.array(rows, dtype=np.int64))
 
     def _see(self, account: str, lead: str, t: float) -> None:
         """A lead of an account has an event at `t`."""

@@ -17,6 +17,7 @@ from signals import kernel, log
 from signals.account_history import AccountHistory, with_room
 from signals.batch import smaller
 from signals.identity import account_of
+from signals.looks import Looks
 from signals.matching import Columns, outcome_namer
 from signals.people_history import PeopleHistory, Rearranged
 from signals.reading import Accepted
@@ -24,6 +25,8 @@ from signals.resolution import Keys
 from signals.sinks import HistorySink, LastOfMoment
 from signals.states import NO_TEXT, Written
 from signals.writer import Writer
+
+_AT_ONCE = 5_000
 
 
 class Replay:
@@ -35,14 +38,25 @@ class Replay:
         leads: HistorySink,
         accounts: HistorySink,
         anchors: Sequence[str] = (),
+        through: int | None = None,
+        looks: Looks | None = None,
     ) -> None:
-        """`anchors` are event types whose first event per lead is wanted."""
+        """`anchors` are event types whose first event per lead is wanted.
+
+        `through`: only the first so many events that arrived are replayed. `looks`: history will
+        be asked for at these moments alone, so that of the states of a lead or an account between
+        two of them only the last is written.
+        """
+        self._looks = looks
+        self._look = 0
+        self._touched: dict[str, int] = {}
+        self._through = through
         self._engine = writer.engine
         self._store = store = writer.states
         self._matcher = writer.matcher
         self._lead_sink = LastOfMoment(leads)
         self._account_sink = LastOfMoment(accounts)
-        self._history = AccountHistory(store, self._account_sink)
+        self._history = AccountHistory(store, self._account_sink, held=looks is not None)
         self._outcome = outcome_namer(store.definition)
         self._anchor_types = frozenset(anchors)
         self._people = PeopleHistory(writer)
@@ -59,9 +73,10 @@ class Replay:
         self._watermark = 0
 
     def run(self) -> Journeys:
-        """Replay the whole log."""
-        for part in log.read(self._engine):
+        """Replay the log."""
+        for part in log.read(self._engine, through=self._through):
             self._add(part)
+        self._write_touched()
         self._lead_sink.close()
         self._account_sink.close()
         for span in self._spans.values():
@@ -82,6 +97,10 @@ class Replay:
         """Add a chunk. A change of who is who ends a run: within one, rows stand still."""
         run = _Run()
         for event in part:
+            if self._looks is not None and event.known_us > self._look:
+                self._flush(run)
+                run = _Run()
+                self._look_up(self._looks, event.known_us)
             changes = self._people.add(event)
             for change in changes:
                 self._flush(run)
@@ -140,7 +159,8 @@ class Replay:
         run.add(lead, self._account.get(lead, ""), event.known_us, texts)
         self._events += 1
         self._watermark = event.known_us
-        self._digest.update(event.key.encode())
+        told = (event.key, event.known.account, *event.known.keys)
+        self._digest.update("\0".join(told).encode() + event.body)
 
     def _write_texts(self, lead: str, event: Accepted, run: "_Run") -> None:
         held, c = self._texts[lead], run.columns
@@ -170,6 +190,9 @@ class Replay:
             self._end(old, change.ended.get(old) or change.went.get(old, ""), known_us)
         self._leave(left, touched)
         self._settle(alive, known_us, "", left)
+        if self._looks is not None:
+            self._touched.update(dict.fromkeys(alive, known_us))
+            return
         self._lead_sink.add(
             alive,
             [known_us] * len(alive),
@@ -242,11 +265,42 @@ class Replay:
         if not run.who:
             return
         events = run.columns.events()
+        if self._looks is not None:
+            kernel.fold(self._states, events, 0, len(run.who), self._store.half_lives)
+            self._touched.update(zip((lead for lead, _ in run.who), run.moments, strict=True))
+            if self._store.definition.accounts:
+                self._history.fold_held(events, run.moments, run.who)
+            return
         out = np.empty((len(run.who), self._store.layout.width))
         kernel.replay(self._states, events, self._store.half_lives, out)
         self._lead_sink.add([lead for lead, _ in run.who], run.moments, out, run.texts)
         if self._store.definition.accounts:
             self._history.fold(events, run.moments, run.who)
+
+    # -- moments at which history is looked at ------------------------------------------------
+
+    def _look_up(self, looks: Looks, known_us: int) -> None:
+        """Write what stands, because the next event comes after a look."""
+        if not self._look:
+            self._look = looks.begin(known_us)
+        if known_us > self._look:
+            self._write_touched()
+            self._look = looks.next_after(self._look, known_us)
+
+    def _write_touched(self) -> None:
+        """Write the states of leads and accounts that changed since they were last written."""
+        leads = [lead for lead in self._touched if self._state(lead)[COUNT]]
+        leads.sort(key=self._touched.__getitem__)
+        for at in range(0, len(leads), _AT_ONCE):
+            some = leads[at : at + _AT_ONCE]
+            self._lead_sink.add(
+                some,
+                [self._touched[lead] for lead in some],
+                self._states[[self._row[lead] for lead in some]],
+                [[value for _, _, value in self._texts[lead]] for lead in some],
+            )
+        self._touched.clear()
+        self._history.write_held()
 
 
 class _Run:

@@ -133,16 +133,26 @@ def watermark_us(engine: Engine) -> int:
         raise Unavailable("the event log does not answer", rule="log-available") from bad
 
 
-def read(engine: Engine, chunk: int = 20_000) -> Iterator[list[Accepted]]:
-    """The whole log in the order in which it became known, a chunk at a time."""
+def read(
+    engine: Engine, chunk: int = 20_000, through: int | None = None
+) -> Iterator[list[Accepted]]:
+    """The log in the order in which it became known, a chunk at a time.
+
+    `through`: the first so many events that arrived alone, which is the log as it was then,
+    whatever came late since: numbers follow one another without a gap.
+    """
     with engine.connect() as connection:
-        yield from read_in(connection, chunk)
+        yield from read_in(connection, chunk, through)
 
 
-def read_in(connection: Connection, chunk: int = 20_000) -> Iterator[list[Accepted]]:
+def read_in(
+    connection: Connection, chunk: int = 20_000, through: int | None = None
+) -> Iterator[list[Accepted]]:
     """The log as a transaction sees it."""
     e = events.c
     query = select(e.body, e.identifier_keys, e.account, e.sequence)
+    if through is not None:
+        query = query.where(e.sequence <= through)
     query = query.order_by(e.known_us, e.sequence).execution_options(yield_per=chunk)
     for part in connection.execute(query).partitions():
         yield [logged(*row) for row in part]

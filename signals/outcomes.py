@@ -1,6 +1,6 @@
 """What became of leads, as the log tells it."""
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from domain.definition import FeatureDefinition
 from domain.signals import decode
@@ -28,3 +28,14 @@ def read_outcomes(engine: Engine, definition: FeatureDefinition) -> Outcomes:
             if name is not None:
                 found.setdefault(lead, []).append((name, decode(bytes(row.body)).time_us()))
     return found
+
+
+def arrived_since(
+    engine: Engine, definition: FeatureDefinition, outcome: str, sequence: int
+) -> int:
+    """How many events of an outcome the log took in after that number."""
+    types = [t for o in definition.outcomes if o.name == outcome for t in o.types]
+    e = events.c
+    query = select(func.count()).where(e.type.in_(types), e.sequence > sequence)
+    with engine.connect() as connection:
+        return int(connection.execute(query).scalar_one())

@@ -33,6 +33,7 @@ class PeopleHistory:
     def __init__(self, writer: Writer) -> None:
         self._engine = writer.engine
         self._resolver = Resolver(writer.identities.resolver.protections)
+        self._seen: set[Keys] = set()
         self._events: dict[str, array[int]] = {}
         self._members: dict[str, set[str]] = {}
         self._names: dict[str, str] = {}
@@ -48,7 +49,9 @@ class PeopleHistory:
                 self._resolver.sides.setdefault(key, {}).update(stands)
             known = [key for key in sides if key in self._resolver.leads]
             changes.append(self._change(self._resolver.resolve(known)))
-        changes.append(self._change(self._resolver.add([event.known.keys])))
+        if event.known.keys not in self._seen:  # what is no news changes nothing
+            self._seen.add(event.known.keys)
+            changes.append(self._change(self._resolver.add([event.known.keys])))
         home = self._resolver.route(event.known.keys)
         self._events.setdefault(home, array("q")).append(event.sequence)
         return [change for change in changes if change is not None]

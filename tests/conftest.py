@@ -32,6 +32,9 @@ class SilentProgress:
     def phase(self, text: str) -> None:
         pass
 
+    def warn(self, text: str) -> None:
+        pass
+
     def trial(self, done: int, of: int, best: float) -> None:
         pass
 

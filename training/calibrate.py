@@ -1,9 +1,10 @@
 """From log-odds to probabilities: fits calibrators, and chooses one on later time.
 
-Every calibrator is non-decreasing. Where the labels do not carry a kind, a simpler one takes its
-place: with one class `none` is all there is; with fewer than FEW rows of the rarer class `beta`
-and `isotonic` become `platt`, and its slope is drawn towards 1; a `platt` or `beta` that would not
-rise with the score becomes `none` or `platt`.
+Every calibrator rises with the score, so that ranking is untouched: an isotonic one is tilted by
+a hair where it would be level, for level parts would make ties of leads that differ. Where the
+labels do not carry a kind, a simpler one takes its place: with one class `none` is all there is;
+with fewer than FEW rows of the rarer class `beta` and `isotonic` become `platt`, and its slope is
+drawn towards 1; a `platt` or `beta` that would not rise with the score becomes `none` or `platt`.
 """
 
 from typing import Literal
@@ -23,6 +24,9 @@ KINDS: tuple[Kind, ...] = ("none", "platt", "beta", "isotonic")
 
 FEW = 10
 """Rows of the rarer class below which only `platt` is fitted, with a slope drawn towards 1."""
+
+TILT = 1e-4
+"""The share of the logistic function in an isotonic calibrator: no probability moves by more."""
 
 FLAT = 1e-6
 """A slope up to this is none."""
@@ -141,6 +145,7 @@ def _isotonic(margins: Array, y: Array, w: Array) -> Calibrator:
     model.fit(margins, y, sample_weight=w)
     return Calibrator(
         kind="isotonic",
+        coefficients=(TILT,),
         x=tuple(float(x) for x in model.X_thresholds_),
         y=tuple(float(v) for v in model.y_thresholds_),
     )

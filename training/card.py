@@ -1,60 +1,211 @@
 """The model card: what a version is for, made from, good at, and not to be used for."""
 
 from domain.clock import iso
+from domain.measurement import Interval
 from domain.versions import Manifest
+from training.charts import NAMES
+from training.evaluation import Band, Evaluation, Rival
+from training.fairness import FairnessReport
+from training.page import table
 
-_NAMES = {
+_MEASURES = {
     "auroc": "AUROC",
     "average_precision": "Average precision",
     "brier": "Brier score",
     "log_loss": "Log loss",
     "calibration_error": "Calibration error",
+    "lift_at_5pct": "Lift in the top 5%",
     "lift_at_10pct": "Lift in the top 10%",
+    "lift_at_20pct": "Lift in the top 20%",
     "precision_at_10pct": "Precision in the top 10%",
     "recall_at_10pct": "Recall in the top 10%",
 }
+_COMPARED = ("auroc", "average_precision", "brier", "log_loss", "lift_at_10pct")
 
 
-def model_card(manifest: Manifest, removed: dict[str, int]) -> str:
+def model_card(
+    manifest: Manifest,
+    removed: dict[str, int],
+    found: Evaluation,
+    audit: FairnessReport | None = None,
+) -> str:
     """The card, in Markdown."""
-    m, lineage = manifest, manifest.lineage
-    measured = "\n".join(
-        f"| {label} | {m.metrics[name].value:.4f} | {m.metrics[name].low:.4f} to "
-        f"{m.metrics[name].high:.4f} |"
-        for name, label in _NAMES.items()
-        if name in m.metrics
-    )
-    counts = "\n".join(f"| {name.replace('_', ' ')} | {n:,} |" for name, n in m.counts.items())
-    left_out = ", ".join(f"{n:,} {rule}" for rule, n in removed.items()) or "none"
+    parts = [
+        _purpose(manifest),
+        _data(manifest, removed),
+        _measured(found),
+        _calibration(manifest, found),
+        _bands(found),
+        _baselines(found.rivals),
+        _stability(found),
+        _groups(audit),
+        _ends(manifest),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _purpose(m: Manifest) -> str:
     return f"""# Model card: {m.name}
 
 **Purpose.** The probability that a lead reaches the outcome `{m.outcome}` within
 {m.horizon_days:g} days, given what was known of it at the moment of scoring. It ranks and routes
-leads. It is not meant for decisions about credit, employment or insurance of a person.
+leads. It is not meant for decisions about credit, employment or insurance of a person."""
 
-**Data.** Log up to {iso(lineage.watermark_us)}, {lineage.events:,} events, features
-`{m.definition.label}`. Cutoffs left out: {left_out}.
 
-| count | |
-|---|---:|
-{counts}
+def _data(m: Manifest, removed: dict[str, int]) -> str:
+    left_out = ", ".join(f"{n:,} {rule.replace('_', ' ')}" for rule, n in removed.items())
+    counts = table(["count", ""], [[k.replace("_", " "), f"{n:,}"] for k, n in m.counts.items()])
+    return f"""## Data
 
-**How good it is**, on the last part of time, which neither training nor tuning saw; intervals
-are 95%, by a bootstrap over accounts.
+Log up to {iso(m.lineage.watermark_us)}, {m.lineage.events:,} events, features
+`{m.definition.label}`. {_rule(m)} Cutoffs left out: {left_out or "none"}.
 
-| measure | value | interval |
-|---|---:|---|
-{measured}
+{counts}{_noticed(m)}"""
 
-Calibration: `{m.calibrator.kind}`.
 
-**Limits.** It knows what the log knows: a lead without events gets the score of silence. Scores
-are probabilities for the population of the data above; the monitoring report says when that
-changes.
+def _noticed(m: Manifest) -> str:
+    """What the run noticed of its data."""
+    return "".join(["\n\nNoticed:\n", *(f"\n- {text}" for text in m.warnings)] * bool(m.warnings))
 
-**How to roll back.** `leadscore rollback --reason "…"` puts the former champion back.
 
-**Lineage.** Log hash `{lineage.log_hash}`, configuration `{lineage.configuration_hash[:16]}`,
-code `{lineage.commit or "unknown"}`, lock `{lineage.lock_hash[:16] or "unknown"}`, seed
-{lineage.seed}.
-"""
+def _rule(m: Manifest) -> str:
+    """How cutoffs were chosen, as the configuration says."""
+    asked = m.lineage.configuration.get("cutoffs")
+    if not isinstance(asked, dict):
+        return ""
+    said = {key: value for key, value in asked.items() if key != "rule"}
+    told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in said.items())
+    return f"Cutoffs by the rule `{asked.get('rule')}`{f' ({told})' if told else ''}."
+
+
+def _measured(found: Evaluation) -> str:
+    rows = [
+        [label, _exact(found.metrics[name]), _bounds(found.metrics[name])]
+        for name, label in _MEASURES.items()
+        if name in found.metrics
+    ]
+    return f"""## How good it is
+
+On the last part of time, which neither training nor tuning saw: {found.rows:,} rows,
+{found.positives:,} of them converted. Intervals are 95%, clustered by account; rows count by
+weight, so that no lead dominates.
+
+{table(["measure", "value", "interval"], rows)}"""
+
+
+def _calibration(m: Manifest, found: Evaluation) -> str:
+    parts = found.brier
+    return f"""Calibrator: `{m.calibrator.kind}`. The calibration error is the root mean square
+distance of told and observed rates over bins, with the share that noise alone makes taken off.
+The Brier score is reliability {parts["reliability"]:.4f} − resolution {parts["resolution"]:.4f} +
+uncertainty {parts["uncertainty"]:.4f} + {parts["within"]:.4f} lost by binning."""
+
+
+def _bands(found: Evaluation) -> str:
+    held = [("By tenth of the score", "percentile", found.tenths)]
+    if found.grades:
+        held.insert(0, ("By grade", "grade", found.grades))
+    return "\n\n".join(f"### {title}\n\n{_band_table(name, rows)}" for title, name, rows in held)
+
+
+def _band_table(name: str, bands: tuple[Band, ...]) -> str:
+    rows = [
+        [b.name, f"{b.share:.1%}", f"{b.predicted:.1%}", _percent(b.observed), f"{b.lift:.2f}"]
+        for b in bands
+    ]
+    return table([name, "share", "told", "converted", "lift"], rows)
+
+
+def _baselines(rivals: tuple[Rival, ...]) -> str:
+    if not rivals:
+        return ""
+    measured = [r for r in rivals if r.over]
+    headings = ["this version less", *(_MEASURES[name] for name in _COMPARED)]
+    rows = [[NAMES.get(r.name, r.name), *(_signed(r.over[n]) for n in _COMPARED)] for r in measured]
+    notes = "\n".join(f"- {NAMES.get(r.name, r.name)}: {r.note}" for r in rivals)
+    return f"""## Beside baselines
+
+Made in the same run and measured on the same rows, so that differences are paired. Lower is
+better for Brier score and log loss. Over *profile only* is what behaviour adds.
+
+{table(headings, rows)}
+
+{notes}"""
+
+
+def _stability(found: Evaluation) -> str:
+    rows = [
+        [
+            s.begins[:10],
+            f"{s.rows:,}",
+            f"{s.predicted:.1%}",
+            _percent(s.observed),
+            _short(s.auroc),
+            _exact(s.brier),
+        ]
+        for s in found.slices
+    ]
+    headings = ["from", "rows", "told", "converted", "AUROC", "Brier score"]
+    return f"## Over time\n\n{table(headings, rows)}"
+
+
+def _groups(audit: FairnessReport | None) -> str:
+    if audit is None:
+        return "## Groups\n\nNo groups are configured (`fairness` in the training settings)."
+    rows = [
+        [
+            one.feature,
+            *(_short(one.gaps[m]) if m in one.gaps else "–" for m in _GAPS),
+        ]
+        for one in audit.features
+    ]
+    return f"""## Groups
+
+Leads from {audit.threshold:.1%} on are selected, {audit.share:.1%} of all. The greatest
+differences between groups, with intervals that hold for all together; `fairness.html` has each.
+
+{table(["by", "selected", "converts found", "told less came"], rows)}"""
+
+
+_GAPS = ("selection", "found", "calibration")
+
+
+def _ends(m: Manifest) -> str:
+    lineage = m.lineage
+    return f"""## Limits
+
+It knows what the log knows: a lead without events gets the score of silence. Scores are
+probabilities for the population of the data above; the monitoring report says when that changes.
+Contributions explain the score, not the lead: they are no causes.
+
+## How to roll back
+
+`leadscore rollback --reason "…"` puts the former champion back, without a restart.
+
+## Lineage
+
+Log hash `{lineage.log_hash}`, configuration `{lineage.configuration_hash[:16]}`, code
+`{lineage.commit or "unknown"}`, lock `{lineage.lock_hash[:16] or "unknown"}`, seed
+{lineage.seed}."""
+
+
+def _exact(held: Interval) -> str:
+    return f"{held.value:.4f}"
+
+
+def _bounds(held: Interval) -> str:
+    return f"{held.low:.4f} to {held.high:.4f}"
+
+
+def _short(held: Interval | None) -> str:
+    if held is None:
+        return "–"
+    return f"{held.value:.3f} ({held.low:.3f} to {held.high:.3f})"
+
+
+def _percent(held: Interval) -> str:
+    return f"{held.value:.1%} ({held.low:.1%} to {held.high:.1%})"
+
+
+def _signed(held: Interval) -> str:
+    return f"{held.value:+.3f} ({held.low:+.3f} to {held.high:+.3f})"

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -34,8 +35,29 @@ class After(_EveryRule, frozen=True, kw_only=True, forbid_unknown_fields=True, t
     delay_hours: Days = 0.0
 
 
+class FirstContact(
+    _EveryRule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="first_contact"
+):
+    """One cutoff per lead, so many hours after its first event.
+
+    With `identified_only` that is the first event by which somebody is named.
+    """
+
+    delay_hours: Days = 0.0
+
+
+class Waiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A feature that the leakage guard names and that is kept nevertheless, and why."""
+
+    feature: Annotated[str, msgspec.Meta(min_length=1)]
+    reason: Annotated[str, msgspec.Meta(min_length=1, pattern=r"\S")]
+
+
 class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The last `test_share` of the rows by time are the test; `embargo_days` before it are unused.
+
+    The search cuts what lies before into `folds` + 1 parts by time: each but the first is judged
+    by models of all that lies before it.
 
     Without `embargo_days` the embargo is one horizon: no training label then reaches into the
     test's time.
@@ -43,6 +65,31 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     test_share: Share = 0.2
     embargo_days: Days | None = None
+    folds: Annotated[int, msgspec.Meta(ge=1, le=20)] = 3
+
+
+class Audit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A feature whose groups are compared. `bins` are the ascending edges that cut a number."""
+
+    feature: Annotated[str, msgspec.Meta(min_length=1)]
+    bins: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(low >= high for low, high in pairwise(self.bins)):
+            raise ValueError(f"the bins of {self.feature!r} must ascend")
+
+
+class Fairness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Groups that a version is audited by, which it may know or not (see `exclude`).
+
+    Selected are leads from `threshold` on, or without one the best `top_share`. Groups of fewer
+    than `min_rows` rows are shown, not judged.
+    """
+
+    groups: tuple[Audit, ...] = ()
+    top_share: Share = 0.2
+    threshold: Share | None = None
+    min_rows: Annotated[int, msgspec.Meta(ge=1)] = 50
 
 
 class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,12 +97,13 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     `begin` (in the file: `from`) is the first cutoff, a date alone meaning midnight UTC; without
     it, one horizon after the first event. `identified_only` leaves out leads that no strong
-    identifier names.
+    identifier names. `warm_start` begins the search with the best parameters of the last study of
+    the same outcome; `waivers` keep features that the leakage guard names.
     """
 
     outcome: str = "won"
     horizon_days: Positive = 30.0
-    cutoffs: Every | After = Every()
+    cutoffs: Every | After | FirstContact = Every()
     begin: Aware | None = msgspec.field(name="from", default=None)
     split: Split = Split()
     trials: Annotated[int, msgspec.Meta(ge=1)] = 15
@@ -64,6 +112,9 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     border_count: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 254
     identified_only: bool = True
     exclude: tuple[str, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    warm_start: bool = False
+    fairness: Fairness = Fairness()
 
     @property
     def embargo_days(self) -> float:

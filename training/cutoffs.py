@@ -1,13 +1,18 @@
 """At which moments each lead could have been scored, and what became of it after."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from domain.clock import DAY, to_us
 from domain.errors import BadConfiguration, Missing
 from domain.journeys import FOREVER, Journeys, LeadSpan
-from training.config import After, Every, TrainingConfig
+from training.config import After, Every, FirstContact, TrainingConfig
+
+HOUR = DAY // 24
 
 _Candidate = tuple[LeadSpan, int, int | None]
 """A lead id, a moment, and the anchor that the moment comes after, if the rule has one."""
@@ -15,13 +20,17 @@ _Candidate = tuple[LeadSpan, int, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Cutoff:
-    """A lead at a moment, under the id and account it had then, and its label."""
+    """A lead at a moment, under the id and account it had then, and its label.
+
+    `eventual` is whether the outcome came at any time after the moment, as far as the log goes.
+    """
 
     lead_id: str
     account_id: str
     final_id: str
     moment_us: int
     label: int
+    eventual: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +62,9 @@ def choose(journeys: Journeys, config: TrainingConfig, closing: frozenset[str]) 
         elif labels.decided(span.final, moment):
             removed["decided"] += 1
         else:
-            label = labels.label(span.final, moment)
-            kept.append(Cutoff(span.lead_id, span.account_at(moment), span.final, moment, label))
+            account = span.account_at(moment)
+            told = labels.label(span.final, moment), labels.eventual(span.final, moment)
+            kept.append(Cutoff(span.lead_id, account, span.final, moment, *told))
     if not kept:
         raise Missing(
             f"no cutoff is left (removed: {dict(removed) or 'none was found'})",
@@ -64,12 +74,55 @@ def choose(journeys: Journeys, config: TrainingConfig, closing: frozenset[str]) 
     return Chosen(sorted(kept, key=lambda c: (c.moment_us, c.lead_id)), dict(removed))
 
 
+def weights(cutoffs: Sequence[Cutoff]) -> NDArray[np.float64]:
+    """The weight of each cutoff [n], 1 on average, so that no lead dominates by being old.
+
+    The j-th cutoff of a lead weighs 1/j of its first: n of them weigh about 1 + ln n. Cutoffs
+    ascend by time. One n-th for each of n would tell the outcome: a lead that is won soon has few.
+
+    >>> one, other = (Cutoff(lead, "", lead, 0, 0) for lead in "ab")
+    >>> weights([one, other, one]).tolist()
+    [1.2, 1.2, 0.6]
+    """
+    seen: Counter[str] = Counter()
+    shares = np.empty(len(cutoffs))
+    for i, cutoff in enumerate(cutoffs):
+        seen[cutoff.final_id] += 1
+        shares[i] = 1.0 / seen[cutoff.final_id]
+    return np.asarray(shares / shares.mean(), dtype=np.float64)
+
+
+def companies(cutoffs: Sequence[Cutoff]) -> list[str]:
+    """The company of each cutoff: a name shared by all that must not be parted.
+
+    An account and all its leads are one; a lead that changed accounts joins them; a lead without
+    an account is its own.
+    """
+    parent: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            parent[name] = name = parent[parent[name]]
+        return name
+
+    for cutoff in cutoffs:
+        lead = find("lead " + cutoff.final_id)
+        if cutoff.account_id:
+            account = find("account " + cutoff.account_id)
+            parent[max(lead, account)] = min(lead, account)
+    return [find("lead " + cutoff.final_id) for cutoff in cutoffs]
+
+
 def _candidates(journeys: Journeys, config: TrainingConfig) -> Iterator[_Candidate]:
     match config.cutoffs:
         case Every() as rule:
             return _every(journeys, config, rule)
         case After() as rule:
-            return _after(journeys, config, rule)
+            anchors = ((a.known_us, a.lead_id) for a in journeys.anchors)
+            return _once(journeys, config, anchors, rule.delay_hours)
+        case FirstContact() as rule:
+            contacts = _contacts(journeys, config)
+            return _once(journeys, config, contacts, rule.delay_hours)
 
 
 def _every(journeys: Journeys, config: TrainingConfig, rule: Every) -> Iterator[_Candidate]:
@@ -87,17 +140,36 @@ def _every(journeys: Journeys, config: TrainingConfig, rule: Every) -> Iterator[
             moment += step
 
 
-def _after(journeys: Journeys, config: TrainingConfig, rule: After) -> Iterator[_Candidate]:
+def _contacts(journeys: Journeys, config: TrainingConfig) -> Iterator[tuple[int, str]]:
+    """When each lead id was first heard of, or with `identified_only` first known.
+
+    A lead that never was known is there by its birth, to be counted as anonymous.
+    """
+    spans = journeys.spans.items()
+    known = {s.final for _, s in spans if config.identified_only and s.known_us < s.ended_us}
+    for name, span in spans:
+        if span.final not in known:
+            yield span.born_us, name
+        elif span.known_us < span.ended_us:
+            yield span.known_us, name
+
+
+def _once(
+    journeys: Journeys,
+    config: TrainingConfig,
+    anchors: Iterable[tuple[int, str]],
+    delay_hours: float,
+) -> Iterator[_Candidate]:
     """So long after the first anchor of a lead, under the id that it had by then."""
-    delay = int(rule.delay_hours * 3600 * 1_000_000)
+    delay = int(delay_hours * HOUR)
     earliest = 0 if config.begin is None else to_us(config.begin)
     seen: set[str] = set()
-    for anchor in sorted(journeys.anchors, key=lambda a: (a.known_us, a.lead_id)):
-        span, moment = journeys.spans[anchor.lead_id], anchor.known_us + delay
+    for known_us, lead_id in sorted(anchors):
+        span, moment = journeys.spans[lead_id], known_us + delay
         while span.ended_us <= moment:
             span = journeys.spans[span.into]
-        if span.final not in seen and anchor.known_us >= earliest:
-            yield span, moment, anchor.known_us
+        if span.final not in seen and known_us >= earliest:
+            yield span, moment, known_us
         seen.add(span.final)
 
 
@@ -133,3 +205,7 @@ class _Labels:
         """Whether the outcome came after the moment and within the horizon."""
         ends = moment + self._horizon
         return int(any(moment < at <= ends for at in self._happened.get(lead, ())))
+
+    def eventual(self, lead: str, moment: int) -> int:
+        """Whether the outcome came after the moment at all."""
+        return int(any(moment < at for at in self._happened.get(lead, ())))

@@ -1,7 +1,9 @@
 """The data set: features at cutoffs, by Feast's point-in-time join, with labels beside them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from domain.definition import FeatureDefinition
 from domain.errors import Missing
 from feature_repo.features import category_names, number_names
-from training.cutoffs import Cutoff
+from training.cutoffs import Cutoff, companies, weights
 
 History = Callable[[Sequence[str], Sequence[str], Sequence[int]], pd.DataFrame]
 """Named features of (leads, accounts, moments), row for row."""
@@ -21,7 +23,10 @@ class Dataset:
     """Rows in the order of time.
 
     `numbers` [n, number features], `texts` [n, category features], `labels` [n] in {0, 1},
-    `moments` [n] in microseconds, `groups` [n] the account, or the lead where none is known.
+    `moments` [n] in microseconds, `weights` [n] positive, 1 on average over the whole set.
+    `groups` [n] are the companies: an account with all its leads, or a lead without one, as
+    numbers that the same company has in every data set. `aside` are columns [n] by name that are
+    not learnt from: what a version is audited by.
     """
 
     features: tuple[str, ...]
@@ -31,6 +36,8 @@ class Dataset:
     labels: NDArray[np.int64]
     moments: NDArray[np.int64]
     groups: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    aside: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -45,6 +52,8 @@ class Dataset:
             self.labels[rows],
             self.moments[rows],
             self.groups[rows],
+            self.weights[rows],
+            {name: column[rows] for name, column in self.aside.items()},
         )
 
 
@@ -53,8 +62,9 @@ def build(
     cutoffs: Sequence[Cutoff],
     history: History,
     exclude: Sequence[str] = (),
+    aside: Sequence[str] = (),
 ) -> Dataset:
-    """Join features to cutoffs. Features that are constant over all rows are left out.
+    """Join features to cutoffs, which ascend by time. Constant features are left out.
 
     Raises Missing where none is left.
     """
@@ -71,7 +81,6 @@ def build(
             rule="features-left",
             todo="Ingest more history, or change `exclude`.",
         )
-    _, groups = np.unique([c.account_id or c.final_id for c in cutoffs], return_inverse=True)
     return Dataset(
         features=(*numbers, *texts),
         categories=tuple(texts),
@@ -79,8 +88,14 @@ def build(
         texts=frame[texts].fillna("").to_numpy(dtype=object),
         labels=np.array([c.label for c in cutoffs], dtype=np.int64),
         moments=np.array([c.moment_us for c in cutoffs], dtype=np.int64),
-        groups=groups.astype(np.int64),
+        groups=np.array([_number(name) for name in companies(cutoffs)], dtype=np.int64),
+        weights=weights(cutoffs),
+        aside={name: frame[name].to_numpy() for name in aside if name in frame},
     )
+
+
+def _number(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def _varies(column: "pd.Series[float]") -> bool:

@@ -1,95 +1,179 @@
-"""How good a version is on time that it has not seen: measures with intervals, and pictures."""
+"""How good a version is on time that it has not seen, beside baselines on the same rows."""
 
-from collections.abc import Mapping
-from functools import partial
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from domain.clock import iso
 from domain.measurement import Interval
-from measures.calibration import brier, expected_calibration_error, log_loss, reliability_curve
-from measures.intervals import Metric, bootstrap
-from measures.ranking import auroc, average_precision, gains, lift_at, precision_at, recall_at
+from measures.calibration import CLIP, bins_of, decompose
+from measures.calibration_error import calibration_error
+from measures.ranking import gains
+from measures.resampling import Drawn, Resampling, share_of
+from measures.utility import decision_curve
+from training.baselines import Scores
+from training.dataset import Dataset
+from training.evaluation import Band, Benefit, Evaluation, Rival, Slice, defined
 
 Array = NDArray[np.float64]
+Grades = Sequence[tuple[str, float]]
+"""Names of grades with their least probability, the best first, the last at 0."""
 
-METRICS: Mapping[str, Metric] = {
-    "auroc": auroc,
-    "average_precision": average_precision,
-    "brier": brier,
-    "log_loss": log_loss,
-    "calibration_error": expected_calibration_error,
-    "lift_at_10pct": partial(lift_at, share=0.1),
-    "precision_at_10pct": partial(precision_at, share=0.1),
-    "recall_at_10pct": partial(recall_at, share=0.1),
-}
-"""What is measured of every version, by the name under which it is registered."""
+SHARES = (0.01, 0.05, 0.1, 0.2, 0.3)
+BINS = 10
+THRESHOLDS = 40
+SLICES = 6
+DRAWS = 500
 
 
 def evaluate(
-    labels: NDArray[np.int64],
+    test: Dataset,
     chance: Array,
-    groups: NDArray[np.int64],
+    rivals: Sequence[Scores] = (),
     *,
     seed: int,
-    draws: int = 500,
-) -> dict[str, Interval]:
-    """Every metric of probabilities [n] against labels [n], with intervals clustered by group."""
+    grades: Grades = (),
+    draws: int = DRAWS,
+) -> Evaluation:
+    """All that is measured of probabilities `chance` [n] of a test, with intervals by account.
+
+    `rivals` are baselines on the same rows; differences to them are paired. Rows count by weight.
+    """
+    labels, weights = test.labels.astype(np.float64), test.weights
+    drawn = Resampling(test.groups, len(labels), seed=seed, draws=draws, w=weights)
+    mine = _drawn(drawn, labels, chance)
+    cuts = thresholds(chance)
+    curve = gains(labels, chance, weights)
+    tenths = bins_of(chance, weights, BINS)
+    return Evaluation(
+        rows=len(labels),
+        positives=int(labels.sum()),
+        metrics=_intervals(mine, labels, chance, test.groups, weights),
+        brier=asdict(decompose(labels, chance, weights, bins=BINS)),
+        reliability=bands(drawn, labels, chance, tenths, [str(i + 1) for i in range(BINS)]),
+        tenths=bands(drawn, labels, chance, BINS - 1 - tenths, _names()),
+        grades=graded(drawn, labels, chance, grades),
+        gains=tuple(np.interp(np.linspace(0, 1, 101), curve.share, curve.captured).tolist()),
+        benefit=_benefit(drawn, labels, chance, cuts),
+        slices=slices(test, chance, seed=seed, draws=draws),
+        rivals=tuple(_rival(drawn, test, mine, other, cuts) for other in rivals),
+    )
+
+
+def thresholds(chance: Array) -> Array:
+    """Probabilities at which someone could act: from 1% to what only the best leads reach."""
+    most = float(np.clip(np.quantile(chance, 0.99), 0.1, 0.95))
+    return np.linspace(0.01, most, THRESHOLDS)
+
+
+def bands(
+    drawn: Resampling, labels: Array, chance: Array, place: NDArray[np.int64], names: Sequence[str]
+) -> tuple[Band, ...]:
+    """Rows by band: `place` [n] says which of `names` each is in. Bands without rows are left out.
+
+    An observed rate's interval is clustered by account.
+    """
+    inside = (place[:, None] == np.arange(len(names))).astype(np.float64)
+    rates = drawn.ratios(inside * labels[:, None], inside)
+    means, shares = drawn.ratios(inside * chance[:, None], inside), drawn.ratios(inside)
+    overall, sizes = drawn.mean(labels).value, drawn.effective(inside)
+    return tuple(
+        Band(
+            name=names[i],
+            share=shares[i].value,
+            predicted=means[i].value,
+            observed=share_of(rates[i], sizes[i]),
+            lift=rates[i].value / overall if overall else float("nan"),
+        )
+        for i in range(len(names))
+        if shares[i].value > 0
+    )
+
+
+def graded(drawn: Resampling, labels: Array, chance: Array, grades: Grades) -> tuple[Band, ...]:
+    """Rows by grade: the best whose least probability they reach."""
+    if not grades:
+        return ()
+    reached = np.array([chance >= least for _, least in grades])
+    return bands(drawn, labels, chance, reached.argmax(axis=0), [name for name, _ in grades])
+
+
+def slices(test: Dataset, chance: Array, *, seed: int, draws: int) -> tuple[Slice, ...]:
+    """Measures by part of the test's time: parts of about as many rows, moments kept whole."""
+    ranks = np.sort(test.moments)[(np.arange(SLICES) * len(test)) // SLICES]
+    begins = np.unique(ranks)
+    place = np.searchsorted(begins, test.moments, side="right") - 1
+    found = []
+    for i, begin in enumerate(begins.tolist()):
+        rows = place == i
+        labels, mine = test.labels[rows].astype(np.float64), chance[rows]
+        drawn = Resampling(
+            test.groups[rows], len(labels), seed=seed, draws=draws, w=test.weights[rows]
+        )
+        found.append(
+            Slice(
+                begins=iso(begin),
+                rows=len(labels),
+                positives=int(labels.sum()),
+                predicted=drawn.mean(mine).value,
+                observed=share_of(
+                    drawn.mean(labels), drawn.effective(np.ones((len(labels), 1)))[0]
+                ),
+                auroc=defined(drawn.ranking(labels, mine, ())["auroc"].interval()),
+                brier=drawn.mean((mine - labels) ** 2).interval(),
+            )
+        )
+    return tuple(found)
+
+
+def _names() -> list[str]:
+    """Of the tenths, the best first."""
+    return [f"{100 - 10 * (i + 1)} to {100 - 10 * i}%" for i in range(BINS)]
+
+
+def _drawn(drawn: Resampling, labels: Array, chance: Array) -> dict[str, Drawn]:
+    """Ranking and proper scores, on every draw."""
+    held = np.clip(chance, CLIP, 1 - CLIP)
+    losses = -np.where(labels == 1, np.log(held), np.log(1 - held))
     return {
-        name: bootstrap(metric, labels, chance, groups, draws=draws, seed=seed)
-        for name, metric in METRICS.items()
+        **drawn.ranking(labels, chance, SHARES),
+        "brier": drawn.mean((chance - labels) ** 2),
+        "log_loss": drawn.mean(losses),
     }
 
 
-def draw(
-    labels: NDArray[np.int64], chance: Array, importance: Mapping[str, float], folder: Path
-) -> None:
-    """Draw the reliability curve, the gains and the importances as PNG files."""
-    mpl.use("Agg")
-    folder.mkdir(parents=True, exist_ok=True)
-    _reliability(labels, chance).savefig(folder / "reliability.png", dpi=110)
-    _gains(labels, chance).savefig(folder / "gains.png", dpi=110)
-    _importance(importance).savefig(folder / "importance.png", dpi=110)
+def _intervals(
+    measured: Mapping[str, Drawn], labels: Array, chance: Array, groups: NDArray[np.int64], w: Array
+) -> dict[str, Interval]:
+    held = {name: one.interval() for name, one in measured.items()}
+    return {**held, "calibration_error": calibration_error(labels, chance, groups, w)}
 
 
-def _figure(title: str) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
-    axes = figure.subplots()
-    axes.set_title(title)
-    axes.grid(alpha=0.3)
-    return figure, axes
+def _benefit(drawn: Resampling, labels: Array, chance: Array, cuts: Array) -> Benefit:
+    acted = (chance[:, None] >= cuts).astype(np.float64)
+    worth = labels[:, None] - (1 - labels[:, None]) * (cuts / (1 - cuts))
+    found = drawn.ratios(acted * worth)
+    everyone = decision_curve(labels, chance, cuts, drawn.w).everyone
+    return Benefit(
+        thresholds=tuple(cuts.tolist()),
+        score=tuple(one.interval() for one in found),
+        everyone=tuple(everyone.tolist()),
+    )
 
 
-def _reliability(labels: NDArray[np.int64], chance: Array) -> Figure:
-    figure, axes = _figure("Calibration on later time")
-    curve = reliability_curve(labels, chance, bins=10)
-    top = float(max(curve.predicted.max(), curve.observed.max())) * 1.05
-    axes.plot([0, top], [0, top], color="grey", linestyle="--", label="perfect")
-    axes.plot(curve.predicted, curve.observed, marker="o", label="this version")
-    axes.set_xlabel("predicted probability (mean of a tenth of the leads)")
-    axes.set_ylabel("observed share that converted")
-    axes.legend()
-    return figure
-
-
-def _gains(labels: NDArray[np.int64], chance: Array) -> Figure:
-    figure, axes = _figure("Gains: conversions found by working the best leads first")
-    curve = gains(labels, chance)
-    axes.plot([0, 1], [0, 1], color="grey", linestyle="--", label="at random")
-    axes.plot(curve.share, curve.captured, label="by score")
-    axes.set_xlabel("share of leads worked")
-    axes.set_ylabel("share of conversions found")
-    axes.legend()
-    return figure
-
-
-def _importance(importance: Mapping[str, float]) -> Figure:
-    figure, axes = _figure("Mean absolute contribution, in log-odds")
-    best = sorted(importance.items(), key=lambda item: item[1])[-20:]
-    axes.barh([name for name, _ in best], [value for _, value in best])
-    axes.tick_params(axis="y", labelsize=8)
-    return figure
+def _rival(
+    drawn: Resampling, test: Dataset, mine: Mapping[str, Drawn], other: Scores, cuts: Array
+) -> Rival:
+    if other.chance is None:
+        return Rival(name=other.name, note=other.note)
+    labels = test.labels.astype(np.float64)
+    theirs = _drawn(drawn, labels, other.chance)
+    return Rival(
+        name=other.name,
+        note=other.note,
+        metrics=_intervals(theirs, labels, other.chance, test.groups, drawn.w),
+        over={name: (mine[name] - theirs[name]).interval() for name in mine},
+        benefit=tuple(decision_curve(labels, other.chance, cuts, drawn.w).score.tolist()),
+    )

@@ -23,7 +23,7 @@ explanation table is exact; and as many threads wherever it is trained, so that 
 
 
 def pool(data: Dataset) -> Pool:
-    """CatBoost's pool of a data set: number features first, then categories."""
+    """CatBoost's pool of a data set, with its weights: number features first, then categories."""
     count = data.numbers.shape[1]
     parts: dict[str, Any] = {}
     if count:
@@ -32,7 +32,7 @@ def pool(data: Dataset) -> Pool:
     if data.categories:
         parts["cat_feature_data"] = _bytes(data.texts)
         parts["cat_feature_names"] = list(data.categories)
-    return Pool(FeaturesData(**parts), label=data.labels)
+    return Pool(FeaturesData(**parts), label=data.labels, weight=data.weights)
 
 
 def _bytes(texts: NDArray[np.object_]) -> NDArray[np.object_]:

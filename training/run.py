@@ -1,13 +1,11 @@
 """One training run: from journeys and history to a sealed version in a folder."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from domain.clock import Clock, iso, to_us
 from domain.definition import FeatureDefinition
@@ -20,23 +18,31 @@ from domain.versions import (
     TABLE_FILE,
     Lineage,
     Manifest,
+    Searched,
     seal,
 )
-from training import calibrate, card, cutoffs, evaluate, explain, fit, reference
+from training import assess, calibrate, card, cutoffs, explain, fit, leakage, reference, traps
 from training import search as searching
+from training.assess import ALONE, Against
 from training.config import TrainingConfig
 from training.dataset import Dataset, History, build
-from training.split import require_both_classes, split_by_time
+from training.page import page
+from training.split import folds, require_both_classes, split_by_time
+from training.studies import Warmth, open_study, remember
 
-VALID_SHARE = 0.25
 CHECKED_ROWS = 2_000
+PLOTS = "plots"
 
 
 class Progress(Protocol):
-    """Is told where a run stands."""
+    """Is told where a run stands, and what it noticed."""
 
     def phase(self, text: str) -> None:
         """A new phase begins."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Something about the data that a person should know."""
         ...
 
     def trial(self, done: int, of: int, best: float) -> None:
@@ -50,16 +56,47 @@ class Provenance:
 
     commit: str
     lock_hash: str
+    libraries: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The rows of a run: for fitting, for tuning and calibrating, for the final test."""
+    """The rows of a run.
+
+    `fitted` are all before the test, for the final fit; `folds` cut them by time, for the search;
+    `train` and `valid` are the last fold, `valid` for calibration. `embargoed` and `parted` rows
+    were left out between `fitted` and `test`.
+    """
 
     train: Dataset
     valid: Dataset
     test: Dataset
+    fitted: Dataset
+    folds: tuple[searching.Fold, ...]
     embargoed: int
+    parted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The rows of a run, how many each rule removed, and what a person should know of them."""
+
+    parts: Parts
+    removed: dict[str, int]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Studies:
+    """Where the search's studies are kept: in a folder, or in a database by its URL.
+
+    `worker` is 0 for a process that is alone, else a number of its own.
+    """
+
+    folder: Path
+    url: str = ""
+    warmth: Warmth | None = None
+    worker: int = 0
 
 
 class Run:
@@ -83,69 +120,104 @@ class Run:
 
     def study_name(self, parts: Parts) -> str:
         """A run with the same rows and settings resumes the same study."""
-        told = sha256(self.config.digest().encode())
-        for part in (parts.train, parts.valid):
-            for column in (part.numbers, part.labels, part.moments):
-                told.update(np.ascontiguousarray(column).tobytes())
-            told.update("\0".join(part.texts.ravel().tolist()).encode())
+        told, rows = sha256(self.config.digest().encode()), parts.fitted
+        for column in (rows.numbers, rows.labels, rows.moments, rows.groups, rows.weights):
+            told.update(np.ascontiguousarray(column).tobytes())
+        told.update("\0".join(rows.texts.ravel().tolist()).encode())
         return told.hexdigest()[:16]
 
     def execute(
-        self, folder: Path, studies: Path, provenance: Provenance, progress: Progress
+        self,
+        folder: Path,
+        studies: Studies,
+        provenance: Provenance,
+        progress: Progress,
+        against: Against = ALONE,
     ) -> Manifest:
-        """Train into `folder`; returns the sealed manifest."""
+        """Train into `folder`, beside what it is held `against`; returns the sealed manifest.
+
+        Raises Refused where the leakage guard names a feature that has no waiver.
+        """
+        prepared = self.prepare(progress)
+        best, searched = self._search(prepared.parts, studies, progress, folder / PLOTS)
+        progress.phase("fitting and calibrating")
+        return self._finish(prepared, best, searched, folder, provenance, against)
+
+    def search_only(self, studies: Studies, progress: Progress) -> Searched:
+        """Take part in the search that another process's run does; returns what it found so far."""
+        return self._search(self.prepare(progress).parts, studies, progress, None)[1]
+
+    def prepare(self, progress: Progress) -> Prepared:
+        """Choose cutoffs, join features, look for leaks and traps, split."""
         progress.phase("choosing cutoffs")
         closing = frozenset(o.name for o in self.definition.outcomes if o.closes)
         chosen = cutoffs.choose(self.journeys, self.config, closing)
         progress.phase(f"joining features to {len(chosen.cutoffs):,} cutoffs")
-        data = build(self.definition, chosen.cutoffs, self.history, self.config.exclude)
-        parts = self._split(data)
-        progress.phase(f"searching, {len(data.features)} features, {len(parts.train):,} rows")
-        best = self._search(parts, studies, progress)
-        progress.phase("fitting and calibrating")
-        return self._finish(parts, best, chosen.removed, folder, provenance)
+        aside = [group.feature for group in self.config.fairness.groups]
+        data = build(self.definition, chosen.cutoffs, self.history, self.config.exclude, aside)
+        noticed = traps.notice(chosen.cutoffs, self.journeys, self.config)
+        warnings = [trap.text for trap in noticed]
+        eventual = np.array([c.eventual for c in chosen.cutoffs], dtype=np.int64)
+        warnings += leakage.waived(leakage.screen(data, eventual), self.config.waivers)
+        for text in warnings:
+            progress.warn(text)
+        return Prepared(self._split(data), chosen.removed, tuple(warnings))
 
     def _split(self, data: Dataset) -> Parts:
-        config = self.config
-        outer = split_by_time(data.moments, config.split.test_share, config.embargo_days)
-        before = data.take(outer.earlier)
-        if not len(before):
-            require_both_classes(before.labels, "training")
-        inner = split_by_time(before.moments, VALID_SHARE, config.embargo_days, before.groups)
-        parts = Parts(
-            before.take(inner.earlier),
-            before.take(inner.later),
-            data.take(outer.later),
-            outer.embargoed + inner.embargoed,
-        )
-        require_both_classes(parts.train.labels, "training")
-        require_both_classes(parts.valid.labels, "validation")
-        require_both_classes(parts.test.labels, "test")
-        return parts
+        share, embargo = self.config.split.test_share, self.config.embargo_days
+        outer = split_by_time(data.moments, share, embargo, data.groups)
+        before, test = data.take(outer.earlier), data.take(outer.later)
+        cut = folds(before.moments, self.config.split.folds, embargo, before.groups)
+        if not cut:
+            require_both_classes(before.labels[:0], "training")
+        each = [(before.take(one.earlier), before.take(one.later)) for one in cut]
+        train, valid = each[-1]
+        require_both_classes(train.labels, "training")
+        require_both_classes(valid.labels, "validation")
+        require_both_classes(test.labels, "test")
+        traps.refuse_one_company(test)
+        sound = tuple(pair for pair in each if all(len(np.unique(p.labels)) == 2 for p in pair))
+        return Parts(train, valid, test, before, sound, outer.embargoed, outer.parted)
 
-    def _search(self, parts: Parts, studies: Path, progress: Progress) -> dict[str, Any]:
-        config = self.config
-        name = self.study_name(parts)
-        study = searching.open_study(studies / f"{name}.journal", name)
-        return searching.search(
+    def _search(
+        self, parts: Parts, studies: Studies, progress: Progress, plots: Path | None
+    ) -> tuple[dict[str, Any], Searched]:
+        config, name = self.config, self.study_name(parts)
+        rows, count = len(parts.fitted), len(parts.fitted.features)
+        progress.phase(f"searching, {count} features, {rows:,} rows, {len(parts.folds)} folds")
+        study = open_study(studies.folder, name, studies.url)
+        best = searching.search(
             study,
-            parts.train,
-            parts.valid,
+            parts.folds,
             trials=config.trials,
             fixed={"iterations": config.iterations, "border_count": config.border_count},
             seed=config.seed,
             told=lambda done, best: progress.trial(done, config.trials, best),
+            warmth=studies.warmth,
+            worker=studies.worker,
+        )
+        remember(studies.folder, config.outcome, Warmth(study=name, parameters=study.best_params))
+        if plots is not None:
+            searching.draw(study, plots)
+        warmth = searching.warmed_by(study)
+        return best, Searched(
+            study=name,
+            parameters=best,
+            warmed_by="" if warmth is None else warmth.study,
+            warm_parameters={} if warmth is None else warmth.parameters,
         )
 
     def _finish(
         self,
-        parts: Parts,
+        prepared: Prepared,
         best: dict[str, Any],
-        removed: dict[str, int],
+        searched: Searched,
         folder: Path,
         provenance: Provenance,
+        against: Against,
     ) -> Manifest:
         """Fit, calibrate, explain, measure, write, seal."""
+        parts, removed = prepared.parts, prepared.removed
         folder.mkdir(parents=True, exist_ok=True)
         seed = self.config.seed
         early = fit.fit(parts.train, best, seed)
@@ -153,8 +225,9 @@ class Run:
             fit.margins(early, parts.valid),
             parts.valid.labels.astype(np.float64),
             parts.valid.moments,
+            w=parts.valid.weights,
         )
-        fitted = joined(parts.train, parts.valid)
+        fitted = parts.fitted
         model = fit.fit(fitted, best, seed)
         model.save_model(str(folder / MODEL_FILE))
         table = explain.build_table(model, parts.test.features)
@@ -168,13 +241,11 @@ class Run:
         write_profile(profile_inputs(fitted.features, fitted.numbers, fitted.texts), folder)
         leaves = np.asarray(model.calc_leaf_indexes(fit.pool(parts.test)), dtype=np.int64)
         importance = np.abs(table.explain(leaves)).mean(axis=0)
-        evaluate.draw(
-            parts.test.labels,
-            chance,
-            dict(zip(table.features, importance.tolist(), strict=True)),
-            folder / "plots",
-        )
-        measured = evaluate.evaluate(parts.test.labels, chance, parts.test.groups, seed=seed)
+        rows = assess.Rows(parts.train, parts.valid, fitted, parts.test)
+        others = assess.rivals(self.config, self.definition, rows, best, against.champion)
+        done = assess.assess(self.config, parts.test, chance, others, against.grades)
+        moving = dict(zip(table.features, importance.tolist(), strict=True))
+        assess.write(done, self.name, moving, folder)
         exact = Interval(value=error, low=error, high=error)
         manifest = Manifest(
             name=self.name,
@@ -186,14 +257,18 @@ class Run:
             quantiles=reference.percentiles(chance),
             outcome=self.config.outcome,
             horizon_days=self.config.horizon_days,
-            metrics={**measured, "explanation_error": exact},
+            metrics={**done.metrics, "explanation_error": exact},
             counts=_counts(parts, removed, int(model.tree_count_)),
-            lineage=self._lineage(provenance),
+            lineage=self.lineage(provenance, searched),
+            warnings=prepared.warnings,
         )
-        (folder / "card.md").write_text(card.model_card(manifest, removed))
+        text = card.model_card(manifest, removed, done.evaluation, done.audit)
+        (folder / "card.md").write_text(text, encoding="utf-8")
+        (folder / "card.html").write_text(page(f"Model card: {self.name}", text), encoding="utf-8")
         return seal(folder, manifest)
 
-    def _lineage(self, provenance: Provenance) -> Lineage:
+    def lineage(self, provenance: Provenance, searched: Searched | None = None) -> Lineage:
+        """What it is made from."""
         return Lineage(
             watermark_us=self.journeys.watermark_us,
             events=self.journeys.events,
@@ -203,34 +278,21 @@ class Run:
             seed=self.config.seed,
             commit=provenance.commit,
             lock_hash=provenance.lock_hash,
+            libraries=provenance.libraries,
+            searched=searched,
         )
-
-
-def joined(a: Dataset, b: Dataset) -> Dataset:
-    """The rows of both."""
-
-    def rows(column: Callable[[Dataset], NDArray[Any]]) -> NDArray[Any]:
-        return np.concatenate([column(a), column(b)])
-
-    return Dataset(
-        a.features,
-        a.categories,
-        rows(lambda d: d.numbers),
-        rows(lambda d: d.texts),
-        rows(lambda d: d.labels),
-        rows(lambda d: d.moments),
-        rows(lambda d: d.groups),
-    )
 
 
 def _counts(parts: Parts, removed: dict[str, int], trees: int) -> dict[str, int]:
     return {
-        "train_rows": len(parts.train) + len(parts.valid),
-        "train_positives": int(parts.train.labels.sum() + parts.valid.labels.sum()),
+        "train_rows": len(parts.fitted),
+        "train_positives": int(parts.fitted.labels.sum()),
         "test_rows": len(parts.test),
         "test_positives": int(parts.test.labels.sum()),
         "embargoed": parts.embargoed,
+        "parted": parts.parted,
         "features": len(parts.test.features),
+        "unwaived_leaks": 0,  # the guard lets no run come so far that has any
         "trees": trees,
         **{f"removed_{rule}": n for rule, n in removed.items()},
     }

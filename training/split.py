@@ -1,4 +1,4 @@
-"""Splitting by time, with an embargo, so that no label reaches into the time it is judged on."""
+"""Splitting by time: no label reaches into the time it is judged on, no company into both sides."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,17 @@ from domain.clock import DAY
 from domain.errors import Missing
 
 Times = NDArray[np.int64]
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Row numbers before and after a split, and how many the embargo took."""
+    """Row numbers before and after a split, and how many the embargo and the grouping took."""
 
-    earlier: NDArray[np.int64]
-    later: NDArray[np.int64]
+    earlier: Rows
+    later: Rows
     embargoed: int
+    parted: int = 0
 
 
 def split_by_time(
@@ -25,8 +27,10 @@ def split_by_time(
 ) -> Parts:
     """Split rows at a moment so that about `later_share` of them lie at or after it.
 
-    Rows of one moment stay together. Earlier rows within `embargo_days` before it are left out;
-    with `groups` [n], only those whose group has later rows too (purging).
+    Rows of one moment stay together. Earlier rows within `embargo_days` before it are left out.
+    With `groups` [n] no group has rows on both sides: one that would keeps those of one side,
+    drawn by a hash of its number, half and half. So later rows stay a fair sample of the groups
+    that live through the split, and a group falls to the same side in every run.
 
     >>> days = np.arange(10) * DAY
     >>> parts = split_by_time(days, 0.2, embargo_days=3)
@@ -35,12 +39,66 @@ def split_by_time(
     """
     order = np.sort(moments)
     start = order[min(round(len(order) * (1 - later_share)), len(order) - 1)]
-    later = moments >= start
-    near = ~later & (moments > start - int(embargo_days * DAY))
-    if groups is not None:
-        near &= np.isin(groups, groups[later])
-    earlier = np.flatnonzero(~later & ~near)
-    return Parts(earlier, np.flatnonzero(later), int(near.sum()))
+    return _parts(moments, moments >= start, int(start), embargo_days, _drawn(groups, 0))
+
+
+def folds(moments: Times, count: int, embargo_days: float, groups: Times) -> list[Parts]:
+    """Cut rows by time into `count` + 1 parts of about equal size; each but the first is later.
+
+    Each part's earlier rows are all before it, but for embargo and grouping, as `split_by_time`
+    has them. Where many rows share a moment there are fewer folds.
+    """
+    order = np.sort(moments)
+    ranks = (np.arange(1, count + 1) * len(order)) // (count + 1)
+    starts = [int(s) for s in np.unique(order[ranks]) if s > order[0]] if len(order) else []
+    ends = [*starts, int(order[-1]) + 1][1:] if starts else []
+    return [
+        _parts(
+            moments,
+            (moments >= start) & (moments < end),
+            start,
+            embargo_days,
+            _drawn(groups, 1 + fold),
+        )
+        for fold, (start, end) in enumerate(zip(starts, ends, strict=True))
+    ]
+
+
+_Drawn = tuple[Times, NDArray[np.bool_]]
+
+
+def _drawn(groups: Times | None, salt: int) -> _Drawn | None:
+    return None if groups is None else (groups, side(groups, salt))
+
+
+def _parts(
+    moments: Times,
+    later: NDArray[np.bool_],
+    start: int,
+    embargo_days: float,
+    drawn: _Drawn | None,
+) -> Parts:
+    near = (moments < start) & (moments > start - int(embargo_days * DAY))
+    earlier = (moments < start) & ~near
+    parted = np.zeros(len(moments), dtype=np.bool_)
+    if drawn is not None:
+        groups, goes_later = drawn
+        both = np.isin(groups, np.intersect1d(groups[earlier], groups[later]))
+        parted = both & ((earlier & goes_later) | (later & ~goes_later))
+    return Parts(
+        np.flatnonzero(earlier & ~parted),
+        np.flatnonzero(later & ~parted),
+        int(near.sum()),
+        int(parted.sum()),
+    )
+
+
+def side(groups: Times, salt: int) -> NDArray[np.bool_]:
+    """A coin toss for each group [n], the same for the same group and salt (SplitMix64)."""
+    z = groups.astype(np.uint64) + np.uint64((0x9E3779B97F4A7C15 * (salt + 1)) % (1 << 64))
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray((z ^ (z >> np.uint64(31))) & np.uint64(1), dtype=np.bool_)
 
 
 def require_both_classes(labels: NDArray[np.int64], what: str) -> None:

@@ -7,10 +7,15 @@ from decisions.audit_tables import create_tables
 from decisions.policy import load_policy
 from decisions.zen_policy import ZenPolicy
 from domain.errors import Missing
+from domain.policy_version import POLICY_FILE, PolicyManifest
+from registry.cache import STAGES_FILE, open_version, read_cached_stages
+from wiring.registry import policy_cache_of
 from wiring.settings import Settings
 from wiring.stores import open_engine
 
 POLICIES = Path(__file__).parents[1] / "decisions" / "policies"
+STANDARD = "standard"
+"""The policy in force where none is registered and the settings name none."""
 
 
 def open_trail(settings: Settings) -> AuditTrail:
@@ -21,8 +26,21 @@ def open_trail(settings: Settings) -> AuditTrail:
 
 
 def open_policy(settings: Settings) -> ZenPolicy:
-    """The policy in force."""
-    return load_policy(policy_path(settings.policy))
+    """The policy in force now; whoever runs on follows it by `wiring.policies.follow_policy`."""
+    label, path = in_force(settings)
+    return load_policy(path, label)
+
+
+def in_force(settings: Settings) -> tuple[str | None, Path]:
+    """The policy that decides now: its label where it is registered, and its file."""
+    cache = policy_cache_of(settings)
+    if settings.policy or not (cache / STAGES_FILE).is_file():
+        return None, policy_path(settings.policy or STANDARD)
+    champion = read_cached_stages(cache).champion
+    if champion is None:
+        return None, policy_path(STANDARD)
+    opened = open_version(cache, champion, PolicyManifest)
+    return opened.label, opened.folder / POLICY_FILE
 
 
 def policy_path(name: str) -> Path:

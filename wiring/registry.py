@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from domain.clock import SystemClock
+from registry.gates import STANDARD_FILE, GateRules, load_gates
 from registry.ledger import Ledger
-from registry.store import Registry
+from registry.store import PolicyRegistry, Registry
 from wiring.settings import Settings
 from wiring.stores import open_engine
 
@@ -13,13 +14,38 @@ MODEL = "lead"
 
 
 def open_registry(settings: Settings) -> Registry:
-    """The registry of this home."""
+    """The models of this home."""
     clock = SystemClock()
-    ledger = Ledger(open_engine(settings.ledger_db), clock)
-    artifacts = (settings.home / "artifacts").resolve()
-    return Registry(settings.tracking_uri, artifacts, ledger, clock, cache_of(settings))
+    ledger, cache = _ledger(settings, clock), cache_of(settings)
+    return Registry(settings.tracking_uri, _artifacts(settings), ledger, clock, cache)
+
+
+def open_policies(settings: Settings) -> PolicyRegistry:
+    """The policies of this home: the same ledger and MLflow, a cache of their own."""
+    clock = SystemClock()
+    ledger, cache = _ledger(settings, clock), policy_cache_of(settings)
+    return PolicyRegistry(settings.tracking_uri, _artifacts(settings), ledger, clock, cache)
+
+
+def gates_of(settings: Settings) -> GateRules:
+    """The home's own gates, or those that come with the product. Raises BadConfiguration."""
+    own = settings.home / "gates.yaml"
+    return load_gates(own if own.is_file() else STANDARD_FILE)
 
 
 def cache_of(settings: Settings) -> Path:
     """Where the live versions' files are kept, for serving without the registry."""
     return settings.home / "live"
+
+
+def policy_cache_of(settings: Settings) -> Path:
+    """Where the live policies' files are kept; within the models', so that one copy holds all."""
+    return cache_of(settings) / "policies"
+
+
+def _ledger(settings: Settings, clock: SystemClock) -> Ledger:
+    return Ledger(open_engine(settings.ledger_db), clock)
+
+
+def _artifacts(settings: Settings) -> Path:
+    return (settings.home / "artifacts").resolve()

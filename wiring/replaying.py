@@ -11,7 +11,8 @@ from domain.errors import LeadscoreError
 from feature_repo.features import category_names, number_names
 from scoring.reasons import Reasoner
 from scoring.scorer import Scorer
-from wiring.decisions import open_policy, open_trail
+from wiring.decisions import open_trail
+from wiring.policies import policy_of_record
 from wiring.registry import open_registry
 from wiring.settings import Settings
 
@@ -21,7 +22,8 @@ CLOSE = 1e-9
 def replay(settings: Settings, decision_id: str) -> list[str]:
     """How a replay differs from its record, a sentence each; empty where it does not."""
     record = open_trail(settings).get(decision_id)
-    return [*_scored(settings, record), *differences(record, open_policy(settings))]
+    policy = policy_of_record(settings, record.answer.versions.policy)
+    return [*_scored(settings, record), *differences(record, policy)]
 
 
 def _scored(settings: Settings, record: DecisionRecord) -> list[str]:

@@ -2,18 +2,20 @@
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from decisions.audit import AuditTrail
-from decisions.zen_policy import ZenPolicy
 from domain.clock import Clock
 from domain.findings import Findings
+from domain.ports import Policy
 from feature_repo.store import FeastStore
 from scoring.answer import Answerer, Ports
 from scoring.live import LiveVersions
 from wiring.clock import clock_of
-from wiring.decisions import open_policy, open_trail
+from wiring.decisions import open_trail
 from wiring.features import open_features
+from wiring.policies import follow_policy
 from wiring.quality import load_quality
 from wiring.registry import cache_of
 from wiring.settings import Settings
@@ -30,7 +32,7 @@ class Scoring:
     plane: SignalPlane
     features: FeastStore
     versions: LiveVersions
-    policy: ZenPolicy
+    policy: Callable[[], Policy]
     trail: AuditTrail
     clock: Clock
     answerer: Answerer
@@ -45,7 +47,7 @@ def open_scoring(settings: Settings, *, live: bool = False) -> Scoring:
     versions = LiveVersions(
         cache_of(settings), plane.definition, LOOK_EVERY_S, time.monotonic, quality.inputs
     )
-    policy, trail = open_policy(settings), open_trail(settings)
+    policy, trail = follow_policy(settings, LOOK_EVERY_S, time.monotonic), open_trail(settings)
     clock = clock_of(settings, plane.directory)
     directory, gates = plane.directory, quality.gates(findings)
     ports = Ports(directory, features, versions, policy, trail, clock, os.urandom, gates)

@@ -22,24 +22,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `clock`: `system`, or `watermark` for a home of past or simulated events, where the present
     is the newest moment that the log knows of. `policy` is a policy file, or the name of one that
-    comes with the product. `host` and `port` are where the service listens.
+    comes with the product, used whatever is registered; "" for the registered champion, and where
+    there is none, for `standard`. `host` and `port` are where the service listens.
 
     Databases are SQLAlchemy URLs of SQLite or PostgreSQL, by default SQLite files in the home.
+    `studies_db` is where several `leadscore train` share one search: a PostgreSQL URL, or "" for a
+    journal file in the home.
     `online` is where Feast keeps online features: "" for SQLite in the home, or a `redis://` URL.
     `bus` is a `nats://` or `kafka://` URL, "" for none. `events_waiting` is how many events the
-    service holds at once, over all requests in flight, before it answers 429. URLs may hold
+    service holds at once, over all requests in flight, before it answers 429. `lineage` is the
+    `http://` URL of an OpenLineage server, "" for the home's outbox alone. URLs may hold
     passwords: no message, log or repr shows one.
     """
 
     home: Path = Path(".leadscore")
     clock: Literal["system", "watermark"] = "system"
-    policy: str = "standard"
+    policy: str = ""
     host: str = "127.0.0.1"
     port: int = 3000
 
     signals_url: str = msgspec.field(default="", name="signals_db")
     audit_url: str = msgspec.field(default="", name="audit_db")
     ledger_url: str = msgspec.field(default="", name="ledger_db")
+    studies_url: str = msgspec.field(default="", name="studies_db")
+    lineage_url: str = msgspec.field(default="", name="lineage")
     online: str = ""
     bus: str = ""
     events_waiting: Annotated[int, msgspec.Meta(ge=1)] = 20_000
@@ -50,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "signals_db": (self.signals_url, _DATABASES),
             "audit_db": (self.audit_url, _DATABASES),
             "ledger_db": (self.ledger_url, _DATABASES),
+            "studies_db": (self.studies_url, _DATABASES[1:]),
+            "lineage": (self.lineage_url, ("http", "https")),
             "online": (self.online, ("redis", "rediss")),
             "bus": (self.bus, ("nats", "kafka")),
         }.items():
@@ -117,6 +125,8 @@ _NAMES = {
     "LEADSCORE_SIGNALS_DB": "signals_db",
     "LEADSCORE_AUDIT_DB": "audit_db",
     "LEADSCORE_LEDGER_DB": "ledger_db",
+    "LEADSCORE_STUDIES_DB": "studies_db",
+    "LEADSCORE_LINEAGE": "lineage",
     "LEADSCORE_ONLINE": "online",
     "LEADSCORE_BUS": "bus",
     "LEADSCORE_EVENTS_WAITING": "events_waiting",

@@ -19,6 +19,7 @@ from signals.directory import Directory
 from signals.history import Replay
 from signals.identity import read_identifiers
 from signals.ingest import Ingest
+from signals.looks import Looks
 from signals.matching import Matcher
 from signals.preparing import Preparer
 from signals.reading import Reader
@@ -162,15 +163,25 @@ def split(
     return leads
 
 
-def replay_history(settings: Settings, plane: SignalPlane, anchors: Sequence[str]) -> Journeys:
-    """Write the offline history anew from the log; what the log says of leads."""
+def replay_history(
+    settings: Settings,
+    plane: SignalPlane,
+    anchors: Sequence[str],
+    through: int | None = None,
+    looks: Looks | None = None,
+) -> Journeys:
+    """Write the offline history anew from the log; what the log says of leads.
+
+    `through`: from the first so many events that arrived. `looks`: history will be asked for at
+    these moments alone.
+    """
     from feature_repo.store import HistoryFile
     from feature_repo.views import ACCOUNTS, LEADS
 
     offline = settings.home / "offline"
     offline.mkdir(parents=True, exist_ok=True)
     files = HistoryFile(offline / LEADS), HistoryFile(offline / ACCOUNTS)
-    journeys = Replay(plane.writer, *files, anchors).run()
+    journeys = Replay(plane.writer, *files, anchors, through, looks).run()
     for file in files:
         file.close()
     return journeys

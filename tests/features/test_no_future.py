@@ -15,6 +15,7 @@ from domain.signals import Signal
 from domain.state import Matrix
 from feature_repo.features import categories, numbers
 from signals.history import Replay
+from signals.looks import Looks
 from tests.doubles import RowsSink
 from tests.features.events import BEGIN, Draft, drafts, signal_of
 from tests.features.slow import Log
@@ -26,13 +27,15 @@ _B = [("email", "y@one.com")]
 _VIEW = ("web.page_viewed", {"page": "docs"})
 
 
-def said(signals: Sequence[Signal], moment_us: int) -> tuple[Said, Said]:
+def said(
+    signals: Sequence[Signal], moment_us: int, looks: Looks | None = None
+) -> tuple[Said, Said]:
     """The features of every lead at a moment: by the replay of all signals, and slowly."""
     with TemporaryDirectory() as folder:
         plane = open_plane(Path(folder))
         plane.accept(signals)
         leads, accounts = RowsSink(), RowsSink()
-        journeys = Replay(plane.signals, leads, accounts).run()
+        journeys = Replay(plane.signals, leads, accounts, looks=looks).run()
         log = Log.read(DEFINITION, plane.engine)
         plane.engine.dispose()
     fast: Said = {}
@@ -89,3 +92,8 @@ def test_events_that_come_later_change_nothing(
     assert_same(whole, slow)
     assert_same(whole, said(known, to_us(moment))[0])
     assert_same(whole, said([*known, *later], to_us(moment))[0])
+    # written only as of the moments that are looked at, this one among them
+    day = 24 * 60 * 60 * 1_000_000
+    looks = Looks(2 * day, to_us(moment) - 4 * day)
+    assert_same(whole, said(signals, to_us(moment), looks)[0])
+    assert_same(whole, said([*known, *later], to_us(moment), looks)[0])

@@ -11,7 +11,6 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 from measures.calibration import (
     brier,
     decompose,
-    expected_calibration_error,
     log_loss,
     reliability_curve,
 )
@@ -61,7 +60,6 @@ def test_golden_decomposition() -> None:
     assert parts.reliability == pytest.approx(0.05**2)
     assert parts.resolution == pytest.approx(0.25**2)
     assert parts.uncertainty == 0.25
-    assert expected_calibration_error(y, p) == pytest.approx(0.05)
 
 
 @settings(deadline=None, max_examples=50)
@@ -83,14 +81,6 @@ def test_bins_of_distinct_probabilities_have_equal_mass() -> None:
     assert reliability_curve(np.zeros(1500), p).weight.tolist() == [100.0] * 15
 
 
-def test_a_calibrated_forecast_has_a_small_error_and_a_shifted_one_its_shift() -> None:
-    random = np.random.default_rng(2)
-    p = random.uniform(0, 0.8, 200_000)
-    y = random.random(200_000) < p
-    assert expected_calibration_error(y, p) < 0.01
-    assert expected_calibration_error(y, p + 0.2) == pytest.approx(0.2, abs=0.01)
-
-
 def test_certain_and_wrong_is_clipped() -> None:
     assert log_loss([1], [0.0]) == pytest.approx(-np.log(np.finfo(np.float64).eps))
     assert log_loss([1, 0], [1.0, 0.0]) == pytest.approx(0, abs=1e-15)
@@ -100,10 +90,8 @@ def test_without_rows_nothing_is_known() -> None:
     empty: list[float] = []
     assert np.isnan(brier(empty, empty))
     assert np.isnan(log_loss(empty, empty))
-    assert np.isnan(expected_calibration_error(empty, empty))
     assert np.isnan(decompose(empty, empty).uncertainty)
     assert np.isnan(brier([1, 0], [0.5, 0.5], [0, 0]))
-    assert np.isnan(expected_calibration_error([1, 0], [0.5, 0.5], [0, 0]))
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, float("inf")])
@@ -114,4 +102,4 @@ def test_what_is_no_probability_is_refused(p: float) -> None:
 
 def test_no_bins_are_refused() -> None:
     with pytest.raises(ValueError, match="bins"):
-        expected_calibration_error([1], [0.5], bins=0)
+        reliability_curve([1], [0.5], bins=0)

@@ -1,7 +1,9 @@
 """Net benefit: its definition, counted by hand, and what follows from it."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from dcurves import dca
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,3 +49,17 @@ def test_without_rows_it_is_not_a_number() -> None:
 def test_bad_thresholds_are_refused(t: float) -> None:
     with pytest.raises(ValueError, match="threshold"):
         net_benefit([1], [0.5], t)
+
+
+def test_equals_dcurves() -> None:
+    random = np.random.default_rng(1)
+    y = (random.random(800) < 0.2).astype(int)
+    p = np.clip(0.2 + 0.2 * y + random.normal(0, 0.15, 800), 0.001, 0.999)
+    cuts = np.array([0.03, 0.11, 0.27, 0.42, 0.66])
+    theirs = dca(
+        data=pd.DataFrame({"y": y, "p": p}), outcome="y", modelnames=["p"], thresholds=cuts
+    )
+    curve = decision_curve(y, p, cuts)
+    for name, mine in (("p", curve.score), ("all", curve.everyone), ("none", 0 * cuts)):
+        told = theirs[theirs["model"] == name].sort_values("threshold")["net_benefit"]
+        np.testing.assert_allclose(mine, told.to_numpy(), atol=1e-9)

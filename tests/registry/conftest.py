@@ -22,8 +22,15 @@ GOOD = {
     "auroc": Interval(value=0.80, low=0.75, high=0.85),
     "brier": Interval(value=0.10, low=0.09, high=0.11),
     "calibration_error": Interval(value=0.02, low=0.01, high=0.04),
+    "latency_ms": Interval(value=0.4, low=0.3, high=2.0, level=0.98),
 }
-COUNTS = {"train_rows": 900, "test_rows": 300, "test_positives": 40, "features": 1}
+COUNTS = {
+    "train_rows": 900,
+    "test_rows": 300,
+    "test_positives": 40,
+    "bytes": 1000,
+    "unwaived_leaks": 0,
+}
 
 
 def manifest_of(
@@ -82,7 +89,7 @@ def sealed(tmp_path: Path) -> Callable[..., Path]:
         (folder / "report").mkdir(parents=True)
         for file in REQUIRED:
             (folder / file).write_bytes(f"{file} {made}".encode())
-        (folder / "report" / "card.md").write_text(f"# Version {made}\n")
+        (folder / "report" / "page.md").write_text(f"# Version {made}\n")
         seal(folder, manifest_of(metrics, counts, name))
         return folder
 

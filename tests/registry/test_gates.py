@@ -33,6 +33,15 @@ def test_an_honest_weak_model_passes(manifest: Maker) -> None:
         ({"calibration_error": Interval(value=0.09, low=0.05, high=0.1)}, {}, "calibrated"),
         ({"explanation_error": Interval(value=1e-3, low=1e-3, high=1e-3)}, {}, "explanation_exact"),
         ({}, {"test_positives": 19}, "enough_positives"),
+        ({}, {"unwaived_leaks": 1}, "no_leaks"),
+        ({}, {"bytes": 500_000_001}, "small"),
+        ({"latency_ms": Interval(value=5.0, low=1.0, high=9.0)}, {}, "fast"),
+        ({"latency_ms": Interval(value=1.0, low=1.0, high=50.0)}, {}, "fast_at_the_tail"),
+        (
+            {"auroc_over_champion": Interval(value=0.01, low=0.0, high=0.02)},
+            {},
+            "ranks_better_than_champion",
+        ),
     ],
 )
 def test_each_rule_fails_for_its_own_reason(
@@ -45,6 +54,18 @@ def test_an_absent_metric_does_not_pass_by_silence(manifest: Maker) -> None:
     rules = parse_gates({"version": 1, "champion": [_above(metric="lift")]}, "x")
     (result,) = run_gates(rules.champion, manifest(), None)
     assert (result.passed, result.value, result.note) == (False, None, "lift was not measured")
+
+
+def test_a_limit_is_stated_only_where_the_rules_let_it(manifest: Maker) -> None:
+    rule = {"rule": "at_most", "count": "changed", "limit": 0}
+    held = [rule | {"name": "may", "may_be_stated": True}, rule | {"name": "may_not"}]
+    rules = parse_gates({"version": 1, "champion": held}, "x").champion
+    made = manifest(counts={"changed": 3})
+    for stated, passed in (({}, False), ({"changed": 2}, False), ({"changed": 3}, True)):
+        may, may_not = run_gates(rules, made, None, stated)
+        assert (may.passed, may_not.passed) == (passed, False)
+    absent, _ = run_gates(rules, manifest(), None, {"changed": 9})
+    assert not absent.passed
 
 
 def test_compared_with_the_champions_interval(manifest: Maker) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from domain.definition import FeatureDefinition
 from domain.errors import BadInput
-from domain.versions import MODEL_FILE, TABLE_FILE
+from domain.versions import MODEL_FILE, TABLE_FILE, Manifest
 from feature_repo.features import category_names, number_names
 from registry.cache import OpenedVersion, open_cached
 from scoring.scorer import Scorer
@@ -24,12 +24,12 @@ Rows = tuple[NDArray[np.float64], list[list[str]]]
 
 
 @pytest.fixture(scope="module")
-def opened(trained: Trained) -> OpenedVersion:
+def opened(trained: Trained) -> OpenedVersion[Manifest]:
     return open_cached(cache_of(trained.settings)).champion
 
 
 @pytest.fixture(scope="module")
-def scorer(opened: OpenedVersion) -> Scorer:
+def scorer(opened: OpenedVersion[Manifest]) -> Scorer:
     return Scorer(opened.label, opened.folder, opened.manifest, opened.manifest.definition)
 
 
@@ -43,7 +43,9 @@ def rows(definition: FeatureDefinition, count: int, seed: int) -> Rows:
     return numbers, texts
 
 
-def pool_of(opened: OpenedVersion, numbers: NDArray[np.float64], texts: list[list[str]]) -> Pool:
+def pool_of(
+    opened: OpenedVersion[Manifest], numbers: NDArray[np.float64], texts: list[list[str]]
+) -> Pool:
     """The version's columns, looked up by name one by one."""
     manifest = opened.manifest
     d = manifest.definition
@@ -58,7 +60,9 @@ def pool_of(opened: OpenedVersion, numbers: NDArray[np.float64], texts: list[lis
     )
 
 
-def test_equals_catboost_through_the_calibrator(opened: OpenedVersion, scorer: Scorer) -> None:
+def test_equals_catboost_through_the_calibrator(
+    opened: OpenedVersion[Manifest], scorer: Scorer
+) -> None:
     model = CatBoostClassifier()
     model.load_model(str(opened.folder / MODEL_FILE))
     numbers, texts = rows(opened.manifest.definition, 700, 1)
@@ -75,7 +79,7 @@ def test_equals_catboost_through_the_calibrator(opened: OpenedVersion, scorer: S
     assert len(set(scored.margins.round(6))) > 100
 
 
-def test_one_by_one_or_all_at_once(opened: OpenedVersion, scorer: Scorer) -> None:
+def test_one_by_one_or_all_at_once(opened: OpenedVersion[Manifest], scorer: Scorer) -> None:
     numbers, texts = rows(opened.manifest.definition, 40, 2)
     whole = scorer.score(numbers, texts)
     for i in range(40):
@@ -84,7 +88,7 @@ def test_one_by_one_or_all_at_once(opened: OpenedVersion, scorer: Scorer) -> Non
         np.testing.assert_array_equal(alone.leaves[0], whole.leaves[i])
 
 
-def test_what_is_given_is_not_changed(opened: OpenedVersion, scorer: Scorer) -> None:
+def test_what_is_given_is_not_changed(opened: OpenedVersion[Manifest], scorer: Scorer) -> None:
     numbers, texts = rows(opened.manifest.definition, 20, 3)
     held, words = numbers.copy(), [list(row) for row in texts]
     scored = scorer.score(numbers, texts)
@@ -97,7 +101,7 @@ def test_what_is_given_is_not_changed(opened: OpenedVersion, scorer: Scorer) -> 
 
 
 def test_the_order_in_the_homes_definition_does_not_matter(
-    opened: OpenedVersion, scorer: Scorer
+    opened: OpenedVersion[Manifest], scorer: Scorer
 ) -> None:
     d = opened.manifest.definition
     other = msgspec.structs.replace(d, families=d.families[::-1], attributes=d.attributes[::-1])
@@ -110,7 +114,7 @@ def test_the_order_in_the_homes_definition_does_not_matter(
     np.testing.assert_array_equal(theirs.scores, scorer.score(numbers, texts).scores)
 
 
-def test_a_home_without_its_features_is_refused(opened: OpenedVersion) -> None:
+def test_a_home_without_its_features_is_refused(opened: OpenedVersion[Manifest]) -> None:
     kept = opened.manifest.definition
     d = FeatureDefinition(service=kept.service, version=kept.version, families=())
     with pytest.raises(BadInput) as caught:
@@ -118,7 +122,9 @@ def test_a_home_without_its_features_is_refused(opened: OpenedVersion) -> None:
     assert caught.value.rule == "features-kept"
 
 
-def test_files_that_do_not_go_together_are_refused(opened: OpenedVersion, tmp_path: Path) -> None:
+def test_files_that_do_not_go_together_are_refused(
+    opened: OpenedVersion[Manifest], tmp_path: Path
+) -> None:
     manifest = opened.manifest
     for name in (MODEL_FILE, TABLE_FILE):
         (tmp_path / name).write_bytes((opened.folder / name).read_bytes())
@@ -133,7 +139,7 @@ def test_files_that_do_not_go_together_are_refused(opened: OpenedVersion, tmp_pa
         assert caught.value.rule == "version-complete"
 
 
-def with_quantiles(opened: OpenedVersion, quantiles: list[float]) -> Scorer:
+def with_quantiles(opened: OpenedVersion[Manifest], quantiles: list[float]) -> Scorer:
     manifest = msgspec.structs.replace(opened.manifest, quantiles=tuple(quantiles))
     return Scorer("q", opened.folder, manifest, manifest.definition)
 
@@ -144,7 +150,7 @@ def with_quantiles(opened: OpenedVersion, quantiles: list[float]) -> Scorer:
     st.lists(st.floats(0, 1), max_size=20),
 )
 def test_percentiles_rise_from_0_to_100(
-    opened: OpenedVersion, held: list[float], scores: list[float]
+    opened: OpenedVersion[Manifest], held: list[float], scores: list[float]
 ) -> None:
     quantiles = sorted(held)
     made = Scorer.__new__(Scorer)  # percentiles need nothing but the quantiles
@@ -159,7 +165,7 @@ def test_percentiles_rise_from_0_to_100(
             assert percentile == pytest.approx((ties[0] + ties[-1]) / 2)
 
 
-def test_percentiles_between_and_outside_the_quantiles(opened: OpenedVersion) -> None:
+def test_percentiles_between_and_outside_the_quantiles(opened: OpenedVersion[Manifest]) -> None:
     made = with_quantiles(opened, [q / 100 * 0.5 + 0.2 for q in range(101)])
     asked = np.array([0.0, 0.2, 0.2025, 0.45, 0.7, 0.99])
     np.testing.assert_allclose(made._percentiles(asked), [0, 0, 0.5, 50, 100, 100], atol=1e-6)

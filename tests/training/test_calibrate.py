@@ -9,8 +9,10 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from domain.scores import Calibrator, logistic
-from measures.calibration import brier, expected_calibration_error
-from training.calibrate import KINDS, Kind, choose, fit_calibrators
+from measures.calibration import brier
+from measures.calibration_error import calibration_error
+from measures.ranking import auroc, average_precision
+from training.calibrate import KINDS, TILT, Kind, choose, fit_calibrators
 
 Array = NDArray[np.float64]
 
@@ -86,8 +88,24 @@ def test_isotonic_equals_scikit_learn() -> None:
     edge = 1.0 / (w.sum() + 2.0)
     model = IsotonicRegression(y_min=edge, y_max=1 - edge, out_of_bounds="clip").fit(m, y, w)
     chance = fit_calibrators(m, y, w)["isotonic"].apply(GRID)
-    np.testing.assert_allclose(chance, model.predict(GRID), atol=1e-12)
+    expected = (1 - TILT) * model.predict(GRID) + TILT * logistic(GRID)
+    np.testing.assert_allclose(chance, expected, atol=1e-12)
     assert 0 < chance.min() < chance.max() < 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ranking_is_untouched(kind: Kind) -> None:
+    m, y = sample(3000, Calibrator(kind="platt", coefficients=(0.6, -0.5)), 15)
+    fresh, labels = sample(5000, Calibrator(), 16)
+    chance = fit_calibrators(m, y)[kind].apply(fresh)
+    assert len(np.unique(chance)) == len(np.unique(fresh))
+    assert auroc(labels, chance) == auroc(labels, fresh)
+    assert average_precision(labels, chance) == average_precision(labels, fresh)
+
+
+def test_an_isotonic_calibrator_of_old_says_what_it_said() -> None:
+    old = Calibrator(kind="isotonic", x=(-1.0, 1.0), y=(0.2, 0.4))
+    np.testing.assert_allclose(old.apply(np.array([-2.0, 0.0, 3.0])), [0.2, 0.3, 0.4], atol=1e-15)
 
 
 def test_integer_weights_stand_for_repeated_rows() -> None:
@@ -142,8 +160,8 @@ def test_scores_that_are_wrong_are_put_right() -> None:
     assert chosen.kind != "none"
     assert set(scores) == set(KINDS)
     fresh, labels = sample(50_000, truth, 12)
-    assert expected_calibration_error(labels, chosen.apply(fresh)) < 0.02
-    assert expected_calibration_error(labels, logistic(fresh)) > 0.05
+    assert calibration_error(labels, chosen.apply(fresh)).value < 0.02
+    assert calibration_error(labels, logistic(fresh)).low > 0.05
 
 
 def test_later_rows_never_judge_what_they_were_fitted_on() -> None:

@@ -75,6 +75,10 @@ def test_a_date_alone_is_midnight_utc(tmp_path: Path) -> None:
         "from: soon",
         "trials: 0",
         "trials: many",
+        "split: {folds: 0}",
+        "waivers: [{feature: tags}]",
+        "waivers: [{feature: tags, reason: ' '}]",
+        "cutoffs: {rule: first_contact, days: 1}",
         "horizon_days: 0",
         "horizon_days: .nan",
         "- outcome",
@@ -119,3 +123,18 @@ def test_the_digest_tells_settings_apart_and_nothing_else() -> None:
 @pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*/training.yaml")), ids=str)
 def test_the_examples_are_read(path: Path) -> None:
     read_config(path)
+
+
+def test_groups_are_configured_with_ascending_bins(tmp_path: Path) -> None:
+    held = read(
+        tmp_path,
+        "fairness: {groups: [{feature: country}, {feature: employees, bins: [50, 500]}],"
+        " top_share: 0.1, min_rows: 30}",
+    ).fairness
+    assert [g.feature for g in held.groups] == ["country", "employees"]
+    assert held.groups[1].bins == (50.0, 500.0)
+    assert (held.top_share, held.threshold, held.min_rows) == (0.1, None, 30)
+    with pytest.raises(BadConfiguration, match="must ascend"):
+        read(tmp_path, "fairness: {groups: [{feature: employees, bins: [500, 50]}]}")
+    with pytest.raises(BadConfiguration, match="unknown"):
+        read(tmp_path, "fairness: {group: []}")

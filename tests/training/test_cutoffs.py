@@ -1,5 +1,6 @@
 """At which moments leads are scored for training, and the labels beside them."""
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from domain.clock import DAY, from_us
 from domain.errors import BadConfiguration, Missing
 from domain.journeys import FOREVER, Anchor, Journeys, LeadSpan, OutcomeEvent
-from training.config import After, Every, TrainingConfig
-from training.cutoffs import Cutoff, choose
+from training.config import After, Every, FirstContact, TrainingConfig
+from training.cutoffs import Cutoff, choose, companies, weights
 
 CLOSING = frozenset({"won", "lost"})
 START = 20_000 * DAY
@@ -197,6 +198,75 @@ def test_no_cutoff_left_is_missing_and_says_why() -> None:
         choose(world(), config(), CLOSING)
     with pytest.raises(Missing):
         choose(world(span("a", 0)), after(), CLOSING)
+
+
+def first(**changes: Any) -> TrainingConfig:
+    return config(cutoffs=FirstContact(delay_hours=12.0), **({"begin": None} | changes))
+
+
+def test_first_contact_scores_each_lead_once_after_it_was_first_known() -> None:
+    journeys = world(span("a", 1), span("b", 2, known_us=day(4)), span("c", 3, known_us=FOREVER))
+    chosen = choose(journeys, first(), CLOSING)
+    assert [(c.lead_id, c.moment_us) for c in chosen.cutoffs] == [
+        ("a", day(1.5)),
+        ("b", day(4.5)),
+    ]
+    assert chosen.removed == {"anonymous": 1}
+    everyone = choose(journeys, first(identified_only=False), CLOSING)
+    assert [c.moment_us for c in everyone.cutoffs] == [day(1.5), day(2.5), day(3.5)]
+    later = choose(journeys, first(begin=from_us(day(2))), CLOSING)
+    assert [c.lead_id for c in later.cutoffs] == ["b"]
+
+
+def test_first_contact_follows_a_merge() -> None:
+    """A browser of day 0 that day 5 shows to be a person's; the person is known since day 3."""
+    cookie = span("a", 0, known_us=FOREVER, ended_us=day(5), into="b", final="b")
+    journeys = world(cookie, span("b", 3))
+    chosen = choose(journeys, first(), CLOSING)
+    assert [(c.lead_id, c.moment_us) for c in chosen.cutoffs] == [("b", day(3.5))]
+    everyone = choose(journeys, first(identified_only=False), CLOSING)
+    assert [(c.lead_id, c.moment_us) for c in everyone.cutoffs] == [("a", day(0.5))]
+
+
+def test_the_eventual_outcome_is_known_beside_the_label() -> None:
+    told = [won("a", 25), won("b", 55)]
+    chosen = choose(world(span("a", 0), span("b", 0), outcomes=told, end=60), config(), CLOSING)
+    assert {c.lead_id: c.eventual for c in chosen.cutoffs} == {"a": 1, "b": 1}
+    assert labels_of(chosen.cutoffs)[0] == 0
+    assert all(c.label <= c.eventual for c in chosen.cutoffs)
+
+
+def cutoff(lead: str, account: str = "", at: int = 0) -> Cutoff:
+    return Cutoff(lead, account, lead, at, 0)
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=60), st.sampled_from("abc"))
+def test_weights_depend_on_the_past_alone(leads: list[str], more: str) -> None:
+    """A later cutoff, which an outcome could prevent, changes no ratio of weights before it."""
+    held = [cutoff(lead) for lead in leads]
+    some, all_of = weights(held), weights([*held, cutoff(more)])
+    assert some.mean() == pytest.approx(1.0)
+    assert [w / some[0] for w in some] == pytest.approx([w / all_of[0] for w in all_of[:-1]])
+    for lead in set(leads):
+        mine = [w for w, c in zip(some, held, strict=True) if c.lead_id == lead]
+        assert sum(mine) <= mine[0] * (1 + math.log(len(mine))) + 1e-9
+
+
+def test_a_company_is_its_account_with_all_its_leads_and_what_they_lead_to() -> None:
+    held = [
+        cutoff("a", "one"),
+        cutoff("b", "one"),
+        cutoff("b", "two"),  # moved: both accounts are one company
+        cutoff("c", "two"),
+        cutoff("d"),
+        cutoff("e", "three"),
+        cutoff("a"),  # before its account was known
+    ]
+    names = companies(held)
+    assert len({names[i] for i in (0, 1, 2, 3, 6)}) == 1
+    assert len(set(names)) == 3
+    back = companies(held[::-1])[::-1]
+    assert names == back  # whatever their order
 
 
 whens = st.floats(0, 60).map(lambda d: round(d, 3))

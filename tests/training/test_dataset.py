@@ -20,14 +20,15 @@ CUTOFFS = [
     Cutoff("l2", "acct_x", "l2", START + 1, 1),
     Cutoff("l3", "", "l9", START + 2, 0),
     Cutoff("l4", "", "l9", START + 2, 1),
+    Cutoff("l5", "", "l5", START + 3, 1),
 ]
 
 
 def frame_of(rows: int) -> pd.DataFrame:
     frame = pd.DataFrame({n: np.zeros(rows) for n in NUMBERS} | {n: [""] * rows for n in TEXTS})
-    frame["size"] = [1.0, 2.0, np.nan, 1.0][:rows]
-    frame["events"] = [5.0, np.nan, 5.0, 5.0][:rows]  # missing once, else constant: it varies
-    frame["country"] = ["DE", None, "FR", "DE"][:rows]
+    frame["size"] = [1.0, 2.0, np.nan, 1.0, 1.0][:rows]
+    frame["events"] = [5.0, np.nan, 5.0, 5.0, 5.0][:rows]  # missing once, else constant: it varies
+    frame["country"] = ["DE", None, "FR", "DE", "DE"][:rows]
     return frame
 
 
@@ -44,11 +45,14 @@ def test_rows_come_as_the_cutoffs_do_without_constant_features() -> None:
     data = build(DEFINITION, CUTOFFS, history)
     assert data.features == ("events", "size", "country")
     assert data.categories == ("country",)
-    np.testing.assert_array_equal(data.numbers[:, 1], [1.0, 2.0, np.nan, 1.0])
-    assert data.texts.tolist() == [["DE"], [""], ["FR"], ["DE"]]
-    assert data.labels.tolist() == [0, 1, 0, 1]
+    np.testing.assert_array_equal(data.numbers[:, 1], [1.0, 2.0, np.nan, 1.0, 1.0])
+    assert data.texts.tolist() == [["DE"], [""], ["FR"], ["DE"], ["DE"]]
+    assert data.labels.tolist() == [0, 1, 0, 1, 1]
     assert data.moments.tolist() == [c.moment_us for c in CUTOFFS]
-    assert data.groups[0] == data.groups[1] != data.groups[2] == data.groups[3]
+    assert data.groups[0] == data.groups[1] != data.groups[4]
+    assert data.groups[0] == data.groups[2] == data.groups[3]  # of a lead that came to the account
+    np.testing.assert_allclose(data.weights / data.weights[0], [1, 1, 1 / 2, 1 / 3, 1])
+    assert data.weights.mean() == pytest.approx(1.0)
     part = data.take(np.array([2, 0]))
     assert (len(part), part.labels.tolist(), part.texts.tolist()) == (2, [0, 0], [["FR"], ["DE"]])
 
@@ -56,7 +60,7 @@ def test_rows_come_as_the_cutoffs_do_without_constant_features() -> None:
 def test_features_may_be_excluded() -> None:
     data = build(DEFINITION, CUTOFFS, history, exclude=("size", "country"))
     assert (data.features, data.categories) == (("events",), ())
-    assert data.texts.shape == (4, 0)
+    assert data.texts.shape == (5, 0)
 
 
 def test_no_feature_left_is_missing() -> None:
@@ -76,9 +80,17 @@ def test_a_model_takes_numbers_alone_and_categories_alone() -> None:
         only.labels,
         only.moments,
         only.groups,
+        only.weights,
     )
     texts = type(only)(
-        ("c",), ("c",), only.numbers[:, :0], only.texts, only.labels, only.moments, only.groups
+        ("c",),
+        ("c",),
+        only.numbers[:, :0],
+        only.texts,
+        only.labels,
+        only.moments,
+        only.groups,
+        only.weights,
     )
     for part in (numbers, texts):
         model = fit.fit(part, {"iterations": 5}, 1)

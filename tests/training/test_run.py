@@ -1,5 +1,6 @@
 """A whole run on small data: repeatable, and clear where it cannot be."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,18 +13,19 @@ import pytest
 from catboost import CatBoostClassifier
 
 from domain.clock import DAY, FixedClock
-from domain.errors import Missing
+from domain.errors import Missing, Refused
 from domain.explanation import load_table
 from domain.journeys import Journeys
 from domain.versions import MODEL_FILE, REFERENCE_FILE, TABLE_FILE, Manifest, open_sealed
 from feature_repo.features import number_names
 from tests.conftest import SilentProgress
 from tests.training import worlds
-from training.config import TrainingConfig
+from training.config import TrainingConfig, Waiver
+from training.cutoffs import choose
 from training.dataset import Dataset
 from training.fit import margins, pool
-from training.run import Parts, Provenance, Run, joined
-from training.split import split_by_time
+from training.run import Parts, Provenance, Run, Studies
+from training.studies import last_study
 
 
 def execute(
@@ -40,7 +42,7 @@ def execute(
         clock,
     )
     place = folder / "version"
-    manifest = run.execute(place, folder / "studies", Provenance("", ""), SilentProgress())
+    manifest = run.execute(place, Studies(folder / "studies"), Provenance("", ""), SilentProgress())
     return place, manifest
 
 
@@ -65,6 +67,7 @@ def rows_of(folder: Path, manifest: Manifest) -> Dataset:
         zeros,
         zeros,
         zeros,
+        np.ones(len(frame)),
     )
 
 
@@ -139,22 +142,91 @@ def test_a_history_of_a_few_days_is_missing(tmp_path: Path) -> None:
 
 def test_the_study_is_that_of_the_rows_and_the_settings() -> None:
     data = worlds.dataset(60, 1)
-    parts = Parts(data, worlds.dataset(30, 2), data, 0)
+    parts = Parts(data, worlds.dataset(30, 2), data, data, (), 0, 0)
     names = set()
     clock, texts = FixedClock(datetime(2026, 1, 1, tzinfo=UTC)), data.texts.copy()
     texts[3] = "changed"
     changed = replace(data, texts=texts)
     for config in (worlds.CONFIG, msgspec.structs.replace(worlds.CONFIG, seed=1)):
         run = Run("n", config, worlds.DEFINITION, worlds.journeys(1), worlds.history, clock)
-        names |= {run.study_name(parts), run.study_name(Parts(changed, parts.valid, data, 0))}
+        names |= {run.study_name(parts), run.study_name(replace(parts, fitted=changed))}
         assert run.study_name(parts) == run.study_name(parts)
     assert len(names) == 4
 
 
-def test_rows_are_joined_in_their_order() -> None:
-    data = worlds.dataset(50, 1)
-    parts = split_by_time(data.moments, 0.5, 0.0)
-    both = joined(data.take(parts.earlier), data.take(parts.later))
-    np.testing.assert_array_equal(both.labels, data.labels)
-    np.testing.assert_array_equal(both.numbers, data.numbers)
-    np.testing.assert_array_equal(both.texts, data.texts)
+class Hearing(SilentProgress):
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def told(leads: Sequence[str], accounts: Sequence[str], moments_us: Sequence[int]) -> pd.DataFrame:
+    """The history of the small world, with a number that was written when the lead was won."""
+    frame = worlds.history(leads, accounts, moments_us)
+    winners = {o.lead_id for o in worlds.journeys().outcomes}
+    frame["size"] = [1.0 if lead in winners else np.nan for lead in leads]
+    return frame
+
+
+def test_a_leak_fails_the_run_unless_it_is_waived(tmp_path: Path) -> None:
+    clock, heard = FixedClock(datetime(2026, 1, 1, tzinfo=UTC)), Hearing()
+
+    def run(**changes: Any) -> Run:
+        config = msgspec.structs.replace(worlds.CONFIG, **changes)
+        return Run("small", config, worlds.DEFINITION, worlds.journeys(), told, clock)
+
+    with pytest.raises(Refused) as caught:
+        run().prepare(heard)
+    assert caught.value.rule == "leakage"
+    assert "size: 100.0% of those for whom it is filled in" in str(caught.value)
+    assert run(exclude=("size",)).prepare(heard).warnings == ()
+    why = Waiver(feature="size", reason="asked for by the sales team")
+    prepared = run(waivers=(why,)).prepare(heard)
+    assert prepared.warnings == tuple(heard.warnings)
+    assert "asked for by the sales team" in heard.warnings[0]
+
+
+def test_the_rows_of_a_run_add_up(made: Made) -> None:
+    """Every row that was chosen is fitted, tested, or counted by the rule that removed it."""
+    _, manifest = made
+    clock = FixedClock(datetime(2026, 1, 1, tzinfo=UTC))
+    run = Run("small", worlds.CONFIG, worlds.DEFINITION, worlds.journeys(), worlds.history, clock)
+    parts = run.prepare(SilentProgress()).parts
+    chosen = choose(worlds.journeys(), worlds.CONFIG, frozenset({"won"}))
+    counts = manifest.counts
+    rules = ("train_rows", "test_rows", "embargoed", "parted")
+    assert sum(counts[name] for name in rules) == len(chosen.cutoffs)
+    assert counts["parted"] > 0
+    assert {f"removed_{rule}": n for rule, n in chosen.removed.items()}.items() <= counts.items()
+    assert not set(parts.fitted.groups) & set(parts.test.groups)
+    for train, valid in parts.folds:
+        assert not set(train.groups) & set(valid.groups)
+        assert train.moments.max() + 10 * DAY <= valid.moments.min()
+    assert parts.fitted.moments.max() + 10 * DAY <= parts.test.moments.min()
+
+
+def test_the_search_is_recorded_and_drawn(made: Made) -> None:
+    folder, manifest = made
+    found = manifest.lineage.searched
+    assert found is not None
+    assert found.warmed_by == ""
+    assert {"depth", "iterations", "border_count"} <= found.parameters.keys()
+    assert (folder / "plots" / "search_history.png").is_file()
+    assert "plots/search_history.png" in manifest.files
+
+
+def test_a_warm_run_says_what_warmed_it(made: Made, tmp_path: Path) -> None:
+    folder, manifest = made
+    warmth = last_study(folder.parent / "studies", "won")
+    assert warmth is not None
+    assert manifest.lineage.searched is not None
+    assert warmth.study == manifest.lineage.searched.study
+    clock = FixedClock(datetime(2026, 1, 1, tzinfo=UTC))
+    config = msgspec.structs.replace(worlds.CONFIG, seed=11)
+    run = Run("small", config, worlds.DEFINITION, worlds.journeys(), worlds.history, clock)
+    studies = Studies(tmp_path, warmth=warmth)
+    searched = run.search_only(studies, SilentProgress())
+    assert (searched.warmed_by, searched.warm_parameters) == (warmth.study, warmth.parameters)
+    assert run.search_only(Studies(tmp_path), SilentProgress()) == searched  # resumed as it began

@@ -1,21 +1,35 @@
 """The search goes on after an interruption as if there had been none."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 
+from domain.errors import Unavailable
+from measures.calibration import log_loss
+from tests.conftest import ROOT
+from tests.servers import free_port
 from tests.training.worlds import dataset
 from training import fit, search
+from training.studies import Warmth, last_study, open_study, remember
 
 TRIALS = 8
-TRAIN, VALID = dataset(240, 1), dataset(120, 2)
+FOLDS = tuple((dataset(240, i), dataset(120, 2 + i)) for i in range(3))
 Told = list[tuple[int, float]]
 
 
 def run(
-    path: Path, *, stop_after: int = 0, trials: int = TRIALS, seed: int = 7
+    path: Path,
+    *,
+    stop_after: int = 0,
+    trials: int = TRIALS,
+    seed: int = 7,
+    warmth: Warmth | None = None,
 ) -> tuple[dict[str, Any], optuna.Study, Told]:
     heard: Told = []
 
@@ -24,15 +38,15 @@ def run(
         if done == stop_after:
             raise KeyboardInterrupt
 
-    study = search.open_study(path, "study")
+    study = open_study(path.parent, path.stem)
     best = search.search(
-        study, TRAIN, VALID, trials=trials, fixed={"iterations": 12}, seed=seed, told=told
+        study, FOLDS, trials=trials, fixed={"iterations": 12}, seed=seed, told=told, warmth=warmth
     )
     return best, study, heard
 
 
 def values(study: optuna.Study) -> list[tuple[float | None, dict[str, Any]]]:
-    done = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    done = study.get_trials(states=search.DONE)
     return [(t.value, t.params) for t in done]
 
 
@@ -78,15 +92,133 @@ def test_stopped_within_a_trial(
     assert best == whole[0]
 
 
-def test_the_best_is_the_one_with_the_lowest_loss(whole: Whole) -> None:
+def test_the_best_is_the_one_with_the_lowest_loss_over_all_folds(whole: Whole) -> None:
     best, study, heard = whole
-    losses = [value for value, _ in values(study) if value is not None]
-    assert len(losses) == TRIALS
-    assert [done for done, _ in heard] == list(range(1, TRIALS + 1))
-    assert [b for _, b in heard] == [min(losses[: i + 1]) for i in range(TRIALS)]
-    _, params = min(values(study), key=lambda v: v[0] or 0.0)
-    assert {k: v for k, v in best.items() if k != "iterations"} == params
+    done = study.get_trials(states=search.DONE)
+    complete = [t for t in done if t.state == optuna.trial.TrialState.COMPLETE]
+    assert len(done) == TRIALS
+    assert [count for count, _ in heard] == list(range(1, TRIALS + 1))
+    assert heard[-1][1] == min(t.value for t in complete)
+    top = min(complete, key=lambda t: t.value)
+    assert {k: v for k, v in best.items() if k != "iterations"} == top.params
     assert 1 <= best["iterations"] <= 12
+    # the value is the mean over the folds, by weight
+    model_of = [fit.fit(a, {**top.params, "iterations": 12}, 7, b) for a, b in FOLDS]
+    losses = [
+        log_loss(b.labels, 1 / (1 + np.exp(-fit.margins(m, b))), b.weights)
+        for m, (_, b) in zip(model_of, FOLDS, strict=True)
+    ]
+    assert top.value == pytest.approx(np.mean(losses), abs=1e-12)
+    assert top.intermediate_values[2] == top.value
+
+
+def test_a_trial_that_falls_behind_is_given_up(whole: Whole) -> None:
+    pruned = whole[1].get_trials(states=(optuna.trial.TrialState.PRUNED,))
+    assert pruned
+    complete = whole[1].get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    for trial in pruned:
+        last = max(trial.intermediate_values)
+        assert last < len(FOLDS) - 1
+        before = [t.intermediate_values[last] for t in complete if t.number < trial.number]
+        assert trial.intermediate_values[last] > np.median(before)
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from tests.training.test_search import FOLDS
+from training import fit, search
+from training.studies import open_study
+calls, real = 0, fit.fit
+def killing(*given):
+    global calls
+    calls += 1
+    if calls == 8:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*given)
+fit.fit = killing
+study = open_study(Path({folder!r}), "s")
+search.search(study, FOLDS, trials=8, fixed={{"iterations": 12}}, seed=7, told=lambda *_: None)
+"""
+
+
+def test_killed_in_the_middle_it_ends_the_same(tmp_path: Path, whole: Whole) -> None:
+    """A process that is killed in its third trial, and whose last line was half written."""
+    script = KILLED.format(folder=str(tmp_path))
+    killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    path = tmp_path / "s.journal"
+    with path.open("ab") as file:
+        file.write(b'{"op_code": 5, "worker')
+    best, study, heard = run(path)
+    assert heard[0][0] == 2
+    assert values(study) == values(whole[1])
+    assert best == whole[0]
+
+
+def test_a_warm_study_begins_with_the_best_of_another(tmp_path: Path, whole: Whole) -> None:
+    warmth = Warmth(study="other", parameters=whole[1].best_params)
+    path = tmp_path / "s.journal"
+    with pytest.raises(KeyboardInterrupt):
+        run(path, trials=3, warmth=warmth, stop_after=1)
+    _, study, heard = run(path, trials=3)  # goes on as it began
+    assert study.trials[0].params == whole[1].best_params
+    assert heard[0][1] == whole[1].best_value
+    assert search.warmed_by(study) == warmth
+    _, again, _ = run(tmp_path / "t.journal", trials=3, warmth=warmth)
+    assert values(again) == values(study)
+    assert search.warmed_by(whole[1]) is None
+
+
+def test_the_last_study_of_an_outcome_is_remembered(tmp_path: Path) -> None:
+    found = Warmth(study="one", parameters={"depth": 4, "rsm": 0.5})
+    assert last_study(tmp_path, "won") is None
+    remember(tmp_path, "won", found)
+    assert last_study(tmp_path, "won") == found
+    assert last_study(tmp_path, "lost") is None
+    (tmp_path / "last-won.json").write_text("{")
+    assert last_study(tmp_path, "won") is None
+
+
+def test_a_study_is_drawn(tmp_path: Path, whole: Whole) -> None:
+    search.draw(whole[1], tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {"search_history.png", "search_importance.png"}
+    assert all(p.read_bytes()[:4] == b"\x89PNG" for p in tmp_path.iterdir())
+    _, short, _ = run(tmp_path / "s.journal", trials=1)
+    search.draw(short, tmp_path / "short")
+    assert [p.name for p in (tmp_path / "short").iterdir()] == ["search_history.png"]
+
+
+WORKER = """
+import os, sys
+from pathlib import Path
+from tests.training.test_search import FOLDS
+from training import search
+from training.studies import open_study
+study = open_study(Path("unused"), "shared", sys.argv[1])
+best = search.search(
+    study, FOLDS, trials=10, fixed={"iterations": 12}, seed=7, told=print, worker=os.getpid()
+)
+"""
+
+
+def test_workers_share_a_study_on_postgres(postgres_url: str, tmp_path: Path) -> None:
+    open_study(tmp_path, "shared", postgres_url)  # tables are there
+    command = [sys.executable, "-c", WORKER, postgres_url]
+    workers = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
+    assert [worker.wait(120) for worker in workers] == [0, 0]
+    study = open_study(tmp_path, "shared", postgres_url)
+    done = study.get_trials(states=search.DONE)
+    assert 10 <= len(done) <= 11
+    assert len({tuple(t.params.values()) for t in done}) == len(done)  # none did another's work
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_database_that_is_away_is_said_to_be(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable) as caught:
+        open_study(tmp_path, "s", f"postgresql://u:secret@127.0.0.1:{free_port()}/x")
+    assert caught.value.rule == "database-reachable"
+    assert "secret" not in str(caught.value)
 
 
 def test_a_study_that_is_done_is_not_searched_again(tmp_path: Path) -> None:

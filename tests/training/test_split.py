@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from domain.clock import DAY
 from domain.errors import Missing
-from training.split import require_both_classes, split_by_time
+from training.split import folds, require_both_classes, side, split_by_time
 
 rows = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 5)), min_size=1, max_size=80)
 shares = st.floats(0.01, 0.99)
@@ -30,18 +30,66 @@ def test_no_earlier_row_lies_within_the_embargo(
 
 
 @given(rows, shares, embargoes)
-def test_purging_takes_only_those_whose_group_comes_again(
+def test_no_group_is_on_both_sides_and_only_such_rows_go(
     held: list[tuple[int, int]], share: float, embargo: float
 ) -> None:
     moments = np.array([at * DAY for at, _ in held])
     groups = np.array([group for _, group in held])
+    free = split_by_time(moments, share, embargo)
     parts = split_by_time(moments, share, embargo, groups)
-    start, again = moments[parts.later].min(), set(groups[parts.later].tolist())
-    kept = set(parts.earlier.tolist())
-    for row, (moment, group) in enumerate(zip(moments.tolist(), groups.tolist(), strict=True)):
-        near = start - embargo * DAY < moment < start
-        assert (row in kept) == (moment < start and not (near and group in again))
-    assert len(kept) + len(parts.later) + parts.embargoed == len(held)
+    before, after = set(groups[free.earlier].tolist()), set(groups[free.later].tolist())
+    sides = groups[parts.earlier].tolist(), groups[parts.later].tolist()
+    assert not set(sides[0]) & set(sides[1])
+    assert parts.embargoed == free.embargoed
+    gone = np.setdiff1d(
+        np.union1d(free.earlier, free.later), np.union1d(parts.earlier, parts.later)
+    )
+    assert len(gone) == parts.parted
+    assert set(groups[gone].tolist()) == before & after
+    # one that would be on both sides keeps all its rows of one
+    for group in before & after:
+        kept = [rows for rows in (parts.earlier, parts.later) if group in groups[rows]]
+        full = [rows for rows in (free.earlier, free.later) if group in groups[rows]]
+        assert len(kept) == 1
+        assert (groups[kept[0]] == group).sum() in [(groups[rows] == group).sum() for rows in full]
+
+
+@given(rows, st.integers(1, 5), embargoes)
+def test_folds_follow_each_other_in_time(
+    held: list[tuple[int, int]], count: int, embargo: float
+) -> None:
+    moments = np.array([at * DAY for at, _ in held])
+    groups = np.array([group for _, group in held])
+    cut = folds(moments, count, embargo, groups)
+    assert len(cut) <= count
+    seen: set[int] = set()
+    for parts in cut:
+        assert not seen & set(parts.later.tolist())
+        seen |= set(parts.later.tolist())
+        assert not set(groups[parts.earlier]) & set(groups[parts.later])
+        if len(parts.later) and len(parts.earlier):
+            start = moments[parts.later].min()
+            assert moments[parts.earlier].max() < start
+            assert moments[parts.earlier].max() <= start - embargo * DAY
+
+
+def test_the_last_fold_is_the_last_part_by_time() -> None:
+    moments = np.arange(100) * DAY
+    cut = folds(moments, 3, 2.0, np.arange(100))
+    assert [parts.later[0] for parts in cut] == [25, 50, 75]
+    assert [parts.earlier[-1] for parts in cut] == [23, 48, 73]
+    assert folds(np.full(5, DAY), 3, 0.0, np.arange(5)) == []
+    assert folds(moments[:0], 3, 0.0, moments[:0]) == []
+
+
+def test_a_group_falls_to_either_side_as_a_coin_does_and_always_the_same() -> None:
+    groups = np.random.default_rng(1).integers(-(2**62), 2**62, 20_000)
+    tosses = [side(groups, salt) for salt in range(3)]
+    assert all(abs(toss.mean() - 0.5) < 0.02 for toss in tosses)
+    assert all(abs((tosses[0] == other).mean() - 0.5) < 0.02 for other in tosses[1:])
+    np.testing.assert_array_equal(side(groups[::-1], 0)[::-1], tosses[0])
+    few = np.arange(2_000)
+    assert abs(side(few, 0).mean() - 0.5) < 0.05  # small numbers too
 
 
 @given(shares, st.integers(2, 400))

@@ -75,4 +75,5 @@ def dataset(rows: int, seed: int) -> Dataset:
     labels = (random.random(rows) < 1 / (1 + np.exp(0.5 - told))).astype(np.int64)
     moments = np.sort(random.integers(0, 100, rows)) * DAY
     groups = random.integers(0, rows // 3, rows)
-    return Dataset(("x", "y", "z", "c"), ("c",), numbers, texts, labels, moments, groups)
+    weights = random.uniform(0.5, 1.5, rows)
+    return Dataset(("x", "y", "z", "c"), ("c",), numbers, texts, labels, moments, groups, weights)

@@ -1,0 +1,106 @@
+"""What served when: the ledger, told by entry, by day, and by lead."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from domain.clock import iso
+from leadscore.options import AsJson
+from leadscore.output import put, put_json, put_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry.entry import Entry
+    from registry.history import Stretch
+    from wiring.history import Then
+
+
+def history(
+    at: Annotated[str | None, typer.Option(help="A day, or a moment: who served then.")] = None,
+    lead: Annotated[
+        str | None, typer.Option(help="A lead, or kind:value: what scored it, on that day or ever.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Who promoted, rolled back or overrode what, when, why; or what served at a time."""
+    from leadscore.lookup import find
+    from wiring.history import then, window_of
+    from wiring.registry import open_registry
+    from wiring.settings import load_settings, quiet_libraries
+    from wiring.signals import open_signals
+
+    quiet_libraries()
+    settings = load_settings()
+    if at is None and lead is None:
+        _put_entries(open_registry(settings).ledger.entries(), as_json=as_json)
+        return
+    window = None if at is None else window_of(at)
+    ref = None if lead is None else find(open_signals(settings).directory, lead)
+    found = then(settings, window, ref)
+    if as_json:
+        put_json(found)
+        return
+    _put_then(found, asked_for_lead=lead is not None)
+
+
+def _put_entries(entries: "Sequence[Entry]", *, as_json: bool) -> None:
+    if as_json:
+        put_json(entries)
+        return
+    put_table(
+        ["entry", "at", "what", "version", "stage", "gates", "by", "reason"],
+        [
+            [
+                e.sequence,
+                iso(e.at_us)[:16],
+                e.kind,
+                e.subject,
+                e.to_stage or (f"{e.rollout.mode} {e.rollout.weight:g}" if e.rollout else ""),
+                _gates(e),
+                e.by,
+                e.reason,
+            ]
+            for e in entries
+        ],
+    )
+
+
+def _gates(entry: "Entry") -> str:
+    if not entry.gates:
+        return ""
+    failed = [g.name for g in entry.gates if not g.passed]
+    overruled = f", OVERRULED: {' '.join(failed)}" if entry.override else ""
+    return f"{len(entry.gates) - len(failed)}/{len(entry.gates)}{overruled}"
+
+
+def _put_then(found: "Then", *, asked_for_lead: bool) -> None:
+    put_table(
+        ["served", "from", "to", "champion", "challenger", "rollout"],
+        [
+            [name, *_stretch(one)]
+            for name, held in (("model", found.models), ("policy", found.policies))
+            for one in held
+        ],
+    )
+    if not asked_for_lead:
+        return
+    put()
+    put_table(
+        ["decided", "model", "arm", "policy", "score", "grade", "decision"],
+        [
+            [d.decided[:19], d.model, d.arm, d.policy, d.score, d.grade, d.decision_id]
+            for d in found.decisions
+        ],
+    )
+
+
+def _stretch(one: "Stretch") -> list[str]:
+    plan = one.rollout
+    return [
+        iso(one.since_us)[:19],
+        "now" if one.until_us is None else iso(one.until_us)[:19],
+        one.champion or "-",
+        one.challenger or "-",
+        f"{plan.id}: {plan.mode}, weight {plan.weight:g}" if plan else "-",
+    ]

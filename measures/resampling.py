@@ -1,0 +1,167 @@
+"""Many measures of the same rows on the same draws of groups: the cluster bootstrap, in bulk.
+
+As `measures.intervals`, and with its draws, but for all draws at once and for all measures of a
+score together. As every measure is taken on the same draws, any two can be subtracted from each
+other, draw by draw: what two scores share cancels out.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from domain.measurement import Interval
+from measures.arrays import Array, places, rows
+from measures.intervals import between, multiplicities, wilson
+
+CELLS = 2_000_000
+"""Weights held at a time: bounds memory."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """A measure, and what it is on each draw [draws]; nan where it is not defined."""
+
+    value: float
+    draws: Array
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """The measure between percentiles of its draws."""
+        return between(self.value, self.draws, level)
+
+    def __sub__(self, other: "Drawn") -> "Drawn":
+        return Drawn(self.value - other.value, self.draws - other.draws)
+
+
+class Resampling:
+    """Draws of whole groups. `groups` [n] names the group of each row, `w` [n] weighs it."""
+
+    def __init__(
+        self,
+        groups: NDArray[Any] | None,
+        n: int,
+        *,
+        seed: int,
+        draws: int = 500,
+        w: ArrayLike | None = None,
+    ) -> None:
+        self.w = np.ones(n) if w is None else np.asarray(w, dtype=np.float64)
+        self._count, self._place = places(groups, n)
+        held = list(multiplicities(self._count, draws, seed))
+        # no group is drawn 256 times: of n it is drawn once on average, as Poisson counts are
+        self._drawn = np.array(held, dtype=np.uint8).reshape(len(held), self._count)
+
+    def ratios(self, top: ArrayLike, bottom: ArrayLike | None = None) -> list[Drawn]:
+        """Weighted sums of columns `top` [n, k] over those of `bottom` [n, k], by default rows.
+
+        So are means, rates among some of the rows, and net benefits.
+        """
+        above = np.asarray(top, dtype=np.float64)
+        below = np.ones_like(above) if bottom is None else np.asarray(bottom, dtype=np.float64)
+        sums = self._summed(above), self._summed(below)
+        parts = []
+        with np.errstate(invalid="ignore", divide="ignore"):
+            for times in self._times(max(self._count, 1)):
+                up, down = (np.einsum("dg,gk->dk", times, each) for each in sums)
+                parts.append(np.where(down == 0, np.nan, up / down))
+        return _told(np.concatenate(parts))
+
+    def mean(self, values: Array, among: NDArray[Any] | None = None) -> Drawn:
+        """The weighted mean of values [n], of the rows `among` [n] which is 1."""
+        held = np.ones(len(values)) if among is None else among.astype(np.float64)
+        return self.ratios((values * held)[:, None], held[:, None])[0]
+
+    def effective(self, among: Array) -> Array:
+        """As how many independent rows those where columns `among` [n, k] are 1 count [k].
+
+        Each group counts as one row of its weight (Kish 1965): no more than there are groups.
+        """
+        sums = self._summed(among)
+        square = (sums**2).sum(axis=0)
+        part = np.divide(sums.sum(axis=0) ** 2, square, out=np.zeros_like(square), where=square > 0)
+        return np.asarray(part, dtype=np.float64)
+
+    def ranking(self, y: ArrayLike, s: ArrayLike, shares: Sequence[float]) -> dict[str, Drawn]:
+        """`auroc`, `average_precision`, and `precision`, `recall`, `lift` at each top share.
+
+        Those are named `lift_at_10pct` and so on. Equal to `measures.ranking` on every draw.
+        """
+        labels, scores, _ = rows(y, s, self.w)
+        order = np.argsort(-scores, kind="stable")
+        labels, scores, place = labels[order], scores[order], self._place[order]
+        first = np.flatnonzero(np.concatenate([[True], scores[1:] != scores[:-1]]))
+        each = np.stack([self.w[order] * labels, self.w[order] * (1 - labels)])
+        parts = []
+        for times in self._times(len(labels)):
+            up, down = (np.add.reduceat(times[:, place] * e, first, axis=1) for e in each)
+            parts.append(_ranked(up, down, shares))
+        return {
+            name: _told(np.concatenate([part[name] for part in parts])[:, None])[0]
+            for name in parts[0]
+        }
+
+    def _summed(self, columns: Array) -> Array:
+        """Sums of weighted columns by group [groups, k]."""
+        held = [np.bincount(self._place, self.w * c, self._count) for c in columns.T]
+        return np.stack(held, axis=1)
+
+    def _times(self, width: int) -> Iterator[Array]:
+        """How often each group counts [draws, groups]: first once each, then as drawn."""
+        at_once = max(CELLS // max(width, self._count), 1)
+        yield np.ones((1, self._count))
+        for start in range(0, len(self._drawn), at_once):
+            yield self._drawn[start : start + at_once].astype(np.float64)
+
+
+def share_of(drawn: Drawn, size: float, level: float = 0.95) -> Interval:
+    """A share with its interval: of the draws, or where it is 0 or 1 of Wilson, at `size` rows.
+
+    Draws of rows that are all alike are alike, and would promise that nothing else can come.
+    """
+    if size and drawn.value in (0.0, 1.0):
+        return wilson(drawn.value, float(size), level)
+    return drawn.interval(level)
+
+
+def _told(columns: Array) -> list[Drawn]:
+    """Of each column the first as the value, the others as its draws."""
+    return [Drawn(float(column[0]), column[1:]) for column in columns.T]
+
+
+def _ranked(positives: Array, negatives: Array, shares: Sequence[float]) -> dict[str, Array]:
+    """Measures [draws] of the weights of positives and negatives [draws, scores], best first."""
+    found, missed = np.cumsum(positives, axis=1), np.cumsum(negatives, axis=1)
+    taken, all_found, all_missed = found + missed, found[:, -1], missed[:, -1]
+    some = (all_found > 0) & (all_missed > 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        won = (positives * (all_missed[:, None] - missed + negatives / 2)).sum(axis=1)
+        precise = np.where(taken > 0, found / taken, 0.0)
+        held = {
+            "auroc": won / (all_found * all_missed),
+            "average_precision": (positives * precise).sum(axis=1) / all_found,
+        }
+        held = {name: np.where(some, values, np.nan) for name, values in held.items()}
+        for share in shares:
+            hits, size = _top(found, taken, share)
+            named = f"at_{100 * share:g}pct"
+            held[f"precision_{named}"] = hits / size
+            held[f"recall_{named}"] = hits / all_found
+            held[f"lift_{named}"] = hits * taken[:, -1] / (size * all_found)
+    return held
+
+
+def _top(found: Array, taken: Array, share: float) -> tuple[Array, Array]:
+    """Positives expected among the best rows, and how many rows those are [draws]."""
+    if not 0 < share <= 1:
+        raise ValueError(f"share is {share}, must be > 0 and <= 1")
+    total = taken[:, -1]
+    size = np.minimum(np.ceil(np.round(share * total, 9)), total)
+    at = np.minimum((taken < size[:, None]).sum(axis=1), taken.shape[1] - 1)
+    before, row = np.maximum(at - 1, 0), np.arange(len(at))
+    start = np.where(at > 0, taken[row, before], 0.0)
+    hits = np.where(at > 0, found[row, before], 0.0)
+    each, rate = taken[row, at] - start, found[row, at] - hits
+    part = np.divide(size - start, each, out=np.zeros_like(each), where=each > 0)
+    return hits + rate * part, size

@@ -1,0 +1,69 @@
+"""From the log to point-in-time rows: the replay, and Feast's join, at two sizes.
+
+Read the two groups side by side: ten times the events and cutoffs should take about ten times as
+long.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import SilentProgress
+from training.config import TrainingConfig
+from training.cutoffs import choose
+from training.run import Run
+from wiring.ingestion import ingest_files
+from wiring.settings import Settings
+from wiring.training import prepared
+
+LEADS = (60, 600)
+GROWTH = 11.0
+"""The most by which the time may grow where the log grows tenfold."""
+
+CONFIG = TrainingConfig(identified_only=False)
+Made = Callable[[int], Settings]
+TOOK: dict[int, float] = {}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    from simulation.scenarios import scenario
+    from simulation.simulator import simulate
+    from simulation.writer import write
+
+    def make(leads: int) -> Settings:
+        folder: Path = tmp_path_factory.mktemp("sized")
+        written = write(simulate(leads, 1, scenario("steady")), folder / "s.jsonl")
+        settings = Settings(home=folder / "home", clock="watermark")
+        ingest_files(settings, [str(written.signals)], None, lambda _: None)
+        return settings
+
+    return make
+
+
+def rows(run: Run) -> int:
+    cutoffs = choose(run.journeys, CONFIG, frozenset()).cutoffs
+    frame = run.history(
+        [c.lead_id for c in cutoffs],
+        [c.account_id for c in cutoffs],
+        [c.moment_us for c in cutoffs],
+    )
+    return len(frame)
+
+
+@pytest.mark.benchmark(group="data set, from the log")
+@pytest.mark.parametrize("leads", LEADS)
+def test_data_set(benchmark: Any, made: Made, leads: int) -> None:
+    settings = made(leads)
+    rows(prepared(settings, CONFIG, SilentProgress()))  # loads, compiles
+
+    def whole() -> int:
+        return rows(prepared(settings, CONFIG, SilentProgress()))
+
+    benchmark.extra_info["rows"] = benchmark.pedantic(whole, rounds=1)
+    TOOK[leads] = benchmark.stats.stats.min
+    if len(TOOK) == len(LEADS):
+        small, large = (TOOK[size] for size in LEADS)
+        assert large <= GROWTH * small

@@ -1,0 +1,169 @@
+"""Lineage, put together: runs tell of themselves into the home's outbox, and on to a server.
+
+Telling never stops what is told of: whatever goes wrong with it is logged, and what could not be
+sent waits for the next command.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import msgspec
+
+from domain.clock import Clock, SystemClock, iso, to_us
+from domain.errors import LeadscoreError, Unavailable
+from domain.versions import Lineage, Stage
+from registry.lineage_outbox import Outbox, Send
+from registry.promotion import Promotion
+from registry.store import AnyRegistry
+from wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from registry.lineage import Data, State
+
+TIMEOUT_S = 2.0
+"""How long a server may take for one event; the first that it does not take ends the sending."""
+
+_NEVER = (400, 413, 415, 422)
+"""Answers that say that the event itself is bad."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Told:
+    """What a run read and made; filled in while it runs."""
+
+    inputs: "list[Data]" = field(default_factory=list)
+    outputs: "list[Data]" = field(default_factory=list)
+
+    def read_log(self, lineage: Lineage) -> None:
+        """The run read the log, so far."""
+        from registry.lineage import event_log
+
+        held = event_log(iso(lineage.watermark_us), lineage.events, lineage.log_hash)
+        self.inputs.append(held)
+
+    def read(self, name: str, version: str) -> None:
+        """The run read a version of something."""
+        from registry.lineage import Data
+
+        self.inputs.append(Data(name, version))
+
+    def made(self, name: str, version: str) -> None:
+        """The run made a version of something."""
+        from registry.lineage import Data
+
+        self.outputs.append(Data(name, version))
+
+
+class Teller:
+    """Tells of runs into an outbox, and sends what waits there where there is a server."""
+
+    def __init__(self, outbox: Outbox, send: Send | None, clock: Clock) -> None:
+        self._outbox = outbox
+        self._send = send
+        self._clock = clock
+
+    @contextmanager
+    def run(self, job: str) -> Iterator[Told]:
+        """Tell that a run of a job starts, and how it ends: whole, failed or interrupted."""
+        run_id, told = str(uuid4()), Told()
+        self._tell("START", job, run_id, told)
+        try:
+            yield told
+        except Exception as bad:
+            # of other errors the kind alone: their text may hold anything
+            error = str(bad) if isinstance(bad, LeadscoreError) else type(bad).__name__
+            self._tell("FAIL", job, run_id, told, error)
+            raise
+        except BaseException:
+            self._tell("ABORT", job, run_id, told)
+            raise
+        self._tell("COMPLETE", job, run_id, told)
+
+    def _tell(self, state: "State", job: str, run_id: str, told: Told, error: str = "") -> None:
+        try:
+            from registry.lineage import event
+
+            at = iso(to_us(self._clock.now()))
+            inputs, outputs = tuple(told.inputs), tuple(told.outputs)
+            self._outbox.add(
+                event(state, job, run_id, at, inputs=inputs, outputs=outputs, error=error)
+            )
+            if self._send is not None and state != "START":
+                self._outbox.send(self._send)
+        except Exception as bad:
+            _log.warning("lineage waits: %s", type(bad).__name__)
+
+
+def open_teller(settings: Settings) -> Teller:
+    """What tells of runs on this home."""
+    send = sender(settings.lineage_url, TIMEOUT_S) if settings.lineage_url else None
+    return Teller(outbox_of(settings), send, SystemClock())
+
+
+def promoting(
+    settings: Settings,
+    registry: AnyRegistry,
+    version: str,
+    stage: Stage,
+    act: Callable[[], Promotion],
+) -> Promotion:
+    """Promote a version by `act`, and tell of it; a request has made nothing yet."""
+    found = registry.get(version)
+    folder = "models" if registry.made_of.kind == "model" else "policies"
+    with open_teller(settings).run("promote") as told:
+        told.read(f"{folder}/{found.name}", found.label)
+        done = act()
+        if not done.waiting:
+            told.made(f"stages/{registry.made_of.kind}/{stage}", found.label)
+        return done
+
+
+def outbox_of(settings: Settings) -> Outbox:
+    """The home's outbox of lineage events."""
+    return Outbox(settings.home / "lineage")
+
+
+def send_waiting(settings: Settings) -> int:
+    """Send what waits to the server of the settings; how many events. Raises Unavailable."""
+    if not settings.lineage_url:
+        return 0
+    try:
+        return outbox_of(settings).send(sender(settings.lineage_url, TIMEOUT_S))
+    except OSError as bad:
+        raise Unavailable(
+            f"the lineage server does not take events ({type(bad).__name__})",
+            rule="lineage-server",
+            todo="Run `leadscore lineage send` when it answers again: nothing is lost.",
+        ) from bad
+
+
+def sender(url: str, timeout_s: float) -> Send:
+    """Sends events to an OpenLineage server, each tried once.
+
+    What the server calls bad in itself will never be taken; any other trouble is an OSError.
+    """
+    sending: list[Callable[[dict[str, object]], object]] = []
+
+    def send(event: bytes) -> bool:
+        from requests import HTTPError
+
+        if not sending:
+            from openlineage.client.transport.http import HttpConfig, HttpTransport
+
+            config = HttpConfig(url=url, timeout=timeout_s, retry={"total": 0})
+            sending.append(HttpTransport(config).emit)  # type: ignore[arg-type]
+        try:
+            sending[0](msgspec.json.decode(event))
+        except HTTPError as bad:
+            if bad.response is not None and bad.response.status_code in _NEVER:
+                return False
+            raise
+        return True
+
+    return send

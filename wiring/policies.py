@@ -1,0 +1,180 @@
+"""Policies as registered versions: sealed, judged, in force."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from decisions.golden import Difference, broken, differences, golden_rows
+from decisions.policy import PolicyFile, check_policy, load_policy
+from decisions.zen_policy import ZenPolicy
+from domain.clock import SystemClock, iso, to_us
+from domain.decisions import Facts
+from domain.errors import Missing, Refused
+from domain.policy_version import GOLDEN_FILE, POLICY_FILE, GoldenRow, PolicyManifest
+from domain.ports import Policy
+from domain.versions import ModelVersion, Stage, seal
+from registry.promotion import Promotion, Terms, approve, promote
+from registry.store import PolicyRegistry
+from scoring.live_policy import LivePolicy
+from wiring.decisions import POLICIES, STANDARD, in_force, policy_path
+from wiring.lineage import open_teller, promoting
+from wiring.registry import gates_of, open_policies, policy_cache_of
+from wiring.settings import Settings
+
+
+def follow_policy(
+    settings: Settings, interval_s: float, monotonic: Callable[[], float]
+) -> Callable[[], Policy]:
+    """What gives the policy in force now: the settings' own, else the registered champion."""
+    if settings.policy:
+        policy = load_policy(policy_path(settings.policy))
+        return lambda: policy
+    default = policy_path(STANDARD)
+    cache = policy_cache_of(settings)
+    return LivePolicy(cache, lambda: load_policy(default), interval_s, monotonic).current
+
+
+def policy_file(settings: Settings, name: str) -> tuple[str | None, Path]:
+    """A policy by its registered label, or as a file or the name of one that comes along.
+
+    Its label where it is registered, else None, and its file. Raises Missing.
+    """
+    if (settings.home / "live").is_dir():
+        registry = open_policies(settings)
+        if name in registry.standing().registrations:
+            return name, registry.fetch(name)[0] / POLICY_FILE
+    return None, policy_path(name)
+
+
+def policy_of_record(settings: Settings, label: str) -> ZenPolicy:
+    """The policy that a record names: a registered one, one that comes along, or the settings'.
+
+    Where none has that label, the policy in force.
+    """
+    registry = open_policies(settings)
+    if label in registry.standing().registrations:
+        return load_policy(registry.fetch(label)[0] / POLICY_FILE, label)
+    named, path = in_force(settings)
+    held = (load_policy(p) for p in sorted(POLICIES.glob("*.json")))
+    return next((p for p in held if p.label == label), load_policy(path, named))
+
+
+def register(settings: Settings, path: Path, by: str) -> ModelVersion:
+    """Seal a policy's file with its golden rows, and register it as a candidate.
+
+    The registry gives the number: the file's own `version` is its author's note. Raises
+    BadConfiguration where the checks find something, Refused where its label would be that of
+    another policy that comes with the product.
+    """
+    policy, registry = load_policy(path), open_policies(settings)
+    held = msgspec.json.decode(path.read_bytes(), type=PolicyFile)
+    _refuse_twin(registry, held.name, policy)
+    rows = golden_rows(path)
+    manifest = PolicyManifest(
+        name=held.name,
+        created=iso(to_us(SystemClock().now())),
+        metrics={},
+        counts={"golden": len(rows)},
+        fingerprint=policy.fingerprint,
+        description=held.description,
+    )
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.home, prefix="policy-") as scratch:
+        folder = Path(scratch)
+        shutil.copyfile(path, folder / POLICY_FILE)
+        (folder / GOLDEN_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(rows)))
+        seal(folder, manifest)
+        with open_teller(settings).run("register") as told:
+            version = registry.register(folder, run_id=None, by=by)
+            told.made(f"policies/{version.name}", version.label)
+            return version
+
+
+def _refuse_twin(registry: PolicyRegistry, name: str, policy: ZenPolicy) -> None:
+    packaged = POLICIES / f"{name}.json"
+    if not packaged.is_file() or any(v.name == name for v in registry.versions()):
+        return
+    if load_policy(packaged).fingerprint != policy.fingerprint:
+        raise Refused(
+            f"{name} comes with the product, and says other things there",
+            rule="policy-name",
+            todo=f"Register `{name}` as it comes first, or give this one a name of its own.",
+        )
+
+
+def promote_policy(
+    settings: Settings,
+    label: str,
+    stage: Stage,
+    *,
+    by: str,
+    reason: str,
+    override: bool = False,
+    changes: int | None = None,
+) -> Promotion:
+    """Promote a registered policy if its gates let it.
+
+    `changes`: on how many golden rows, at most, it is stated to decide unlike the champion.
+    Raises what `registry.promotion.promote` raises.
+    """
+    registry = open_policies(settings)
+
+    def act() -> Promotion:
+        terms = terms_of(settings, registry, label, changes)
+        return promote(registry, label, stage, by=by, reason=reason, override=override, terms=terms)
+
+    return promoting(settings, registry, label, stage, act)
+
+
+def approve_policy(
+    settings: Settings, label: str, *, by: str, reason: str, changes: int | None = None
+) -> Promotion:
+    """Approve a policy's promotion as its second person."""
+    registry = open_policies(settings)
+
+    def act() -> Promotion:
+        terms = terms_of(settings, registry, label, changes)
+        return approve(registry, label, by=by, reason=reason, terms=terms)
+
+    return promoting(settings, registry, label, Stage.CHAMPION, act)
+
+
+def terms_of(
+    settings: Settings, registry: PolicyRegistry, label: str, changes: int | None
+) -> Terms:
+    """Under which terms a policy is promoted: what its gates look at, measured now."""
+    folder, _ = registry.fetch(registry.get(label))
+    policy = load_policy(folder / POLICY_FILE)
+    rows = read_golden(folder)
+    measured = {
+        "findings": len(check_policy(folder / POLICY_FILE)),
+        "golden_broken": broken(rows, policy),
+        "golden_changed": len(compare(settings, registry.get(label).label, None)),
+    }
+    stated = {} if changes is None else {"golden_changed": changes}
+    return Terms(rules=gates_of(settings), weight=None, measured=measured, stated=stated)
+
+
+def compare(settings: Settings, now: str, was: str | None) -> list[Difference]:
+    """Where a policy decides unlike another, by default the one in force, on both golden rows."""
+    first = in_force(settings) if was is None else policy_file(settings, was)
+    second = policy_file(settings, now)
+    facts: dict[bytes, Facts] = {}  # each once: two versions share most of their rows
+    for _, path in (first, second):
+        golden = path.parent / GOLDEN_FILE
+        rows = read_golden(path.parent) if golden.is_file() else golden_rows(path)
+        ungraded = (msgspec.structs.replace(row.facts, grade="") for row in rows)
+        facts.update((msgspec.json.encode(f), f) for f in ungraded)
+    a, b = (load_policy(path, label) for label, path in (first, second))
+    return differences(facts.values(), a, b)
+
+
+def read_golden(folder: Path) -> list[GoldenRow]:
+    """The golden rows of a sealed policy. Raises Missing."""
+    try:
+        return msgspec.json.decode((folder / GOLDEN_FILE).read_bytes(), type=list[GoldenRow])
+    except FileNotFoundError as gone:
+        raise Missing("the golden rows are gone", rule="version-complete") from gone

@@ -1,0 +1,94 @@
+"""A version made again: the log as it was, the recorded configuration and seed, trained anew."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from domain.errors import BadConfiguration
+from domain.versions import Lineage, Manifest
+from training.config import TrainingConfig
+from training.reproduction import Input, Reproduction, compare, conclude, inputs_of, search_of
+from training.run import Progress, Provenance, Run, Studies
+from training.studies import Warmth
+from wiring.quality import FILE as QUALITY
+from wiring.registry import open_registry
+from wiring.settings import Settings
+from wiring.signals import write_definition
+from wiring.training import prepared, provenance
+
+
+def reproduce(settings: Settings, version: str, progress: Progress) -> Reproduction:
+    """Do a registered version's run again, from the events that had arrived when it was trained.
+
+    Nothing of the home is written to but a folder that is removed. Where the log no longer holds
+    the same events, nothing is trained. Raises Missing for an unknown version.
+    """
+    registry = open_registry(settings)
+    label = registry.get(version).label
+    folder, manifest = registry.fetch(label)
+    with tempfile.TemporaryDirectory(dir=settings.home, prefix="reproduction-") as held:
+        scratch = _scratch(settings, Path(held).resolve(), manifest)
+        config, made = _config(manifest.lineage), provenance()
+        try:
+            run = prepared(scratch, config, progress, manifest.lineage.events)
+        except msgspec.DecodeError:
+            recorded = manifest.lineage.log_hash
+            torn = Input(name="log", recorded=recorded, now="an event that cannot be read")
+            return conclude(label, [torn], None)
+        inputs = _inputs(manifest, run, made)
+        if not inputs[0].same:
+            return conclude(label, inputs, None)
+        again = Path(held) / "version"
+        rebuilt = run.execute(again, _studies(scratch.home, manifest.lineage), made, progress)
+        inputs += search_of(manifest.lineage, rebuilt.lineage)
+        return conclude(label, inputs, compare(folder, again, manifest, rebuilt))
+
+
+def _scratch(settings: Settings, home: Path, manifest: Manifest) -> Settings:
+    """A home of its own over the same databases, with the features that the version reads."""
+    for name in ("contracts", QUALITY):
+        source = settings.home / name
+        if source.is_dir():
+            shutil.copytree(source, home / name)
+        elif source.is_file():
+            shutil.copy2(source, home / name)
+    scratch = msgspec.structs.replace(
+        settings,
+        home=home,
+        signals_url=settings.signals_db,
+        audit_url=settings.audit_db,
+        ledger_url=settings.ledger_db,
+        online="",
+    )
+    write_definition(scratch.definition_file, manifest.definition)
+    return scratch
+
+
+def _studies(home: Path, lineage: Lineage) -> Studies:
+    """A place for the search, which begins with what it began with then."""
+    held = lineage.searched
+    if held is None or not held.warmed_by:
+        return Studies(home / "studies")
+    warmth = Warmth(study=held.warmed_by, parameters=held.warm_parameters)
+    return Studies(home / "studies", warmth=warmth)
+
+
+def _config(lineage: Lineage) -> TrainingConfig:
+    try:
+        return msgspec.convert(lineage.configuration, TrainingConfig)
+    except msgspec.ValidationError as bad:
+        raise BadConfiguration(
+            f"the recorded configuration is none to this code: {bad}",
+            rule="configuration-readable",
+            todo=f"Use the code of commit {lineage.commit or 'unknown'}.",
+        ) from bad
+
+
+def _inputs(manifest: Manifest, run: Run, made: Provenance) -> list[Input]:
+    now = run.lineage(made)
+    kept = manifest.definition.fingerprint
+    definition = Input(name="feature definition", recorded=kept, now=run.definition.fingerprint)
+    log, *others = inputs_of(manifest.lineage, now)
+    return [log, definition, *others]
