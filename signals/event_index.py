@@ -8,6 +8,7 @@ go there at once.
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from signals.schema import (
@@ -47,7 +48,8 @@ def add(connection: Connection, keys: Sequence[str], homes: Sequence[int], first
         (event_keys if many else event_keys_lately, "event_key", keys),
         (event_homes if many else event_homes_lately, "home", homes),
     ):
-        rows = sorted(zip(values, numbers, strict=True))
+        order = np.argsort(np.array(values), kind="stable").tolist()
+        rows = [(values[i], numbers[i]) for i in order]
         write(connection, table, (column, "sequence"), rows)
     # about as many as there are: exact counts would cost more than they tell
     if numbers.stop // LATELY != first // LATELY:
