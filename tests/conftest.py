@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,12 @@ class Trained:
     settings: Settings
     signals: Path
     truth: Path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What tests and libraries make by `tempfile` goes where pytest tidies up."""
+    tempfile.tempdir = str(tmp_path_factory.mktemp("t"))
 
 
 @pytest.fixture(scope="session")
