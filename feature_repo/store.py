@@ -19,6 +19,7 @@ import yaml
 from domain.clock import SECOND, from_us
 from domain.definition import FeatureDefinition
 from domain.errors import Unavailable
+from domain.exclusive import exclusive
 from domain.ports import LeadRef, LeadStates
 from domain.state import Matrix, layout_of
 from feature_repo.feast_unchecked import (
@@ -59,23 +60,30 @@ class FeastStore:
         self.feast = FeatureStore(config=_configuration(home, self._server))
 
     def apply(self) -> None:
-        """Tell Feast of the definition, unless it knows.
+        """Tell Feast of the definition, unless it knows; processes that begin at once take turns.
 
         It keeps the history's whole path: a home that was copied or moved is told of anew.
         """
         kind = "redis" if self._server else "sqlite"
         wanted = f"{self.definition.fingerprint} {kind} {self.offline.resolve()}"
-        if self._applied.exists() and self._applied.read_text() == wanted:
+        if self._knows(wanted):
             return
+        with exclusive(self._applied.with_name("applying")):
+            if not self._knows(wanted):
+                self._apply()
+                self._applied.write_text(wanted)
+
+    def _knows(self, wanted: str) -> bool:
+        return self._applied.exists() and self._applied.read_text() == wanted
+
+    def _apply(self) -> None:
         self.offline.mkdir(parents=True, exist_ok=True)
-        self._applied.parent.mkdir(parents=True, exist_ok=True)
         for name in (LEADS, ACCOUNTS):
             if not (self.offline / name).exists():
                 HistoryFile(self.offline / name).close()
         self.feast.apply(views(self.definition, self.offline.resolve()))
         if self._server is None:
             _write_ahead(self._online)
-        self._applied.write_text(wanted)
 
     def read(self, leads: Sequence[LeadRef]) -> LeadStates:
         """The states of leads, in one call. Raises Unavailable.

@@ -1,12 +1,16 @@
 """Finding a lead by what a person types, and its features now or then."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from domain.clock import parse_iso, to_us
 from domain.errors import BadInput, UnknownLead
 from domain.identifiers import STRENGTH
 from domain.ports import LeadDirectory, LeadRef
 from wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from wiring.signals import SignalPlane
 
 Values = Mapping[str, float | str | None]
 
@@ -62,13 +66,21 @@ def _now(settings: Settings, key: str) -> Values:
 
 def _then(settings: Settings, key: str, moment_us: int) -> Values:
     """By the offline history, made anew from the log: what training would see."""
-    from feature_repo.features import catalogue
-    from wiring.features import open_features
-    from wiring.signals import open_signals, replay_history
+    from wiring.scratch import scratch_home
+    from wiring.signals import open_signals
 
     plane = open_signals(settings)
     lead = find(plane.directory, key)
-    journeys = replay_history(settings, plane, ())
+    with scratch_home(settings, plane.definition, "history") as scratch:
+        return _history(scratch, plane, lead, moment_us)
+
+
+def _history(scratch: Settings, plane: "SignalPlane", lead: LeadRef, moment_us: int) -> Values:
+    from feature_repo.features import catalogue
+    from wiring.features import open_features
+    from wiring.signals import replay_history
+
+    journeys = replay_history(scratch, plane, ())
     spans = [
         s
         for s in journeys.spans.values()
@@ -77,7 +89,7 @@ def _then(settings: Settings, key: str, moment_us: int) -> Values:
     if not spans:
         raise UnknownLead("the lead was not known then", rule="unknown-lead", where="--as-of")
     span = min(spans, key=lambda s: s.lead_id)
-    features = open_features(settings, plane.definition)
+    features = open_features(scratch, plane.definition)
     frame = features.history([span.lead_id], [span.account_at(moment_us)], [moment_us])
     return _clean({f.name: frame[f.name].iloc[0] for f in catalogue(plane.definition)})
 

@@ -1,7 +1,5 @@
 """A version made again: the log as it was, the recorded configuration and seed, trained anew."""
 
-import shutil
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -12,10 +10,9 @@ from training.config import TrainingConfig
 from training.reproduction import Input, Reproduction, compare, conclude, inputs_of, search_of
 from training.run import Progress, Provenance, Run, Studies
 from training.studies import Warmth
-from wiring.quality import FILE as QUALITY
 from wiring.registry import open_registry
+from wiring.scratch import scratch_home
 from wiring.settings import Settings
-from wiring.signals import write_definition
 from wiring.training import prepared, provenance
 
 
@@ -28,8 +25,7 @@ def reproduce(settings: Settings, version: str, progress: Progress) -> Reproduct
     registry = open_registry(settings)
     label = registry.get(version).label
     folder, manifest = registry.fetch(label)
-    with tempfile.TemporaryDirectory(dir=settings.home, prefix="reproduction-") as held:
-        scratch = _scratch(settings, Path(held).resolve(), manifest)
+    with scratch_home(settings, manifest.definition, "reproduction") as scratch:
         config, made = _config(manifest.lineage), provenance()
         try:
             run = prepared(scratch, config, progress, manifest.lineage.events)
@@ -40,30 +36,10 @@ def reproduce(settings: Settings, version: str, progress: Progress) -> Reproduct
         inputs = _inputs(manifest, run, made)
         if not inputs[0].same:
             return conclude(label, inputs, None)
-        again = Path(held) / "version"
+        again = scratch.home / "version"
         rebuilt = run.execute(again, _studies(scratch.home, manifest.lineage), made, progress)
         inputs += search_of(manifest.lineage, rebuilt.lineage)
         return conclude(label, inputs, compare(folder, again, manifest, rebuilt))
-
-
-def _scratch(settings: Settings, home: Path, manifest: Manifest) -> Settings:
-    """A home of its own over the same databases, with the features that the version reads."""
-    for name in ("contracts", QUALITY):
-        source = settings.home / name
-        if source.is_dir():
-            shutil.copytree(source, home / name)
-        elif source.is_file():
-            shutil.copy2(source, home / name)
-    scratch = msgspec.structs.replace(
-        settings,
-        home=home,
-        signals_url=settings.signals_db,
-        audit_url=settings.audit_db,
-        ledger_url=settings.ledger_db,
-        online="",
-    )
-    write_definition(scratch.definition_file, manifest.definition)
-    return scratch
 
 
 def _studies(home: Path, lineage: Lineage) -> Studies:

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
 from hashlib import sha256
@@ -31,8 +30,9 @@ from wiring.measuring import measure
 from wiring.quality import load_quality
 from wiring.quality_store import store
 from wiring.registry import MODEL, open_registry
+from wiring.scratch import scratch_home
 from wiring.settings import Settings
-from wiring.signals import open_signals, replay_history
+from wiring.signals import definition_of, open_signals, replay_history
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,10 +45,10 @@ LIBRARIES = ("catboost", "duckdb", "feast", "numpy", "optuna", "pandas", "scikit
 def train(settings: Settings, config: TrainingConfig, progress: Progress, by: str) -> ModelVersion:
     """Replay the log, train, and register what came out as a candidate."""
     teller = open_teller(settings)
-    with tempfile.TemporaryDirectory(dir=settings.home, prefix="training-") as scratch:
-        folder = Path(scratch) / "version"
+    with scratch_home(settings, definition_of(settings), "training") as scratch:
+        folder = scratch.home / "version"
         with teller.run("train") as told:
-            run = prepared(settings, config, progress)
+            run = prepared(scratch, config, progress)
             made = provenance()
             told.read_log(run.lineage(made))
             run.execute(folder, studies(settings, config), made, progress, against(settings))
@@ -81,7 +81,9 @@ def _files(registry: Registry, label: str) -> Path | None:
 
 def take_part(settings: Settings, config: TrainingConfig, progress: Progress) -> Searched:
     """Work on the search of a run that other processes do too; register nothing."""
-    return prepared(settings, config, progress).search_only(studies(settings, config), progress)
+    with scratch_home(settings, definition_of(settings), "training") as scratch:
+        run = prepared(scratch, config, progress)
+        return run.search_only(studies(settings, config), progress)
 
 
 def studies(settings: Settings, config: TrainingConfig) -> Studies:
@@ -94,7 +96,7 @@ def studies(settings: Settings, config: TrainingConfig) -> Studies:
 def prepared(
     settings: Settings, config: TrainingConfig, progress: Progress, through: int | None = None
 ) -> Run:
-    """A run on the log of a home; `through`: on the first so many events that arrived."""
+    """A run on the log of a scratch home; `through`: on the first so many events that arrived."""
     plane = open_signals(settings)
     progress.phase("replaying the log")
     anchors = config.cutoffs.types if isinstance(config.cutoffs, After) else ()

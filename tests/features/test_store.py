@@ -2,6 +2,8 @@
 
 import sqlite3
 from functools import partial
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +77,28 @@ def test_what_is_stored_is_what_feast_itself_would_store(tmp_path: Path) -> None
             )
     assert held[0] == held[1]
     assert [len(rows) for rows in held[0]] == [1, 4]
+
+
+def test_processes_that_open_a_new_home_at_once_take_turns(tmp_path: Path) -> None:
+    context = get_context("fork")  # Feast is loaded here already
+    for round_ in range(3):
+        home = tmp_path / str(round_)
+        barrier = context.Barrier(4)
+        processes = [context.Process(target=_open, args=(home, barrier)) for _ in range(4)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+        assert [process.exitcode for process in processes] == [0] * 4
+        made = FeastStore(home, D)
+        made.apply()
+        assert not made.read([ref("nobody")]).leads.any()
+
+
+def _open(home: Path, together: Barrier) -> None:
+    made = FeastStore(home, D)
+    together.wait()
+    made.apply()
 
 
 def test_who_is_not_known_has_seen_nothing(store: FeastStore) -> None:
