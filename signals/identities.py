@@ -9,7 +9,7 @@ from signals.protections import Protections
 from signals.resolution import Keys, Resolved, Resolver
 from signals.schema import among, identifiers, links, separations, write
 
-REMEMBERED = 200_000
+REMEMBERED = 150_000
 """So many identifiers stay in memory between batches: about a kilobyte each."""
 
 

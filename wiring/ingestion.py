@@ -23,10 +23,10 @@ from wiring.reading_ahead import prepared_ahead, reading_process
 from wiring.settings import Settings
 from wiring.signals import SignalPlane, adopt, definition_of, open_signals
 
-PIECE = 20_000
+PIECE = 15_000
 """Documents read at a time."""
 
-TRANSACTION = 100_000
+TRANSACTION = 75_000
 """Documents of one transaction. The more, the more rarely is one lead loaded and saved."""
 
 WORTH_A_PROCESS = 16_000_000

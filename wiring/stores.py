@@ -50,7 +50,7 @@ def _prepare(connection: Any, _record: object) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",  # what was acknowledged survives a power cut too
         "busy_timeout=30000",
-        "cache_size=-65536",
+        "cache_size=-49152",
         "wal_autocheckpoint=16000",  # 64 MB: a page that changes often is written back seldom
     ):
         cursor.execute(f"PRAGMA {pragma}")
