@@ -19,7 +19,7 @@ import yaml
 from domain.clock import SECOND, from_us
 from domain.definition import FeatureDefinition
 from domain.errors import Unavailable
-from domain.exclusive import exclusive
+from domain.files import exclusive
 from domain.ports import LeadRef, LeadStates
 from domain.state import Matrix, layout_of
 from feature_repo.feast_unchecked import (

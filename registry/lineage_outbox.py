@@ -5,12 +5,11 @@ reads the file needs nothing else. `sent` says how many bytes of it a server has
 turns by a lock on the folder; a line that a crash cut off is taken away before the next.
 """
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+
+from domain.files import drop_torn_line, exclusive, write_whole
 
 EVENTS, SENT, REFUSED, LOCK = "events.jsonl", "sent", "refused.jsonl", "lock"
 
@@ -26,15 +25,15 @@ class Outbox:
 
     def add(self, event: bytes) -> None:
         """Keep an event, a JSON document in one line."""
-        with self._locked(), (self.folder / EVENTS).open("ab+") as stream:
-            _mend(stream)
+        with exclusive(self.folder / LOCK), (self.folder / EVENTS).open("ab+") as stream:
+            drop_torn_line(stream)
             stream.write(event + b"\n")
             stream.flush()
             os.fsync(stream.fileno())
 
     def waiting(self) -> int:
         """How many events have not been sent."""
-        with self._locked():
+        with exclusive(self.folder / LOCK):
             return sum(1 for _ in self._unsent())
 
     def send(self, send: Send) -> int:
@@ -45,7 +44,7 @@ class Outbox:
         `refused.jsonl`, so that it does not hold up what follows.
         """
         sent = 0
-        with self._locked():
+        with exclusive(self.folder / LOCK):
             for event, end in self._unsent():
                 taken = send(event)
                 if not taken:
@@ -74,26 +73,4 @@ class Outbox:
             return 0
 
     def _mark(self, end: int) -> None:
-        partial = self.folder / f"{SENT}.partial"
-        partial.write_text(str(end))
-        partial.replace(self.folder / SENT)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
-
-def _mend(stream: IO[bytes]) -> None:
-    """Take away a last line that is not whole."""
-    size = stream.seek(0, os.SEEK_END)
-    while size and _byte(stream, size - 1) != b"\n":
-        size -= 1
-    stream.truncate(size)
-
-
-def _byte(stream: IO[bytes], at: int) -> bytes:
-    stream.seek(at)
-    return stream.read(1)
+        write_whole(self.folder / SENT, str(end).encode())

@@ -1,8 +1,7 @@
 """The audit of groups as a page for people."""
 
-from domain.measurement import Interval
 from training.fairness import MEASURES, FairnessReport, Group
-from training.page import table
+from training.page import percent, table
 
 _GAPS = {
     "selection": "share selected, between two groups",
@@ -20,7 +19,7 @@ def audit_page(name: str, report: FairnessReport) -> str:
             parts.append(f"Not measured: {one.note}.\n")
             continue
         parts.append(table(_HEADINGS, [_told(group) for group in one.groups]))
-        rows = [[_GAPS[m], _interval(one.gaps[m])] for m in MEASURES if m in one.gaps]
+        rows = [[_GAPS[m], percent(one.gaps[m])] for m in MEASURES if m in one.gaps]
         if rows:
             parts.append("\n\n" + table(["greatest difference", "value and interval"], rows))
         parts.append("\n")
@@ -48,18 +47,12 @@ def _told(group: Group) -> list[str]:
         group.name,
         f"{group.rows:,}",
         f"{group.positives:,}",
-        _interval(group.selection) + _mark(group, "selection"),
-        _interval(group.found) + _mark(group, "found"),
-        _interval(group.calibration) + _mark(group, "calibration"),
-        _interval(group.error),
+        percent(group.selection) + _mark(group, "selection"),
+        percent(group.found) + _mark(group, "found"),
+        percent(group.calibration) + _mark(group, "calibration"),
+        percent(group.error),
     ]
 
 
 def _mark(group: Group, measure: str) -> str:
     return "" if measure in group.judged else " *"
-
-
-def _interval(held: Interval | None) -> str:
-    if held is None:
-        return "–"
-    return f"{held.value:.1%} ({held.low:.1%} to {held.high:.1%})"

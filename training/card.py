@@ -5,8 +5,8 @@ from domain.measurement import Interval
 from domain.versions import Manifest
 from training.charts import NAMES
 from training.evaluation import Band, Evaluation, Rival
-from training.fairness import FairnessReport
-from training.page import table
+from training.fairness import MEASURES, FairnessReport
+from training.page import percent, table
 
 _MEASURES = {
     "auroc": "AUROC",
@@ -110,7 +110,7 @@ def _bands(found: Evaluation) -> str:
 
 def _band_table(name: str, bands: tuple[Band, ...]) -> str:
     rows = [
-        [b.name, f"{b.share:.1%}", f"{b.predicted:.1%}", _percent(b.observed), f"{b.lift:.2f}"]
+        [b.name, f"{b.share:.1%}", f"{b.predicted:.1%}", percent(b.observed), f"{b.lift:.2f}"]
         for b in bands
     ]
     return table([name, "share", "told", "converted", "lift"], rows)
@@ -139,7 +139,7 @@ def _stability(found: Evaluation) -> str:
             s.begins[:10],
             f"{s.rows:,}",
             f"{s.predicted:.1%}",
-            _percent(s.observed),
+            percent(s.observed),
             _short(s.auroc),
             _exact(s.brier),
         ]
@@ -155,7 +155,7 @@ def _groups(audit: FairnessReport | None) -> str:
     rows = [
         [
             one.feature,
-            *(_short(one.gaps[m]) if m in one.gaps else "–" for m in _GAPS),
+            *(_short(one.gaps[m]) if m in one.gaps else "–" for m in MEASURES),
         ]
         for one in audit.features
     ]
@@ -165,9 +165,6 @@ Leads from {audit.threshold:.1%} on are selected, {audit.share:.1%} of all. The 
 differences between groups, with intervals that hold for all together; `fairness.html` has each.
 
 {table(["by", "selected", "converts found", "told less came"], rows)}"""
-
-
-_GAPS = ("selection", "found", "calibration")
 
 
 def _ends(m: Manifest) -> str:
@@ -201,10 +198,6 @@ def _short(held: Interval | None) -> str:
     if held is None:
         return "–"
     return f"{held.value:.3f} ({held.low:.3f} to {held.high:.3f})"
-
-
-def _percent(held: Interval) -> str:
-    return f"{held.value:.1%} ({held.low:.1%} to {held.high:.1%})"
 
 
 def _signed(held: Interval) -> str:

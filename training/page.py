@@ -4,6 +4,8 @@ from html import escape
 
 from markdown_it import MarkdownIt
 
+from domain.measurement import Interval
+
 _STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #1d2329; max-width: 60rem;
        margin: 2.5rem auto; padding: 0 1.25rem; }
@@ -31,6 +33,13 @@ def page(title: str, markdown: str, body: str = "") -> str:
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
         f"<body>\n{told}{body}\n</body>\n</html>\n"
     )
+
+
+def percent(held: Interval | None) -> str:
+    """A share and its interval; a dash for none."""
+    if held is None:
+        return "–"
+    return f"{held.value:.1%} ({held.low:.1%} to {held.high:.1%})"
 
 
 def table(headings: list[str], rows: list[list[str]]) -> str:

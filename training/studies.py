@@ -12,6 +12,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from domain.errors import Unavailable
+from domain.files import drop_torn_line, write_whole
 
 HEARTBEAT_S = 20
 """A worker of a database says so often that it lives; after three times that its trial failed."""
@@ -46,19 +47,11 @@ def _journal(path: Path) -> BaseStorage:
     if path.is_file():
         lock.acquire()
         try:
-            _mend(path)
+            with path.open("r+b") as journal:
+                drop_torn_line(journal)
         finally:
             lock.release()
     return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
-
-
-def _mend(path: Path) -> None:
-    """Take away a last line that a crash left unfinished: what is written next would join it."""
-    held = path.read_bytes()
-    whole = held.rfind(b"\n") + 1
-    if whole < len(held):
-        with path.open("r+b") as file:
-            file.truncate(whole)
 
 
 def _database(url: str) -> BaseStorage:
@@ -93,10 +86,7 @@ def last_study(folder: Path, outcome: str) -> Warmth | None:
 def remember(folder: Path, outcome: str, found: Warmth) -> None:
     """Keep what a search found, for the next one of the same outcome."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = _last(folder, outcome)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.encode(found))
-    partial.replace(path)
+    write_whole(_last(folder, outcome), msgspec.json.encode(found))
 
 
 def _last(folder: Path, outcome: str) -> Path:

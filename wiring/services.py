@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from domain.clock import iso
 from domain.definition import FeatureDefinition
 from domain.errors import BadInput, Missing
+from domain.files import write_whole
 from feature_repo.features import catalogue
 from signals import log
 from signals.schema import accounts, create_tables, leads, outbox, writing
@@ -283,10 +284,7 @@ def _used(settings: Settings) -> Used:
 
 
 def _write_used(settings: Settings, used: Used) -> None:
-    path = settings.home / FOLDER / USED
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.encode(used))
-    partial.replace(path)
+    write_whole(settings.home / FOLDER / USED, msgspec.json.encode(used))
 
 
 def _kept(settings: Settings) -> list[FeatureDefinition]:

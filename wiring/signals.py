@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from domain.clock import SystemClock, to_us
 from domain.definition import FeatureDefinition
 from domain.errors import BadConfiguration, BadInput, BadSignal, Missing
+from domain.files import write_whole
 from domain.journeys import Journeys
 from domain.ports import LeadRef, StateWriter
 from domain.signals import Counts
@@ -107,9 +108,7 @@ def contract_book(settings: Settings) -> ContractBook:
 
 def write_definition(path: Path, definition: FeatureDefinition) -> None:
     """Write a definition, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(definition)))
-    partial.replace(path)
+    write_whole(path, msgspec.json.format(msgspec.json.encode(definition)))
 
 
 def open_preparer(settings: Settings) -> Preparer:

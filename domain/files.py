@@ -1,0 +1,40 @@
+"""Habits with files: turns among processes, whole writes, lines that a crash left unfinished."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Be the only process inside, of those that name this file; it is made where it is missing.
+
+    A process that dies lets go of it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; its folder is there."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def drop_torn_line(stream: IO[bytes]) -> None:
+    """Take away a last line that was not finished: what is written next would join it."""
+    size = stream.seek(0, os.SEEK_END)
+    while size and _byte(stream, size - 1) != b"\n":
+        size -= 1
+    stream.truncate(size)
+
+
+def _byte(stream: IO[bytes], at: int) -> bytes:
+    stream.seek(at)
+    return stream.read(1)
