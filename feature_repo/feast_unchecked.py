@@ -4,9 +4,18 @@ Feast wraps its functions in typeguard, which rewrites the source of each when i
 the 9 seconds that the import took here. What Feast checks so are its own calls of itself.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import typeguard
+
+_FOR_JOINS = (
+    "feast.infra.data_sources.mlflow",
+    "feast.infra.offline_stores.duckdb",
+    "ibis.backends.duckdb",
+)
 
 
 def _as_it_is(function: Any = None, **_: object) -> Any:
@@ -14,9 +23,24 @@ def _as_it_is(function: Any = None, **_: object) -> Any:
     return function if callable(function) else _as_it_is
 
 
-_checked = typeguard.typechecked
-typeguard.typechecked = _as_it_is  # type: ignore[assignment]
-try:
+@contextmanager
+def _unchecked() -> Iterator[None]:
+    checked = typeguard.typechecked
+    typeguard.typechecked = _as_it_is  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        typeguard.typechecked = checked
+
+
+def import_joins() -> None:
+    """Import what Feast's point-in-time joins are made with, which takes a second."""
+    with _unchecked():
+        for name in _FOR_JOINS:
+            import_module(name)
+
+
+with _unchecked():
     from feast import (
         Entity,
         FeatureService,
@@ -34,8 +58,6 @@ try:
     from feast.protos.feast.types.Value_pb2 import Value as ValueProto
     from feast.transformation.pandas_transformation import PandasTransformation
     from feast.types import Array, Float64, String
-finally:
-    typeguard.typechecked = _checked
 
 __all__ = [
     "Array",
@@ -56,4 +78,5 @@ __all__ = [
     "StringList",
     "ValueProto",
     "ValueType",
+    "import_joins",
 ]

@@ -211,7 +211,7 @@ class HistoryFile:
             ("state" if leads else "account", pa.list_(pa.float64())),
         ]
         self._schema = pa.schema(fields + ([("texts", pa.list_(pa.string()))] if leads else []))
-        self._writer = pq.ParquetWriter(self._partial, self._schema, compression="zstd")
+        self._writer = pq.ParquetWriter(self._partial, self._schema, compression="snappy")
         self._held: list[pa.Table] = []
         self._rows = 0
 

@@ -71,6 +71,8 @@ class NamedFeatures:
 
 def unpack(packed: pd.Series, width: int) -> Matrix:
     """Packed arrays as a matrix [n, width]; what is missing, or of another width, is zeros."""
+    if len(packed) and all(type(held) is np.ndarray and held.shape == (width,) for held in packed):
+        return np.concatenate(packed.to_numpy()).reshape(-1, width).astype(np.float64)
     out = np.zeros((len(packed), width))
     for i, held in enumerate(packed):
         if held is not None and not np.isscalar(held) and len(held) == width:

@@ -1,153 +1,161 @@
 """Accounts over time: their people's summed state, how many they are, how active each is."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from heapq import nsmallest
+from typing import TypeVar, cast
 
 import numpy as np
 
-from domain.state import INTENSITY, LAST, PEOPLE, Events, Matrix, Vector, empty
+from domain.state import INTENSITY, LAST, PEOPLE, Events, Index, Matrix, Vector, empty
 from signals import kernel
 from signals.identity import account_of
 from signals.sinks import HistorySink
 from signals.states import StateStore
 
-Seen = tuple[float, float]
-"""A lead's last event, and its intensity as of that."""
-
 _AT_ONCE = 5_000
+NOBODYS = -1
+"""The number of no account."""
 
-
-@dataclass(slots=True)
-class _Account:
-    row: int
-    people: dict[str, Seen] = field(default_factory=dict)
+Rows = TypeVar("Rows", Matrix, Index)
 
 
 class AccountHistory:
-    """Follows a replay of the log; writes an account's vector whenever it changes."""
+    """Follows a replay of the log; writes an account's vector whenever it changes.
 
-    def __init__(self, store: StateStore, sink: HistorySink, *, held: bool = False) -> None:
-        """`held`: changes are held back until `write_held`, which writes each account once."""
-        self._held: dict[str, int] | None = {} if held else None
+    Accounts and leads go by numbers. A lead is one account's at a time.
+    """
+
+    def __init__(
+        self, store: StateStore, sink: HistorySink, leads: list[str], *, held: bool = False
+    ) -> None:
+        """`leads` are the leads' ids by number; the list grows with the replay.
+
+        `held`: changes are held back until `write_held`, which writes each account once.
+        """
         self._store = store
         self._sink = sink
-        self._accounts: dict[str, _Account] = {}
+        self._leads = leads
+        self._is_held = held
+        self._numbers: dict[str, int] = {}
+        self._keys: list[str] = []
+        self._people: list[set[int]] = []
         self._sums = empty(store.layout, 1024)
+        self._held = np.zeros(1024, dtype=np.int64)
+        self._member_of = np.full(1024, NOBODYS, dtype=np.int64)
+        self._seen = np.zeros((1024, 2))
         self._life = float(store.half_lives[len(store.half_lives) // 2])
 
-    def open(self, account: str) -> None:
-        """Make room for an account; nobody belongs to it yet."""
-        if account not in self._accounts:
-            self._accounts[account] = _Account(len(self._accounts))
-            self._sums = with_room(self._sums, len(self._accounts) + 1)
+    def open(self, account: str) -> int:
+        """An account's number; one not seen before has nobody yet."""
+        number = self._numbers.setdefault(account, len(self._numbers))
+        if number == len(self._keys):
+            self._keys.append(account)
+            self._people.append(set())
+            self._sums = with_room(self._sums, number + 2)
+            self._held = with_room(self._held, number + 2)
+        return number
 
-    def join(self, account: str, lead: str, last_s: float) -> None:
-        """A lead belongs to an open account from now on; `set_sum` says how active it is."""
-        self._accounts[account].people.setdefault(lead, (last_s, 0.0))
+    def join(self, account: int, lead: int, last_s: float) -> None:
+        """A lead belongs to an account from now on; `set_sum` says how active it is."""
+        self._make_room()
+        if self._member_of[lead] != account:
+            self._people[account].add(lead)
+            self._member_of[lead] = account
+            self._seen[lead] = last_s, 0.0
 
-    def leave(self, account: str, leads: Iterable[str]) -> None:
+    def leave(self, account: int, leads: Iterable[int]) -> None:
         """Leads belong to an account no more."""
+        self._make_room()
         for lead in leads:
-            self._accounts[account].people.pop(lead, None)
+            if self._member_of[lead] == account:
+                self._people[account].remove(lead)
+                self._member_of[lead] = NOBODYS
 
-    def people(self, account: str) -> list[str]:
+    def people(self, account: int) -> list[int]:
         """The leads of an account."""
-        return list(self._accounts[account].people)
+        return list(self._people[account])
 
-    def set_sum(self, account: str, states: Matrix, known_us: int) -> None:
-        """Sum an account anew from its people's states [n, width], and write it.
-
-        The states stand in the order of `people`.
-        """
-        s, held = self._store, self._accounts[account]
-        seen = states[:, [LAST, INTENSITY]].tolist()
-        held.people = {lead: (t, x) for lead, (t, x) in zip(held.people, seen, strict=True)}
-        self._sums[held.row] = kernel.merged(states, s.half_lives, s.layout.families)
-        if self._held is not None:
+    def set_sum(self, account: int, people: list[int], states: Matrix, known_us: int) -> None:
+        """Sum an account anew from its people's states [n, width], and write it."""
+        s = self._store
+        self._seen[people] = states[:, [LAST, INTENSITY]]
+        self._sums[account] = kernel.merged(states, s.half_lives, s.layout.families)
+        if self._is_held:
             self._held[account] = known_us
-            return
-        vector = self._vector(account, self._sums[held.row])
-        self._sink.add([account_of(account)], [known_us], vector[None, :])
+        else:
+            self._write([account], [known_us], [self._sums[account]])
 
-    def fold(self, events: Events, moments: Sequence[int], who: Sequence[tuple[str, str]]) -> None:
-        """Fold events; `who` is each event's (lead, account), the account "" where none."""
-        s, own = self._store, self._own(events, who)
-        out = np.empty((len(who), s.layout.width))
-        kernel.replay(self._sums, own, s.half_lives, out)
-        self._sums[len(self._accounts)] = 0.0
-        vectors, kept = [], []
-        for i, (lead, account) in enumerate(who):
-            if account:
-                self._see(account, lead, float(events.times[i]))
-                vectors.append(self._vector(account, out[i]))
-                kept.append(i)
-        if kept:
-            ids = [account_of(who[i][1]) for i in kept]
-            self._sink.add(ids, [moments[i] for i in kept], np.array(vectors))
-
-    def fold_held(
-        self, events: Events, moments: Sequence[int], who: Sequence[tuple[str, str]]
-    ) -> None:
-        """As `fold`, but write nothing yet."""
-        own = self._own(events, who)
-        kernel.fold(self._sums, own, 0, len(who), self._store.half_lives)
-        self._sums[len(self._accounts)] = 0.0
-        held = {} if self._held is None else self._held
-        for (lead, account), t, known_us in zip(who, events.times.tolist(), moments, strict=True):
-            if account:
-                self._see(account, lead, t)
-                held[account] = known_us
+    def fold(self, events: Events, accounts: Index, known_us: Index) -> None:
+        """Fold events of leads, whose numbers are their rows, into their accounts'."""
+        own, leads, s = self._own(events, accounts), events.rows, self._store
+        if self._is_held:
+            kernel.fold(self._sums, own, 0, len(leads), s.half_lives)
+            self._see(leads, accounts, events.times)
+            some = accounts != NOBODYS
+            self._held[accounts[some]] = known_us[some]
+        else:
+            out = np.empty((len(leads), s.layout.width))
+            kernel.replay(self._sums, own, s.half_lives, out)
+            for i in np.flatnonzero(accounts != NOBODYS).tolist():
+                one = slice(i, i + 1)
+                self._see(leads[one], accounts[one], events.times[one])
+                self._write([int(accounts[i])], [int(known_us[i])], [out[i]])
+        self._sums[len(self._keys)] = 0.0
 
     def write_held(self) -> None:
         """Write each account that changed since, as it stands."""
-        held = self._held or {}
-        accounts = sorted(held, key=held.__getitem__)
-        for at in range(0, len(accounts), _AT_ONCE):
-            some = accounts[at : at + _AT_ONCE]
-            vectors = [self._vector(one, self._sums[self._accounts[one].row]) for one in some]
-            ids = [account_of(one) for one in some]
-            self._sink.add(ids, [held[one] for one in some], np.array(vectors))
-        held.clear()
+        changed = np.flatnonzero(self._held)
+        changed = changed[np.argsort(self._held[changed], kind="stable")]
+        for at in range(0, len(changed), _AT_ONCE):
+            some = changed[at : at + _AT_ONCE]
+            self._write(some.tolist(), self._held[some].tolist(), self._sums[some])
+        self._held[:] = 0
 
-    def _own(self, events: Events, who: Sequence[tuple[str, str]]) -> Events:
+    def _own(self, events: Events, accounts: Index) -> Events:
         """The events with their accounts' rows; those of no account go to a row of waste."""
-        waste = len(self._accounts)
-        rows = [self._accounts[account].row if account else waste for _, account in who]
-        return events._replace(rows=np.array(rows, dtype=np.int64))
+        return events._replace(rows=np.where(accounts == NOBODYS, len(self._keys), accounts))
 
-    def _see(self, account: str, lead: str, t: float) -> None:
-        """A lead of an account has an event at `t`."""
-        people, life = self._accounts[account].people, self._life
-        last, intensity = people.get(lead, (t, 0.0))
-        newest = max(last, t)
-        aged = intensity * 2.0 ** ((last - newest) / life)
-        people[lead] = newest, aged + 2.0 ** ((t - newest) / life)
+    def _see(self, leads: Index, accounts: Index, times: Vector) -> None:
+        """Note events of leads, who are among their accounts' people from now on."""
+        self._make_room()
+        fresh = (accounts != NOBODYS) & (self._member_of[leads] != accounts)
+        for lead, account in zip(leads[fresh].tolist(), accounts[fresh].tolist(), strict=True):
+            self.join(account, lead, -np.inf)
+        kernel.see(self._seen, leads, accounts, times, self._life)
 
-    def _vector(self, account: str, state: Vector) -> Vector:
-        layout = self._store.layout
-        people = self._accounts[account].people
-        newest = [seen for _, seen in nsmallest(PEOPLE, people.items(), key=_newest_first)]
+    def _make_room(self) -> None:
+        was = len(self._member_of)
+        self._member_of = with_room(self._member_of, len(self._leads))
+        self._member_of[was:] = NOBODYS
+        self._seen = with_room(self._seen, len(self._leads))
+
+    def _write(self, accounts: list[int], known_us: list[int], sums: Matrix | list[Vector]) -> None:
+        vectors = [self._vector(one, state) for one, state in zip(accounts, sums, strict=True)]
+        ids = [account_of(self._keys[one]) for one in accounts]
+        self._sink.add(ids, known_us, np.array(vectors))
+
+    def _vector(self, account: int, state: Vector) -> Vector:
+        layout, people = self._store.layout, list(self._people[account])
+        seen = zip(people, self._seen[people].tolist(), strict=True)
+        newest = nsmallest(
+            PEOPLE, ((-int(last), self._leads[lead], last, x) for lead, (last, x) in seen)
+        )
         vector = np.zeros(layout.account_width)
         vector[: layout.width] = state
         vector[layout.width] = len(people)
         at = layout.width + 1
-        vector[at : at + len(newest)] = [int(last) for last, _ in newest]
+        vector[at : at + len(newest)] = [-negative for negative, *_ in newest]
         at += PEOPLE
         vector[at : at + len(newest)] = [
-            intensity * 2.0 ** ((last - int(last)) / self._life) for last, intensity in newest
+            intensity * 2.0 ** ((last - int(last)) / self._life) for *_, last, intensity in newest
         ]
         return vector
 
 
-def _newest_first(one: tuple[str, Seen]) -> tuple[int, str]:
-    lead, (last, _) = one
-    return -int(last), lead
-
-
-def with_room(matrix: Matrix, rows: int) -> Matrix:
-    """The matrix with at least this many rows; it doubles, so that growing costs little."""
-    if rows <= len(matrix):
-        return matrix
-    more = np.zeros((max(rows, 2 * len(matrix)) - len(matrix), matrix.shape[1]))
-    return np.concatenate([matrix, more])
+def with_room(held: Rows, rows: int) -> Rows:
+    """An array of at least this many rows, new ones 0; it doubles, so that growing costs little."""
+    if rows <= len(held):
+        return held
+    out = np.zeros((max(rows, 2 * len(held)), *held.shape[1:]), held.dtype)
+    out[: len(held)] = held
+    return cast("Rows", out)

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from domain.errors import BadSignal
-from domain.signals import Signal
+from domain.signals import Signal, Told
 from signals.contract import Contract, Field, FieldKind
 from signals.contract_file import contract_text, read_contract, write_contract
 from signals.upcasting import Upcast, chain
@@ -68,7 +68,7 @@ class ContractBook:
         except msgspec.ValidationError as bad:
             raise BadSignal(f"{signal.type}: {blank(str(bad))}", rule="data-contract") from None
 
-    def upcast(self, signal: Signal) -> Signal:
+    def upcast(self, signal: Told) -> Told:
         """The signal at the newest version of its type; itself where it is that already.
 
         One of an unknown type or version comes back as it is: `check` has refused it, or its

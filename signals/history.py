@@ -5,23 +5,22 @@ what was known of it then, under the id that it had then. A late event changes t
 moment it arrived, not before.
 """
 
-from collections.abc import Iterable, Sequence, Set
-from hashlib import blake2b
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 import numpy as np
 
 from domain.identifiers import is_identified
 from domain.journeys import FOREVER, Anchor, Journeys, LeadSpan, OutcomeEvent
-from domain.state import COUNT, LAST, Vector, empty
-from signals import kernel, log
-from signals.account_history import AccountHistory, with_room
+from domain.state import COUNT, LAST, Events, Index, Vector, empty
+from signals import kernel
+from signals.account_history import NOBODYS, AccountHistory, with_room
 from signals.batch import smaller
 from signals.identity import account_of
+from signals.log_columns import EMPTY, News, Part
 from signals.looks import Looks
-from signals.matching import Columns, outcome_namer
-from signals.people_history import PeopleHistory, Rearranged
-from signals.reading import Accepted
-from signals.resolution import Keys
+from signals.matching import Columns
+from signals.people_history import PeopleHistory, Rearranged, Since
 from signals.sinks import HistorySink, LastOfMoment
 from signals.states import NO_TEXT, Written
 from signals.writer import Writer
@@ -30,35 +29,25 @@ _AT_ONCE = 5_000
 
 
 class Replay:
-    """One pass over the log."""
+    """One pass over the log. Leads go by ids, and by the numbers of their rows."""
 
     def __init__(
-        self,
-        writer: Writer,
-        leads: HistorySink,
-        accounts: HistorySink,
-        anchors: Sequence[str] = (),
-        through: int | None = None,
-        looks: Looks | None = None,
+        self, writer: Writer, leads: HistorySink, accounts: HistorySink, looks: Looks | None = None
     ) -> None:
-        """`anchors` are event types whose first event per lead is wanted.
+        """`looks`: history will be asked for at these moments alone.
 
-        `through`: only the first so many events that arrived are replayed. `looks`: history will
-        be asked for at these moments alone, so that of the states of a lead or an account between
-        two of them only the last is written.
+        Of the states of a lead or an account between two of them only the last is written.
         """
         self._looks = looks
         self._look = 0
-        self._touched: dict[str, int] = {}
-        self._through = through
-        self._engine = writer.engine
         self._store = store = writer.states
         self._matcher = writer.matcher
-        self._lead_sink = LastOfMoment(leads)
-        self._account_sink = LastOfMoment(accounts)
-        self._history = AccountHistory(store, self._account_sink, held=looks is not None)
-        self._outcome = outcome_namer(store.definition)
-        self._anchor_types = frozenset(anchors)
+        self._lead_sink = leads if looks else LastOfMoment(leads)
+        self._account_sink = accounts if looks else LastOfMoment(accounts)
+        self._names: list[str] = []
+        self._history = AccountHistory(
+            store, self._account_sink, self._names, held=looks is not None
+        )
         self._people = PeopleHistory(writer)
         self._spans: dict[str, LeadSpan] = {}
         self._account: dict[str, str] = {}
@@ -66,55 +55,89 @@ class Replay:
         self._inherited: dict[str, str] = {}
         self._row: dict[str, int] = {}
         self._states = empty(store.layout, 1024)
-        self._outcomes: list[tuple[Keys, str, int, int]] = []
+        self._touched = np.zeros(1024, dtype=np.int64)
+        self._account_of = np.full(1024, NOBODYS, dtype=np.int64)
+        self._row_of = np.zeros(1024, dtype=np.int64)
+        self._outcomes: list[tuple[int, str, int, int]] = []
         self._anchors: dict[str, int] = {}
-        self._digest = blake2b(digest_size=16)
         self._events = 0
         self._watermark = 0
+        self._digest = EMPTY
 
-    def run(self) -> Journeys:
+    def run(self, parts: Iterable[Part]) -> Journeys:
         """Replay the log."""
-        for part in log.read(self._engine, through=self._through):
+        for part in parts:
             self._add(part)
-        self._write_touched()
-        self._lead_sink.close()
-        self._account_sink.close()
+        if self._looks is not None:
+            self._write_touched()
+        for sink in (self._lead_sink, self._account_sink):
+            if isinstance(sink, LastOfMoment):
+                sink.close()
         for span in self._spans.values():
             span.final = self._people.lead_named(span.lead_id)
         return Journeys(
             spans=self._spans,
             outcomes=[
-                OutcomeEvent(self._people.lead_of(keys)[0], name, happened, known)
+                OutcomeEvent(self._people.lead_of(keys), name, happened, known)
                 for keys, name, happened, known in self._outcomes
             ],
             anchors=[Anchor(lead, known) for lead, known in self._anchors.items()],
             watermark_us=self._watermark,
             events=self._events,
-            log_hash=self._digest.hexdigest(),
+            log_hash=self._digest,
         )
 
-    def _add(self, part: list[Accepted]) -> None:
-        """Add a chunk. A change of who is who ends a run: within one, rows stand still."""
-        run = _Run()
-        for event in part:
-            if self._looks is not None and event.known_us > self._look:
-                self._flush(run)
-                run = _Run()
-                self._look_up(self._looks, event.known_us)
-            changes = self._people.add(event)
-            for change in changes:
-                self._flush(run)
-                run = _Run()
-                self._rearrange(change, event.known_us)
-            lead, _ = self._people.lead_of(event.known.keys)
-            if self._moves(lead, event.known.account):
-                self._flush(run)
-                run = _Run()
-                self._settle([lead], event.known_us, event.known.account)
-            self._open(lead, event.known_us)
-            self._note(lead, event)
-            self._match(lead, event, run)
-        self._flush(run)
+    def _add(self, part: Part) -> None:
+        """Add a part. Only where something new is said of who is who need a replay stop."""
+        run = _Run(part)
+        news = [*part.news, News(run.end, 0, (), "")]
+        at = 0
+        while (stop := self._next_stop(run, news[at].place)) < run.end:
+            known_us = run.known_us[stop]
+            if self._is_look(known_us):
+                self._fold(run, stop)
+                self._look_up(known_us)
+            elif known_us >= self._people.next_decision_us:
+                self._rearrange(run, stop, self._people.decide(run.before(stop)))
+            else:
+                self._meet(run, news[at])
+                at += 1
+        self._fold(run, run.end)
+        self._people.count(Since(part.sequences, part.sets))
+        self._outcomes += [
+            (int(part.sets[o.place]), o.name, o.happened_us, run.known_us[o.place])
+            for o in part.outcomes
+        ]
+        self._events += run.end
+        self._watermark = run.known_us[-1]
+        self._digest = part.digest
+
+    def _next_stop(self, run: "_Run", news: int) -> int:
+        """The next event before which something is to be done, given the next news."""
+        stop = min(news, run.first_at(self._people.next_decision_us))
+        if self._looks is None:
+            return stop
+        if not self._look:
+            self._look = self._looks.begin(run.known_us[0])
+        return min(stop, run.first_at(self._look + 1))
+
+    def _is_look(self, known_us: int) -> bool:
+        return self._looks is not None and known_us > self._look
+
+    def _meet(self, run: "_Run", news: News) -> None:
+        """Take in a set of keys, or an account, that comes for the first time with an event."""
+        known_us = run.known_us[news.place]
+        if news.keys:
+            change = self._people.meet(news.keys, run.before(news.place))
+            self._rearrange(run, news.place, change)
+        lead = self._people.lead_of(news.number)
+        if self._moves(lead, news.account):
+            self._fold(run, news.place)
+            self._settle([lead], known_us, news.account)
+        self._open(lead, known_us)
+        self._note(lead, news.account, known_us)
+        self._row_of = with_room(self._row_of, news.number + 1)
+        self._row_of[news.number] = self._row[lead]
 
     def _moves(self, lead: str, account: str) -> bool:
         """Whether a lead with a past comes to an account, or leaves one for another."""
@@ -124,8 +147,12 @@ class Replay:
     def _open(self, lead: str, known_us: int) -> None:
         """Make room for a lead that is new, or lives again."""
         if lead not in self._row:
-            self._row[lead] = len(self._row)
-            self._states = with_room(self._states, len(self._row))
+            self._row[lead] = row = len(self._row)
+            self._names.append(lead)
+            self._states = with_room(self._states, row + 1)
+            self._touched = with_room(self._touched, row + 1)
+            self._account_of = with_room(self._account_of, row + 1)
+            self._account_of[row] = NOBODYS
             self._texts[lead] = [NO_TEXT] * self._store.texts
         span = self._spans.get(lead)
         if span is not None and span.ended_us < FOREVER:
@@ -134,49 +161,40 @@ class Replay:
         if span is None:
             self._spans[lead] = LeadSpan(lead, known_us)
 
-    def _note(self, lead: str, event: Accepted) -> None:
+    def _note(self, lead: str, account: str, known_us: int) -> None:
         """Note what an event makes known of a lead: a person, an account."""
         span = self._spans[lead]
         if is_identified(lead):
-            span.known_us = min(span.known_us, event.known_us)
-        account = smaller(self._account.get(lead, ""), event.known.account)
-        self._belong(lead, account, event.known_us)
+            span.known_us = min(span.known_us, known_us)
+        self._belong(lead, smaller(self._account.get(lead, ""), account), known_us)
 
     def _belong(self, lead: str, account: str, known_us: int) -> None:
         if account and account != self._account.get(lead):
             self._account[lead] = account
             self._spans[lead].accounts.append((known_us, account_of(account)))
-            self._history.open(account)
+            self._account_of[self._row[lead]] = self._history.open(account)
 
-    def _match(self, lead: str, event: Accepted, run: "_Run") -> None:
-        self._matcher.add(event, self._row[lead], run.columns)
-        self._write_texts(lead, event, run)
-        if name := self._outcome(event.signal.type):
-            self._outcomes.append((event.known.keys, name, event.time_us, event.known_us))
-        if event.signal.type in self._anchor_types:
-            self._anchors.setdefault(lead, event.known_us)
-        texts = [value for _, _, value in self._texts[lead]]
-        run.add(lead, self._account.get(lead, ""), event.known_us, texts)
-        self._events += 1
-        self._watermark = event.known_us
-        told = (event.key, event.known.account, *event.known.keys)
-        self._digest.update("\0".join(told).encode() + event.body)
-
-    def _write_texts(self, lead: str, event: Accepted, run: "_Run") -> None:
-        held, c = self._texts[lead], run.columns
-        for _, attribute, value in c.texts[run.texts_noted :]:
-            held[attribute] = max(held[attribute], (c.times[-1], event.tie, value))
-        run.texts_noted = len(c.texts)
+    def _leave_account(self, lead: str) -> None:
+        self._account.pop(lead, None)
+        if lead in self._row:
+            self._account_of[self._row[lead]] = NOBODYS
 
     # -- changes of who is who ---------------------------------------------------------------
 
-    def _rearrange(self, change: Rearranged, known_us: int) -> None:
-        """Merge leads that ended, fold anew those that were torn; sum their accounts anew."""
+    def _rearrange(self, run: "_Run", place: int, change: Rearranged | None) -> None:
+        """Merge leads that ended, fold anew those that were torn; sum their accounts anew.
+
+        Events before `place` belong where they did.
+        """
+        if change is None:
+            return
+        self._fold(run, place)
+        known_us = run.known_us[place]
         touched = {*change.ended, *change.torn, *change.ended.values(), *change.lead_of}
         held = {lead for lead in touched if lead in self._row}
         left = {self._account.get(lead, "") for lead in touched} - {""}
         for lead in change.torn:
-            self._account.pop(lead, None)
+            self._leave_account(lead)
         for lead in change.torn & held:
             self._state(lead)[:] = 0.0
             self._texts[lead] = [NO_TEXT] * self._store.texts
@@ -185,13 +203,15 @@ class Replay:
             if old in held and old not in change.torn:
                 self._take_over(lead, old)
         self._fold_again(change, known_us)
+        for number in change.moved:
+            self._row_of[number] = self._row[self._people.lead_of(number)]
         alive = [one for one in sorted(touched) if one in self._row and self._state(one)[COUNT]]
         for old in held - set(alive):
             self._end(old, change.ended.get(old) or change.went.get(old, ""), known_us)
         self._leave(left, touched)
         self._settle(alive, known_us, "", left)
         if self._looks is not None:
-            self._touched.update(dict.fromkeys(alive, known_us))
+            self._touched[[self._row[one] for one in alive]] = known_us
             return
         self._lead_sink.add(
             alive,
@@ -200,20 +220,23 @@ class Replay:
             [[value for _, _, value in self._texts[one]] for one in alive],
         )
 
-    def _leave(self, accounts: set[str], leads: Iterable[str]) -> None:
+    def _leave(self, accounts: Set[str], leads: Iterable[str]) -> None:
+        rows = [self._row[lead] for lead in leads if lead in self._row]
         for account in accounts - {""}:
-            self._history.leave(account, leads)
+            self._history.leave(self._history.open(account), rows)
 
     def _fold_again(self, change: Rearranged, known_us: int) -> None:
-        run = _Run()
+        columns, noted = Columns(), 0
         for event, lead in zip(change.events, change.lead_of, strict=True):
             self._open(lead, known_us)
-            self._note(lead, event)
-            self._matcher.add(event, self._row[lead], run.columns)
-            self._write_texts(lead, event, run)
+            self._note(lead, event.known.account, known_us)
+            self._matcher.add(event, self._row[lead], columns)
+            for _, attribute, value in columns.texts[noted:]:
+                self._write_text(lead, attribute, (columns.times[-1], event.tie, value))
+            noted = len(columns.texts)
         if change.events:
-            events, lives = run.columns.events(), self._store.half_lives
-            kernel.fold(self._states, events, 0, len(change.events), lives)
+            lives = self._store.half_lives
+            kernel.fold(self._states, columns.events(), 0, len(change.events), lives)
 
     def _take_over(self, lead: str, old: str) -> None:
         s, span, gone = self._store, self._spans[lead], self._spans[old]
@@ -221,7 +244,7 @@ class Replay:
         pairs = zip(self._texts[lead], self._texts[old], strict=True)
         self._texts[lead] = [max(a, b) for a, b in pairs]
         account = smaller(self._account.get(lead, ""), self._account.get(old, ""))
-        self._account.pop(old, None)
+        self._leave_account(old)
         if account:
             self._inherited[lead] = account
         self._state(old)[:] = 0.0
@@ -231,7 +254,7 @@ class Replay:
         span = self._spans[lead]
         if span.ended_us == FOREVER:
             span.ended_us, span.into = known_us, into
-        self._account.pop(lead, None)
+        self._leave_account(lead)
         self._texts[lead] = [NO_TEXT] * self._store.texts
 
     def _settle(
@@ -243,78 +266,129 @@ class Replay:
             was = self._account.get(lead, "")
             now = smaller(smaller(was, account), self._inherited.pop(lead, ""))
             if was:
-                self._history.leave(was, [lead])
+                self._leave({was}, [lead])
                 changed.add(was)
             self._belong(lead, now, known_us)
             told = self._spans[lead].accounts
             if not now and told and told[-1][1]:
                 told.append((known_us, ""))
             if now:
-                self._history.join(now, lead, float(np.floor(self._state(lead)[LAST])))
+                last_s = float(np.floor(self._state(lead)[LAST]))
+                self._history.join(self._history.open(now), self._row[lead], last_s)
                 changed.add(now)
-        for one in sorted(changed):
-            people = [self._row[lead] for lead in self._history.people(one)]
-            self._history.set_sum(one, self._states[people], known_us)
+        for one in sorted(changed - {""}):
+            number = self._history.open(one)
+            people = self._history.people(number)
+            self._history.set_sum(number, people, self._states[people], known_us)
 
     def _state(self, lead: str) -> Vector:
         state: Vector = self._states[self._row[lead]]
         return state
 
-    def _flush(self, run: "_Run") -> None:
-        """Fold a run of events; write the state after each."""
-        if not run.who:
+    def _write_text(self, lead: str, attribute: int, written: Written) -> None:
+        held = self._texts[lead]
+        held[attribute] = max(held[attribute], written)
+
+    # -- runs of events between them ----------------------------------------------------------
+
+    def _fold(self, run: "_Run", end: int) -> None:
+        """Fold the events before `end` that have not been."""
+        begin = run.folded
+        if begin == end:
             return
-        events = run.columns.events()
+        run.folded = end
+        rows = self._row_of[run.part.sets[begin:end]]
+        for at in run.anchors(end):
+            self._anchors.setdefault(self._names[rows[at - begin]], run.known_us[at])
+        events, known_us = _between(run.part.events, begin, end, rows), run.part.known_us[begin:end]
         if self._looks is not None:
-            kernel.fold(self._states, events, 0, len(run.who), self._store.half_lives)
-            self._touched.update(zip((lead for lead, _ in run.who), run.moments, strict=True))
-            if self._store.definition.accounts:
-                self._history.fold_held(events, run.moments, run.who)
-            return
-        out = np.empty((len(run.who), self._store.layout.width))
-        kernel.replay(self._states, events, self._store.half_lives, out)
-        self._lead_sink.add([lead for lead, _ in run.who], run.moments, out, run.texts)
+            kernel.fold(self._states, events, 0, len(rows), self._store.half_lives)
+            self._touched[rows] = known_us
+            for at, attribute, written in run.texts(end):
+                self._write_text(self._names[rows[at - begin]], attribute, written)
+        else:
+            self._write_each(run, events, known_us)
         if self._store.definition.accounts:
-            self._history.fold(events, run.moments, run.who)
+            self._history.fold(events, self._account_of[rows], known_us)
+
+    def _write_each(self, run: "_Run", events: Events, known_us: Index) -> None:
+        """Fold events, and write the state after each."""
+        begin, rows = run.folded - len(known_us), events.rows
+        out = np.empty((len(rows), self._store.layout.width))
+        kernel.replay(self._states, events, self._store.half_lives, out)
+        written: dict[int, list[tuple[int, Written]]] = {}
+        for at, attribute, text in run.texts(run.folded):
+            written.setdefault(at - begin, []).append((attribute, text))
+        leads = [self._names[row] for row in rows]
+        texts = []
+        for at, lead in enumerate(leads):
+            for attribute, text in written.get(at, ()):
+                self._write_text(lead, attribute, text)
+            texts.append([value for _, _, value in self._texts[lead]])
+        self._lead_sink.add(leads, known_us.tolist(), out, texts)
 
     # -- moments at which history is looked at ------------------------------------------------
 
-    def _look_up(self, looks: Looks, known_us: int) -> None:
+    def _look_up(self, known_us: int) -> None:
         """Write what stands, because the next event comes after a look."""
-        if not self._look:
-            self._look = looks.begin(known_us)
-        if known_us > self._look:
-            self._write_touched()
-            self._look = looks.next_after(self._look, known_us)
+        self._write_touched()
+        if self._looks is not None:
+            self._look = self._looks.next_after(self._look, known_us)
 
     def _write_touched(self) -> None:
         """Write the states of leads and accounts that changed since they were last written."""
-        leads = [lead for lead in self._touched if self._state(lead)[COUNT]]
-        leads.sort(key=self._touched.__getitem__)
-        for at in range(0, len(leads), _AT_ONCE):
-            some = leads[at : at + _AT_ONCE]
-            self._lead_sink.add(
-                some,
-                [self._touched[lead] for lead in some],
-                self._states[[self._row[lead] for lead in some]],
-                [[value for _, _, value in self._texts[lead]] for lead in some],
-            )
-        self._touched.clear()
+        rows = np.flatnonzero(self._touched)
+        rows = rows[self._states[rows, COUNT] > 0.0]
+        rows = rows[np.argsort(self._touched[rows], kind="stable")]
+        for at in range(0, len(rows), _AT_ONCE):
+            some = rows[at : at + _AT_ONCE]
+            leads = [self._names[row] for row in some]
+            texts = [[value for _, _, value in self._texts[lead]] for lead in leads]
+            self._lead_sink.add(leads, self._touched[some].tolist(), self._states[some], texts)
+        self._touched[:] = 0
         self._history.write_held()
 
 
 class _Run:
-    """Events between two changes of identity."""
+    """A part of the log on its way into states."""
 
-    def __init__(self) -> None:
-        self.columns = Columns()
-        self.who: list[tuple[str, str]] = []
-        self.moments: list[int] = []
-        self.texts: list[list[str]] = []
-        self.texts_noted = 0
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self.known_us: list[int] = part.known_us.tolist()
+        self.end = len(part.sets)
+        self.folded = 0
+        self._texts = 0
+        self._anchors = 0
 
-    def add(self, lead: str, account: str, known_us: int, texts: list[str]) -> None:
-        """Note whose event it is, when it became known, and the texts after it."""
-        self.who.append((lead, account))
-        self.moments.append(known_us)
-        self.texts.append(texts)
+    def first_at(self, moment_us: int) -> int:
+        """The first event that became known at a moment or later."""
+        return bisect_left(self.known_us, moment_us)
+
+    def before(self, place: int) -> Since:
+        """The events before a place."""
+        return Since(self.part.sequences[:place], self.part.sets[:place])
+
+    def texts(self, end: int) -> Iterator[tuple[int, int, Written]]:
+        """The next texts written by events before `end`, as (event, attribute, write)."""
+        told, events = self.part.texts, self.part.events
+        while self._texts < len(told) and told[self._texts][0] < end:
+            at, attribute, value = told[self._texts]
+            self._texts += 1
+            yield at, attribute, (float(events.times[at]), float(events.ties[at]), value)
+
+    def anchors(self, end: int) -> Iterator[int]:
+        """The next anchors before `end`."""
+        while self._anchors < len(self.part.anchors) and self.part.anchors[self._anchors] < end:
+            self._anchors += 1
+            yield self.part.anchors[self._anchors - 1]
+
+
+def _between(events: Events, begin: int, end: int, rows: Index) -> Events:
+    """Some events, with their rows."""
+    return events._replace(
+        rows=rows,
+        times=events.times[begin:end],
+        ties=events.ties[begin:end],
+        starts=events.starts[begin : end + 1],
+        number_starts=events.number_starts[begin : end + 1],
+    )

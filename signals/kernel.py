@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from domain import state
-from domain.state import Events, Matrix, Vector
+from domain.state import Events, Index, Matrix, Vector
 
 
 def _compile(function: Callable[..., Any], **replaced: object) -> Any:
@@ -35,6 +35,21 @@ def replay(states: Matrix, events: Events, half_lives: Vector, out: Matrix) -> N
     for i in range(events.rows.shape[0]):
         fold(states, events, i, i + 1, half_lives)
         out[i] = states[events.rows[i]]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def see(seen: Matrix, leads: Index, accounts: Index, times: Vector, life: float) -> None:
+    """Note events in (last event, intensity as of that) of each lead [leads, 2], in place.
+
+    Events of no account, below 0, are left out.
+    """
+    for i in range(leads.shape[0]):
+        if accounts[i] >= 0:
+            last, intensity = seen[leads[i]]
+            newest = max(last, times[i])
+            aged = intensity * 2.0 ** ((last - newest) / life)
+            seen[leads[i], 0] = newest
+            seen[leads[i], 1] = aged + 2.0 ** ((times[i] - newest) / life)
 
 
 def merged(parts: Matrix, half_lives: Vector, families: int) -> Vector:

@@ -112,6 +112,12 @@ def held(engine: Engine) -> tuple[int, int]:
     return verify(engine)[1:]
 
 
+def size(engine: Engine) -> int:
+    """How many events the log holds, without counting them: numbers follow without a gap."""
+    with engine.connect() as connection:
+        return int(connection.execute(select(func.max(events.c.sequence))).scalar() or 0)
+
+
 def verify(engine: Engine) -> tuple[Counts, int, int]:
     """The totals, and what log and quarantine hold, as of one moment."""
     logged = select(func.count()).select_from(events).scalar_subquery()

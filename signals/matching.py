@@ -1,25 +1,32 @@
 """Which families and attributes an event feeds: a definition, compiled per event type."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from domain.clock import SECOND
 from domain.definition import Family, FeatureDefinition
-from domain.signals import Signal
+from domain.signals import Told
 from domain.state import CELL, Events, Layout, layout_of, mark_of
 from signals.reading import Accepted
 
-Upcast = Callable[[Signal], Signal]
 Conditions = tuple[tuple[str, Any], ...]
 
 
-def as_it_is(signal: Signal) -> Signal:
+class Upcast(Protocol):
+    """What gives an event at the newest version of its type."""
+
+    def __call__(self, signal: Told, /) -> Told:
+        """The event at the newest version of its type."""
+        ...
+
+
+def as_it_is(signal: Told) -> Told:
     """The signal."""
     return signal
 
@@ -83,16 +90,20 @@ class Matcher:
 
     def add(self, accepted: Accepted, row: int, to: Columns) -> None:
         """Append what an event feeds; `row` is the state that it will be folded into."""
-        signal = self._upcast(accepted.signal)
+        self.match(accepted.signal, accepted.time_us, accepted.tie, row, to)
+
+    def match(self, signal: Told, time_us: int, tie: float, row: int, to: Columns) -> None:
+        """Append what an event feeds, see `Accepted` for its time and tie."""
+        signal = self._upcast(signal)
         plan = self._plans.get(signal.type) or self._compile(signal.type)
         data = signal.data
         for family, conditions, value in plan.families:
-            if all(data.get(name) == wanted for name, wanted in conditions):
+            if not conditions or _hold(conditions, data):
                 to.families.append(family)
                 to.values.append(_number(data.get(value)) if value else 0.0)
         for slot, conditions, name in plan.sets:
             held = data.get(name)
-            if held is not None and all(data.get(n) == wanted for n, wanted in conditions):
+            if held is not None and (not conditions or _hold(conditions, data)):
                 word, bit = _mark_of(str(held))
                 to.number_slots.append(-(slot + word))
                 to.number_values.append(bit)
@@ -106,8 +117,8 @@ class Matcher:
         if plan.closing:
             to.texts.append((len(to.rows), self._outcome_at, plan.closing))
         to.rows.append(row)
-        to.times.append(accepted.time_us / SECOND)
-        to.ties.append(accepted.tie)
+        to.times.append(time_us / SECOND)
+        to.ties.append(tie)
         to.starts.append(len(to.families))
         to.number_starts.append(len(to.number_slots))
 
@@ -160,6 +171,10 @@ _mark_of = lru_cache(maxsize=1 << 14)(mark_of)
 
 def _matches(event_type: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(event_type, p) for p in patterns)
+
+
+def _hold(conditions: Conditions, data: Mapping[str, Any]) -> bool:
+    return all(data.get(name) == wanted for name, wanted in conditions)
 
 
 def _number(value: object) -> float:

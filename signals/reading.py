@@ -1,6 +1,6 @@
 """From a JSON document to a signal that may be committed, or to the rule it breaks."""
 
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -89,6 +89,11 @@ class Reader:
 def key_of(digest: bytes) -> str:
     """The log's key of an event: its digest in base 64, 16 characters."""
     return b2a_base64(digest, newline=False).decode()
+
+
+def digest_of(key: str) -> bytes:
+    """The digest that a key of the log was made of."""
+    return a2b_base64(key)
 
 
 def _decode(document: bytes) -> Signal:

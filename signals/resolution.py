@@ -119,9 +119,11 @@ class Resolver:
         touched = {key for keys in fresh for key in keys}
         self.load(touched)
         links = [link for keys in sorted(fresh) for link in self._link(keys)]
-        seeds = {link.key for link in links} | {k for k in touched if k not in self.leads}
+        new = {key for key in touched if key not in self.leads}
+        lonely = {key for key in new if not self.links.get(key) and key not in self.sides}
         self._seen |= fresh
-        return self.resolve(seeds, links)
+        seeds = {link.key for link in links} | new
+        return self.resolve(seeds - lonely, links, lonely)
 
     def _link(self, keys: Keys) -> Iterator[Link]:
         """Link keys with each other; a key with too many neighbours takes no more."""
@@ -134,9 +136,15 @@ class Resolver:
                     mine.add(other)
                     yield Link(key, other, keys)
 
-    def resolve(self, seeds: Iterable[str], links: Sequence[Link] = ()) -> Resolved:
-        """Decide anew whatever the links, or the sides, of these keys can reach."""
-        after: dict[str, tuple[str, str]] = {}
+    def resolve(
+        self, seeds: Iterable[str], links: Sequence[Link] = (), lonely: Iterable[str] = ()
+    ) -> Resolved:
+        """Decide anew whatever the links, or the sides, of these keys can reach.
+
+        `lonely` are keys never seen before that are linked to nothing: nothing needs deciding.
+        """
+        after: dict[str, tuple[str, str]]
+        after = {key: (lead_id(key), _NAMELESS.get(key[0], "")) for key in lonely}
         strong: set[str] = set()
         weak: set[str] = set()
         for key in seeds:

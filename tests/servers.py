@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -121,16 +122,25 @@ class Postgres:
         return [program(name), "-h", "127.0.0.1", "-p", port, "-U", POSTGRES_USER]
 
 
-def postgres_server(folder: Path) -> Postgres:
-    """A new cluster in the folder. The server refuses to run as root: then as its own user."""
+@contextmanager
+def postgres_server() -> Iterator[Postgres]:
+    """A new cluster, running. The server refuses to run as root: then as its own user.
+
+    Its folder is not under pytest's: that is root's alone, and each session makes it so anew.
+    """
+    parent = os.environ.get("TMPDIR", "/tmp")
+    with TemporaryDirectory(prefix="postgres-", dir=parent, ignore_cleanup_errors=True) as folder:
+        server = _cluster(Path(folder))
+        with running(server.process):
+            yield server
+
+
+def _cluster(folder: Path) -> Postgres:
     become: list[str] = []
     if os.geteuid() == 0:
         become = [program("setpriv"), "--reuid", POSTGRES_USER, "--regid", POSTGRES_USER]
         become += ["--clear-groups"]
         shutil.chown(folder, POSTGRES_USER, POSTGRES_USER)
-        for parent in folder.parents:
-            if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
     cluster, port = folder / "cluster", free_port()
     made = [program("initdb"), "-D", str(cluster), "-U", POSTGRES_USER, "-A", "trust"]
     made += ["-E", "UTF8", "--locale=C", "--no-sync"]
@@ -170,10 +180,9 @@ def own_nats(tmp_path: Path) -> Iterator[Process]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """A PostgreSQL for all tests; each takes a database of its own by `fresh()`."""
-    server = postgres_server(tmp_path_factory.mktemp("postgres"))
-    with running(server.process):
+    with postgres_server() as server:
         yield server
 
 

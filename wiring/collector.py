@@ -2,6 +2,10 @@
 
 import atexit
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SELDOM = (200_000, 20, 100)
 
 
 def calm_collector() -> None:
@@ -13,4 +17,15 @@ def calm_collector() -> None:
     gc.collect()
     gc.freeze()
     atexit.register(gc.unfreeze)
-    gc.set_threshold(200_000, 20, 100)
+    gc.set_threshold(*SELDOM)
+
+
+@contextmanager
+def calm() -> Iterator[None]:
+    """Look for garbage cycles seldom for a while, in a process that is somebody else's."""
+    before = gc.get_threshold()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

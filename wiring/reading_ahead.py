@@ -1,4 +1,4 @@
-"""Documents read by another process while this one commits those before."""
+"""Documents, or the log, read by another process while this one works on what came before."""
 
 import multiprocessing
 import os
@@ -12,6 +12,7 @@ from functools import cache
 from threading import Thread
 
 from domain.errors import BadInput
+from signals.log_columns import Part
 from signals.preparing import Prepared, Preparer, with_bodies, without_bodies
 from wiring.collector import calm_collector
 from wiring.settings import Settings
@@ -20,6 +21,9 @@ Documents = Sequence[tuple[int, bytes]]
 AHEAD = 6
 """Batches that are read before they are needed, so that there is work to do during a transaction;
 memory is bounded by as many."""
+
+PARTS_AHEAD = 4
+"""As many of the log's parts, which are larger."""
 
 
 def prepared_ahead(
@@ -72,6 +76,43 @@ def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(0)
+
+
+def log_ahead(
+    pool: ProcessPoolExecutor, settings: Settings, anchors: Sequence[str], through: int | None
+) -> Iterator[Part]:
+    """The log by columns, as `signals.log_columns.read_parts` has it, read by the pool's process.
+
+    The process reads one log at a time.
+    """
+    begun = pool.submit(_open_log, settings, anchors, through)
+    waiting = deque(pool.submit(_next_part) for _ in range(PARTS_AHEAD))
+    Thread(target=_get_ready, daemon=True).start()
+    begun.result()
+    while (part := waiting.popleft().result()) is not None:
+        yield part
+        waiting.append(pool.submit(_next_part))
+
+
+def _get_ready() -> None:
+    """Import what the history's reader needs while the process starts."""
+    from feature_repo.feast_unchecked import import_joins
+
+    import_joins()
+
+
+_open: list[Iterator[Part]] = []
+"""What the reading process reads."""
+
+
+def _open_log(settings: Settings, anchors: Sequence[str], through: int | None) -> None:
+    from wiring.signals import log_parts
+
+    _open[:] = [log_parts(settings, anchors, through)]
+
+
+def _next_part() -> Part | None:
+    return next(_open[0], None)
 
 
 def _prepare(settings: Settings, documents: Documents, origin: str) -> Prepared:

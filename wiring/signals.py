@@ -1,6 +1,6 @@
 """The signal plane, put together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +14,14 @@ from domain.files import write_whole
 from domain.journeys import Journeys
 from domain.ports import LeadRef, StateWriter
 from domain.signals import Counts
+from signals import log
 from signals.contracts import PACKAGED, Contract, ContractBook, all_contracts
 from signals.contracts import write_contract as keep_contract
 from signals.directory import Directory
 from signals.history import Replay
 from signals.identity import read_identifiers
 from signals.ingest import Ingest
+from signals.log_columns import Part, read_parts
 from signals.looks import Looks
 from signals.matching import Matcher
 from signals.preparing import Preparer
@@ -29,9 +31,14 @@ from signals.schema import create_tables
 from signals.separating import separate
 from signals.states import StateStore
 from signals.writer import Writer
+from wiring.collector import calm
 from wiring.quality import load_quality
+from wiring.reading_ahead import log_ahead, reading_process
 from wiring.settings import Settings
 from wiring.stores import open_engine
+
+WORTH_A_PROCESS = 100_000
+"""Events of the log from which on another process reads it: it takes a second to start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +187,22 @@ def replay_history(
     offline = settings.home / "offline"
     offline.mkdir(parents=True, exist_ok=True)
     files = HistoryFile(offline / LEADS), HistoryFile(offline / ACCOUNTS)
-    journeys = Replay(plane.writer, *files, anchors, through, looks).run()
+    replay = Replay(plane.writer, *files, looks)
+    with calm():
+        if log.size(plane.engine) < WORTH_A_PROCESS:
+            journeys = replay.run(log_parts(settings, anchors, through))
+        else:
+            with reading_process() as pool:
+                journeys = replay.run(log_ahead(pool, settings, anchors, through))
     for file in files:
         file.close()
     return journeys
+
+
+def log_parts(settings: Settings, anchors: Sequence[str], through: int | None) -> Iterator[Part]:
+    """The log of a home by columns; needs no resolver, so another process may read it."""
+    matcher = Matcher(definition_of(settings), contract_book(settings).upcast)
+    return read_parts(open_engine(settings.signals_db), matcher, anchors, through)
 
 
 def rebuild_states(

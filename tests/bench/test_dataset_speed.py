@@ -6,23 +6,26 @@ long.
 
 from collections.abc import Callable
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import Any
 
 import pytest
 
 from tests.conftest import SilentProgress
-from training.config import TrainingConfig
+from training.config import Every, TrainingConfig
 from training.cutoffs import choose
 from training.run import Run
 from wiring.ingestion import ingest_files
 from wiring.settings import Settings
 from wiring.training import prepared
 
-LEADS = (60, 600)
+LEADS = (1_140, 11_400)
+"""About 100,000 and a million events, 10,000 and 100,000 cutoffs."""
+
 GROWTH = 11.0
 """The most by which the time may grow where the log grows tenfold."""
 
-CONFIG = TrainingConfig(identified_only=False)
+CONFIG = TrainingConfig(cutoffs=Every(days=12))
 Made = Callable[[int], Settings]
 TOOK: dict[int, float] = {}
 
@@ -53,6 +56,11 @@ def rows(run: Run) -> int:
     return len(frame)
 
 
+def most_mib() -> int:
+    """The most memory that this process, and the largest it started, ever held."""
+    return sum(getrusage(who).ru_maxrss for who in (RUSAGE_SELF, RUSAGE_CHILDREN)) // 1024
+
+
 @pytest.mark.benchmark(group="data set, from the log")
 @pytest.mark.parametrize("leads", LEADS)
 def test_data_set(benchmark: Any, made: Made, leads: int) -> None:
@@ -63,6 +71,7 @@ def test_data_set(benchmark: Any, made: Made, leads: int) -> None:
         return rows(prepared(settings, CONFIG, SilentProgress()))
 
     benchmark.extra_info["rows"] = benchmark.pedantic(whole, rounds=1)
+    benchmark.extra_info["most MiB"] = most_mib()
     TOOK[leads] = benchmark.stats.stats.min
     if len(TOOK) == len(LEADS):
         small, large = (TOOK[size] for size in LEADS)

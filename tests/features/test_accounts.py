@@ -51,7 +51,7 @@ def crowd(seed: int) -> list[Signal]:
 def replayed(plane: Plane) -> dict[str, Vector]:
     """The newest vector of each account in the replay."""
     accounts = RowsSink()
-    Replay(plane.signals, RowsSink(), accounts).run()
+    Replay(plane.signals, RowsSink(), accounts).run(plane.parts())
     return {row[0]: row[2] for row in accounts.rows}
 
 

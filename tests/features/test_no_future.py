@@ -35,7 +35,7 @@ def said(
         plane = open_plane(Path(folder))
         plane.accept(signals)
         leads, accounts = RowsSink(), RowsSink()
-        journeys = Replay(plane.signals, leads, accounts, looks=looks).run()
+        journeys = Replay(plane.signals, leads, accounts, looks=looks).run(plane.parts())
         log = Log.read(DEFINITION, plane.engine)
         plane.engine.dispose()
     fast: Said = {}

@@ -1,6 +1,6 @@
 """Signal planes for tests: real SQLite, an online store in memory."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from domain.state import COUNT, Vector
 from feature_repo.standard import standard_service
 from signals.contracts import Contract, ContractBook, standard_contracts
 from signals.ingest import Ingest
+from signals.log_columns import CHUNK, Part, read_parts
 from signals.protections import Protections
 from signals.reading import Reader
 from signals.schema import create_tables, identifiers
@@ -37,6 +38,9 @@ class Plane:
         documents = [encode(s) for s in signals]
         for at in range(0, len(documents), batch):
             self.ingest.accept(documents[at : at + batch], "test", at + 1)
+
+    def parts(self, chunk: int = CHUNK) -> Iterator[Part]:
+        return read_parts(self.engine, self.signals.matcher, chunk=chunk)
 
     def partition(self) -> dict[str, str]:
         with self.engine.connect() as connection:

@@ -120,7 +120,7 @@ def plane_of(signals: list[Signal], batch: int) -> Plane:
 
 def assert_history_is_the_stream(plane: Plane) -> None:
     leads, accounts = RowsSink(), RowsSink()
-    journeys = Replay(plane.signals, leads, accounts).run()
+    journeys = Replay(plane.signals, leads, accounts).run(plane.parts(chunk=3))
     online = plane.online()
     last = {k: v for k, v in leads.last().items() if k in online}
     assert last.keys() == online.keys()

@@ -93,7 +93,7 @@ def test_order_duplicates_and_batching_change_nothing(
 def test_bulk_history_and_rebuild_are_the_stream(signals: list[Signal]) -> None:
     plane = plane_of(signals, 3)
     leads, accounts = RowsSink(), RowsSink()
-    Replay(plane.signals, leads, accounts).run()
+    Replay(plane.signals, leads, accounts).run(plane.parts())
     online = plane.online()
     last = {k: v for k, v in leads.last().items() if k in online}
     assert last.keys() == online.keys()

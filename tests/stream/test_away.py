@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from feature_repo.standard import standard_service
 from signals import nats_stream
-from tests.servers import Process, postgres_server, running
+from tests.servers import Postgres, Process, postgres_server
 from tests.stream.buses import FAST, Running, document, publish, until, until_settled
 from wiring.settings import Settings
 from wiring.signals import SignalPlane, adopt, open_signals
@@ -19,10 +19,7 @@ def logged(plane: SignalPlane) -> int:
 
 
 def test_a_database_that_restarts_is_waited_for(tmp_path: Path, own_nats: Process) -> None:
-    (tmp_path / "postgres").mkdir()
-    server = postgres_server(tmp_path / "postgres")
-
-    async def run(plane: SignalPlane) -> None:
+    async def run(plane: SignalPlane, server: Postgres) -> None:
         url = f"nats://127.0.0.1:{own_nats.port}"
         bus = await nats_stream.connect(url, FAST)
         worker = Running(bus, plane.ingest, FAST, 5)
@@ -39,9 +36,9 @@ def test_a_database_that_restarts_is_waited_for(tmp_path: Path, own_nats: Proces
         await worker.stop()
         await bus.broker.stop()
 
-    with running(server.process):
+    with postgres_server() as server:
         settings = Settings(home=tmp_path / "home", signals_url=server.fresh())
         adopt(settings, standard_service())
         plane = open_signals(settings, live=True)
-        asyncio.run(run(plane))
+        asyncio.run(run(plane, server))
         plane.engine.dispose()
