@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/lock.txt
 
-.PHONY: setup demo test serve ci bench lint soak lock bento clean
+.PHONY: setup demo test serve ci bench figures lint soak lock bento clean
 
 $(VENV)/.ready: $(LOCK) requirements/uv.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
@@ -36,6 +36,9 @@ ci: lint test
 
 bench: setup
 	$(BIN)/python -m pytest tests/bench --benchmark-only --benchmark-disable-gc
+
+figures: setup
+	$(BIN)/python -m tests.figures
 
 soak: setup
 	LEADSCORE_SOAK=1 $(BIN)/python -m pytest -m soak

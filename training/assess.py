@@ -22,6 +22,7 @@ from training.dataset import Dataset
 from training.evaluate import Grades, evaluate
 from training.evaluation import EVALUATION_FILE, Evaluation
 from training.fairness import FAIRNESS_FILE, FairnessReport
+from training.fit import Fold
 from training.page import page
 
 Array = NDArray[np.float64]
@@ -56,10 +57,9 @@ ALONE = Against()
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows that a version was made from, those it was tuned on, and the test's."""
+    """The rows that a version was made from, the folds they were cut into, and the test's."""
 
-    train: Dataset
-    valid: Dataset
+    folds: Sequence[Fold]
     fitted: Dataset
     test: Dataset
 
@@ -84,7 +84,7 @@ def rivals(
     return [
         baselines.prior(rows.fitted, rows.test),
         baselines.scorecard(rows.fitted, rows.test),
-        baselines.static(definition, rows.train, rows.valid, rows.test, parameters, config.seed),
+        baselines.static(definition, rows.folds, rows.fitted, rows.test, parameters, config.seed),
         baselines.reigning(champion, definition, rows.test, config.outcome, config.horizon_days),
     ]
 

@@ -6,6 +6,7 @@
 - `champion`: the version that serves now.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from domain.definition import FeatureDefinition
 from domain.versions import MODEL_FILE, open_sealed
 from training import fit
-from training.calibrate import choose
+from training.calibrate import across
 from training.dataset import Dataset
 
 Array = NDArray[np.float64]
@@ -71,21 +72,19 @@ def scorecard(train: Dataset, test: Dataset) -> Scores:
 
 def static(
     definition: FeatureDefinition,
-    train: Dataset,
-    valid: Dataset,
+    folds: Sequence[fit.Fold],
+    fitted: Dataset,
     test: Dataset,
     parameters: dict[str, Any],
     seed: int,
 ) -> Scores:
     """CatBoost on the attributes of the profile alone, calibrated as the version is."""
-    names = [a.name for a in definition.attributes if a.name in train.features]
+    names = [a.name for a in definition.attributes if a.name in fitted.features]
     if not names:
         return Scores("static", None, "no column of the profile is left")
-    mine, later, judged = (columns(part, names) for part in (train, valid, test))
-    model = fit.fit(mine, parameters, seed)
-    labels = later.labels.astype(np.float64)
-    calibrator, _ = choose(fit.margins(model, later), labels, later.moments, w=later.weights)
-    chance = calibrator.apply(fit.margins(model, judged))
+    narrow = [(columns(train, names), columns(valid, names)) for train, valid in folds]
+    model = fit.fit(columns(fitted, names), parameters, seed)
+    chance = across(narrow, parameters, seed).apply(fit.margins(model, columns(test, names)))
     return Scores("static", chance, f"CatBoost on the profile alone: {', '.join(names)}")
 
 

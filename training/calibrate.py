@@ -7,6 +7,7 @@ with fewer than FEW rows of the rarer class `beta` and `isotonic` become `platt`
 drawn towards 1; a `platt` or `beta` that would not rise with the score becomes `none` or `platt`.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.optimize import minimize
 
 from domain.scores import Calibrator, logistic
 from measures.calibration import brier
+from training import fit
 
 Kind = Literal["none", "platt", "beta", "isotonic"]
 Array = NDArray[np.float64]
@@ -55,6 +57,23 @@ def fit_calibrators(margins: Array, y: Array, w: Array | None = None) -> dict[Ki
         "beta": beta,
         "isotonic": _isotonic(margins, y, weights),
     }
+
+
+def across(folds: Sequence[fit.Fold], parameters: fit.Parameters, seed: int) -> Calibrator:
+    """The calibrator of a model of these parameters: `choose` on what models of each fold told.
+
+    Each fold's later rows are scored by a model of its earlier ones, so that no row is judged by a
+    model that has seen it, and the calibrator knows more of time than its last part.
+    """
+    models = [fit.fit(earlier, parameters, seed) for earlier, _ in folds]
+    margins = [fit.margins(m, later) for m, (_, later) in zip(models, folds, strict=True)]
+    later = [rows for _, rows in folds]
+    return choose(
+        np.concatenate(margins),
+        np.concatenate([rows.labels for rows in later]).astype(np.float64),
+        np.concatenate([rows.moments for rows in later]),
+        w=np.concatenate([rows.weights for rows in later]),
+    )[0]
 
 
 def choose(

@@ -42,8 +42,10 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: NDArray[np.int64]) -> "Dataset":
-        """Some of the rows."""
+    def take(
+        self, rows: NDArray[np.int64], weights: NDArray[np.float64] | float = 1.0
+    ) -> "Dataset":
+        """Some of the rows, each weighing so many times what it did."""
         return Dataset(
             self.features,
             self.categories,
@@ -52,7 +54,7 @@ class Dataset:
             self.labels[rows],
             self.moments[rows],
             self.groups[rows],
-            self.weights[rows],
+            self.weights[rows] * weights,
             {name: column[rows] for name, column in self.aside.items()},
         )
 

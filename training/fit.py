@@ -10,6 +10,9 @@ from training.dataset import Dataset
 
 Parameters = dict[str, Any]
 
+Fold = tuple[Dataset, Dataset]
+"""Rows to learn from, and later rows to judge by."""
+
 FIXED: Parameters = {
     "loss_function": "Logloss",
     "grow_policy": "SymmetricTree",

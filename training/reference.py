@@ -11,6 +11,15 @@ from training.dataset import Dataset
 ROWS = 5_000
 
 
+def fair_rows(stands_for: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
+    """Rows drawn so that each of those that they stand for is as likely to be stood for.
+
+    `stands_for` [n] says for how many rows each stands, see `training.split.Parts`.
+    """
+    chance = stands_for / stands_for.max()
+    return np.flatnonzero(np.random.default_rng(seed).random(len(chance)) < chance)
+
+
 def reference_frame(data: Dataset, scores: NDArray[np.float64], seed: int) -> pd.DataFrame:
     """At most ROWS rows of a data set, drawn by seed: features, `score`, `label`."""
     rows = np.arange(len(data))

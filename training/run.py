@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.clock import Clock, iso, to_us
 from domain.definition import FeatureDefinition
@@ -63,18 +64,16 @@ class Provenance:
 class Parts:
     """The rows of a run.
 
-    `fitted` are all before the test, for the final fit; `folds` cut them by time, for the search;
-    `train` and `valid` are the last fold, `valid` for calibration. `embargoed` and `parted` rows
-    were left out between `fitted` and `test`.
+    `fitted` are all before the test, for the final fit; `folds` cut them by time, for search and
+    calibration. `embargoed` and `parted` rows were left out between `fitted` and `test`.
     """
 
-    train: Dataset
-    valid: Dataset
     test: Dataset
     fitted: Dataset
-    folds: tuple[searching.Fold, ...]
+    folds: tuple[fit.Fold, ...]
     embargoed: int
     parted: int
+    stand_for: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,18 +165,25 @@ class Run:
     def _split(self, data: Dataset) -> Parts:
         share, embargo = self.config.split.test_share, self.config.embargo_days
         outer = split_by_time(data.moments, share, embargo, data.groups)
-        before, test = data.take(outer.earlier), data.take(outer.later)
+        before = data.take(outer.earlier, outer.earlier_weights)
+        test = data.take(outer.later, outer.later_weights)
         cut = folds(before.moments, self.config.split.folds, embargo, before.groups)
         if not cut:
             require_both_classes(before.labels[:0], "training")
-        each = [(before.take(one.earlier), before.take(one.later)) for one in cut]
+        each = [
+            (
+                before.take(one.earlier, one.earlier_weights),
+                before.take(one.later, one.later_weights),
+            )
+            for one in cut
+        ]
         train, valid = each[-1]
         require_both_classes(train.labels, "training")
         require_both_classes(valid.labels, "validation")
         require_both_classes(test.labels, "test")
         traps.refuse_one_company(test)
         sound = tuple(pair for pair in each if all(len(np.unique(p.labels)) == 2 for p in pair))
-        return Parts(train, valid, test, before, sound, outer.embargoed, outer.parted)
+        return Parts(test, before, sound, outer.embargoed, outer.parted, outer.later_weights)
 
     def _search(
         self, parts: Parts, studies: Studies, progress: Progress, plots: Path | None
@@ -220,13 +226,7 @@ class Run:
         parts, removed = prepared.parts, prepared.removed
         folder.mkdir(parents=True, exist_ok=True)
         seed = self.config.seed
-        early = fit.fit(parts.train, best, seed)
-        calibrator, _ = calibrate.choose(
-            fit.margins(early, parts.valid),
-            parts.valid.labels.astype(np.float64),
-            parts.valid.moments,
-            w=parts.valid.weights,
-        )
+        calibrator = calibrate.across(parts.folds, best, seed)
         fitted = parts.fitted
         model = fit.fit(fitted, best, seed)
         model.save_model(str(folder / MODEL_FILE))
@@ -236,12 +236,13 @@ class Run:
         )
         table.save(folder / TABLE_FILE)
         chance = calibrator.apply(fit.margins(model, parts.test))
-        frame = reference.reference_frame(parts.test, chance, seed)
+        fair = reference.fair_rows(parts.stand_for, seed)
+        frame = reference.reference_frame(parts.test.take(fair), chance[fair], seed)
         reference.write_reference(frame, folder / REFERENCE_FILE)
         write_profile(profile_inputs(fitted.features, fitted.numbers, fitted.texts), folder)
         leaves = np.asarray(model.calc_leaf_indexes(fit.pool(parts.test)), dtype=np.int64)
         importance = np.abs(table.explain(leaves)).mean(axis=0)
-        rows = assess.Rows(parts.train, parts.valid, fitted, parts.test)
+        rows = assess.Rows(parts.folds, fitted, parts.test)
         others = assess.rivals(self.config, self.definition, rows, best, against.champion)
         done = assess.assess(self.config, parts.test, chance, others, against.grades)
         moving = dict(zip(table.features, importance.tolist(), strict=True))
@@ -254,7 +255,7 @@ class Run:
             features=parts.test.features,
             categories=parts.test.categories,
             calibrator=calibrator,
-            quantiles=reference.percentiles(chance),
+            quantiles=reference.percentiles(chance[fair]),
             outcome=self.config.outcome,
             horizon_days=self.config.horizon_days,
             metrics={**done.metrics, "explanation_error": exact},

@@ -16,14 +16,10 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from measures.calibration import log_loss
 from training import fit
-from training.dataset import Dataset
 from training.studies import Warmth
 
 Told = Callable[[int, float], None]
 """Called after each trial with how many are done and the best loss so far."""
-
-Fold = tuple[Dataset, Dataset]
-"""Rows to learn from, and later rows to judge by."""
 
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 STARTUP = 5
@@ -35,7 +31,7 @@ _APART = 100_003
 
 def search(
     study: optuna.Study,
-    folds: Sequence[Fold],
+    folds: Sequence[fit.Fold],
     *,
     trials: int,
     fixed: dict[str, Any],
@@ -89,7 +85,9 @@ def suggest(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _judged(trial: Trial, folds: Sequence[Fold], parameters: dict[str, Any], seed: int) -> float:
+def _judged(
+    trial: Trial, folds: Sequence[fit.Fold], parameters: dict[str, Any], seed: int
+) -> float:
     """The mean over folds of the weighted log loss; raises TrialPruned for a trial given up."""
     losses: list[float] = []
     trees: list[int] = []

@@ -12,12 +12,27 @@ Times = NDArray[np.int64]
 Rows = NDArray[np.int64]
 
 
+Weights = NDArray[np.float64]
+
+LATER = 0.25
+"""The chance of a group that lives through a split to be judged by, and not learnt from.
+
+A group's rows before the split are mostly more than those after it.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Row numbers before and after a split, and how many the embargo and the grouping took."""
+    """Row numbers before and after a split, and how many the embargo and the grouping took.
+
+    `earlier_weights` and `later_weights` say for how many rows each stands: for more than itself
+    where the grouping took others like it.
+    """
 
     earlier: Rows
     later: Rows
+    earlier_weights: Weights
+    later_weights: Weights
     embargoed: int
     parted: int = 0
 
@@ -29,8 +44,9 @@ def split_by_time(
 
     Rows of one moment stay together. Earlier rows within `embargo_days` before it are left out.
     With `groups` [n] no group has rows on both sides: one that would keeps those of one side,
-    drawn by a hash of its number, half and half. So later rows stay a fair sample of the groups
-    that live through the split, and a group falls to the same side in every run.
+    drawn by a hash of its number, with the chance LATER of the later. Its rows weigh one over
+    the chance that they had to stay (Horvitz and Thompson, 1952), so that each side stands for
+    all that lay there. A group falls to the same side in every run.
 
     >>> days = np.arange(10) * DAY
     >>> parts = split_by_time(days, 0.2, embargo_days=3)
@@ -68,7 +84,7 @@ _Drawn = tuple[Times, NDArray[np.bool_]]
 
 
 def _drawn(groups: Times | None, salt: int) -> _Drawn | None:
-    return None if groups is None else (groups, side(groups, salt))
+    return None if groups is None else (groups, side(groups, salt, LATER))
 
 
 def _parts(
@@ -81,24 +97,24 @@ def _parts(
     near = (moments < start) & (moments > start - int(embargo_days * DAY))
     earlier = (moments < start) & ~near
     parted = np.zeros(len(moments), dtype=np.bool_)
+    weights = np.ones(len(moments))
     if drawn is not None:
         groups, goes_later = drawn
         both = np.isin(groups, np.intersect1d(groups[earlier], groups[later]))
         parted = both & ((earlier & goes_later) | (later & ~goes_later))
-    return Parts(
-        np.flatnonzero(earlier & ~parted),
-        np.flatnonzero(later & ~parted),
-        int(near.sum()),
-        int(parted.sum()),
-    )
+        weights[both] = np.where(goes_later[both], 1.0 / LATER, 1.0 / (1.0 - LATER))
+    before, after = np.flatnonzero(earlier & ~parted), np.flatnonzero(later & ~parted)
+    taken = int(near.sum()), int(parted.sum())
+    return Parts(before, after, weights[before], weights[after], *taken)
 
 
-def side(groups: Times, salt: int) -> NDArray[np.bool_]:
-    """A coin toss for each group [n], the same for the same group and salt (SplitMix64)."""
+def side(groups: Times, salt: int, chance: float = 0.5) -> NDArray[np.bool_]:
+    """A draw for each group [n], the same for the same group and salt (SplitMix64)."""
     z = groups.astype(np.uint64) + np.uint64((0x9E3779B97F4A7C15 * (salt + 1)) % (1 << 64))
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray((z ^ (z >> np.uint64(31))) & np.uint64(1), dtype=np.bool_)
+    z ^= z >> np.uint64(31)
+    return np.asarray(z < np.uint64(int(chance * 2.0**64)), dtype=np.bool_)
 
 
 def require_both_classes(labels: NDArray[np.int64], what: str) -> None:

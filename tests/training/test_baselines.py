@@ -57,14 +57,14 @@ def test_the_scorecard_learns_and_bears_what_it_never_saw(
 
 def test_static_knows_the_profile_alone(parts: tuple[Dataset, Dataset, Dataset]) -> None:
     train, valid, test = parts
-    told = static(DEFINITION, train, valid, test, PARAMETERS, 7)
+    told = static(DEFINITION, [(train, valid)], train, test, PARAMETERS, 7)
     assert told.chance is not None
     assert "z, c" in told.note
     changed = replace(test, numbers=np.column_stack([test.numbers[:, :2] * 9, test.numbers[:, 2]]))
-    again = static(DEFINITION, train, valid, changed, PARAMETERS, 7).chance
+    again = static(DEFINITION, [(train, valid)], train, changed, PARAMETERS, 7).chance
     np.testing.assert_array_equal(told.chance, again)  # x and y, which it must not know
     nothing = msgspec.structs.replace(DEFINITION, attributes=())
-    assert static(nothing, train, valid, test, PARAMETERS, 7).chance is None
+    assert static(nothing, [(train, valid)], train, test, PARAMETERS, 7).chance is None
 
 
 def test_columns_are_chosen_in_the_models_order(parts: tuple[Dataset, Dataset, Dataset]) -> None:

@@ -12,7 +12,7 @@ from tests.training.worlds import DEFINITION, START, dataset
 from training import fit
 from training.cutoffs import Cutoff
 from training.dataset import build
-from training.reference import percentiles, reference_frame
+from training.reference import fair_rows, percentiles, reference_frame
 
 NUMBERS, TEXTS = number_names(DEFINITION), category_names(DEFINITION)
 CUTOFFS = [
@@ -114,3 +114,12 @@ def test_the_reference_holds_features_scores_and_labels() -> None:
 
 def test_percentiles_are_a_hundred_and_one() -> None:
     np.testing.assert_allclose(percentiles(np.arange(101.0)), np.arange(101.0), rtol=1e-12)
+
+
+def test_a_fair_sample_has_as_much_of_each_as_there_was() -> None:
+    stands_for = np.repeat([1.0, 4.0], [8_000, 2_000])
+    rows = fair_rows(stands_for, 1)
+    assert np.sum(rows >= 8_000) == 2_000
+    assert np.sum(rows < 8_000) == pytest.approx(2_000, rel=0.1)
+    np.testing.assert_array_equal(rows, fair_rows(stands_for, 1))
+    assert len(fair_rows(np.ones(50), 1)) == 50

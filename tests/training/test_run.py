@@ -99,8 +99,8 @@ def test_what_is_written_is_sealed_and_belongs_together(made: Made) -> None:
     chance = manifest.calibrator.apply(margins(model, rows))
     np.testing.assert_allclose(held["score"], chance, atol=1e-12)
     np.testing.assert_allclose(manifest.quantiles, np.quantile(chance, np.linspace(0, 1, 101)))
-    assert manifest.counts["test_rows"] == len(held)
-    assert manifest.counts["test_positives"] == held["label"].sum()
+    assert manifest.counts["test_rows"] >= len(held) > 20
+    assert manifest.counts["test_positives"] >= held["label"].sum() > 5
     assert manifest.metrics["explanation_error"].value <= 1e-9
     assert manifest.metrics["auroc"].value > 0.6  # `size` says something
     assert manifest.lineage.configuration_hash == worlds.CONFIG.digest()
@@ -142,7 +142,7 @@ def test_a_history_of_a_few_days_is_missing(tmp_path: Path) -> None:
 
 def test_the_study_is_that_of_the_rows_and_the_settings() -> None:
     data = worlds.dataset(60, 1)
-    parts = Parts(data, worlds.dataset(30, 2), data, data, (), 0, 0)
+    parts = Parts(worlds.dataset(30, 2), data, (), 0, 0, np.ones(30))
     names = set()
     clock, texts = FixedClock(datetime(2026, 1, 1, tzinfo=UTC)), data.texts.copy()
     texts[3] = "changed"

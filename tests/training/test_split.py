@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from domain.clock import DAY
 from domain.errors import Missing
-from training.split import folds, require_both_classes, side, split_by_time
+from training.split import LATER, folds, require_both_classes, side, split_by_time
 
 rows = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 5)), min_size=1, max_size=80)
 shares = st.floats(0.01, 0.99)
@@ -82,12 +82,37 @@ def test_the_last_fold_is_the_last_part_by_time() -> None:
     assert folds(moments[:0], 3, 0.0, moments[:0]) == []
 
 
+@given(rows, shares)
+def test_what_stays_stands_for_what_went(held: list[tuple[int, int]], share: float) -> None:
+    moments = np.array([at * DAY for at, _ in held])
+    groups = np.array([group for _, group in held])
+    free, parts = split_by_time(moments, share, 0.0), split_by_time(moments, share, 0.0, groups)
+    assert set(free.earlier_weights.tolist()) | set(free.later_weights.tolist()) <= {1.0}
+    both = np.intersect1d(groups[free.earlier], groups[free.later])
+    for kept, weights, chance in (
+        (parts.earlier, parts.earlier_weights, 1 - LATER),
+        (parts.later, parts.later_weights, LATER),
+    ):
+        assert weights.tolist() == [1 / chance if g in both else 1.0 for g in groups[kept]]
+
+
+def test_each_side_weighs_what_it_would_with_every_company() -> None:
+    random = np.random.default_rng(3)
+    moments = random.integers(0, 1_000, 60_000) * DAY
+    groups = random.integers(0, 2**60, 3_000)[random.integers(0, 3_000, 60_000)]
+    free, parts = split_by_time(moments, 0.2, 0.0), split_by_time(moments, 0.2, 0.0, groups)
+    assert len(parts.earlier) == pytest.approx(0.75 * len(free.earlier), rel=0.05)
+    assert parts.earlier_weights.sum() == pytest.approx(len(free.earlier), rel=0.05)
+    assert parts.later_weights.sum() == pytest.approx(len(free.later), rel=0.1)
+
+
 def test_a_group_falls_to_either_side_as_a_coin_does_and_always_the_same() -> None:
     groups = np.random.default_rng(1).integers(-(2**62), 2**62, 20_000)
     tosses = [side(groups, salt) for salt in range(3)]
     assert all(abs(toss.mean() - 0.5) < 0.02 for toss in tosses)
     assert all(abs((tosses[0] == other).mean() - 0.5) < 0.02 for other in tosses[1:])
     np.testing.assert_array_equal(side(groups[::-1], 0)[::-1], tosses[0])
+    assert abs(side(groups, 0, 0.1).mean() - 0.1) < 0.02
     few = np.arange(2_000)
     assert abs(side(few, 0).mean() - 0.5) < 0.05  # small numbers too
 

@@ -28,7 +28,7 @@ DEFINITION = FeatureDefinition(
 CONFIG = TrainingConfig(horizon_days=10.0, cutoffs=Every(days=10.0), trials=2, iterations=20)
 
 
-def journeys(leads: int = 150, days: int = 220) -> Journeys:
+def journeys(leads: int = 400, days: int = 220) -> Journeys:
     """Leads born over time; some win, the likelier the larger `size` (see `history`) is."""
     random = np.random.default_rng(3)
     spans, outcomes = {}, []
