@@ -63,6 +63,16 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     searched: Searched | None = None
 
 
+class Blended(msgspec.Struct, frozen=True, kw_only=True):
+    """A blend that was tried: the scorecard's share of the log-odds, 0 where it did not win.
+
+    `gain` is how much lower its log loss was on time not seen, None where none could be judged.
+    """
+
+    scorecard: float
+    gain: Interval | None
+
+
 class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     """What every version says of itself, whatever it is a version of.
 
@@ -101,6 +111,7 @@ class Manifest(Sealed, frozen=True, kw_only=True):
     `features` are the columns the model takes, in its order: numbers, then `categories`.
     `quantiles` are the 101 percentiles 0..100 of the calibrated score on the reference sample.
     `warnings` are what the run noticed of its data: traps, and leaks that were waived.
+    `blended` is None where no blend was asked for.
     """
 
     kind: ClassVar[VersionKind] = "model"
@@ -115,6 +126,7 @@ class Manifest(Sealed, frozen=True, kw_only=True):
     horizon_days: float
     lineage: Lineage
     warnings: tuple[str, ...] = ()
+    blended: Blended | None = None
 
     @property
     def service(self) -> str:

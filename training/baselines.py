@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from domain.definition import FeatureDefinition
 from domain.versions import MODEL_FILE, open_sealed
 from training import fit
-from training.calibrate import across
+from training.calibrate import calibrate
 from training.dataset import Dataset
 
 Array = NDArray[np.float64]
@@ -84,7 +84,8 @@ def static(
         return Scores("static", None, "no column of the profile is left")
     narrow = [(columns(train, names), columns(valid, names)) for train, valid in folds]
     model = fit.fit(columns(fitted, names), parameters, seed)
-    chance = across(narrow, parameters, seed).apply(fit.margins(model, columns(test, names)))
+    calibrator = calibrate(fit.across(narrow, parameters, seed))
+    chance = calibrator.apply(fit.margins(model, columns(test, names)))
     return Scores("static", chance, f"CatBoost on the profile alone: {', '.join(names)}")
 
 

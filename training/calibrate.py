@@ -7,7 +7,6 @@ with fewer than FEW rows of the rarer class `beta` and `isotonic` become `platt`
 drawn towards 1; a `platt` or `beta` that would not rise with the score becomes `none` or `platt`.
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -59,21 +58,13 @@ def fit_calibrators(margins: Array, y: Array, w: Array | None = None) -> dict[Ki
     }
 
 
-def across(folds: Sequence[fit.Fold], parameters: fit.Parameters, seed: int) -> Calibrator:
-    """The calibrator of a model of these parameters: `choose` on what models of each fold told.
+def calibrate(told: fit.Told) -> Calibrator:
+    """The calibrator of a model, from what models of its folds told.
 
-    Each fold's later rows are scored by a model of its earlier ones, so that no row is judged by a
-    model that has seen it, and the calibrator knows more of time than its last part.
+    Each row was scored by a model that had not seen it, and the calibrator knows more of time than
+    its last part.
     """
-    models = [fit.fit(earlier, parameters, seed) for earlier, _ in folds]
-    margins = [fit.margins(m, later) for m, (_, later) in zip(models, folds, strict=True)]
-    later = [rows for _, rows in folds]
-    return choose(
-        np.concatenate(margins),
-        np.concatenate([rows.labels for rows in later]).astype(np.float64),
-        np.concatenate([rows.moments for rows in later]),
-        w=np.concatenate([rows.weights for rows in later]),
-    )[0]
+    return choose(told.margins, told.labels.astype(np.float64), told.moments, w=told.weights)[0]
 
 
 def choose(

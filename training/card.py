@@ -95,10 +95,26 @@ weight, so that no lead dominates.
 
 def _calibration(m: Manifest, found: Evaluation) -> str:
     parts = found.brier
-    return f"""Calibrator: `{m.calibrator.kind}`. The calibration error is the root mean square
-distance of told and observed rates over bins, with the share that noise alone makes taken off.
+    return f"""{_blend(m)}Calibrator: `{m.calibrator.kind}`. The calibration error is the root
+mean square distance of told and observed rates over bins, with the share that noise alone makes
+taken off.
 The Brier score is reliability {parts["reliability"]:.4f} − resolution {parts["resolution"]:.4f} +
 uncertainty {parts["uncertainty"]:.4f} + {parts["within"]:.4f} lost by binning."""
+
+
+def _blend(m: Manifest) -> str:
+    if m.blended is None:
+        return ""
+    gain, share = m.blended.gain, m.blended.scorecard
+    if gain is None:
+        return "A blend was asked for; one fold of time cannot judge it, so there is none.\n\n"
+    less = (
+        f"log loss on time not seen lower by {gain.value:.5f} ({gain.low:.5f} to {gain.high:.5f})"
+    )
+    if not share:
+        return f"A blend with an additive scorecard did not win: {less}; there is none.\n\n"
+    return f"""A blend: {1 - share:.0%} of the log-odds are the searched model's, {share:.0%} an
+additive scorecard's; {less}.\n\n"""
 
 
 def _bands(found: Evaluation) -> str:

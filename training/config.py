@@ -98,7 +98,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     `begin` (in the file: `from`) is the first cutoff, a date alone meaning midnight UTC; without
     it, one horizon after the first event. `identified_only` leaves out leads that no strong
     identifier names. `warm_start` begins the search with the best parameters of the last study of
-    the same outcome; `waivers` keep features that the leakage guard names.
+    the same outcome; `waivers` keep features that the leakage guard names. `blend` tries a blend
+    with a scorecard, see `training.blend`.
     """
 
     outcome: str = "won"
@@ -114,6 +115,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     exclude: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     warm_start: bool = False
+    blend: bool = False
     fairness: Fairness = Fairness()
 
     @property

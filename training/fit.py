@@ -1,6 +1,7 @@
 """Fitting CatBoost: columns to pools, parameters to models, models to margins."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from catboost import CatBoostClassifier, FeaturesData, Pool
@@ -12,6 +13,26 @@ Parameters = dict[str, Any]
 
 Fold = tuple[Dataset, Dataset]
 """Rows to learn from, and later rows to judge by."""
+
+
+class Told(NamedTuple):
+    """What models of each fold told of its later rows [n], which they had not seen.
+
+    `margins` are in log-odds, `fold` says which fold a row is of.
+    """
+
+    margins: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    moments: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    groups: NDArray[np.int64]
+    fold: NDArray[np.int64]
+
+    @property
+    def folds(self) -> int:
+        """How many folds there are."""
+        return int(self.fold.max()) + 1
+
 
 FIXED: Parameters = {
     "loss_function": "Logloss",
@@ -56,3 +77,17 @@ def margins(model: CatBoostClassifier, data: Dataset) -> NDArray[np.float64]:
     """Raw scores, in log-odds [n]."""
     raw = model.predict(pool(data), prediction_type="RawFormulaVal")
     return np.asarray(raw, dtype=np.float64)
+
+
+def across(folds: Sequence[Fold], parameters: Parameters, seed: int) -> Told:
+    """Fit a model on each fold's earlier rows, and let it tell of the later ones."""
+    later = [rows for _, rows in folds]
+    told = [margins(fit(earlier, parameters, seed), rows) for earlier, rows in folds]
+    return Told(
+        margins=np.concatenate(told),
+        labels=np.concatenate([rows.labels for rows in later]),
+        moments=np.concatenate([rows.moments for rows in later]),
+        weights=np.concatenate([rows.weights for rows in later]),
+        groups=np.concatenate([rows.groups for rows in later]),
+        fold=np.repeat(np.arange(len(later)), [len(rows) for rows in later]),
+    )

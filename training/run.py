@@ -17,12 +17,24 @@ from domain.versions import (
     MODEL_FILE,
     REFERENCE_FILE,
     TABLE_FILE,
+    Blended,
     Lineage,
     Manifest,
     Searched,
     seal,
 )
-from training import assess, calibrate, card, cutoffs, explain, fit, leakage, reference, traps
+from training import (
+    assess,
+    blend,
+    calibrate,
+    card,
+    cutoffs,
+    explain,
+    fit,
+    leakage,
+    reference,
+    traps,
+)
 from training import search as searching
 from training.assess import ALONE, Against
 from training.config import TrainingConfig
@@ -226,9 +238,9 @@ class Run:
         parts, removed = prepared.parts, prepared.removed
         folder.mkdir(parents=True, exist_ok=True)
         seed = self.config.seed
-        calibrator = calibrate.across(parts.folds, best, seed)
         fitted = parts.fitted
-        model = fit.fit(fitted, best, seed)
+        model, told, blended = self._fitted(parts, best)
+        calibrator = calibrate.calibrate(told)
         model.save_model(str(folder / MODEL_FILE))
         table = explain.build_table(model, parts.test.features)
         error = explain.check_table(
@@ -262,11 +274,26 @@ class Run:
             counts=_counts(parts, removed, int(model.tree_count_)),
             lineage=self.lineage(provenance, searched),
             warnings=prepared.warnings,
+            blended=blended,
         )
         text = card.model_card(manifest, removed, done.evaluation, done.audit)
         (folder / "card.md").write_text(text, encoding="utf-8")
         (folder / "card.html").write_text(page(f"Model card: {self.name}", text), encoding="utf-8")
         return seal(folder, manifest)
+
+    def _fitted(self, parts: Parts, best: dict[str, Any]) -> tuple[Any, fit.Told, Blended | None]:
+        """The model, what its like told of rows not seen, and the blend if one was asked for."""
+        seed = self.config.seed
+        model, told = fit.fit(parts.fitted, best, seed), fit.across(parts.folds, best, seed)
+        if not self.config.blend:
+            return model, told, None
+        other = blend.scorecard_of(best)
+        points = fit.across(parts.folds, other, seed)
+        found = blend.weigh(told, points, seed)
+        if not found.scorecard:
+            return model, told, found
+        scorecard = fit.fit(parts.fitted, other, seed)
+        return blend.summed(model, scorecard, found), blend.mixed(told, points, found), found
 
     def lineage(self, provenance: Provenance, searched: Searched | None = None) -> Lineage:
         """What it is made from."""
