@@ -14,7 +14,7 @@ Rows = NDArray[np.int64]
 
 Weights = NDArray[np.float64]
 
-LATER = 0.25
+LATER = 1.0 / 3.0
 """The chance of a group that lives through a split to be judged by, and not learnt from.
 
 A group's rows before the split are mostly more than those after it.

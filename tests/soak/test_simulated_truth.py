@@ -19,7 +19,7 @@ from simulation.scenarios import scenario
 from simulation.simulator import START, simulate
 from simulation.writer import Written, write
 from tests.conftest import SilentProgress
-from training.config import Every, Split, TrainingConfig
+from training.config import Every, TrainingConfig
 from training.run import Provenance, Studies
 from wiring.features import open_features
 from wiring.ingestion import ingest_files
@@ -29,13 +29,11 @@ from wiring.training import prepared
 
 Array = NDArray[np.float64]
 Pair = tuple[Array, Array]
-LEADS, DAYS, HORIZON = 3_000, 240, 30
+LEADS, DAYS, HORIZON = 6_000, 240, 30
 CONFIG = TrainingConfig(
     horizon_days=float(HORIZON),
     cutoffs=Every(days=14.0),
     begin=START + timedelta(days=28),  # as the simulation's cutoffs: midnights
-    # the simulation tells the truth, so no label has to be kept from training
-    split=Split(test_share=0.1, embargo_days=0.0, folds=2),
     trials=4,
     iterations=300,
     border_count=64,
