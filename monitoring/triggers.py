@@ -127,13 +127,13 @@ def _triggers(e: Evidence, limits: Limits) -> Iterator[Trigger]:
     error = None if report is None else report.calibration_error
     share = None if report is None else report.drift_share
     absent = f"no report on {e.champion}" if report is None else "too little has matured"
-    yield from _more("drift", share, limits.drift_share, "of the features drifted", absent)
+    yield from _more("drift", share, limits.drift_share, "{} of the features drifted", absent)
     lowest = None if error is None else error.low
     yield from _more(
-        "calibration", lowest, limits.calibration_error, "calibration error or more", absent
+        "calibration", lowest, limits.calibration_error, "a calibration error of {} or more", absent
     )
     days = (e.now_us - e.learnt_us) / DAY
-    yield from _more("age", days, limits.age_days, f"days of log since {e.champion}", "")
+    yield from _more("age", days, limits.age_days, f"{{}} days of log since {e.champion}", "")
     if limits.new_outcomes is not None:
         yield Trigger(
             name="outcomes",
@@ -150,5 +150,6 @@ def _more(
     if limit is None:
         return
     fired = value is not None and value > limit
-    note = f"{name}: {absent}" if value is None else f"{value:.3g} {what}, limit {limit:g}"
+    told = f"{name}: {absent}" if value is None else what.format(f"{value:.3g}")
+    note = told if value is None else f"{told}, limit {limit:g}"
     yield Trigger(name=name, value=value, limit=limit, fired=fired, note=note)

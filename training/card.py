@@ -88,7 +88,7 @@ def _measured(found: Evaluation) -> str:
 
 On the last part of time, which neither training nor tuning saw: {found.rows:,} rows,
 {found.positives:,} of them converted. Intervals are 95%, clustered by account; rows count by
-weight, so that no lead dominates.
+weight, so that no lead dominates, and that companies stand for those that were learnt from.
 
 {table(["measure", "value", "interval"], rows)}"""
 
