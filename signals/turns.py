@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from domain.errors import Refused
+from domain.errors import Refused, Unavailable
 from domain.signals import Counts
 from signals.preparing import Prepared
 
@@ -59,6 +59,12 @@ class Turns:
         except Exception as bad:
             for asked in company:
                 asked.failed = bad
+        finally:  # where the process is told to stop, nobody waits for ever
+            for asked in company:
+                if asked.open:
+                    asked.failed = Unavailable(
+                        "the commit was interrupted", rule="commit-finished", todo="Send it again."
+                    )
 
     def _company(self) -> list[_Asked]:
         company: list[_Asked] = []

@@ -138,3 +138,33 @@ def test_after_a_failure_the_next_goes_on(sizes: list[int]) -> None:
         turns.commit(part_of(1))
     for size in sizes:
         assert turns.commit(part_of(size)).received == size
+
+
+def test_nobody_waits_for_ever_for_one_that_is_told_to_stop() -> None:
+    class Stopped(BaseException):
+        pass
+
+    def stop(_: Sequence[Prepared]) -> None:
+        raise Stopped
+
+    slow = Slow(stop)
+    turns = Turns(slow)
+    heard: list[str] = []
+
+    def ask() -> None:
+        try:
+            turns.commit(part_of(1))
+        except BaseException as bad:
+            heard.append(type(bad).__name__)
+
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(4)]
+    threads[0].start()
+    assert slow.begun.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    while len(turns._waiting) < 3:
+        threading.Event().wait(0.005)
+    slow.go.set()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(heard) == ["Stopped", "Unavailable", "Unavailable"]
