@@ -7,6 +7,7 @@ there; 130 interrupted.
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import typer
 
@@ -28,6 +29,7 @@ from leadscore import (
     signals_cli,
     worker_cli,
 )
+from leadscore.failures import explained
 
 INTERRUPTED = 130
 
@@ -88,9 +90,18 @@ def main() -> None:
     try:
         app()
     except LeadscoreError as error:
-        sys.stderr.write(f"leadscore: {error}\n")
-        sys.exit(error.exit_code)
+        _fail(error)
+    except Exception as error:
+        told = explained(error)
+        if told is None:
+            raise
+        _fail(told)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             sys.stderr.write("\nleadscore: interrupted; run the same command again to go on\n")
         raise
+
+
+def _fail(error: LeadscoreError) -> NoReturn:
+    sys.stderr.write(f"leadscore: {error}\n")
+    sys.exit(error.exit_code)

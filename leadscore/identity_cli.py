@@ -25,6 +25,7 @@ def show_identity(key: Lead, as_json: AsJson = False) -> None:
     directory = open_signals(load_settings()).directory
     ref = find(directory, key)
     names, apart = directory.names(ref), directory.kept_apart(ref)
+    together, separated = directory.together(ref), directory.separated(ref)
     changes = [{**m, "known": iso(int(str(m.pop("known_us"))))} for m in directory.story(ref)]
     if as_json:
         put_json(
@@ -35,9 +36,16 @@ def show_identity(key: Lead, as_json: AsJson = False) -> None:
                     {"kind": kind_of(n.key), "key": n.key, "rule": n.rule} for n in names
                 ],
                 "kept_apart": [
-                    {"kind": kind_of(n.key), "key": n.key, "lead_id": n.lead_id, "rule": n.rule}
+                    {
+                        "kind": kind_of(n.key),
+                        "key": n.key,
+                        "lead_id": n.lead_id,
+                        "rule": n.rule,
+                        "decided": separated.get(n.key, ""),
+                    }
                     for n in apart
                 ],
+                "together": [{**t._asdict(), "known_us": iso(t.known_us)} for t in together],
                 "changes": changes,
             }
         )
@@ -49,12 +57,18 @@ def show_identity(key: Lead, as_json: AsJson = False) -> None:
         if name.rule:
             put(f"its {kind_of(name.key)} joins nothing: {name.rule}")
     for name in apart:
-        why = name.rule or "the two would not be one person"
+        decided = separated.get(name.key)
+        why = name.rule or decided or "the two would not be one person"
         put(f"kept apart: a {kind_of(name.key)} of {name.lead_id}: {why}")
     put_table(
-        ["when", "lead", "into", "because"],
-        [[m["known"], m["lead_id"], m["into_lead"], m["reason"]] for m in changes],
+        ["since", "identifiers", "came together on"],
+        [[iso(t.known_us), f"{kind_of(t.key)}, {kind_of(t.other)}", t.type] for t in together],
     )
+    if changes:
+        put_table(
+            ["when", "lead", "into", "because"],
+            [[m["known"], m["lead_id"], m["into_lead"], m["reason"]] for m in changes],
+        )
 
 
 @identity.command("split")

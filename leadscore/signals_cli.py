@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from domain.errors import Refused
+from domain.errors import LeadscoreError, Refused
+from domain.signals import Counts
 from leadscore.options import AsJson, OutFile, group
 from leadscore.output import put, put_json, put_table, say
 from leadscore.progress import counting
@@ -49,8 +50,25 @@ def ingest(
     from wiring.settings import load_settings, quiet_libraries
 
     quiet_libraries()
-    with counting("rows") as counter:
-        counts = ingest_files(load_settings(), files, mapping, counter.add, let_through=let_through)
+    counts: dict[str, Counts] = {}
+    try:
+        with counting("rows") as counter:
+            ingest_files(
+                load_settings(),
+                files,
+                mapping,
+                counter.add,
+                let_through=let_through,
+                done=counts,
+            )
+    except LeadscoreError:
+        if counts:
+            _put_counts(counts, as_json=as_json)
+        raise
+    _put_counts(counts, as_json=as_json)
+
+
+def _put_counts(counts: dict[str, Counts], *, as_json: bool) -> None:
     if as_json:
         put_json(counts)
         return

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from domain.errors import BadSignal
+from domain.errors import BadConfiguration, BadSignal
 from domain.signals import Signal, Told
 from signals.contract import Contract, Field, FieldKind
 from signals.contract_file import contract_text, read_contract, write_contract
@@ -169,5 +169,19 @@ def all_contracts(*folders: Path) -> list[Contract]:
 
     A folder that is not there has none. Raises BadConfiguration naming the file.
     """
-    held = [read_contract(path) for folder in folders for path in sorted(folder.glob("*.yaml"))]
+    held = [read_contract(path) for folder in folders for path in _files(folder)]
     return list({(c.name, c.version): c for c in held}.values())
+
+
+def _files(folder: Path) -> list[Path]:
+    """Its contracts' files. Unlike `glob`, a folder that cannot be read is not taken for empty."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".yaml")
+    except FileNotFoundError:
+        return []
+    except OSError as bad:
+        raise BadConfiguration(
+            f"its contracts cannot be read: {bad.strerror}",
+            rule="contracts-readable",
+            where=str(folder),
+        ) from bad

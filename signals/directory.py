@@ -12,7 +12,7 @@ from domain.ports import LeadRef
 from signals import log
 from signals.identity import account_of, read_identifiers
 from signals.resolution import Keys
-from signals.schema import among, changes, identifiers, leads, links
+from signals.schema import among, changes, events, identifiers, leads, links, separations
 
 
 class Name(NamedTuple):
@@ -21,6 +21,15 @@ class Name(NamedTuple):
     key: str
     lead_id: str
     rule: str
+
+
+class Together(NamedTuple):
+    """Two identifiers' keys that came on one event: the first that told so, and when it did."""
+
+    key: str
+    other: str
+    type: str
+    known_us: int
 
 
 class Directory:
@@ -93,6 +102,29 @@ class Directory:
         query = select(i["key"], i.lead_id, i.rule).where(i.lead_id == lead.lead_id)
         with self._engine.connect() as connection:
             return sorted(Name(*row) for row in connection.execute(query))
+
+    def together(self, lead: LeadRef) -> list[Together]:
+        """What says that a lead's identifiers are of one lead, oldest first."""
+        keys = {name.key for name in self.names(lead)}
+        e, query = events.c, select(links.c["key"], links.c.other, links.c.event_key)
+        with self._engine.connect() as connection:
+            rows = among(connection, query, links.c["key"], sorted(keys))
+            held = [row for row in rows if row[0] < row[1] and row[1] in keys]
+            told = select(e.event_key, e.type, e.known_us)
+            named = sorted({row[2] for row in held})
+            by = {key: (name, us) for key, name, us in among(connection, told, e.event_key, named)}
+        found = [Together(key, other, *by[event]) for key, other, event in held]
+        return sorted(found, key=lambda one: (one.known_us, one))
+
+    def separated(self, lead: LeadRef) -> dict[str, str]:
+        """By identifier's key, why a person set it apart from the lead's."""
+        s, keys = separations.c, {name.key for name in self.names(lead)}
+        query = select(s.separation, s["key"], s.side, s.reason)
+        with self._engine.connect() as connection:
+            own = {(n, side) for n, _, side, _ in among(connection, query, s["key"], sorted(keys))}
+            numbers = sorted({n for n, _ in own})
+            rows = list(among(connection, query, s.separation, numbers))
+        return {key: reason for n, key, side, reason in rows if (n, 1 - side) in own}
 
     def kept_apart(self, lead: LeadRef) -> list[Name]:
         """Identifiers that came on one event with the lead's, and are of another lead."""

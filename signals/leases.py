@@ -5,6 +5,7 @@ they expire. A worker that dies leaves entries that expire; one that cannot writ
 as lost by its own clock before the table does, so that no partition has two readers.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from math import ceil
@@ -90,8 +91,7 @@ class Leases:
 
     async def leave(self) -> None:
         """Give back everything."""
-        for key in list(self._revisions):
-            await self._remove(key)
+        await asyncio.gather(*(self._remove(key) for key in list(self._revisions)))
 
     async def _share(self) -> set[int]:
         keys = await self._table.keys()

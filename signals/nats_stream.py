@@ -85,6 +85,9 @@ async def publish(bus: NatsBus, documents: Iterable[Outgoing]) -> int:
         partitions = await partitions_of(jetstream)
         for document in documents:
             body, about = document.body, document.headers()
+            if len(body) > StreamOptions.longest:
+                await asyncio.gather(*flying)
+                raise _too_long(document)
             subject = f"{SUBJECT}.{partition_of(key_of(body), partitions)}"
             flying.append(await jetstream.publish_async(subject, body, headers=about or None))
             sent += 1
@@ -93,12 +96,18 @@ async def publish(bus: NatsBus, documents: Iterable[Outgoing]) -> int:
                 flying.clear()
         await asyncio.gather(*flying)
     except (NatsError, OSError, TimeoutError) as bad:
-        if "size" in str(bad) or "payload" in str(bad):
-            raise BadInput(
-                f"a document is longer than {StreamOptions.longest:,} bytes", rule="message-size"
-            ) from bad
         raise _unavailable(bad) from bad
     return sent
+
+
+def _too_long(document: Outgoing) -> BadInput:
+    longest = StreamOptions.longest
+    return BadInput(
+        f"a document has {len(document.body):,} bytes, a message may have {longest:,}",
+        rule="message-size",
+        where=f"{document.origin}, line {document.line}" if document.origin else "",
+        todo="Those before it are on the bus. `leadscore ingest` takes longer ones from files.",
+    )
 
 
 class NatsWorker:

@@ -16,8 +16,8 @@ from signals.identity import Known, read_identifiers
 from signals.quality_door import Door
 from signals.quarantine import Rejected
 
-FUTURE_US = DAY
-"""How far ahead of the clock an event may be: clocks differ, and zones are got wrong."""
+FUTURE_US = 366 * DAY
+"""What lies further ahead of the clock is no time at all; nearer, the quality gates decide."""
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ class Reader:
         recorded_us = None if signal.recordedtime is None else to_us(signal.recordedtime)
         known_us = time_us if recorded_us is None else max(time_us, recorded_us)
         if not 0 < time_us <= known_us <= now_us + FUTURE_US:
-            raise BadSignal("time lies before 1970 or in the future", rule="impossible-time")
+            raise BadSignal("time lies before 1970 or a year ahead", rule="impossible-time")
         self._contracts.admit(signal)
         self.door.check(signal, time_us, recorded_us, now_us, found)
         known = read_identifiers(signal.identifiers)
@@ -101,7 +101,9 @@ def _decode(document: bytes) -> Signal:
         return decode(document)
     except msgspec.ValidationError as bad:
         raise BadSignal(blank(str(bad)), rule="envelope") from None
-    except ValueError as bad:  # not JSON, or not UTF-8
-        raise BadSignal(f"not JSON: {type(bad).__name__}", rule="not-json") from None
+    except UnicodeDecodeError as bad:
+        raise BadSignal(f"not UTF-8 at byte {bad.start}", rule="not-json") from None
+    except ValueError as bad:  # of msgspec, which tells the byte and nothing of the content
+        raise BadSignal(f"not JSON: {bad}", rule="not-json") from None
     except RecursionError:
         raise BadSignal("JSON nested too deeply", rule="not-json") from None

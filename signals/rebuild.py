@@ -2,13 +2,23 @@
 
 from collections.abc import Callable, Iterator
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from signals import event_index, identities, log
+from signals import event_index, log
+from signals import identities as stored
 from signals.event_index import home_of
 from signals.identity import read_identifiers
 from signals.resolution import Keys
-from signals.schema import accounts, changes, event_homes, events, leads, outbox, write
+from signals.schema import (
+    accounts,
+    changes,
+    event_homes,
+    events,
+    identifiers,
+    leads,
+    outbox,
+    write,
+)
 from signals.writer import Writer
 
 _SETS = 20_000
@@ -23,14 +33,16 @@ def rebuild(writer: Writer, progress: Callable[[int], None]) -> int:
     done = 0
     with writer.transaction() as connection:
         _read_again(connection, writer)
-        for table in (leads, accounts, changes, outbox):
+        before = _partition(connection)
+        for table in (leads, accounts, outbox):
             connection.execute(delete(table))
-        identities.erase(connection)
+        stored.erase(connection)
         writer.identities.begin(connection, fresh=False)
         for part in _sets(connection):
             writer.identities.begin(connection, fresh=True)
             resolved = writer.identities.resolver.add(part)
             writer.identities.save(resolved, part)
+        _tell_changes(connection, before, _partition(connection))
         _rehome(connection, writer)
         for logged in log.read_in(connection):
             writer.identities.begin(connection, fresh=True)
@@ -38,6 +50,22 @@ def rebuild(writer: Writer, progress: Callable[[int], None]) -> int:
             done += len(logged)
             progress(len(logged))
     return done
+
+
+def _partition(connection: Connection) -> dict[str, str]:
+    """The lead of each identifier."""
+    i = identifiers.c
+    return {row.key: row.lead_id for row in connection.execute(select(i["key"], i.lead_id))}
+
+
+def _tell_changes(connection: Connection, before: dict[str, str], after: dict[str, str]) -> None:
+    """Note which leads became part of which by being read again; what was told before stays."""
+    moved = {(before[key], lead) for key, lead in after.items() if before.get(key, lead) != lead}
+    latest = connection.execute(select(func.max(events.c.known_us))).scalar() or 0
+    told = {"known_us": latest, "event_key": "", "reason": "identifiers were read again"}
+    if moved:
+        rows = [{"lead_id": a, "into_lead": b, **told} for a, b in sorted(moved)]
+        connection.execute(insert(changes), rows)
 
 
 def _read_again(connection: Connection, writer: Writer) -> None:

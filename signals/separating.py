@@ -18,6 +18,10 @@ def separate(
     Links between the two sides count no more, whatever comes later. States are made anew from the
     log. Raises BadInput where an identifier is not the lead's, or none would stay.
     """
+    if not reason.strip():
+        raise BadInput(
+            "a split without a reason", rule="reason-given", todo="Say why: it is kept for good."
+        )
     with writer.transaction() as connection:
         query = select(identifiers.c["key"]).where(identifiers.c.lead_id == lead.lead_id)
         held = sorted(connection.execute(query).scalars())

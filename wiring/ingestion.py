@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from threading import Thread
 from typing import BinaryIO, NamedTuple, TypeVar, cast
@@ -29,6 +29,12 @@ PIECE = 15_000
 TRANSACTION = 75_000
 """Documents of one transaction. The more, the more rarely is one lead loaded and saved."""
 
+PIECE_BYTES, TRANSACTION_BYTES = 16_000_000, 64_000_000
+"""Fewer, where they are long: so many bytes are read, and committed, at a time."""
+
+BOM = b"\xef\xbb\xbf"
+"""What some programs begin a file of UTF-8 with."""
+
 WORTH_A_PROCESS = 16_000_000
 """Bytes from which on another process reads: it takes a second to start."""
 
@@ -44,8 +50,11 @@ def ingest_files(
     told: Told,
     *,
     let_through: bool = False,
+    done: dict[str, Counts] | None = None,
 ) -> dict[str, Counts]:
     """Take files in, one after the other; what became of each. `told` hears of every batch.
+
+    `done` is filled in with each file that is finished, also where a later one fails.
 
     A home is founded by its first file: with a mapping's own features, or the standard ones.
     `let_through`: no quality gate stops a batch.
@@ -61,7 +70,10 @@ def ingest_files(
         with _reader(names) as pool:
             if pool is not None:
                 Thread(target=_get_ready, daemon=True).start()
-            return {n: _ingest(settings, plane, n, mapped, (pool, told)) for n in names}
+            counts = {} if done is None else done
+            for name in names:
+                counts[name] = _ingest(settings, plane, name, mapped, (pool, told))
+            return counts
     finally:
         plane.ingest.push()
 
@@ -121,7 +133,7 @@ def _ingest(
         read = (_with_rejected(ready, held.popleft()) for ready in prepared)
         for parts in _transactions(read):
             size = sum(map(size_of, parts))
-            whole = total.received == 0 and size < PIECE
+            whole = total.received == 0 and size < PIECE and _bytes(parts) < PIECE_BYTES
             total = sum(plane.ingest.commit_parts(parts, whole=whole), total)
             told(size)
     return total
@@ -150,7 +162,7 @@ def _transactions(parts: Iterable[Prepared]) -> Iterator[list[Prepared]]:
     try:
         for part in parts:
             held.append(part)
-            if sum(map(size_of, held)) >= enough:
+            if sum(map(size_of, held)) >= enough or _bytes(held) >= TRANSACTION_BYTES:
                 yield held
                 held, enough = [], min(2 * enough, TRANSACTION)
     except BadInput:
@@ -161,6 +173,10 @@ def _transactions(parts: Iterable[Prepared]) -> Iterator[list[Prepared]]:
         yield held
 
 
+def _bytes(parts: Iterable[Prepared]) -> int:
+    return sum(len(body) for part in parts for body in part.arrivals.bodies)
+
+
 @contextmanager
 def _deliveries(name: str, origin: str, mapping: Mapping | None) -> Iterator[Iterator[_Delivery]]:
     if mapping is not None:
@@ -168,7 +184,7 @@ def _deliveries(name: str, origin: str, mapping: Mapping | None) -> Iterator[Ite
         return
     with lines_of(name) as lines:
         numbered = ((n, line) for n, line in enumerate(lines, 1) if line.strip())
-        yield (_Delivery(batch, []) for batch in batches(numbered))
+        yield (_Delivery(batch, []) for batch in batches(numbered, lambda one: len(one[1])))
 
 
 def _mapped(rows: list[Mapped], origin: str) -> _Delivery:
@@ -193,7 +209,9 @@ def check_file(name: str, mapping: Path | None) -> None:
             raise BadInput("a mapping reads files, not standard input", rule="mapping-needs-file")
         return
     if not path.is_file():
-        raise Missing("no such file", rule="file-exists", where=name)
+        what = "it is no regular file" if path.exists() else "no such file"
+        todo = "Pipe it in, and name it -." if path.exists() and not path.is_dir() else ""
+        raise Missing(what, rule="file-exists", where=name, todo=todo)
     plain = path.name.removesuffix(".gz")
     if mapping is None and plain.endswith((".csv", ".tsv", ".parquet")):
         raise BadInput(
@@ -208,11 +226,11 @@ def check_file(name: str, mapping: Path | None) -> None:
 def lines_of(name: str) -> Iterator[Iterable[bytes]]:
     """The lines of a file, of a gzip file, or of standard input. Raises BadInput."""
     if name == STDIN:
-        yield sys.stdin.buffer
+        yield _unmarked(sys.stdin.buffer)
         return
     try:
         with _opened(Path(name)) as stream:
-            yield stream
+            yield _unmarked(stream)
     except (gzip.BadGzipFile, EOFError) as bad:
         raise BadInput(
             f"the gzip file is broken: {bad}",
@@ -224,6 +242,11 @@ def lines_of(name: str) -> Iterator[Iterable[bytes]]:
         raise BadInput(
             f"cannot be read: {bad.strerror}", rule="file-readable", where=Path(name).name
         ) from bad
+
+
+def _unmarked(lines: Iterable[bytes]) -> Iterator[bytes]:
+    held = iter(lines)
+    return chain((line.removeprefix(BOM) for line in islice(held, 1)), held)
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -241,8 +264,15 @@ def _opened(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def batches(items: Iterable[T]) -> Iterator[list[T]]:
-    """Items in lists of so many as are read at a time."""
-    held = iter(items)
-    while batch := list(islice(held, PIECE)):
+def batches(items: Iterable[T], length: Callable[[T], int] = lambda _: 0) -> Iterator[list[T]]:
+    """Items in lists of so many as are read at a time; `length` tells an item's bytes."""
+    batch: list[T] = []
+    size = 0
+    for item in items:
+        batch.append(item)
+        size += length(item)
+        if len(batch) == PIECE or size >= PIECE_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
         yield batch

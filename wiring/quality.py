@@ -50,6 +50,16 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return Gates(self.features, self.inputs, findings)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which `off` is the word that it is, not a truth value."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, shape) for tag, shape in held if not (first in "oO" and tag.endswith(":bool"))]
+    for first, held in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def load_quality(home: Path) -> Quality:
     """The packaged rules, changed by the home's own file. Raises BadConfiguration."""
     own = home / FILE
@@ -69,7 +79,7 @@ def _merged(packaged: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        held = yaml.safe_load(path.read_text(encoding="utf-8"))
+        held = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as bad:
         raise BadConfiguration(
             f"cannot be read: {type(bad).__name__}", rule="quality-rules", where=str(path)

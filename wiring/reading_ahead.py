@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 
 from domain.errors import BadInput
 from signals.log_columns import Part
@@ -59,10 +59,25 @@ def reading_process() -> Iterator[ProcessPoolExecutor]:
     with ProcessPoolExecutor(
         1, mp_context=context, initializer=_begin, initargs=(os.getpid(),)
     ) as pool:
+        with _deaf():
+            pool.submit(os.getpid)  # starts the process
         try:
             yield pool
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Do not hear interrupts for a moment; what is started meanwhile never does."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _begin(parent: int) -> None:

@@ -145,7 +145,15 @@ def _of_home(home: Path) -> dict[str, object]:
     path = home / FILE
     if not path.is_file():
         return {}
-    held = yaml.safe_load(path.read_text()) or {}
+    try:
+        held = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as bad:
+        raise BadConfiguration(
+            f"cannot be read: {type(bad).__name__}",
+            rule="settings",
+            where=str(path),
+            todo="It must be YAML in UTF-8, one `name: value` a line.",
+        ) from bad
     if not isinstance(held, dict):
         raise BadConfiguration("not a list of settings", rule="settings", where=str(path))
     return held

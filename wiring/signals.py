@@ -78,7 +78,10 @@ class LazyWriter:
 
 
 def definition_of(settings: Settings) -> FeatureDefinition:
-    """The definition that the home keeps state for. Raises Missing for an empty home."""
+    """The definition that the home keeps state for. Raises Missing for an empty home.
+
+    Raises BadConfiguration where the file is not what was written.
+    """
     if not settings.definition_file.is_file():
         raise Missing(
             "nothing has been ingested here yet",
@@ -86,7 +89,15 @@ def definition_of(settings: Settings) -> FeatureDefinition:
             where=str(settings.home),
             todo="Run `leadscore ingest FILE` first, or set LEADSCORE_HOME.",
         )
-    return msgspec.json.decode(settings.definition_file.read_bytes(), type=FeatureDefinition)
+    try:
+        return msgspec.json.decode(settings.definition_file.read_bytes(), type=FeatureDefinition)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as bad:
+        raise BadConfiguration(
+            "the features' definition cannot be read",
+            rule="definition-whole",
+            where=str(settings.definition_file),
+            todo="Put the file back as it was, or make the home anew from its signals.",
+        ) from bad
 
 
 def adopt(

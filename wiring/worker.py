@@ -20,6 +20,7 @@ from wiring.signals import SignalPlane, open_signals
 from wiring.worker_metrics import Standing, serve_metrics
 
 LOOK_EVERY_S = 0.5
+INTERRUPTED = 130
 log = logging.getLogger("leadscore.stream")
 
 
@@ -81,7 +82,7 @@ async def _run(
 ) -> Handler:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(number, _stop, stopping)
     handler = Handler(plane.ingest, stopping, time.monotonic, options.deliveries)
     standing = Standing(handler)
     worker, close = await _open(settings, options, handler)
@@ -90,7 +91,7 @@ async def _run(
         standing.findings = plane.ingest.findings
         serve_metrics(standing, metrics_port)
     looking = asyncio.create_task(_look(worker, plane, standing, stopping, until_idle=until_idle))
-    sys.stderr.write("consuming events; Ctrl-C ends it\n")
+    sys.stderr.write("consuming events; Ctrl-C ends it, twice at once\n")
     try:
         await asyncio.to_thread(_warm, settings, plane)
         await worker.run(stopping)
@@ -100,6 +101,13 @@ async def _run(
         await close()
         plane.engine.dispose()
     return handler
+
+
+def _stop(stopping: asyncio.Event) -> None:
+    """Stop when the batches in hand are done; told twice, at once: the bus delivers them again."""
+    if stopping.is_set():
+        os._exit(INTERRUPTED)
+    stopping.set()
 
 
 async def _open(

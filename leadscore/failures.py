@@ -1,0 +1,40 @@
+"""What a machine's mistakes and a broken home mean to a user, in our own errors."""
+
+import sqlite3
+import sys
+
+from domain.errors import BadInput, LeadscoreError, Unavailable
+
+TOLD = (
+    "file is not a database",
+    "database disk image is malformed",
+    "attempt to write a readonly database",
+    "database or disk is full",
+    "unable to open database file",
+    "disk I/O error",
+    "database is locked",
+)
+"""What SQLite says of a file, and nothing of what is in it."""
+
+
+def explained(error: Exception) -> LeadscoreError | None:
+    """The error as one of ours; None for what is a fault of the program."""
+    if isinstance(error, OSError):
+        return BadInput(
+            f"the file or folder cannot be used: {error.strerror or type(error).__name__}",
+            rule="file-access",
+            where=str(error.filename or ""),
+            todo="Look at its permissions, and whether the disk is full; then do the same again.",
+        )
+    # who has not imported it has not raised its errors
+    databases = sys.modules.get("sqlalchemy.exc")
+    raised = databases is not None and isinstance(error, databases.DBAPIError)
+    if not raised and not isinstance(error, sqlite3.Error):
+        return None
+    said = str(getattr(error, "orig", error))
+    why = next((text for text in TOLD if text in said), type(error).__name__)
+    return Unavailable(
+        f"a database of the home cannot be used: {why}",
+        rule="database-usable",
+        todo="Nothing that was acknowledged is lost; mend it, then do the same again.",
+    )
