@@ -207,3 +207,59 @@ def test_training_that_is_interrupted_goes_on(own_home: Settings) -> None:
     done = int(first.split("trial ")[1].split("/")[0])
     assert done >= 5
     assert journal.stat().st_size >= before
+
+
+ONE = (
+    '{"id":"%s","source":"t","type":"web.page_viewed","time":"2026-01-01T00:00:00Z",'
+    '"identifiers":{"email":"%s"},"data":{"page":"/"}}\n'
+)
+
+
+def test_a_home_that_is_broken_is_told_in_one_line(tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "one.jsonl"
+    file.write_text(ONE % ("1", "ann@acme.com"))
+    assert leadscore(home, "ingest", str(file)).returncode == 0
+    (home / "settings.yaml").write_text("foo: [")
+    refused(leadscore(home, "quarantine", "list"), 2, "settings.yaml", "[settings]")
+    (home / "settings.yaml").unlink()
+    (home / "definition.json").write_text("no")
+    refused(leadscore(home, "quarantine", "list"), 2, "definition.json", "[definition-whole]")
+    assert leadscore(home, "ingest", str(file)).returncode == 2
+    (home / "definition.json").unlink()
+    for name in ("signals.db", "signals.db-wal", "signals.db-shm"):
+        (home / name).unlink(missing_ok=True)
+    (home / "signals.db").write_text("this is no database, however long one looks at it" * 100)
+    refused(leadscore(home, "ingest", str(file)), 3, "not a database", "[database-usable]")
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    refused(leadscore(taken, "ingest", str(file)), 2, "[file-access]")
+
+
+def test_a_folder_is_no_file_and_those_before_it_are_counted(tmp_path: Path) -> None:
+    file, cut = tmp_path / "one.jsonl", tmp_path / "cut.jsonl.gz"
+    file.write_bytes(b"\xef\xbb\xbf" + (ONE % ("1", "ann@acme.com")).encode() + b"{not JSON\n")
+    cut.write_bytes(gzip.compress((ONE % ("2", "b@acme.com")).encode() * 500)[:60])
+    refused(leadscore(tmp_path / "h", "ingest", str(tmp_path)), 3, "no regular file")
+    answer = leadscore(tmp_path / "h", "ingest", str(file), str(cut))
+    refused(answer, 2, "cut.jsonl.gz", "[file-readable]")
+    assert "one.jsonl" in answer.stdout
+    assert answer.stdout.split()[-4:] == ["2", "1", "0", "1"]
+    listed = leadscore(tmp_path / "h", "quarantine", "list")
+    assert "not JSON: JSON is malformed" in listed.stdout
+
+
+def test_who_is_who_is_told_with_its_reasons_also_after_a_rebuild(tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "some.jsonl"
+    both = ONE.replace('"%s"}', '"%s","cookie":"c1"}')
+    file.write_text(ONE % ("1", "ann@acme.com") + both % ("2", "ann@acme.com"))
+    assert leadscore(home, "ingest", str(file)).returncode == 0
+    shown = leadscore(home, "identity", "show", "cookie:c1").stdout
+    assert "email, cookie" in shown
+    assert "web.page_viewed" in shown
+    split = ["identity", "split", "email:ann@acme.com", "cookie:c1", "--reason"]
+    refused(leadscore(home, *split, "  "), 2, "[reason-given]")
+    assert leadscore(home, *split, "two people").returncode == 0
+    before = leadscore(home, "identity", "show", "cookie:c1").stdout
+    assert before.count("two people") >= 2  # why they are kept apart, and what was decided
+    assert leadscore(home, "features", "rebuild").returncode == 0
+    assert leadscore(home, "identity", "show", "cookie:c1").stdout == before

@@ -157,3 +157,8 @@ def test_rules_that_cannot_be_are_one_line(tmp_path: Path, text: str) -> None:
         load_quality(tmp_path)
     assert caught.value.rule == "quality-rules"
     assert "\n" not in str(caught.value)
+
+
+def test_off_is_a_word(home: Settings) -> None:
+    (home.home / "quality.yaml").write_text("events: {times: {future-time: off}}")
+    assert load_quality(home.home).events.times.future_time == "off"
