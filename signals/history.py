@@ -5,8 +5,7 @@ what was known of it then, under the id that it had then. A late event changes t
 moment it arrived, not before.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from signals.log_columns import EMPTY, News, Part
 from signals.looks import Looks
 from signals.matching import Columns
 from signals.people_history import PeopleHistory, Rearranged, Since
+from signals.runs import Run, between
 from signals.sinks import HistorySink, LastOfMoment
 from signals.states import NO_TEXT, Written
 from signals.writer import Writer
@@ -89,7 +89,7 @@ class Replay:
 
     def _add(self, part: Part) -> None:
         """Add a part. Only where something new is said of who is who need a replay stop."""
-        run = _Run(part)
+        run = Run(part)
         news = [*part.news, News(run.end, 0, (), "")]
         at = 0
         while (stop := self._next_stop(run, news[at].place)) < run.end:
@@ -112,7 +112,7 @@ class Replay:
         self._watermark = run.known_us[-1]
         self._digest = part.digest
 
-    def _next_stop(self, run: "_Run", news: int) -> int:
+    def _next_stop(self, run: Run, news: int) -> int:
         """The next event before which something is to be done, given the next news."""
         stop = min(news, run.first_at(self._people.next_decision_us))
         if self._looks is None:
@@ -124,7 +124,7 @@ class Replay:
     def _is_look(self, known_us: int) -> bool:
         return self._looks is not None and known_us > self._look
 
-    def _meet(self, run: "_Run", news: News) -> None:
+    def _meet(self, run: Run, news: News) -> None:
         """Take in a set of keys, or an account, that comes for the first time with an event."""
         known_us = run.known_us[news.place]
         if news.keys:
@@ -181,7 +181,7 @@ class Replay:
 
     # -- changes of who is who ---------------------------------------------------------------
 
-    def _rearrange(self, run: "_Run", place: int, change: Rearranged | None) -> None:
+    def _rearrange(self, run: Run, place: int, change: Rearranged | None) -> None:
         """Merge leads that ended, fold anew those that were torn; sum their accounts anew.
 
         Events before `place` belong where they did.
@@ -291,7 +291,7 @@ class Replay:
 
     # -- runs of events between them ----------------------------------------------------------
 
-    def _fold(self, run: "_Run", end: int) -> None:
+    def _fold(self, run: Run, end: int) -> None:
         """Fold the events before `end` that have not been."""
         begin = run.folded
         if begin == end:
@@ -300,7 +300,7 @@ class Replay:
         rows = self._row_of[run.part.sets[begin:end]]
         for at in run.anchors(end):
             self._anchors.setdefault(self._names[rows[at - begin]], run.known_us[at])
-        events, known_us = _between(run.part.events, begin, end, rows), run.part.known_us[begin:end]
+        events, known_us = between(run.part.events, begin, end, rows), run.part.known_us[begin:end]
         if self._looks is not None:
             kernel.fold(self._states, events, 0, len(rows), self._store.half_lives)
             self._touched[rows] = known_us
@@ -311,7 +311,7 @@ class Replay:
         if self._store.definition.accounts:
             self._history.fold(events, self._account_of[rows], known_us)
 
-    def _write_each(self, run: "_Run", events: Events, known_us: Index) -> None:
+    def _write_each(self, run: Run, events: Events, known_us: Index) -> None:
         """Fold events, and write the state after each."""
         begin, rows = run.folded - len(known_us), events.rows
         out = np.empty((len(rows), self._store.layout.width))
@@ -347,48 +347,3 @@ class Replay:
             self._lead_sink.add(leads, self._touched[some].tolist(), self._states[some], texts)
         self._touched[:] = 0
         self._history.write_held()
-
-
-class _Run:
-    """A part of the log on its way into states."""
-
-    def __init__(self, part: Part) -> None:
-        self.part = part
-        self.known_us: list[int] = part.known_us.tolist()
-        self.end = len(part.sets)
-        self.folded = 0
-        self._texts = 0
-        self._anchors = 0
-
-    def first_at(self, moment_us: int) -> int:
-        """The first event that became known at a moment or later."""
-        return bisect_left(self.known_us, moment_us)
-
-    def before(self, place: int) -> Since:
-        """The events before a place."""
-        return Since(self.part.sequences[:place], self.part.sets[:place])
-
-    def texts(self, end: int) -> Iterator[tuple[int, int, Written]]:
-        """The next texts written by events before `end`, as (event, attribute, write)."""
-        told, events = self.part.texts, self.part.events
-        while self._texts < len(told) and told[self._texts][0] < end:
-            at, attribute, value = told[self._texts]
-            self._texts += 1
-            yield at, attribute, (float(events.times[at]), float(events.ties[at]), value)
-
-    def anchors(self, end: int) -> Iterator[int]:
-        """The next anchors before `end`."""
-        while self._anchors < len(self.part.anchors) and self.part.anchors[self._anchors] < end:
-            self._anchors += 1
-            yield self.part.anchors[self._anchors - 1]
-
-
-def _between(events: Events, begin: int, end: int, rows: Index) -> Events:
-    """Some events, with their rows."""
-    return events._replace(
-        rows=rows,
-        times=events.times[begin:end],
-        ties=events.ties[begin:end],
-        starts=events.starts[begin : end + 1],
-        number_starts=events.number_starts[begin : end + 1],
-    )

@@ -4,10 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
+import wiring.signals
+from domain.clock import DAY
 from domain.definition import FeatureDefinition
 from feature_repo.features import category_names, number_names
+from feature_repo.views import ACCOUNTS, LEADS
+from signals.looks import Looks
 from tests.features.slow import Known, Log
 from wiring.scoring import open_scoring
 from wiring.settings import Settings
@@ -103,3 +108,18 @@ def test_serving_said_what_history_says(replayed: Settings) -> None:
     for (_, row), record in zip(frame.iterrows(), records, strict=True):
         named = [np.nan if v is None else v for v in record.features]
         assert_row(definition, row, named, record.texts)
+
+
+def test_a_log_that_another_process_reads_is_the_same(
+    own_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = Looks(5 * DAY, None, 20 * DAY)
+    here = replay_history(own_home, open_signals(own_home), ("web.page_viewed",), looks=looks)
+    files = [own_home.home / "offline" / name for name in (LEADS, ACCOUNTS)]
+    written = [pq.read_table(file) for file in files]
+    monkeypatch.setattr(wiring.signals, "WORTH_A_PROCESS", 1)
+    there = replay_history(own_home, open_signals(own_home), ("web.page_viewed",), looks=looks)
+    assert there == here
+    assert there.anchors
+    assert there.outcomes
+    assert [pq.read_table(file) for file in files] == written
