@@ -197,8 +197,9 @@ What `make figures` measured on {date}: a version of each data set, trained as i
 on the last part of time, beside CatBoost as it comes (its own defaults, 1,000 trees) on the raw
 columns of the same rows with the same split: by time, with an embargo, no company on both sides.
 Bounds are 95%, bootstrapped by account; differences are paired. What the raw columns are is in
-`tests/figures/raw.py`. The journeys are of 8,000 simulated leads. The calibration error is the root of the mean squared difference between
-what is told and what comes, in bins, less what chance alone would make of it (ADR 0011).
+`tests/figures/raw.py`. The journeys are of 8,000 simulated leads. The calibration error is the root
+of the mean squared difference between what is told and what comes, in bins, less what chance alone
+would make of it (ADR 0011).
 
 | data | rows: learnt, judged | AUROC | plain CatBoost | difference | calibration error | plain | \
 told, came |
