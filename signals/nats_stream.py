@@ -100,6 +100,14 @@ async def publish(bus: NatsBus, documents: Iterable[Outgoing]) -> int:
     return sent
 
 
+async def close(bus: NatsBus) -> None:
+    """Let go of the bus, also of one that is away."""
+    try:
+        await bus.broker.stop()
+    except (NatsError, OSError, TimeoutError) as bad:
+        log.warning("the bus is away while it is let go of: %s", type(bad).__name__)
+
+
 def _too_long(document: Outgoing) -> BadInput:
     longest = StreamOptions.longest
     return BadInput(

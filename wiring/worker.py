@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -118,11 +119,11 @@ async def _open(
 
         broker = make_broker(settings.bus, options)
         return KafkaWorker(broker, handler, options, time.time), broker.stop
-    from signals.nats_stream import NatsWorker, connect
+    from signals.nats_stream import NatsWorker, close, connect
 
     bus = await connect(settings.bus, options)
     name = os.urandom(4).hex()
-    return NatsWorker(bus, handler, options, name, time.monotonic), bus.broker.stop
+    return NatsWorker(bus, handler, options, name, time.monotonic), partial(close, bus)
 
 
 class Close(Protocol):
