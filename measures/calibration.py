@@ -53,9 +53,13 @@ def brier(y: ArrayLike, p: ArrayLike, w: ArrayLike | None = None) -> float:
 def log_loss(y: ArrayLike, p: ArrayLike, w: ArrayLike | None = None) -> float:
     """The mean of −ln of the probability given to what happened, clipped; nan without weight."""
     labels, chances, weights = forecasts(y, p, w)
+    return mean(log_losses(labels, chances), weights)
+
+
+def log_losses(labels: Array, chances: Array) -> Array:
+    """−ln of the probability given to what happened, clipped, for each row [n]."""
     held = np.clip(chances, CLIP, 1 - CLIP)
-    losses = -np.where(labels == 1, np.log(held), np.log(1 - held))
-    return mean(losses, weights)
+    return np.asarray(-np.where(labels == 1, np.log(held), np.log(1 - held)), dtype=np.float64)
 
 
 def decompose(

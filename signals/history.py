@@ -19,7 +19,7 @@ from signals.identity import account_of
 from signals.log_columns import EMPTY, News, Part
 from signals.looks import Looks
 from signals.matching import Columns
-from signals.people_history import PeopleHistory, Rearranged, Since
+from signals.people_history import PeopleHistory, Rearranged
 from signals.runs import Run, between
 from signals.sinks import HistorySink, LastOfMoment
 from signals.states import NO_TEXT, Written
@@ -103,7 +103,7 @@ class Replay:
                 self._meet(run, news[at])
                 at += 1
         self._fold(run, run.end)
-        self._people.count(Since(part.sequences, part.sets))
+        self._people.count(run.before(run.end))
         self._outcomes += [
             (int(part.sets[o.place]), o.name, o.happened_us, run.known_us[o.place])
             for o in part.outcomes

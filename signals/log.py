@@ -115,7 +115,7 @@ def held(engine: Engine) -> tuple[int, int]:
 def size(engine: Engine) -> int:
     """How many events the log holds, without counting them: numbers follow without a gap."""
     with engine.connect() as connection:
-        return int(connection.execute(select(func.max(events.c.sequence))).scalar() or 0)
+        return event_index.last(connection)
 
 
 def verify(engine: Engine) -> tuple[Counts, int, int]:
@@ -139,26 +139,16 @@ def watermark_us(engine: Engine) -> int:
         raise Unavailable("the event log does not answer", rule="log-available") from bad
 
 
-def read(
-    engine: Engine, chunk: int = 20_000, through: int | None = None
-) -> Iterator[list[Accepted]]:
-    """The log in the order in which it became known, a chunk at a time.
-
-    `through`: the first so many events that arrived alone, which is the log as it was then,
-    whatever came late since: numbers follow one another without a gap.
-    """
+def read(engine: Engine, chunk: int = 20_000) -> Iterator[list[Accepted]]:
+    """The log in the order in which it became known, a chunk at a time."""
     with engine.connect() as connection:
-        yield from read_in(connection, chunk, through)
+        yield from read_in(connection, chunk)
 
 
-def read_in(
-    connection: Connection, chunk: int = 20_000, through: int | None = None
-) -> Iterator[list[Accepted]]:
+def read_in(connection: Connection, chunk: int = 20_000) -> Iterator[list[Accepted]]:
     """The log as a transaction sees it."""
     e = events.c
     query = select(e.body, e.identifier_keys, e.account, e.sequence)
-    if through is not None:
-        query = query.where(e.sequence <= through)
     query = query.order_by(e.known_us, e.sequence).execution_options(yield_per=chunk)
     for part in connection.execute(query).partitions():
         yield [logged(*row) for row in part]

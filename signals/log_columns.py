@@ -74,7 +74,11 @@ def read_parts(
     through: int | None = None,
     chunk: int = CHUNK,
 ) -> Iterator[Part]:
-    """The log. `through`: the first so many events that arrived alone, see `log.read`."""
+    """The log.
+
+    `through`: the first so many events that arrived alone, which is the log as it was then,
+    whatever came late since: numbers follow one another without a gap.
+    """
     e = events.c
     query = select(e.sequence, e.event_key, e.known_us, e.identifier_keys, e.account, e.body)
     if through is not None:

@@ -11,8 +11,9 @@ import numpy as np
 from catboost import CatBoostClassifier, sum_models, to_classifier
 from numpy.typing import NDArray
 
+from domain.scores import logistic
 from domain.versions import Blended
-from measures.calibration import CLIP
+from measures.calibration import log_losses
 from measures.resampling import Resampling
 from training import fit
 
@@ -52,8 +53,7 @@ def weigh(model: fit.Told, scorecard: fit.Told, seed: int) -> Blended:
 
 def losses(told: fit.Told, margins: Array) -> Array:
     """The log loss of each row [n] of log-odds."""
-    chance = np.clip(1.0 / (1.0 + np.exp(-margins)), CLIP, 1.0 - CLIP)
-    return np.asarray(-np.where(told.labels == 1, np.log(chance), np.log(1.0 - chance)))
+    return log_losses(told.labels.astype(np.float64), logistic(margins))
 
 
 def mixed(model: fit.Told, scorecard: fit.Told, found: Blended) -> fit.Told:

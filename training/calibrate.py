@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 from domain.scores import Calibrator, logistic
 from measures.calibration import brier
 from training import fit
+from training.split import spans
 
 Kind = Literal["none", "platt", "beta", "isotonic"]
 Array = NDArray[np.float64]
@@ -88,7 +89,8 @@ def choose(
     fitted = fit_calibrators(margins, y, weights)
     judged = np.zeros(len(margins), dtype=np.bool_)
     chances = {kind: np.zeros(len(margins)) for kind in KINDS}
-    for earlier, later in _folds(times, folds):
+    for start, end in spans(times, folds):
+        earlier, later = times < start, (times >= start) & (times < end)
         judged |= later
         for kind, one in fit_calibrators(margins[earlier], y[earlier], weights[earlier]).items():
             chances[kind][later] = one.apply(margins[later])
@@ -108,20 +110,6 @@ def _check(margins: Array, y: Array, w: Array) -> None:
         raise ValueError("a label is neither 0 nor 1")
     if not (np.all(np.isfinite(w)) and np.all(w >= 0)):
         raise ValueError("a weight is negative or not finite")
-
-
-def _folds(
-    times: NDArray[np.int64], folds: int
-) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Which rows are earlier, and which are to be judged, per fold; a moment is never cut."""
-    if not len(times):
-        return []
-    ranks = (np.arange(1, folds + 1) * len(times)) // (folds + 1)
-    cuts = [int(cut) for cut in np.unique(np.sort(times)[ranks]) if cut > times.min()]
-    ends = [*cuts, int(times.max()) + 1][1:]
-    return [
-        (times < cut, (times >= cut) & (times < end)) for cut, end in zip(cuts, ends, strict=True)
-    ]
 
 
 def _platt(margins: Array, y: Array, w: Array, *, pull: float) -> Calibrator | None:

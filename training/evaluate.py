@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from domain.clock import iso
 from domain.measurement import Interval
-from measures.calibration import CLIP, bins_of, decompose
+from measures.calibration import bins_of, decompose, log_losses
 from measures.calibration_error import calibration_error
 from measures.ranking import gains
 from measures.resampling import Drawn, Resampling, share_of
@@ -135,12 +135,10 @@ def _names() -> list[str]:
 
 def _drawn(drawn: Resampling, labels: Array, chance: Array) -> dict[str, Drawn]:
     """Ranking and proper scores, on every draw."""
-    held = np.clip(chance, CLIP, 1 - CLIP)
-    losses = -np.where(labels == 1, np.log(held), np.log(1 - held))
     return {
         **drawn.ranking(labels, chance, SHARES),
         "brier": drawn.mean((chance - labels) ** 2),
-        "log_loss": drawn.mean(losses),
+        "log_loss": drawn.mean(log_losses(labels, chance)),
     }
 
 

@@ -64,10 +64,6 @@ def folds(moments: Times, count: int, embargo_days: float, groups: Times) -> lis
     Each part's earlier rows are all before it, but for embargo and grouping, as `split_by_time`
     has them. Where many rows share a moment there are fewer folds.
     """
-    order = np.sort(moments)
-    ranks = (np.arange(1, count + 1) * len(order)) // (count + 1)
-    starts = [int(s) for s in np.unique(order[ranks]) if s > order[0]] if len(order) else []
-    ends = [*starts, int(order[-1]) + 1][1:] if starts else []
     return [
         _parts(
             moments,
@@ -76,8 +72,21 @@ def folds(moments: Times, count: int, embargo_days: float, groups: Times) -> lis
             embargo_days,
             _drawn(groups, 1 + fold),
         )
-        for fold, (start, end) in enumerate(zip(starts, ends, strict=True))
+        for fold, (start, end) in enumerate(spans(moments, count))
     ]
+
+
+def spans(moments: Times, count: int) -> list[tuple[int, int]]:
+    """All but the first of `count` + 1 parts of about as many rows, as [start, end) in time.
+
+    A moment is never cut: where many rows share one there are fewer parts.
+    """
+    order = np.sort(moments)
+    if not len(order):
+        return []
+    ranks = (np.arange(1, count + 1) * len(order)) // (count + 1)
+    starts = [int(s) for s in np.unique(order[ranks]) if s > order[0]]
+    return list(zip(starts, [*starts, int(order[-1]) + 1][1:], strict=True))
 
 
 _Drawn = tuple[Times, NDArray[np.bool_]]

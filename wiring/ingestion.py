@@ -158,13 +158,15 @@ def _transactions(parts: Iterable[Prepared]) -> Iterator[list[Prepared]]:
     The first lists are shorter: there is work to do while the rest is read.
     """
     held: list[Prepared] = []
-    enough = PIECE
+    enough, size, length = PIECE, 0, 0
     try:
         for part in parts:
             held.append(part)
-            if sum(map(size_of, held)) >= enough or _bytes(held) >= TRANSACTION_BYTES:
+            size, length = size + size_of(part), length + _bytes([part])
+            if size >= enough or length >= TRANSACTION_BYTES:
                 yield held
-                held, enough = [], min(2 * enough, TRANSACTION)
+                held, size, length = [], 0, 0
+                enough = min(2 * enough, TRANSACTION)
     except BadInput:
         if held:
             yield held

@@ -201,7 +201,8 @@ def replay_history(
     replay = Replay(plane.writer, *files, looks)
     with calm():
         if log.size(plane.engine) < WORTH_A_PROCESS:
-            journeys = replay.run(log_parts(settings, anchors, through))
+            parts = read_parts(plane.engine, plane.writer.matcher, anchors, through)
+            journeys = replay.run(parts)
         else:
             with reading_process() as pool:
                 journeys = replay.run(log_ahead(pool, settings, anchors, through))
@@ -211,7 +212,7 @@ def replay_history(
 
 
 def log_parts(settings: Settings, anchors: Sequence[str], through: int | None) -> Iterator[Part]:
-    """The log of a home by columns; needs no resolver, so another process may read it."""
+    """The log of a home by columns, for a process that has no plane open."""
     matcher = Matcher(definition_of(settings), contract_book(settings).upcast)
     return read_parts(open_engine(settings.signals_db), matcher, anchors, through)
 
