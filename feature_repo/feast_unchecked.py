@@ -54,14 +54,12 @@ with _unchecked():
     )
     from feast.on_demand_feature_view import OnDemandFeatureView
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-    from feast.protos.feast.types.Value_pb2 import DoubleList, StringList
     from feast.protos.feast.types.Value_pb2 import Value as ValueProto
     from feast.transformation.pandas_transformation import PandasTransformation
-    from feast.types import Array, Float64, String
+    from feast.types import Bytes, Float64, String
 
 __all__ = [
-    "Array",
-    "DoubleList",
+    "Bytes",
     "Entity",
     "EntityKey",
     "FeatureService",
@@ -75,7 +73,6 @@ __all__ = [
     "RepoConfig",
     "RequestSource",
     "String",
-    "StringList",
     "ValueProto",
     "ValueType",
     "import_joins",

@@ -1,9 +1,10 @@
 """Feast as the state's reader and writer, online, and as the source of training rows, offline."""
 
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 from string import Template
 from threading import Lock
@@ -16,26 +17,42 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from domain.clock import SECOND, from_us
+from domain.clock import SECOND, from_us, to_us
 from domain.definition import FeatureDefinition
 from domain.errors import Unavailable
 from domain.files import exclusive
+from domain.packing import pack
 from domain.ports import LeadRef, LeadStates
 from domain.state import Matrix, layout_of
 from feature_repo.feast_unchecked import (
-    DoubleList,
     EntityKey,
     FeatureStore,
     RepoConfig,
-    StringList,
     ValueProto,
 )
-from feature_repo.views import ACCOUNT_VIEW, ACCOUNTS, AS_OF, LEAD_VIEW, LEADS, TIMESTAMP, views
+from feature_repo.views import (
+    ACCOUNT_VIEW,
+    ACCOUNTS,
+    AS_OF,
+    LEAD_VIEW,
+    LEADS,
+    TIMESTAMP,
+    stored_states,
+    stored_texts,
+    texts_json,
+    views,
+)
 
 CONFIGURATION = Path(__file__).parent / "feature_store.yaml"
-ONLINE = [f"{LEAD_VIEW}:state", f"{LEAD_VIEW}:texts", f"{ACCOUNT_VIEW}:account"]
+KEYS = {LEAD_VIEW: "lead_id", ACCOUNT_VIEW: "account_id"}
+FIELDS = {LEAD_VIEW: ["state", "texts"], ACCOUNT_VIEW: ["account"]}
+"""By view: the entity's key, and the fields that are stored."""
+
+Stored = tuple[datetime | None, dict[str, ValueProto] | None]
+"""An entity as Feast gives it back: when it was known, and its fields; None where there is none."""
+
 ROWS_PER_GROUP = 20_000
-"""Rows of one Parquet row group: some tens of megabytes in memory."""
+"""Rows of one Parquet row group: a few megabytes in memory."""
 
 NOBODY = "none"
 """The account key of a lead without an account: Feast wants one, and nothing is stored there."""
@@ -65,7 +82,7 @@ class FeastStore:
         It keeps the history's whole path: a home that was copied or moved is told of anew.
         """
         kind = "redis" if self._server else "sqlite"
-        wanted = f"{self.definition.fingerprint} {kind} {self.offline.resolve()}"
+        wanted = f"{self.definition.fingerprint} {kind} packed {self.offline.resolve()}"
         if self._knows(wanted):
             return
         with exclusive(self._applied.with_name("applying")):
@@ -91,34 +108,36 @@ class FeastStore:
         Feast's SQLite store keeps whole seconds: there `known_us` is rounded down to one.
         """
         if not leads:
-            return self._states([], [], [])
-        rows = {
-            "lead_id": [lead.lead_id for lead in leads],
-            "account_id": [lead.account_id or NOBODY for lead in leads],
-        }
+            return self._states([], [])
         try:
             with self._lock:
-                answer = self.feast.get_online_features(ONLINE, rows).proto
+                held = self._read(LEAD_VIEW, [lead.lead_id for lead in leads])
+                accounts = self._read(ACCOUNT_VIEW, [lead.account_id or NOBODY for lead in leads])
         except Exception as bad:
             raise Unavailable(
                 f"the online store does not answer: {type(bad).__name__}", rule="online-store"
             ) from bad
-        found = dict(zip(answer.metadata.feature_names.val, answer.results, strict=True))
-        states, texts, accounts = found["state"], found["texts"], found["account"]
-        read = self._states(states.values, texts.values, accounts.values)
-        known = [t.seconds * SECOND + t.nanos // 1000 for t in states.event_timestamps]
-        return replace(read, known_us=known)
+        return self._states(held, accounts)
 
-    def _states(
-        self, states: Sequence[Any], texts: Sequence[Any], accounts: Sequence[Any]
-    ) -> LeadStates:
+    def _read(self, view: str, entities: Sequence[str]) -> list[Stored]:
+        # Feast's own way out, a response by columns, costs two times as much
+        keys = [_key(KEYS[view], entity) for entity in entities]
+        found: list[Stored] = self.feast.provider.online_read(
+            self.feast.config, self._view(view), keys, FIELDS[view]
+        )
+        return found
+
+    def _states(self, leads: Sequence[Stored], accounts: Sequence[Stored]) -> LeadStates:
         wide = len(self.definition.texts) + 1
-        held = [list(v.string_list_val.val) for v in texts]
+        held = [fields or {} for _, fields in leads]
+        beside = [fields or {} for _, fields in accounts]
         return LeadStates(
-            leads=_matrix(states, self.layout.width),
-            accounts=_matrix(accounts, self.layout.account_width),
-            texts=[row if len(row) == wide else [""] * wide for row in held],
-            known_us=[],
+            leads=stored_states(map(_bytes, held, repeat("state")), self.layout.width),
+            accounts=stored_states(
+                map(_bytes, beside, repeat("account")), self.layout.account_width
+            ),
+            texts=[stored_texts(_bytes(fields, "texts"), wide) for fields in held],
+            known_us=[0 if moment is None else to_us(moment) for moment, _ in leads],
         )
 
     def write_leads(
@@ -130,8 +149,8 @@ class FeastStore:
     ) -> None:
         """Push lead states. Raises Unavailable."""
         values = [
-            {"state": state, "texts": _texts(tuple(text))}
-            for state, text in zip(_packed(states), texts, strict=True)
+            {"state": ValueProto(bytes_val=state), "texts": _texts(tuple(text))}
+            for state, text in zip(pack(states), texts, strict=True)
         ]
         self._write(LEAD_VIEW, leads, values, known_us)
 
@@ -139,7 +158,7 @@ class FeastStore:
         self, accounts: Sequence[str], vectors: Matrix, known_us: Sequence[int]
     ) -> None:
         """Push account vectors. Raises Unavailable."""
-        values = [{"account": vector} for vector in _packed(vectors)]
+        values = [{"account": ValueProto(bytes_val=vector)} for vector in pack(vectors)]
         self._write(ACCOUNT_VIEW, accounts, values, known_us)
 
     def forget(self, leads: Sequence[str]) -> None:
@@ -156,9 +175,8 @@ class FeastStore:
         known_us: Sequence[int],
     ) -> None:
         # Feast's own way in, from a frame, costs several times as much
-        key = "lead_id" if view == LEAD_VIEW else "account_id"
         rows = [
-            (_key(key, entity), value, from_us(us), None)
+            (_key(KEYS[view], entity), value, from_us(us), None)
             for entity, value, us in zip(entities, values, known_us, strict=True)
         ]
         if not rows:
@@ -208,9 +226,9 @@ class HistoryFile:
         fields = [
             ("lead_id" if leads else "account_id", pa.string()),
             (TIMESTAMP, pa.timestamp("us", tz="UTC")),
-            ("state" if leads else "account", pa.list_(pa.float64())),
+            ("state" if leads else "account", pa.binary()),
         ]
-        self._schema = pa.schema(fields + ([("texts", pa.list_(pa.string()))] if leads else []))
+        self._schema = pa.schema(fields + ([("texts", pa.binary())] if leads else []))
         self._writer = pq.ParquetWriter(self._partial, self._schema, compression="snappy")
         self._held: list[pa.Table] = []
         self._rows = 0
@@ -223,14 +241,13 @@ class HistoryFile:
         texts: Sequence[Sequence[str]] = (),
     ) -> None:
         """Add rows: entity, when its state became so, and the state."""
-        offsets = np.arange(len(states) + 1, dtype=np.int32) * states.shape[1]
         columns = [
             pa.array(list(entities), pa.string()),
             pa.array(np.array(known_us, dtype="datetime64[us]"), self._schema.field(1).type),
-            pa.ListArray.from_arrays(pa.array(offsets), pa.array(states.ravel())),
+            pa.array(pack(states), pa.binary()),
         ]
         if len(self._schema) > len(columns):
-            columns.append(pa.array([list(t) for t in texts], pa.list_(pa.string())))
+            columns.append(pa.array([texts_json(tuple(t)) for t in texts], pa.binary()))
         self._held.append(pa.Table.from_arrays(columns, schema=self._schema))
         self._rows += len(states)
         if self._rows >= ROWS_PER_GROUP:
@@ -246,15 +263,6 @@ class HistoryFile:
         if self._held:
             self._writer.write_table(pa.concat_tables(self._held).combine_chunks())
         self._held, self._rows = [], 0
-
-
-def _matrix(values: Sequence[Any], width: int) -> Matrix:
-    out = np.zeros((len(values), width))
-    for i, value in enumerate(values):
-        held = value.double_list_val.val
-        if len(held) == width:
-            out[i] = held
-    return out
 
 
 def redis_store(url: str) -> dict[str, Any]:
@@ -289,22 +297,15 @@ def _configuration(home: Path, server: dict[str, Any] | None) -> RepoConfig:
     return RepoConfig(repo_path=home, **held)
 
 
-def _packed(states: Matrix) -> list[ValueProto]:
-    """Rows as protobuf lists of doubles.
-
-    On the wire a packed list is the row's own bytes behind a head that depends on the width
-    alone: parsing that is seven times as fast as handing over the numbers one by one.
-    """
-    raw = np.ascontiguousarray(states, dtype="<f8")
-    sample = ValueProto(double_list_val=DoubleList(val=[1.0] * raw.shape[1])).SerializeToString()
-    head = sample[: len(sample) - 8 * raw.shape[1]]
-    return [ValueProto.FromString(head + row.tobytes()) for row in raw]
+def _bytes(fields: Mapping[str, ValueProto], name: str) -> bytes:
+    held: bytes = fields[name].bytes_val if name in fields else b""
+    return held
 
 
 @lru_cache(maxsize=1 << 12)
 def _texts(values: tuple[str, ...]) -> ValueProto:
     """Many leads share a profile; nobody changes what is shared."""
-    return ValueProto(string_list_val=StringList(val=values))
+    return ValueProto(bytes_val=texts_json(values))
 
 
 def _key(name: str, entity: str) -> EntityKey:

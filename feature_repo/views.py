@@ -1,21 +1,25 @@
 """The Feast objects of a definition: packed state as stored, named features as a view of it.
 
-State is stored as one array per entity, because a write or read of many separate fields costs
+State is stored packed, one value per entity, because a write or read of many separate fields costs
 Feast many times more. The on-demand view computes the named features, by the same pure function
 that scoring calls.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 
 from domain.definition import FeatureDefinition
+from domain.packing import is_packed, unpack
 from domain.state import Matrix, layout_of
 from feature_repo.feast_unchecked import (
-    Array,
+    Bytes,
     Entity,
     FeatureService,
     FeatureView,
@@ -56,12 +60,13 @@ class NamedFeatures:
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Named features, row for row. An entity without state has seen nothing."""
         d, layout = self.definition, layout_of(self.definition)
-        leads = unpack(frame["state"], layout.width)
-        accounts = unpack(frame["account"], layout.account_width)
+        leads = stored_states(frame["state"], layout.width)
+        accounts = stored_states(frame["account"], layout.account_width)
         as_of = frame[AS_OF].to_numpy(dtype=np.float64)
         columns = numbers(d, leads, accounts, as_of)
         named = pd.DataFrame(columns, columns=list(number_names(d)), index=frame.index)
-        texts = [[str(t) for t in row] for row in _filled(frame["texts"], d)]
+        wide = len(d.texts) + 1
+        texts = [list(stored_texts(held, wide)) for held in frame["texts"]]
         for name, values in zip(
             category_names(d), zip(*categories(d, leads, texts), strict=True), strict=False
         ):
@@ -69,25 +74,35 @@ class NamedFeatures:
         return named
 
 
-def unpack(packed: pd.Series, width: int) -> Matrix:
-    """Packed arrays as a matrix [n, width]; what is missing, or of another width, is zeros."""
-    if len(packed) and all(type(held) is np.ndarray and held.shape == (width,) for held in packed):
-        return np.concatenate(packed.to_numpy()).reshape(-1, width).astype(np.float64)
-    out = np.zeros((len(packed), width))
-    for i, held in enumerate(packed):
-        if held is not None and not np.isscalar(held) and len(held) == width:
-            out[i] = held
+def stored_states(packed: Iterable[object], width: int) -> Matrix:
+    """States as Feast gives them back, as a matrix [n, width].
+
+    What is missing, or of another width, is zeros: an entity that has seen nothing.
+    """
+    held = list(packed)
+    out = np.zeros((len(held), width))
+    there = [i for i, one in enumerate(held) if is_packed(one, width)]
+    out[there] = unpack([held[i] for i in there], width)  # type: ignore[misc]
     return out
 
 
-def _filled(packed: pd.Series, definition: FeatureDefinition) -> list[list[str]]:
-    wide = len(definition.texts) + 1
-    return [
-        list(held)
-        if held is not None and not np.isscalar(held) and len(held) == wide
-        else [""] * wide
-        for held in packed
-    ]
+@lru_cache(maxsize=1 << 12)
+def texts_json(texts: tuple[str, ...]) -> bytes:
+    """The text attributes of one lead, as they are stored; many leads share a profile."""
+    return msgspec.json.encode(texts)
+
+
+@lru_cache(maxsize=1 << 12)
+def stored_texts(held: object, wide: int) -> tuple[str, ...]:
+    """The texts as Feast gives them back; empty ones where they are missing or of another width.
+
+    Feast tries a view on words of its own choice, which are no such texts.
+    """
+    if isinstance(held, bytes) and held.startswith(b"["):
+        texts = msgspec.json.decode(held, type=tuple[str, ...])
+        if len(texts) == wide:
+            return texts
+    return ("",) * wide
 
 
 def views(definition: FeatureDefinition, offline: Path) -> list[Any]:
@@ -96,13 +111,13 @@ def views(definition: FeatureDefinition, offline: Path) -> list[Any]:
         LEAD_VIEW,
         LEAD,
         offline / LEADS,
-        [Field(name="state", dtype=Array(Float64)), Field(name="texts", dtype=Array(String))],
+        [Field(name="state", dtype=Bytes), Field(name="texts", dtype=Bytes)],
     )
     account = _stored(
         ACCOUNT_VIEW,
         ACCOUNT,
         offline / ACCOUNTS,
-        [Field(name="account", dtype=Array(Float64))],
+        [Field(name="account", dtype=Bytes)],
     )
     moment = RequestSource(name="moment", schema=[Field(name=AS_OF, dtype=Float64)])
     transform = NamedFeatures(definition)

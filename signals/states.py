@@ -8,6 +8,7 @@ import numpy as np
 from sqlalchemy import Connection, Select, delete, func, select
 
 from domain.definition import FeatureDefinition
+from domain.packing import pack, unpack
 from domain.state import (
     LAST,
     PEOPLE,
@@ -18,7 +19,6 @@ from domain.state import (
     layout_of,
 )
 from signals.kernel import merged
-from signals.packing import pack, unpack
 from signals.schema import accounts, among, leads, write
 
 Written = tuple[float, float, str]
