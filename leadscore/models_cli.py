@@ -283,9 +283,9 @@ def rollout_advance(
     by: By = "",
 ) -> None:
     """Change the challenger's share of accounts."""
-    from registry.rollout import set_weight
+    from registry.rollout import advance
 
-    plan = set_weight(_registry(), weight, by=by or user(), reason=reason)
+    plan = advance(_registry(), weight=weight, by=by or user(), reason=reason)
     put(f"{plan.id}: weight {plan.weight:g}")
 
 
