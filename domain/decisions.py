@@ -1,8 +1,10 @@
 """What a policy is asked, and what is kept of every decision."""
 
+from typing import Literal
+
 import msgspec
 
-from domain.scores import ScoreAnswer
+from domain.scores import Arm, Decision, ScoreAnswer
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,12 +21,41 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     features: dict[str, float | str | None]
 
 
+class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an account stood in one rollout, and what it takes to see why.
+
+    `step` counts from 0; `weight` and `holdout` were the shares of challenger and holdout then.
+    """
+
+    rollout: str
+    kind: Literal["model", "policy"]
+    mode: Literal["canary", "shadow", "blue_green", "holdout"]
+    step: int
+    weight: float
+    holdout: float
+    arm: Arm
+
+
+class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+    """A routing that was drawn at random, each of `among` possible ones alike.
+
+    `rollout` is the plan that drew it, `instead_of` what the policy decides on the facts.
+    """
+
+    rollout: str
+    among: int
+    instead_of: Decision
+
+
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One decision, complete: enough to replay it to the same answer.
 
     `features` are the named features in the order of the feature service, `texts` the category
     features after them; `shadow` holds the scores that other versions gave to the same features;
-    `watermark_us` is the newest moment the log knew of when it was made.
+    `watermark_us` is the newest moment the log knew of when it was made. `rollout` is the rollout
+    of models under way, `assigned` where the account stood in that and all others;
+    `shadow_decisions` is what other policies decided on the same facts, by label; `drawn` is None
+    where the decision is the policy's.
     """
 
     decided_us: int
@@ -38,3 +69,6 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     shadow: dict[str, float]
     facts: Facts
     answer: ScoreAnswer
+    assigned: tuple[Assignment, ...] = ()
+    shadow_decisions: dict[str, Decision] = {}
+    drawn: Drawn | None = None

@@ -107,6 +107,11 @@ class Policy(Protocol):
         """The attributes and the features that it may look at; facts need hold no others."""
         ...
 
+    @property
+    def grades(self) -> tuple[tuple[str, float], ...]:
+        """Its grades with their least probability, the best first."""
+        ...
+
     def grade(self, score: float) -> str:
         """A to D, by fixed thresholds on the calibrated probability."""
         ...

@@ -81,8 +81,24 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[str, ...]
 
 
+Arm = Literal["champion", "challenger", "holdout"]
+
+
+class Arms(msgspec.Struct, frozen=True, kw_only=True):
+    """The arm of an account in the rollout of models, and in that of policies.
+
+    Whose routing is drawn at random is in a holdout; the champion scores it.
+    """
+
+    model: Arm = "champion"
+    policy: Arm = "champion"
+
+
 class ScoreAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a caller of the service gets for one lead. `score` is a calibrated probability."""
+    """What a caller of the service gets for one lead. `score` is a calibrated probability.
+
+    `arm` says of both `arms` what matters first: holdout, else challenger, else champion.
+    """
 
     lead_id: str
     score: float
@@ -91,9 +107,10 @@ class ScoreAnswer(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...]
     decision: Decision
     versions: VersionSet
-    arm: Literal["champion", "challenger", "holdout"]
+    arm: Arm
     features_as_of: str
     staleness_s: float
     degraded: bool
     decision_id: str
     trace_id: str
+    arms: Arms = Arms()

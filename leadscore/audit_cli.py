@@ -1,12 +1,15 @@
 """Commands about decisions: the audit trail."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from domain.errors import Refused
 from leadscore.options import AsJson, group
 from leadscore.output import put, put_json, put_table
+
+if TYPE_CHECKING:
+    from domain.decisions import DecisionRecord
 
 audit = group("The record of every decision.")
 DecisionId = Annotated[str, typer.Argument(metavar="ID")]
@@ -25,6 +28,28 @@ def show(decision_id: DecisionId, as_json: AsJson = False) -> None:
         return
     put(story(record.answer))
     put_table(["shadow", "score"], list(record.shadow.items()))
+    _put_arms(record)
+
+
+def _put_arms(record: "DecisionRecord") -> None:
+    """In which rollouts the account stood where, and what was decided unheard."""
+    if record.assigned:
+        put_table(
+            ["rollout", "kind", "mode", "step", "weight", "holdout", "arm"],
+            [
+                [a.rollout, a.kind, a.mode, a.step + 1, f"{a.weight:g}", f"{a.holdout:g}", a.arm]
+                for a in record.assigned
+            ],
+        )
+    unheard = [(f"{label}, unheard", d) for label, d in record.shadow_decisions.items()]
+    if record.drawn is not None:
+        put(f"the routing was drawn by {record.drawn.rollout}, one of {record.drawn.among}")
+        unheard.append((f"{record.answer.versions.policy}, not drawn", record.drawn.instead_of))
+    if unheard:
+        put_table(
+            ["policy", "action", "queue", "priority", "next"],
+            [[name, d.action, d.queue, d.priority, d.next_best_action] for name, d in unheard],
+        )
 
 
 @audit.command("replay")

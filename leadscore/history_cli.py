@@ -56,7 +56,7 @@ def _put_entries(entries: "Sequence[Entry]", *, as_json: bool) -> None:
                 iso(e.at_us)[:16],
                 e.kind,
                 e.subject,
-                e.to_stage or (f"{e.rollout.mode} {e.rollout.weight:g}" if e.rollout else ""),
+                e.to_stage or (e.rollout.told if e.rollout else ""),
                 _gates(e),
                 e.by,
                 e.reason,
@@ -102,5 +102,5 @@ def _stretch(one: "Stretch") -> list[str]:
         "now" if one.until_us is None else iso(one.until_us)[:19],
         one.champion or "-",
         one.challenger or "-",
-        f"{plan.id}: {plan.mode}, weight {plan.weight:g}" if plan else "-",
+        f"{plan.id}: {plan.told}" if plan else "-",
     ]

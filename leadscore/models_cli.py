@@ -1,4 +1,4 @@
-"""Commands about versions: train, list, promote, roll back, roll out."""
+"""Commands about versions: train, list, promote, roll back."""
 
 import getpass
 from contextlib import contextmanager
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from wiring.settings import Settings
 
 models = group("Registered versions.")
-rollout = group("The rollout between champion and challenger.")
 Version = Annotated[
     str, typer.Argument(metavar="VERSION", help="A number, or a name such as lead-3.")
 ]
@@ -250,52 +249,13 @@ def _put_promotion(done: "Promotion", *, as_json: bool) -> None:
         return
     put(f"{done.version.label}: {done.former} -> {done.version.stage}")
     if done.rollout:
-        put(f"rollout {done.rollout.id}: {done.rollout.mode}, weight {done.rollout.weight:g}")
+        put(f"rollout {done.rollout.id}: {done.rollout.told}")
 
 
 def rollback(reason: Reason, by: By = "") -> None:
     """Put the former champion back."""
     version = _registry().rollback(by=by or user(), reason=reason)
     put(f"{version.label} is champion again")
-
-
-@rollout.command("status")
-def rollout_status(as_json: AsJson = False) -> None:
-    """The rollout that is under way."""
-    from registry.rollout import status
-
-    plan = status(_registry())
-    if as_json:
-        put_json(plan)
-    elif plan is None:
-        put("no rollout")
-    else:
-        put(
-            f"{plan.id}: {plan.champion} -> {plan.challenger}, {plan.mode}, "
-            f"weight {plan.weight:g}, since {plan.started[:16]}"
-        )
-
-
-@rollout.command("advance")
-def rollout_advance(
-    reason: Reason,
-    weight: Annotated[float, typer.Option(min=0, max=1, help="The new share of accounts.")],
-    by: By = "",
-) -> None:
-    """Change the challenger's share of accounts."""
-    from registry.rollout import set_weight
-
-    plan = set_weight(_registry(), weight, by=by or user(), reason=reason)
-    put(f"{plan.id}: weight {plan.weight:g}")
-
-
-@rollout.command("abort")
-def rollout_abort(reason: Reason, by: By = "") -> None:
-    """End the rollout: the champion answers all."""
-    from registry.rollout import abort
-
-    plan = abort(_registry(), by=by or user(), reason=reason)
-    put(f"{plan.id}: ended")
 
 
 def _registry() -> "Registry":

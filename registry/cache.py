@@ -37,6 +37,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     champion: CachedVersion | None = None
     challenger: CachedVersion | None = None
     rollout: RolloutPlan | None = None
+    holdout: RolloutPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ def stages_of(standing: Standing) -> Stages:
         champion=champion,
         challenger=challenger,
         rollout=standing.rollout,
+        holdout=standing.holdout,
     )
 
 

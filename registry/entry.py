@@ -6,6 +6,7 @@ import msgspec
 
 from domain.versions import ModelVersion, Stage, VersionKind
 from registry.plan import RolloutPlan
+from registry.progression import Evidence
 
 Kind = Literal[
     "registered",
@@ -15,6 +16,11 @@ Kind = Literal[
     "rolled_back",
     "rollout_started",
     "rollout_changed",
+    "rollout_advanced",
+    "rollout_held",
+    "rollout_rolled_back",
+    "rollout_aborted",
+    "rollout_finished",
     "rollout_ended",
     "retraining_considered",
 ]
@@ -47,7 +53,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     the gate rules that `gates` are of; of `retraining_considered` they are the triggers, which
     pass where they did not fire.
     `override` says that a gate failed and was overruled. `registration` comes with `registered`,
-    `rollout` with the three kinds of rollout entry.
+    `rollout` with all that is about a rollout, and `evidence` where it rests on some. A rollout
+    is finished where its challenger became champion, and ended where one of its arms was taken by
+    another version.
     """
 
     kind: Kind
@@ -61,6 +69,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     override: bool = False
     registration: Registration | None = None
     rollout: RolloutPlan | None = None
+    evidence: Evidence | None = None
     approves: int | None = None
 
 

@@ -14,6 +14,7 @@ from domain.errors import Unavailable
 from registry.entry import Draft, Entry, GateResult, Registration
 from registry.ledger_table import LEDGER, METADATA
 from registry.plan import RolloutPlan
+from registry.progression import Evidence
 from registry.standing import as_of
 
 _LOCK_WAIT_MS = 120_000
@@ -30,6 +31,7 @@ class _Detail(msgspec.Struct, frozen=True, omit_defaults=True):
     registration: Registration | None = None
     rollout: RolloutPlan | None = None
     approves: int | None = None
+    evidence: Evidence | None = None
 
 
 class LedgerWriter:
@@ -154,7 +156,7 @@ def _rows(connection: Connection) -> Sequence[_Row]:
 
 
 def _row(draft: Draft, *, sequence: int, at_us: int) -> _Row:
-    detail = _Detail(draft.registration, draft.rollout, draft.approves)
+    detail = _Detail(draft.registration, draft.rollout, draft.approves, draft.evidence)
     return {
         "sequence": sequence,
         "at_us": at_us,
@@ -197,4 +199,5 @@ def _entry(row: _Row) -> Entry:
         registration=detail.registration,
         rollout=detail.rollout,
         approves=detail.approves,
+        evidence=detail.evidence,
     )

@@ -7,9 +7,10 @@ import msgspec
 
 from domain.errors import LeadscoreError
 from domain.versions import ModelVersion, Sealed, Stage
+from registry.course import canary
 from registry.entry import GateResult
 from registry.gates import GateRules, load_gates, run_gates
-from registry.plan import DEFAULT_WEIGHT, Mode, RolloutPlan
+from registry.plan import DEFAULT_WEIGHT, RolloutPlan
 from registry.standing import Standing
 from registry.store import AnyRegistry
 from registry.transitions import Author, Share, Verdict, request, requested
@@ -42,7 +43,6 @@ class Terms:
 
     rules: GateRules | None = None
     weight: float | None = DEFAULT_WEIGHT
-    mode: Mode = "canary"
     measured: Mapping[str, int] = field(default_factory=dict)
     stated: Mapping[str, int] = field(default_factory=dict)
 
@@ -70,7 +70,7 @@ def promote(
     if verdict.second_approver and stage == Stage.CHAMPION:
         standing = registry.change(lambda now: request(now, former.label, author, verdict))
         return _done(registry, former, standing, verdict, waiting=True)
-    share = None if terms.weight is None else Share(registry.now(), terms.weight, terms.mode)
+    share = None if terms.weight is None else Share(registry.now(), canary(terms.weight))
     standing = registry.transition(
         former, stage, by=by, reason=reason, verdict=verdict, share=share
     )

@@ -1,13 +1,30 @@
-"""Rollouts: start, change and end the one that is under way. Serving hears of it by the cache."""
+"""Rollouts: start, advance, hold and end the one that is under way. Serving hears by the cache.
+
+Each change is one entry of the ledger, decided on the standing that it finds: of two processes
+that start a rollout at once, one is refused.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
 from domain.errors import Refused
-from registry.entry import Draft
-from registry.plan import DEFAULT_WEIGHT, Mode, RolloutPlan
+from registry.course import STANDARD, Course
+from registry.entry import Draft, Kind
+from registry.plan import RolloutPlan
+from registry.progression import Evidence, Progress, decide
 from registry.standing import Standing
 from registry.store import AnyRegistry
-from registry.transitions import Author, Share, change_rollout, end_rollout, running, start_rollout
+from registry.transitions import Author, Share, rollout_entry, running, start_rollout
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What was decided, and the plan as it is now, or was when it was rolled back."""
+
+    progress: Progress
+    plan: RolloutPlan
 
 
 def status(registry: AnyRegistry) -> RolloutPlan | None:
@@ -15,45 +32,55 @@ def status(registry: AnyRegistry) -> RolloutPlan | None:
     return registry.standing().rollout
 
 
-def start(
-    registry: AnyRegistry,
-    *,
-    by: str,
-    reason: str,
-    weight: float = DEFAULT_WEIGHT,
-    mode: Mode = "canary",
-) -> RolloutPlan:
+def start(registry: AnyRegistry, *, by: str, reason: str, course: Course = STANDARD) -> RolloutPlan:
     """Start a rollout of the challenger beside the champion.
 
-    Raises NoModel where either is missing, Refused where a rollout is under way, BadInput for a
-    weight outside [0, 1].
+    Raises NoModel where either is missing, Refused where a rollout is under way.
     """
     author = Author(by, reason)
 
-    def decide(standing: Standing) -> list[Draft]:
+    def act(standing: Standing) -> list[Draft]:
         if standing.rollout is not None:
             raise Refused(
                 f"{standing.rollout.id} is under way",
                 rule="rollout-single",
                 todo="Change its weight, or abort it first.",
             )
-        return start_rollout(standing, Share(registry.now(), weight, mode), author)
+        return start_rollout(standing, Share(registry.now(), course), author)
 
-    return running(registry.commit(decide))
+    return running(registry.commit(act))
 
 
-def set_weight(registry: AnyRegistry, weight: float, *, by: str, reason: str) -> RolloutPlan:
-    """Give the challenger another share of accounts; the rollout keeps its id.
+def advance(
+    registry: AnyRegistry, *, by: str, reason: str, weight: float | None = None
+) -> RolloutPlan:
+    """Take the next step, whatever speaks against it; or give another share than declared.
 
-    Raises Missing where no rollout is under way, BadInput for a weight outside [0, 1].
+    What holds the rollout is released. Raises Missing where no rollout is under way, Refused
+    where every step is done, BadInput for a weight that cannot be.
     """
-    author = Author(by, reason)
+    author, now = Author(by, reason), registry.now()
 
-    def decide(standing: Standing) -> list[Draft]:
-        plan = msgspec.structs.replace(running(standing), weight=weight)
-        return change_rollout(plan, author)
+    def act(plan: RolloutPlan) -> tuple[Kind, RolloutPlan]:
+        if weight is None:
+            return "rollout_advanced", _next(plan, now)
+        return "rollout_changed", msgspec.structs.replace(
+            plan, weight=weight, since=now, held=False
+        )
 
-    return running(registry.commit(decide))
+    return _change(registry, act, author)
+
+
+def hold(registry: AnyRegistry, *, by: str, reason: str, release: bool = False) -> RolloutPlan:
+    """Keep the rollout at its step until it is released; limits still roll it back.
+
+    Raises Missing where no rollout is under way.
+    """
+
+    def act(plan: RolloutPlan) -> tuple[Kind, RolloutPlan]:
+        return "rollout_held", msgspec.structs.replace(plan, held=not release)
+
+    return _change(registry, act, Author(by, reason))
 
 
 def abort(registry: AnyRegistry, *, by: str, reason: str) -> RolloutPlan:
@@ -64,9 +91,59 @@ def abort(registry: AnyRegistry, *, by: str, reason: str) -> RolloutPlan:
     author = Author(by, reason)
     ended: list[RolloutPlan] = []
 
-    def decide(standing: Standing) -> list[Draft]:
+    def act(standing: Standing) -> list[Draft]:
         ended.append(running(standing))
-        return end_rollout(standing, author)
+        return [rollout_entry("rollout_aborted", ended[-1], author)]
 
-    registry.commit(decide)
-    return ended[0]
+    registry.commit(act)
+    return ended[-1]
+
+
+def tick(registry: AnyRegistry, evidence: Evidence, *, by: str) -> Ticked:
+    """Decide by the evidence, and do it. Nothing is recorded where it holds.
+
+    Raises Missing where no rollout is under way.
+    """
+    now, found = registry.now(), list[Ticked]()
+
+    def act(standing: Standing) -> list[Draft]:
+        plan = running(standing)
+        progress = decide(plan, now, evidence)
+        author = Author(by, "; ".join(progress.reasons))
+        match progress.action:
+            case "advance":
+                plan = _next(plan, now)
+                drafts = [rollout_entry("rollout_advanced", plan, author, evidence)]
+            case "roll_back":
+                drafts = [rollout_entry("rollout_rolled_back", plan, author, evidence)]
+            case "hold":
+                drafts = []
+        found.append(Ticked(progress, plan))
+        return drafts
+
+    registry.commit(act)
+    return found[-1]
+
+
+def _next(plan: RolloutPlan, now: str) -> RolloutPlan:
+    at = plan.next_step
+    if at is None:
+        raise Refused(
+            f"{plan.id} has no further step",
+            rule="rollout-steps",
+            todo="Finish it, abort it, or give a weight.",
+        )
+    weight = plan.steps[at].weight
+    return msgspec.structs.replace(plan, step=at, weight=weight, since=now, held=False)
+
+
+def _change(
+    registry: AnyRegistry,
+    act: Callable[[RolloutPlan], tuple[Kind, RolloutPlan]],
+    author: Author,
+) -> RolloutPlan:
+    def drafts(standing: Standing) -> list[Draft]:
+        kind, plan = act(running(standing))
+        return [rollout_entry(kind, plan, author)]
+
+    return running(registry.commit(drafts))

@@ -19,6 +19,7 @@ class Standing:
     `requests` are promotions that wait for a second person, by label.
     `reigns` are the champions, oldest first, without those that were rolled back: the last is the
     champion, the one before it is where a rollback leads. At most one version is challenger.
+    `rollout` is the one between champion and challenger, `holdout` the one that stands by itself.
     """
 
     sequence: int
@@ -29,6 +30,7 @@ class Standing:
     rollout: RolloutPlan | None
     requests: dict[str, Entry]
     kind: VersionKind
+    holdout: RolloutPlan | None = None
 
     @property
     def champion(self) -> str | None:
@@ -84,8 +86,13 @@ def of_kind(entries: Iterable[Entry], kind: VersionKind) -> Iterator[Entry]:
             continue  # it moves nothing
         if entry.registration is not None:
             kinds[entry.subject] = entry.registration.kind
-        if kinds.get(entry.subject, "model") == kind:
+        about = entry.rollout.kind if entry.rollout else kinds.get(entry.subject, "model")
+        if about == kind:
             yield entry
+
+
+UNDER_WAY = frozenset({"rollout_started", "rollout_changed", "rollout_advanced", "rollout_held"})
+"""The entries after which a rollout is under way; after its others it is not."""
 
 
 class _Folding:
@@ -96,6 +103,7 @@ class _Folding:
         self.stages: dict[str, Stage] = {}
         self.reigns: list[str] = []
         self.rollout: RolloutPlan | None = None
+        self.holdout: RolloutPlan | None = None
         self.requests: dict[str, Entry] = {}
 
     def standing(self, kind: VersionKind) -> Standing:
@@ -108,6 +116,7 @@ class _Folding:
             self.rollout,
             self.requests,
             kind,
+            self.holdout,
         )
 
     def add(self, entry: Entry) -> None:
@@ -125,10 +134,15 @@ class _Folding:
                 self.stages[entry.subject] = Stage.CHAMPION
             case "promoted" | "demoted" if entry.to_stage is not None:
                 self._move(entry.subject, entry.to_stage)
-            case "rollout_started" | "rollout_changed":
-                self.rollout = entry.rollout
-            case "rollout_ended":
-                self.rollout = None
+            case _ if entry.rollout is not None:
+                self._roll(entry.rollout, under_way=entry.kind in UNDER_WAY)
+
+    def _roll(self, plan: RolloutPlan, *, under_way: bool) -> None:
+        held = plan if under_way else None
+        if plan.mode == "holdout":
+            self.holdout = held
+        else:
+            self.rollout = held
 
     def _move(self, subject: str, stage: Stage) -> None:
         self.requests.pop(subject, None)

@@ -285,7 +285,8 @@ class Versions(Generic[M]):
         # under the lock, so that no process puts an older standing over a newer one
         with self.ledger.exclusive() as writer:
             standing = self._fold(writer.entries())
-            if standing.champion or standing.challenger:
+            known = (self.cache / local.STAGES_FILE).is_file()
+            if known or standing.champion or standing.challenger or standing.holdout:
                 local.write_stages(self.cache, local.stages_of(standing))
         return standing
 
@@ -297,7 +298,7 @@ class Versions(Generic[M]):
             known = 0
         wanted = [label for label in (standing.champion, standing.challenger) if label]
         held = all(local.version_folder(self.cache, label).is_dir() for label in wanted)
-        if wanted and held and known < standing.sequence:
+        if (wanted or standing.holdout) and held and known < standing.sequence:
             self._write_stages()
 
     def _mirror(self) -> None:

@@ -7,8 +7,10 @@ import msgspec
 
 from domain.errors import BadInput, Missing, NoModel, Refused
 from domain.versions import Stage
+from registry.course import STANDARD, Course, begin
 from registry.entry import Draft, Entry, GateResult, Kind, Registration
-from registry.plan import DEFAULT_WEIGHT, Mode, RolloutPlan
+from registry.plan import RolloutPlan
+from registry.progression import Evidence
 from registry.standing import Standing
 
 
@@ -28,11 +30,10 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How much of the accounts a challenger gets, in which mode, from which moment (RFC 3339)."""
+    """How a challenger is rolled out, from which moment (RFC 3339)."""
 
     started: str
-    weight: float = DEFAULT_WEIGHT
-    mode: Mode = "canary"
+    course: Course = STANDARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,9 @@ def move(
         override=overruled,
     )
     loses_an_arm = stage in served or held == Stage.CHALLENGER
-    return [*(end_rollout(standing, author) if loses_an_arm else []), moved]
+    through = stage == Stage.CHAMPION and held == Stage.CHALLENGER
+    ended = end_rollout(standing, author, "rollout_finished" if through else "rollout_ended")
+    return [*(ended if loses_an_arm else []), moved]
 
 
 def _movable(standing: Standing, label: str, stage: Stage) -> Stage:
@@ -212,7 +215,7 @@ def back(standing: Standing, author: Author) -> list[Draft]:
 def start_rollout(standing: Standing, share: Share, author: Author) -> list[Draft]:
     """The entry that starts a rollout of the challenger.
 
-    Raises NoModel where either arm is missing, BadInput for a bad weight.
+    Raises NoModel where either arm is missing.
     """
     if standing.champion is None or standing.challenger is None:
         raise NoModel(
@@ -220,16 +223,9 @@ def start_rollout(standing: Standing, share: Share, author: Author) -> list[Draf
             rule="rollout-arms",
             todo="Promote versions to both stages.",
         )
-    plan = RolloutPlan(
-        id=f"rollout-{standing.sequence + 1}",
-        kind=standing.kind,
-        champion=standing.champion,
-        challenger=standing.challenger,
-        weight=share.weight,
-        mode=share.mode,
-        started=share.started,
-    )
-    return [_rollout("rollout_started", plan, author)]
+    name, arms = f"rollout-{standing.sequence + 1}", (standing.champion, standing.challenger)
+    plan = begin(share.course, name, standing.kind, arms, share.started)
+    return [rollout_entry("rollout_started", plan, author)]
 
 
 def running(standing: Standing) -> RolloutPlan:
@@ -239,22 +235,21 @@ def running(standing: Standing) -> RolloutPlan:
     return standing.rollout
 
 
-def change_rollout(plan: RolloutPlan, author: Author) -> list[Draft]:
-    """The entry that puts `plan` in the place of the rollout with its id."""
-    return [_rollout("rollout_changed", plan, author)]
-
-
-def end_rollout(standing: Standing, author: Author) -> list[Draft]:
+def end_rollout(standing: Standing, author: Author, kind: Kind = "rollout_ended") -> list[Draft]:
     """The entry that ends the rollout under way, if there is one."""
     plan = standing.rollout
-    return [] if plan is None else [_rollout("rollout_ended", plan, author)]
+    return [] if plan is None else [rollout_entry(kind, plan, author)]
 
 
-def _rollout(kind: Kind, plan: RolloutPlan, author: Author) -> Draft:
+def rollout_entry(
+    kind: Kind, plan: RolloutPlan, author: Author, evidence: Evidence | None = None
+) -> Draft:
+    """The entry that puts `plan` in the place of the one with its id, or ends it."""
     return Draft(
         kind=kind,
-        subject=plan.challenger,
+        subject=plan.challenger or plan.id,
         by=author.by,
         reason=author.reason,
         rollout=plan,
+        evidence=evidence,
     )

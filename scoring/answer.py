@@ -11,25 +11,27 @@ from domain.clock import SECOND, Clock, iso, to_us
 from domain.decisions import DecisionRecord, Facts
 from domain.definition import FeatureDefinition
 from domain.errors import UnknownLead
-from domain.ports import DecisionLog, LeadDirectory, LeadRef, LeadStates, Policy, StateReader
+from domain.ports import DecisionLog, LeadDirectory, LeadRef, LeadStates, StateReader
 from domain.scores import ScoreAnswer, VersionSet
 from domain.state import Matrix
 from feature_repo.features import categories, category_names, number_names, numbers
 from feature_repo.quality import FeatureGate
-from scoring.arms import Arm, assign
+from scoring.arms import Assigned, Plans, Version, assign_all
 from scoring.live import Live, LiveVersions, Loaded
+from scoring.live_policy import LivePolicies
 from scoring.quality import Gates
+from scoring.routing import Routed, answering, looks_at, route
 from scoring.scorer import Scored
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What an answer needs of other rooms. `policy` gives the one in force now."""
+    """What an answer needs of other rooms. `policy` gives those in force now."""
 
     directory: LeadDirectory
     states: StateReader
     versions: LiveVersions
-    policy: Callable[[], Policy]
+    policy: Callable[[], LivePolicies]
     log: DecisionLog
     clock: Clock
     random_bytes: Callable[[int], bytes]
@@ -96,25 +98,25 @@ class Answerer:
         return [record.answer for record in records]
 
     def _decide(self, live: Live, rows: Rows, trace_id: str) -> list[DecisionRecord]:
-        arms: list[Arm] = [
-            assign(lead.account_id or lead.lead_id, live.rollout) for lead in rows.leads
-        ]
-        loaded: dict[Arm, Loaded] = {"champion": live.champion}
+        policies = self._ports.policy()
+        plans = Plans(live.rollout, policies.rollout, policies.holdout)
+        assigned = [assign_all(lead.account_id or lead.lead_id, plans) for lead in rows.leads]
+        loaded: dict[Version, Loaded] = {"champion": live.champion}
         if live.challenger is not None:
             loaded["challenger"] = live.challenger
         scored = {arm: one.scorer.score(rows.numbers, rows.texts) for arm, one in loaded.items()}
-        watermark, policy = self._ports.directory.watermark_us(), self._ports.policy()
+        watermark = self._ports.directory.watermark_us()
         degraded = self._degraded(rows, loaded, watermark)
         return [
-            _One(self, live, policy, rows, i, arm, loaded, scored).record(
-                watermark, trace_id, degraded=bool(degraded[arm][i])
+            _One(self, live, policies, rows, i, one, loaded, scored).record(
+                watermark, trace_id, degraded=bool(degraded[one.version][i])
             )
-            for i, arm in enumerate(arms)
+            for i, one in enumerate(assigned)
         ]
 
     def _degraded(
-        self, rows: Rows, loaded: Mapping[Arm, Loaded], watermark_us: int
-    ) -> dict[Arm, NDArray[np.bool_]]:
+        self, rows: Rows, loaded: Mapping[Version, Loaded], watermark_us: int
+    ) -> dict[Version, NDArray[np.bool_]]:
         """By arm, whether each row [n] breaks a rule of the features or is unlike training."""
         found = self._ports.gates.findings
         sound = self._gate.sound(rows.numbers, rows.as_of_us, watermark_us, found)
@@ -131,19 +133,21 @@ class _One:
         self,
         answerer: Answerer,
         live: Live,
-        policy: Policy,
+        policies: LivePolicies,
         rows: Rows,
         row: int,
-        arm: Arm,
-        loaded: Mapping[Arm, Loaded],
-        scored: Mapping[Arm, Scored],
+        assigned: Assigned,
+        loaded: Mapping[Version, Loaded],
+        scored: Mapping[Version, Scored],
     ) -> None:
         self._a = answerer
         self._live = live
-        self._policy = policy
+        self._policies = policies
+        self._policy = answering(policies, assigned)
         self._rows = rows
         self._row = row
-        self._arm = arm
+        self._assigned = assigned
+        self._arm = assigned.version
         self._loaded = loaded
         self._scored = scored
         numbers = rows.numbers[row].tolist()
@@ -153,21 +157,25 @@ class _One:
         self._values.update(zip(answerer._text_names, rows.texts[row], strict=True))
 
     def record(self, watermark_us: int, trace_id: str, *, degraded: bool) -> DecisionRecord:
-        facts = self._facts()
+        facts, lead = self._facts(), self._rows.leads[self._row]
         mine = self._scored[self._arm]
+        routed = route(self._policies, self._assigned, facts, lead.account_id or lead.lead_id)
         numbers = self._rows.numbers[self._row].tolist()
         return DecisionRecord(
             decided_us=self._rows.as_of_us,
             as_of_us=self._rows.as_of_us,
             watermark_us=watermark_us,
-            account_id=self._rows.leads[self._row].account_id,
+            account_id=lead.account_id,
             features=tuple(None if v != v else v for v in numbers),  # noqa: PLR0124 (NaN)
             texts=tuple(self._rows.texts[self._row]),
             margin=float(mine.margins[self._row]),
             rollout=self._live.rollout.id if self._live.rollout else "",
             shadow=self._shadow(),
             facts=facts,
-            answer=self._answer(facts, trace_id, degraded=degraded),
+            answer=self._answer(facts, routed, trace_id, degraded=degraded),
+            assigned=self._assigned.each,
+            shadow_decisions=routed.shadow,
+            drawn=routed.drawn,
         )
 
     def _shadow(self) -> dict[str, float]:
@@ -180,7 +188,7 @@ class _One:
     def _facts(self) -> Facts:
         mine, policy = self._scored[self._arm], self._policy
         score = float(mine.scores[self._row])
-        profile, features = policy.looks_at
+        profile, features = looks_at(self._policies)
         texts = self._rows.states.texts[self._row]
         held: dict[str, float | str | None] = {"outcome": texts[-1] or None}
         held.update((name, _known(self._values.get(name))) for name in profile if name != "outcome")
@@ -193,7 +201,9 @@ class _One:
             features={name: _known(self._values.get(name)) for name in features},
         )
 
-    def _answer(self, facts: Facts, trace_id: str, *, degraded: bool) -> ScoreAnswer:
+    def _answer(
+        self, facts: Facts, routed: Routed, trace_id: str, *, degraded: bool
+    ) -> ScoreAnswer:
         a, loaded = self._a, self._loaded[self._arm]
         leaves = self._scored[self._arm].leaves[self._row : self._row + 1]
         known_us = self._rows.states.known_us[self._row]
@@ -203,13 +213,14 @@ class _One:
             percentile=facts.percentile,
             grade=facts.grade,
             reasons=loaded.reasoner.reasons(loaded.scorer.explain(leaves)[0], self._values),
-            decision=self._policy.decide(facts),
+            decision=routed.decision,
             versions=VersionSet(
                 model=loaded.scorer.label,
                 feature_service=a._definition.label,
                 policy=self._policy.label,
             ),
-            arm=self._arm,
+            arm=self._assigned.arm,
+            arms=self._assigned.arms,
             features_as_of=iso(known_us),
             staleness_s=max(0.0, (self._rows.as_of_us - known_us) / SECOND),
             degraded=degraded,

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 
@@ -16,8 +15,9 @@ from domain.definition import FeatureDefinition
 from domain.errors import LeadscoreError
 from domain.versions import Manifest
 from feature_repo.features import category_names, number_names
-from registry.cache import STAGES_FILE, OpenedVersion, open_cached
+from registry.cache import OpenedVersion, open_cached
 from registry.plan import RolloutPlan
+from scoring.follower import Follower
 from scoring.quality import InputGate, InputRules, input_profile
 from scoring.reasons import Reasoner
 from scoring.scorer import Scorer
@@ -58,39 +58,12 @@ class LiveVersions:
         """The cache is looked at no more often than every `interval_s` seconds."""
         self._cache = cache
         self._definition = definition
-        self._interval = interval_s
-        self._monotonic = monotonic
         self._inputs = inputs
-        self._lock = Lock()
-        self._live: Live | None = None
-        self._seen: tuple[int, int] | None = None
-        self._refused: tuple[int, int] | None = None
-        self._next = 0.0
+        self._follower = Follower(cache, self._open, interval_s, monotonic, "model")
 
     def current(self) -> Live:
         """What answers now. Raises NoModel, Missing or BadInput where nothing ever did."""
-        live = self._live
-        if live is not None and self._monotonic() < self._next:
-            return live
-        with self._lock:
-            return self._refresh()
-
-    def _refresh(self) -> Live:
-        self._next = self._monotonic() + self._interval
-        stamp = self._stamp()
-        if self._live is not None and stamp == self._seen:
-            return self._live
-        try:
-            self._live = self._open()
-            self._seen = stamp
-        except (LeadscoreError, OSError) as bad:
-            if self._live is None:
-                raise
-            # its files may be mended, so it is tried again at each look, and told of once
-            if stamp != self._refused:
-                log.warning("versions stay as they are: %s", bad)
-            self._refused = stamp
-        return self._live
+        return self._follower.current()
 
     def _open(self) -> Live:
         cached = open_cached(self._cache)
@@ -112,10 +85,3 @@ class LiveVersions:
         profile = input_profile(opened.folder, opened.manifest)
         inputs = InputGate(profile, self._definition, self._inputs)
         return Loaded(scorer, Reasoner(self._definition, scorer.features), inputs)
-
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            found = (self._cache / STAGES_FILE).stat()
-        except FileNotFoundError:
-            return None
-        return found.st_mtime_ns, found.st_ino

@@ -1,23 +1,32 @@
-"""The policy that is in force, swapped when the registry's local copy says so.
-
-As with versions of models: the new one is opened and checked before the old one leaves; one that
-cannot be opened never decides, and the old one stays.
-"""
+"""The policies that decide, swapped when the registry's local copy says so."""
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
 from decisions.policy import load_policy
 from domain.errors import LeadscoreError
 from domain.policy_version import POLICY_FILE, PolicyManifest
 from domain.ports import Policy
-from registry.cache import STAGES_FILE, open_version, read_cached_stages
+from registry.cache import STAGES_FILE, CachedVersion, open_version, read_cached_stages
+from registry.plan import RolloutPlan
+from scoring.follower import Follower
 
 log = logging.getLogger(__name__)
 
-Stamp = tuple[int, int] | None
+
+@dataclass(frozen=True, slots=True)
+class LivePolicies:
+    """What decides: the champion, and while a rollout is under way its challenger.
+
+    `holdout` stands by itself, whoever is champion.
+    """
+
+    champion: Policy
+    challenger: Policy | None = None
+    rollout: RolloutPlan | None = None
+    holdout: RolloutPlan | None = None
 
 
 class LivePolicy:
@@ -33,48 +42,32 @@ class LivePolicy:
         """The cache is looked at no more often than every `interval_s` seconds."""
         self._cache = cache
         self._default = default
-        self._interval = interval_s
-        self._monotonic = monotonic
-        self._lock = Lock()
-        self._policy: Policy | None = None
-        self._seen: Stamp = None
-        self._refused: Stamp = None
-        self._next = 0.0
+        self._follower = Follower(cache, self._open, interval_s, monotonic, "policy")
 
-    def current(self) -> Policy:
-        """The policy in force. Raises Missing or BadInput where none could ever be opened."""
-        held = self._policy
-        if held is not None and self._monotonic() < self._next:
-            return held
-        with self._lock:
-            return self._refresh()
+    def current(self) -> LivePolicies:
+        """The policies in force. Raises Missing or BadInput where none could ever be opened."""
+        return self._follower.current()
 
-    def _refresh(self) -> Policy:
-        self._next = self._monotonic() + self._interval
-        stamp = self._stamp()
-        if self._policy is not None and stamp == self._seen:
-            return self._policy
+    def _open(self) -> LivePolicies:
+        if not (self._cache / STAGES_FILE).is_file():
+            return LivePolicies(self._default())
+        stages = read_cached_stages(self._cache)
+        champion = self._default() if stages.champion is None else self._load(stages.champion)
+        rollout, challenger = stages.rollout, None
+        if rollout is not None and stages.challenger is not None:
+            challenger = self._try(stages.challenger)
+        return LivePolicies(
+            champion, challenger, rollout if challenger is not None else None, stages.holdout
+        )
+
+    def _try(self, version: CachedVersion) -> Policy | None:
+        """The challenger; its fault is not the champion's."""
         try:
-            self._policy = self._open(stamp)
-            self._seen = stamp
+            return self._load(version)
         except (LeadscoreError, OSError) as bad:
-            if self._policy is None:
-                raise
-            if stamp != self._refused:
-                log.warning("the policy stays as it is: %s", bad)
-            self._refused = stamp
-        return self._policy
-
-    def _open(self, stamp: Stamp) -> Policy:
-        champion = None if stamp is None else read_cached_stages(self._cache).champion
-        if champion is None:
-            return self._default()
-        opened = open_version(self._cache, champion, PolicyManifest)
-        return load_policy(opened.folder / POLICY_FILE, opened.label)
-
-    def _stamp(self) -> Stamp:
-        try:
-            found = (self._cache / STAGES_FILE).stat()
-        except FileNotFoundError:
+            log.warning("the challenger is left out: %s", bad)
             return None
-        return found.st_mtime_ns, found.st_ino
+
+    def _load(self, version: CachedVersion) -> Policy:
+        opened = open_version(self._cache, version, PolicyManifest)
+        return load_policy(opened.folder / POLICY_FILE, opened.label)

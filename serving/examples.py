@@ -28,6 +28,7 @@ ANSWER: dict[str, Any] = {
     },
     "versions": {"model": "leadscore-3", "feature_service": "standard_v1", "policy": "standard-1"},
     "arm": "champion",
+    "arms": {"model": "champion", "policy": "champion"},
     "features_as_of": "2026-01-15T09:30:00Z",
     "staleness_s": 12.5,
     "degraded": False,
@@ -56,7 +57,7 @@ RECORD: dict[str, Any] = {
     "features": [1.0, 0.25, None],
     "texts": ["NL", "software"],
     "margin": -0.8,
-    "rollout": "",
+    "rollout": "rollout-6",
     "shadow": {"leadscore-4": 0.29},
     "facts": {
         "score": 0.31,
@@ -67,6 +68,19 @@ RECORD: dict[str, Any] = {
         "features": {"demo_request_count": 1.0},
     },
     "answer": ANSWER,
+    "assigned": [
+        {
+            "rollout": "rollout-6",
+            "kind": "model",
+            "mode": "canary",
+            "step": 1,
+            "weight": 0.2,
+            "holdout": 0.05,
+            "arm": "champion",
+        }
+    ],
+    "shadow_decisions": {},
+    "drawn": None,
 }
 
 PROBLEM: dict[str, Any] = {

@@ -14,11 +14,10 @@ from domain.clock import SystemClock, iso, to_us
 from domain.decisions import Facts
 from domain.errors import Missing, Refused
 from domain.policy_version import GOLDEN_FILE, POLICY_FILE, GoldenRow, PolicyManifest
-from domain.ports import Policy
 from domain.versions import ModelVersion, Stage, seal
 from registry.promotion import Promotion, Terms, approve, promote
 from registry.store import PolicyRegistry
-from scoring.live_policy import LivePolicy
+from scoring.live_policy import LivePolicies, LivePolicy
 from wiring.decisions import POLICIES, STANDARD, in_force, policy_path
 from wiring.lineage import open_teller, promoting
 from wiring.registry import gates_of, open_policies, policy_cache_of
@@ -27,11 +26,11 @@ from wiring.settings import Settings
 
 def follow_policy(
     settings: Settings, interval_s: float, monotonic: Callable[[], float]
-) -> Callable[[], Policy]:
-    """What gives the policy in force now: the settings' own, else the registered champion."""
+) -> Callable[[], LivePolicies]:
+    """What gives the policies in force now: the settings' own alone, else the registered ones."""
     if settings.policy:
-        policy = load_policy(policy_path(settings.policy))
-        return lambda: policy
+        fixed = LivePolicies(load_policy(policy_path(settings.policy)))
+        return lambda: fixed
     default = policy_path(STANDARD)
     cache = policy_cache_of(settings)
     return LivePolicy(cache, lambda: load_policy(default), interval_s, monotonic).current

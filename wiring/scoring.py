@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from decisions.audit import AuditTrail
 from domain.clock import Clock
 from domain.findings import Findings
-from domain.ports import Policy
 from feature_repo.store import FeastStore
 from scoring.answer import Answerer, Ports
 from scoring.live import LiveVersions
+from scoring.live_policy import LivePolicies
 from wiring.clock import clock_of
 from wiring.decisions import open_trail
 from wiring.features import open_features
@@ -32,7 +32,7 @@ class Scoring:
     plane: SignalPlane
     features: FeastStore
     versions: LiveVersions
-    policy: Callable[[], Policy]
+    policy: Callable[[], LivePolicies]
     trail: AuditTrail
     clock: Clock
     answerer: Answerer

@@ -47,7 +47,7 @@ def other(tmp_path: Path) -> Callable[..., Path]:
 
 
 def in_force(home: Settings) -> str:
-    return policies.follow_policy(home, 0.0, time.monotonic)().label
+    return policies.follow_policy(home, 0.0, time.monotonic)().champion.label
 
 
 def test_what_is_registered_champion_decides(home: Settings, other: Callable[..., Path]) -> None:
@@ -57,8 +57,8 @@ def test_what_is_registered_champion_decides(home: Settings, other: Callable[...
         made = policies.register(home, other(a=a), "ann")
         assert (made.label, made.stage) == (f"routing-{number}", Stage.CANDIDATE)
     policies.promote_policy(home, "routing-1", CHAMPION, by="ann", reason="first")
-    assert decide().label == in_force(home) == "routing-1"
-    assert decide().grade(0.3) == "A"
+    assert decide().champion.label == in_force(home) == "routing-1"
+    assert decide().champion.grade(0.3) == "A"
     with pytest.raises(GateRefusal) as refusal:
         policies.promote_policy(home, "2", CHAMPION, by="ann", reason="rarer")
     (failed,) = [r for r in refusal.value.results if not r.passed]
@@ -71,10 +71,10 @@ def test_what_is_registered_champion_decides(home: Settings, other: Callable[...
         policies.promote_policy(home, "2", CHAMPION, by="a", reason="r", changes=changes - 1)
     done = policies.promote_policy(home, "2", CHAMPION, by="a", reason="r", changes=changes)
     assert not done.override
-    assert decide().label == "routing-2"
-    assert decide().grade(0.3) == "B"
+    assert decide().champion.label == "routing-2"
+    assert decide().champion.grade(0.3) == "B"
     open_policies(home).rollback(by="ann", reason="too rare")
-    assert decide().label == "routing-1"
+    assert decide().champion.label == "routing-1"
     assert policies.policy_of_record(home, "routing-2").grade(0.3) == "B"
     entries = open_policies(home).ledger.entries()
     assert [e.kind for e in entries[-2:]] == ["promoted", "rolled_back"]
@@ -154,15 +154,15 @@ def test_an_altered_policy_never_decides(
     policies.promote_policy(home, "1", CHAMPION, by="ann", reason="first")
     cache = policy_cache_of(home)
     live = LivePolicy(cache, lambda: load_policy(policy_path("standard")), 0.0, time.monotonic)
-    assert live.current().label == "routing-1"
+    assert live.current().champion.label == "routing-1"
     policies.promote_policy(home, "2", CHAMPION, by="a", reason="r", override=True)
     path = version_folder(cache, "routing-2") / POLICY_FILE
     whole = path.read_text()
     path.write_text(whole + " ")
     for _ in range(3):
-        assert live.current().label == "routing-1"
+        assert live.current().champion.label == "routing-1"
     assert len(caplog.records) == 1
     with pytest.raises(BadInput, match="version-unaltered"):
         in_force(home)
     path.write_text(whole)
-    assert live.current().label == "routing-2"
+    assert live.current().champion.label == "routing-2"

@@ -15,6 +15,7 @@ from domain.measurement import Interval
 from domain.versions import MODEL_FILE, Stage, open_sealed
 from registry import rollout
 from registry.cache import open_cached, read_cached_stages
+from registry.course import Course
 from registry.gates import load_gates
 from registry.ledger import Ledger
 from registry.promotion import Terms, promote
@@ -158,7 +159,7 @@ def test_promotion_rollout_and_rollback(
     assert (opened.champion.label, opened.challenger.label) == ("lead-1", "lead-2")
     assert opened.rollout == second.rollout
 
-    grown = rollout.set_weight(registry, 0.5, by="bob", reason="good so far")
+    grown = rollout.advance(registry, weight=0.5, by="bob", reason="good so far")
     assert grown.id == second.rollout.id
     assert read_cached_stages(registry.cache).rollout == grown
     promote(registry, "lead-2", CHAMPION, by="bob", reason="better")
@@ -177,7 +178,7 @@ def test_promotion_rollout_and_rollback(
         "promoted",
         "rollout_started",
         "rollout_changed",
-        "rollout_ended",
+        "rollout_finished",
         "promoted",
         "rolled_back",
     ]
@@ -216,11 +217,11 @@ def test_rollouts_by_hand(registry_at: Open, sealed: Sealed) -> None:
     with pytest.raises(Missing, match="rollout-running"):
         rollout.abort(registry, by="ann", reason="none")
     promote(registry, "2", CHALLENGER, by="ann", reason="x", terms=Terms(weight=None))
-    plan = rollout.start(registry, by="ann", reason="shadow", weight=1.0, mode="shadow")
+    plan = rollout.start(registry, by="ann", reason="shadow", course=Course(mode="shadow"))
     with pytest.raises(Refused, match="rollout-single"):
         rollout.start(registry, by="ann", reason="twice")
     with pytest.raises(BadInput, match="rollout-weight"):
-        rollout.set_weight(registry, 1.5, by="ann", reason="more")
+        rollout.advance(registry, weight=1.5, by="ann", reason="more")
     assert rollout.abort(registry, by="ann", reason="enough") == plan
     assert open_cached(registry.cache).rollout is None
     assert registry.at(CHALLENGER) == registry.get("lead-2")

@@ -1,0 +1,60 @@
+"""What is decided of a lead: by the policy of its arm, with the other policy's word beside it."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from decisions.holdout import draw
+from domain.decisions import Drawn, Facts
+from domain.ports import Policy
+from domain.scores import Decision
+from scoring.arms import Assigned
+from scoring.live_policy import LivePolicies
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A decision, what other policies decided on the same facts, and whether it was drawn."""
+
+    decision: Decision
+    shadow: dict[str, Decision] = field(default_factory=dict)
+    drawn: Drawn | None = None
+
+
+def answering(policies: LivePolicies, assigned: Assigned) -> Policy:
+    """The policy that decides of an account."""
+    if assigned.arms.policy == "challenger" and policies.challenger is not None:
+        return policies.challenger
+    return policies.champion
+
+
+def looks_at(policies: LivePolicies) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The attributes and the features that any of the policies may look at."""
+    one, other = policies.champion.looks_at, policies.challenger
+    if other is None:
+        return one
+    first, second = (
+        tuple(dict.fromkeys((*a, *b))) for a, b in zip(one, other.looks_at, strict=True)
+    )
+    return first, second
+
+
+def route(policies: LivePolicies, assigned: Assigned, facts: Facts, account: str) -> Routed:
+    """Decide on facts that carry the grade of the answering policy.
+
+    While a rollout is under way both policies decide, in every mode, as both models score.
+    """
+    mine = answering(policies, assigned)
+    shadow = _beside(policies, mine, facts)
+    if not assigned.drawn_by:
+        return Routed(mine.decide(facts), shadow)
+    decision, drawn = draw(mine, facts, account, assigned.drawn_by)
+    return Routed(decision, shadow, drawn)
+
+
+def _beside(policies: LivePolicies, mine: Policy, facts: Facts) -> dict[str, Decision]:
+    if policies.challenger is None:
+        return {}
+    other = policies.champion if mine is policies.challenger else policies.challenger
+    grade = other.grade(facts.score)
+    return {other.label: other.decide(msgspec.structs.replace(facts, grade=grade))}
