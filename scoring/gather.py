@@ -3,8 +3,6 @@
 The same sums, in the same order, as `ExplanationTable.explain`: equal to the last bit.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +15,6 @@ Leaves = NDArray[np.uint32]
 
 Indexes = NDArray[np.uint64]
 """Unsigned, so that the compiler need not look for indexes from the end: a third of the time."""
-
-PART = 4_096
-"""More rows than this are gathered in parts of so many, on all processors."""
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -64,13 +59,5 @@ class Gatherer:
         """Contributions [rows, features] in log-odds; with the bias they add up to the margin."""
         # one column more than there are features, for the places that a tree leaves unused
         out = np.zeros((len(leaves), self._count + 1))
-        if len(leaves) <= PART:
-            self._explain(leaves, out)
-        else:
-            with ThreadPoolExecutor() as threads:
-                parts = (slice(at, at + PART) for at in range(0, len(leaves), PART))
-                list(threads.map(lambda part: self._explain(leaves[part], out[part]), parts))
-        return out[:, :-1]
-
-    def _explain(self, leaves: Leaves, out: Floats) -> None:
         _contributions(self._values, self._columns, self._starts, leaves, out)
+        return out[:, :-1]

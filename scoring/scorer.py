@@ -19,7 +19,7 @@ from domain.explanation import load_table
 from domain.state import Matrix
 from domain.versions import MODEL_FILE, TABLE_FILE, Manifest
 from feature_repo.features import category_names, number_names
-from scoring.gather import PART, Floats, Gatherer, Leaves
+from scoring.gather import Floats, Gatherer, Leaves
 from scoring.percentiles import percentiles
 
 FEW = 5
@@ -74,10 +74,11 @@ class Scorer:
         percentiles(self._quantiles, np.zeros(1))  # compiled now, not in the first request
 
     def score(self, numbers: Matrix, texts: Sequence[Sequence[str]]) -> Scored:
-        """Score rows of named features: numbers [n, all] and n rows of all category texts."""
-        # a thread costs more than it saves on few rows
-        threads = 1 if len(numbers) <= PART else -1
-        found = self._model.calc_leaf_indexes(self._pool(numbers, texts), thread_count=threads)
+        """Score rows of named features: numbers [n, all] and n rows of all category texts.
+
+        One thread; of very many rows, some thousands at a time stay within a processor's cache.
+        """
+        found = self._model.calc_leaf_indexes(self._pool(numbers, texts), thread_count=1)
         leaves = np.asarray(found, dtype=np.uint32)
         margins = self._gatherer.margins(leaves)
         scores = self.manifest.calibrator.apply(margins)

@@ -6,19 +6,33 @@ from statistics import median
 from typing import Any
 
 WARM = 3
+BLOCK = 10
+"""Calls at a stretch: after the other's, a first one finds the processor's caches cold."""
 
 
 def ratio(
-    benchmark: Any, ours: Callable[[], object], theirs: Callable[[], object], rounds: int
+    benchmark: Any,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    rounds: int,
+    *,
+    warm: int = WARM,
+    block: int = BLOCK,
 ) -> float:
-    """The median seconds of theirs for each of ours, both noted beside the benchmark's figures."""
-    for _ in range(WARM):
+    """The median seconds of theirs for each of ours, both noted beside the benchmark's figures.
+
+    `warm` rounds go before; 0 where both are warm already.
+    """
+    for _ in range(warm):
         ours()
         theirs()
-    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds)]
-    mine, other = median(a for a, _ in pairs), median(b for _, b in pairs)
+    took: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds):
+        for do, times in zip((ours, theirs), took, strict=True):
+            times += [_seconds(do) for _ in range(block)]
+    mine, other = map(median, took)
     benchmark.extra_info.update(ours_us=mine * 1e6, theirs_us=other * 1e6, ratio=other / mine)
-    benchmark.pedantic(ours, rounds=WARM)
+    benchmark.pedantic(ours, rounds=1 + warm)
     return other / mine
 
 

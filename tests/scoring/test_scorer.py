@@ -18,7 +18,6 @@ from domain.explanation import load_table
 from domain.versions import MODEL_FILE, TABLE_FILE, Manifest
 from feature_repo.features import category_names, number_names
 from registry.cache import OpenedVersion, open_cached
-from scoring.gather import PART
 from scoring.percentiles import percentiles
 from scoring.scorer import FEW, Scorer
 from tests.conftest import Trained
@@ -168,7 +167,7 @@ def test_percentiles_between_and_outside_the_quantiles() -> None:
     np.testing.assert_allclose(percentiles(flat, np.array([0.2, 0.3, 0.4])), [0, 50, 100])
 
 
-@pytest.mark.parametrize("count", [1, FEW, FEW + 1, PART + 1])
+@pytest.mark.parametrize("count", [1, FEW, FEW + 1, 5_000])
 def test_few_rows_and_many_are_scored_alike(
     opened: OpenedVersion[Manifest], scorer: Scorer, count: int
 ) -> None:
