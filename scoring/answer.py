@@ -17,7 +17,7 @@ from domain.state import Matrix
 from feature_repo.features import categories, category_names, number_names, numbers
 from feature_repo.quality import FeatureGate
 from scoring.arms import Arm, assign
-from scoring.live import Live, LiveVersions, Loaded
+from scoring.live import Live, Loaded, Versions
 from scoring.quality import Gates
 from scoring.scorer import Scored
 
@@ -28,7 +28,7 @@ class Ports:
 
     directory: LeadDirectory
     states: StateReader
-    versions: LiveVersions
+    versions: Versions
     policy: Callable[[], Policy]
     log: DecisionLog
     clock: Clock

@@ -43,7 +43,7 @@ def sized(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Sized:
     opened = open_cached(cache_of(trained.settings)).champion
     d = opened.manifest.definition
     names = (len(number_names(d)), len(category_names(d)))
-    numbers, texts = rows(names, 1_500)
+    numbers, texts = rows(names, 4_000)
     chance = np.nan_to_num(numbers[:, :20]).sum(axis=1) + [9.0 * (row[0] == "US") for row in texts]
     model = CatBoostClassifier(
         **FIXED, iterations=400, depth=6, border_count=32, learning_rate=0.05, random_seed=1
@@ -99,7 +99,7 @@ def test_one_row_explained_beside_catboosts_shap_values(benchmark: Any, sized: S
 
 
 def test_many_rows_explained_beside_catboosts_shap_values(benchmark: Any, sized: Sized) -> None:
-    """Both from the rows' values to all contributions, one thread each; ours in a batch's chunks."""
+    """From the rows' values to all contributions; ours in a batch's chunks, one thread each."""
     numbers, texts = rows(sized.names, MANY)
     held = [(numbers[at : at + CHUNK], texts[at : at + CHUNK]) for at in range(0, MANY, CHUNK)]
     scorer, found = sized.scorer, dict[str, Any]()
