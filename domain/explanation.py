@@ -7,11 +7,15 @@ over its trees. Building the table is training's work (`training.explain`).
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import BadInput
+
+Leaves = NDArray[np.integer[Any]]
+"""Leaf indexes [rows, trees]."""
 
 CHUNK = 256
 """Rows gathered at a time: bounds memory at chunk × trees × depth floats."""
@@ -31,7 +35,7 @@ class ExplanationTable:
     columns: NDArray[np.int64]
     values: NDArray[np.float64]
 
-    def explain(self, leaves: NDArray[np.int64]) -> NDArray[np.float64]:
+    def explain(self, leaves: Leaves) -> NDArray[np.float64]:
         """Contributions [rows, features] in log-odds, from leaf indexes [rows, trees].
 
         Each row's contributions and `bias` add up to the model's raw score.
@@ -44,7 +48,7 @@ class ExplanationTable:
                 out[row] = np.bincount(flat, held, count + 1)[:count]
         return out
 
-    def margins(self, leaves: NDArray[np.int64]) -> NDArray[np.float64]:
+    def margins(self, leaves: Leaves) -> NDArray[np.float64]:
         """Raw scores [rows] in log-odds: the bias and all contributions, added up."""
         totals = self.values.sum(axis=1)[self.starts + leaves]
         return self.bias + np.asarray(totals.sum(axis=1), dtype=np.float64)

@@ -7,7 +7,7 @@ import typer
 
 from domain.errors import BadInput
 from leadscore.options import AsJson
-from leadscore.output import put, put_json
+from leadscore.output import put, put_json, say
 from leadscore.progress import counting
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def score(
     scoring = open_scoring(settings)
     if everyone and out is not None:
         with counting("leads scored") as counter:
-            done = score_all(scoring, out, counter.add)
+            done = score_all(scoring, out, counter.add, say)
         store(settings, scoring.findings)
         put(f"{done:,} leads in {out}")
         return

@@ -17,7 +17,7 @@ from domain.state import Matrix
 from feature_repo.features import categories, category_names, number_names, numbers
 from feature_repo.quality import FeatureGate
 from scoring.arms import Assigned, Plans, Version, assign_all
-from scoring.live import Live, LiveVersions, Loaded
+from scoring.live import Live, Loaded, Versions
 from scoring.live_policy import LivePolicies
 from scoring.quality import Gates
 from scoring.routing import Routed, answering, looks_at, route
@@ -30,7 +30,7 @@ class Ports:
 
     directory: LeadDirectory
     states: StateReader
-    versions: LiveVersions
+    versions: Versions
     policy: Callable[[], LivePolicies]
     log: DecisionLog
     clock: Clock

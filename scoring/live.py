@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -42,6 +43,25 @@ class Live:
     champion: Loaded
     challenger: Loaded | None
     rollout: RolloutPlan | None
+
+
+class Versions(Protocol):
+    """Tells what answers."""
+
+    def current(self) -> Live:
+        """What answers now. Raises NoModel, Missing or BadInput where nothing ever did."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedVersions:
+    """The same all along: for a run whose answers must go together."""
+
+    live: Live
+
+    def current(self) -> Live:
+        """What answers."""
+        return self.live
 
 
 class LiveVersions:

@@ -8,8 +8,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from domain.identifiers import LeadId
+from domain.clock import iso
+from domain.files import exclusive
+from domain.ports import LeadRef
 from domain.scores import ScoreAnswer
+from wiring.batch_run import Parts, PartScorer
 from wiring.scoring import Scoring
 
 CHUNK = 1_000
@@ -38,18 +41,35 @@ SCHEMA = pa.schema(
 """Columns of a file of answers; `reasons` is JSON."""
 
 
-def score_all(scoring: Scoring, out: Path, told: Callable[[int], None]) -> int:
-    """Score every lead; the file appears when all are in it. How many."""
-    scoring.versions.current()  # where there is none, say so before anything is written
-    partial = out.with_name(out.name + ".partial")
-    done = 0
-    with pq.ParquetWriter(partial, SCHEMA) as writer:
-        for ids in _chunks(ref.lead_id for ref in scoring.plane.directory.all()):
-            answers = scoring.answerer.score(ids)
-            writer.write_table(_table(answers))
-            done += len(answers)
-            told(len(answers))
-    partial.replace(out)
+def score_all(
+    scoring: Scoring,
+    out: Path,
+    told: Callable[[int], None],
+    said: Callable[[str], None] = lambda _: None,
+    chunk: int = CHUNK,
+) -> int:
+    """Score every lead; the file appears when all are in it. How many.
+
+    A run that was killed is gone on with where it was, if the leads, the versions and the policy
+    are still the same; where not, it begins anew, and `said` hears why.
+    """
+    with exclusive(out.with_name(f".{out.name}.lock")):
+        scorer, parts = PartScorer(scoring, chunk), Parts(out)
+        run, differs = parts.begin(scorer.now)
+        if differs:
+            said(f"an earlier run is not gone on with: {'; '.join(differs)}")
+        elif run != scorer.now:
+            said(f"going on with the run as of {iso(run.as_of_us)}")
+        done = number = 0
+        for number, refs in enumerate(_chunks(scoring.plane.directory.all(), chunk), start=1):
+            count = parts.rows(number - 1)
+            if count is None:
+                answers = scorer.score(run, number - 1, refs)
+                parts.add(number - 1, _table(answers))
+                count = len(answers)
+            done += count
+            told(count)
+        parts.join(number, SCHEMA)
     return done
 
 
@@ -71,7 +91,7 @@ def _row(a: ScoreAnswer) -> dict[str, object]:
     }
 
 
-def _chunks(ids: Iterable[LeadId]) -> Iterator[list[LeadId]]:
-    held = iter(ids)
-    while chunk := list(islice(held, CHUNK)):
+def _chunks(refs: Iterable[LeadRef], size: int) -> Iterator[list[LeadRef]]:
+    held = iter(refs)
+    while chunk := list(islice(held, size)):
         yield chunk

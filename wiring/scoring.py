@@ -37,6 +37,7 @@ class Scoring:
     clock: Clock
     answerer: Answerer
     findings: Findings
+    ports: Ports
 
 
 def open_scoring(settings: Settings, *, live: bool = False) -> Scoring:
@@ -52,4 +53,4 @@ def open_scoring(settings: Settings, *, live: bool = False) -> Scoring:
     directory, gates = plane.directory, quality.gates(findings)
     ports = Ports(directory, features, versions, policy, trail, clock, os.urandom, gates)
     answerer = Answerer(plane.definition, ports)
-    return Scoring(plane, features, versions, policy, trail, clock, answerer, findings)
+    return Scoring(plane, features, versions, policy, trail, clock, answerer, findings, ports)

@@ -1,46 +1,122 @@
-"""One row, one thread: score with its explanation, beside what CatBoost alone takes."""
+"""The scorer beside CatBoost alone, on a model of realistic size: every score explained."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pytest
+from catboost import CatBoostClassifier, FeaturesData, Pool
 from numpy.typing import NDArray
 
+from domain.versions import MODEL_FILE, TABLE_FILE
 from feature_repo.features import category_names, number_names
 from registry.cache import open_cached
 from scoring.scorer import Scorer
+from tests.bench.alternating import ratio
 from tests.conftest import Trained
+from training.explain import build_table
+from training.fit import FIXED
 from wiring.registry import cache_of
 
-Rows = tuple[Scorer, NDArray[np.float64], list[list[str]]]
+MANY, CHUNK = 100_000, 2_000
+WORDS = ["", "page_view", "US", "DE", "software", "retail", "a>b"]
+
+
+class Sized(NamedTuple):
+    """400 trees of depth 6 on all features of the standard service, with their scorer."""
+
+    scorer: Scorer
+    model: CatBoostClassifier
+    names: tuple[int, int]
+
+
+def rows(names: tuple[int, int], count: int) -> tuple[NDArray[np.float64], list[list[str]]]:
+    random = np.random.default_rng(count)
+    numbers = random.exponential(5.0, (count, names[0]))
+    numbers[random.random(numbers.shape) < 0.3] = np.nan
+    return numbers, random.choice(WORDS, (count, names[1])).tolist()
 
 
 @pytest.fixture(scope="module")
-def one_row(trained: Trained) -> Rows:
+def sized(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Sized:
     opened = open_cached(cache_of(trained.settings)).champion
-    definition = opened.manifest.definition
-    scorer = Scorer(opened.label, opened.folder, opened.manifest, definition)
-    numbers = np.zeros((1, len(number_names(definition))))
-    return scorer, numbers, [[""] * len(category_names(definition))]
-
-
-@pytest.mark.benchmark(group="one row")
-def test_score_and_explain(benchmark: Any, one_row: Rows) -> None:
-    scorer, numbers, texts = one_row
-    benchmark(lambda: scorer.explain(scorer.score(numbers, texts).leaves))
-
-
-@pytest.mark.benchmark(group="one row")
-def test_predict_proba(benchmark: Any, one_row: Rows) -> None:
-    scorer, numbers, texts = one_row
-    benchmark(lambda: scorer._model.predict_proba(scorer._pool(numbers, texts), thread_count=1))
-
-
-@pytest.mark.benchmark(group="one row")
-def test_catboosts_own_shap_values(benchmark: Any, one_row: Rows) -> None:
-    scorer, numbers, texts = one_row
-    benchmark(
-        lambda: scorer._model.get_feature_importance(
-            scorer._pool(numbers, texts), type="ShapValues", thread_count=1
-        )
+    d = opened.manifest.definition
+    names = (len(number_names(d)), len(category_names(d)))
+    numbers, texts = rows(names, 4_000)
+    chance = np.nan_to_num(numbers[:, :20]).sum(axis=1) + [9.0 * (row[0] == "US") for row in texts]
+    model = CatBoostClassifier(
+        **FIXED, iterations=400, depth=6, border_count=32, learning_rate=0.05, random_seed=1
     )
+    held = FeaturesData(
+        num_feature_data=numbers.astype(np.float32),
+        num_feature_names=list(number_names(d)),
+        cat_feature_data=np.array([[t.encode() for t in row] for row in texts], dtype=object),
+        cat_feature_names=list(category_names(d)),
+    )
+    model.fit(Pool(held, label=chance > np.median(chance)))
+    folder = tmp_path_factory.mktemp("sized")
+    return Sized(_scorer(folder, model, opened.manifest), model, names)
+
+
+def _scorer(folder: Path, model: CatBoostClassifier, manifest: Any) -> Scorer:
+    d = manifest.definition
+    features = (*number_names(d), *category_names(d))
+    model.save_model(str(folder / MODEL_FILE))
+    build_table(model, features).save(folder / TABLE_FILE)
+    manifest = msgspec.structs.replace(manifest, features=features, categories=category_names(d))
+    return Scorer("sized", folder, manifest, d)
+
+
+def test_one_row_explained_beside_predict_proba(benchmark: Any, sized: Sized) -> None:
+    """Both from the same values, by the quickest pool that CatBoost makes of one row."""
+    numbers, texts = rows(sized.names, 1)
+    row = [*numbers.astype(np.float32)[0].tolist(), *texts[0]]
+    categories = list(range(sized.names[0], len(row)))
+
+    def theirs() -> object:
+        pool = Pool([row], cat_features=categories, thread_count=1)
+        return sized.model.predict_proba(pool, thread_count=1)
+
+    def ours() -> object:
+        return sized.scorer.explain(sized.scorer.score(numbers, texts).leaves)
+
+    assert ratio(benchmark, ours, theirs, 40) >= 1 / 1.25
+
+
+def test_one_row_explained_beside_catboosts_shap_values(benchmark: Any, sized: Sized) -> None:
+    numbers, texts = rows(sized.names, 1)
+
+    def theirs() -> Any:
+        pool = sized.scorer._pool(numbers, texts)
+        return sized.model.get_feature_importance(pool, type="ShapValues", thread_count=1)
+
+    def ours() -> NDArray[np.float64]:
+        return sized.scorer.explain(sized.scorer.score(numbers, texts).leaves)
+
+    np.testing.assert_allclose(ours(), theirs()[:, :-1], rtol=0, atol=1e-9)
+    assert ratio(benchmark, ours, theirs, 3) >= 50
+
+
+def test_many_rows_explained_beside_catboosts_shap_values(benchmark: Any, sized: Sized) -> None:
+    """From the rows' values to all contributions; ours in a batch's chunks, one thread each."""
+    numbers, texts = rows(sized.names, MANY)
+    held = [(numbers[at : at + CHUNK], texts[at : at + CHUNK]) for at in range(0, MANY, CHUNK)]
+    scorer, found = sized.scorer, dict[str, Any]()
+
+    def ours() -> None:
+        scored = [scorer.score(*part) for part in held]
+        found["margins"] = np.concatenate([one.margins for one in scored])
+        found["ours"] = np.concatenate([scorer.explain(one.leaves) for one in scored])
+
+    def theirs() -> None:
+        pool = scorer._pool(numbers, texts)
+        found["theirs"] = sized.model.get_feature_importance(
+            pool, type="ShapValues", thread_count=1
+        )
+
+    times = ratio(benchmark, ours, theirs, 1, warm=0, block=1)
+    np.testing.assert_allclose(found["ours"], found["theirs"][:, :-1], rtol=0, atol=1e-9)
+    whole = found["theirs"].sum(axis=1)
+    np.testing.assert_allclose(found["margins"], whole, rtol=0, atol=1e-9)
+    assert times >= 15

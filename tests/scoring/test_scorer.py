@@ -1,5 +1,6 @@
 """The scorer against CatBoost itself, through the calibrator."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 
 from domain.definition import FeatureDefinition
 from domain.errors import BadInput
+from domain.explanation import load_table
 from domain.versions import MODEL_FILE, TABLE_FILE, Manifest
 from feature_repo.features import category_names, number_names
 from registry.cache import OpenedVersion, open_cached
-from scoring.scorer import Scorer
+from scoring.percentiles import percentiles
+from scoring.scorer import FEW, Scorer
 from tests.conftest import Trained
 from wiring.registry import cache_of
 
@@ -139,24 +142,15 @@ def test_files_that_do_not_go_together_are_refused(
         assert caught.value.rule == "version-complete"
 
 
-def with_quantiles(opened: OpenedVersion[Manifest], quantiles: list[float]) -> Scorer:
-    manifest = msgspec.structs.replace(opened.manifest, quantiles=tuple(quantiles))
-    return Scorer("q", opened.folder, manifest, manifest.definition)
-
-
 @limits(max_examples=60)
 @given(
     st.lists(st.sampled_from([0.0, 0.1, 0.1001, 0.25, 0.5, 0.9, 1.0]), min_size=101, max_size=101),
     st.lists(st.floats(0, 1), max_size=20),
 )
-def test_percentiles_rise_from_0_to_100(
-    opened: OpenedVersion[Manifest], held: list[float], scores: list[float]
-) -> None:
+def test_percentiles_rise_from_0_to_100(held: list[float], scores: list[float]) -> None:
     quantiles = sorted(held)
-    made = Scorer.__new__(Scorer)  # percentiles need nothing but the quantiles
-    made._quantiles = np.array(quantiles)
     asked = np.array(sorted([*scores, *quantiles]))
-    given = made._percentiles(asked)
+    given = percentiles(np.array(quantiles), asked)
     assert np.all(np.diff(given) >= -1e-9)
     assert np.all((given >= 0) & (given <= 100))
     for score, percentile in zip(asked, given, strict=True):
@@ -165,9 +159,34 @@ def test_percentiles_rise_from_0_to_100(
             assert percentile == pytest.approx((ties[0] + ties[-1]) / 2)
 
 
-def test_percentiles_between_and_outside_the_quantiles(opened: OpenedVersion[Manifest]) -> None:
-    made = with_quantiles(opened, [q / 100 * 0.5 + 0.2 for q in range(101)])
+def test_percentiles_between_and_outside_the_quantiles() -> None:
+    made = np.array([q / 100 * 0.5 + 0.2 for q in range(101)])
     asked = np.array([0.0, 0.2, 0.2025, 0.45, 0.7, 0.99])
-    np.testing.assert_allclose(made._percentiles(asked), [0, 0, 0.5, 50, 100, 100], atol=1e-6)
-    flat = with_quantiles(opened, [0.3] * 101)
-    np.testing.assert_allclose(flat._percentiles(np.array([0.2, 0.3, 0.4])), [0, 50, 100])
+    np.testing.assert_allclose(percentiles(made, asked), [0, 0, 0.5, 50, 100, 100], atol=1e-6)
+    flat = np.full(101, 0.3)
+    np.testing.assert_allclose(percentiles(flat, np.array([0.2, 0.3, 0.4])), [0, 50, 100])
+
+
+@pytest.mark.parametrize("count", [1, FEW, FEW + 1, 5_000])
+def test_few_rows_and_many_are_scored_alike(
+    opened: OpenedVersion[Manifest], scorer: Scorer, count: int
+) -> None:
+    """Small numbers of rows, large ones and one by one take different ways to the same values."""
+    numbers, texts = rows(opened.manifest.definition, count, 5)
+    whole = scorer.score(numbers, texts)
+    table = load_table(opened.folder / TABLE_FILE)
+    np.testing.assert_array_equal(scorer.explain(whole.leaves), table.explain(whole.leaves))
+    np.testing.assert_allclose(whole.margins, table.margins(whole.leaves), rtol=0, atol=1e-12)
+    again = scorer.score(numbers[-1:], texts[-1:])
+    np.testing.assert_array_equal(again.leaves[0], whole.leaves[-1])
+    assert again.margins[0] == whole.margins[-1]
+
+
+def test_a_table_of_another_model_is_refused(
+    opened: OpenedVersion[Manifest], tmp_path: Path
+) -> None:
+    (tmp_path / MODEL_FILE).write_bytes((opened.folder / MODEL_FILE).read_bytes())
+    table = load_table(opened.folder / TABLE_FILE)
+    replace(table, starts=table.starts + 1).save(tmp_path / TABLE_FILE)
+    with pytest.raises(BadInput, match="of another model"):
+        Scorer("x", tmp_path, opened.manifest, opened.manifest.definition)
