@@ -4,14 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from decisions.decision_id import new_decision_id
 from domain.clock import SECOND, Clock, iso, to_us
 from domain.decisions import DecisionRecord, Facts
 from domain.definition import FeatureDefinition
 from domain.errors import UnknownLead
-from domain.ports import DecisionLog, LeadDirectory, LeadRef, LeadStates, Policy, StateReader
+from domain.ports import (
+    DecisionLog,
+    LeadDirectory,
+    LeadRef,
+    LeadStates,
+    Policy,
+    StateReader,
+    Unwatched,
+    Watch,
+)
 from domain.scores import ScoreAnswer, VersionSet
 from domain.state import Matrix
 from feature_repo.features import categories, category_names, number_names, numbers
@@ -34,6 +42,7 @@ class Ports:
     clock: Clock
     random_bytes: Callable[[int], bytes]
     gates: Gates = field(default_factory=Gates)
+    watch: Watch = field(default_factory=Unwatched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +98,12 @@ class Answerer:
     def _answer(self, leads: Sequence[LeadRef], trace_id: str) -> list[ScoreAnswer]:
         if not leads:
             return []
-        live = self._ports.versions.current()
-        rows = self.features(leads, to_us(self._ports.clock.now()))
+        live, watch = self._ports.versions.current(), self._ports.watch
+        with watch.stage("features"):
+            rows = self.features(leads, to_us(self._ports.clock.now()))
         records = self._decide(live, rows, trace_id)
-        self._ports.log.append(records)
+        with watch.stage("audit"):
+            self._ports.log.append(records)
         return [record.answer for record in records]
 
     def _decide(self, live: Live, rows: Rows, trace_id: str) -> list[DecisionRecord]:
@@ -102,24 +113,40 @@ class Answerer:
         loaded: dict[Arm, Loaded] = {"champion": live.champion}
         if live.challenger is not None:
             loaded["challenger"] = live.challenger
-        scored = {arm: one.scorer.score(rows.numbers, rows.texts) for arm, one in loaded.items()}
-        watermark, policy = self._ports.directory.watermark_us(), self._ports.policy()
-        degraded = self._degraded(rows, loaded, watermark)
-        return [
-            _One(self, live, policy, rows, i, arm, loaded, scored).record(
-                watermark, trace_id, degraded=bool(degraded[arm][i])
-            )
-            for i, arm in enumerate(arms)
-        ]
+        with self._ports.watch.stage("score"):
+            scored = {
+                arm: one.scorer.score(rows.numbers, rows.texts) for arm, one in loaded.items()
+            }
+            watermark = self._ports.directory.watermark_us()
+            degraded = self._degraded(rows, loaded, watermark)
+        with self._ports.watch.stage("policy"):
+            policy = self._ports.policy()
+            return [
+                _One(self, live, policy, rows, i, arm, loaded, scored).record(
+                    watermark, trace_id, degraded=self._told(arm, degraded[arm][i])
+                )
+                for i, arm in enumerate(arms)
+            ]
+
+    def _told(self, arm: Arm, reason: str) -> bool:
+        """Tell why an answer is degraded; whether it is."""
+        if reason:
+            self._ports.watch.degraded(arm, reason)
+        return bool(reason)
 
     def _degraded(
         self, rows: Rows, loaded: Mapping[Arm, Loaded], watermark_us: int
-    ) -> dict[Arm, NDArray[np.bool_]]:
-        """By arm, whether each row [n] breaks a rule of the features or is unlike training."""
+    ) -> dict[Arm, list[str]]:
+        """By arm, why each row [n] is degraded: a rule of the features, unlike training, or ""."""
         found = self._ports.gates.findings
-        sound = self._gate.sound(rows.numbers, rows.as_of_us, watermark_us, found)
+        sound = self._gate.sound(rows.numbers, rows.as_of_us, watermark_us, found).tolist()
         return {
-            arm: ~sound | one.inputs.degraded(rows.numbers, rows.texts, found)
+            arm: [
+                "inputs" if fine and unlike else "" if fine else "features"
+                for fine, unlike in zip(
+                    sound, one.inputs.degraded(rows.numbers, rows.texts, found), strict=True
+                )
+            ]
             for arm, one in loaded.items()
         }
 

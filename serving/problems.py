@@ -90,6 +90,11 @@ def problem(status: int, detail: str, *, rule: str, kind: str = "") -> Problem:
     )
 
 
+def slug_of(error: Exception) -> str:
+    """The type of an error's problem without its prefix; one that nobody foresaw is `internal`."""
+    return next((slug for kind, slug, _ in _STATUS if isinstance(error, kind)), "internal")
+
+
 def of_error(error: LeadscoreError, status: int | None = None) -> Problem:
     """The problem of a domain error, with the status of its kind unless another is given.
 

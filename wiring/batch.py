@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from domain.identifiers import LeadId
 from domain.scores import ScoreAnswer
 from wiring.scoring import Scoring
+from wiring.traces import tag
 
 CHUNK = 1_000
 
@@ -45,7 +46,9 @@ def score_all(scoring: Scoring, out: Path, told: Callable[[int], None]) -> int:
     done = 0
     with pq.ParquetWriter(partial, SCHEMA) as writer:
         for ids in _chunks(ref.lead_id for ref in scoring.plane.directory.all()):
-            answers = scoring.answerer.score(ids)
+            with scoring.watch.stage("batch"):
+                answers = scoring.answerer.score(ids)
+                tag({"rows": len(answers)})
             writer.write_table(_table(answers))
             done += len(answers)
             told(len(answers))
