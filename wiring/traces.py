@@ -24,7 +24,15 @@ PREFIX = "leadscore."
 LINKS = 32
 """Most trace contexts that one span is linked to."""
 
+SEND_EVERY_MS = 1_000
+"""How long a span waits to be sent, at most, unless the collector is away."""
+
 Attribute = str | bool | int | float
+
+
+def recording() -> bool:
+    """Whether the current span is recorded: whether to make attributes for `tag`."""
+    return trace.get_current_span().is_recording()
 
 
 def tag(attributes: Mapping[str, Attribute]) -> None:
@@ -89,5 +97,8 @@ def _provider(collector: str, share: float, service: str) -> "TracerProvider":
 
         from wiring.trace_export import discreet_exporter
 
-        provider.add_span_processor(BatchSpanProcessor(discreet_exporter(collector)))
+        exporter = discreet_exporter(collector)
+        provider.add_span_processor(
+            BatchSpanProcessor(exporter, schedule_delay_millis=SEND_EVERY_MS)
+        )
     return provider
