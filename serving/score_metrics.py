@@ -54,7 +54,7 @@ def instruments() -> Instruments:
         seconds=Histogram(
             "leadscore_answer_seconds",
             "From a request's arrival to its answer, by the arm of its first lead.",
-            ["arm"],
+            ["endpoint", "arm"],
             buckets=LATENCY_S,
         ),
         staleness=Histogram(
@@ -76,8 +76,8 @@ def _answers(arm: str, model: str, policy: str, outcome: str) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _seconds(arm: str) -> Any:
-    return instruments().seconds.labels(arm)
+def _seconds(endpoint: str, arm: str) -> Any:
+    return instruments().seconds.labels(endpoint, arm)
 
 
 @lru_cache(maxsize=256)
@@ -90,8 +90,8 @@ def _stage(name: str) -> Any:
     return instruments().stage.labels(name)
 
 
-def told(answers: Sequence[ScoreAnswer], seconds: float) -> None:
-    """A request was answered with these, so many seconds after it arrived."""
+def told(answers: Sequence[ScoreAnswer], seconds: float, endpoint: str = "score") -> None:
+    """A request to an endpoint was answered with these, so many seconds after it arrived."""
     if not answers:
         return
     for answer in answers:
@@ -101,7 +101,7 @@ def told(answers: Sequence[ScoreAnswer], seconds: float) -> None:
         _score(versions.model).observe(answer.score)
         instruments().staleness.observe(answer.staleness_s)
     first = answers[0]
-    _seconds(first.arm).observe(seconds)
+    _seconds(endpoint, first.arm).observe(seconds)
     if recording():
         tag({"arm": first.arm, "rows": len(answers), **asdict(first.versions)})
 

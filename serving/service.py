@@ -183,8 +183,11 @@ class Api:
         except Exception as error:
             score_metrics.refused(error)
             raise
-        answers = answer.answers if isinstance(answer, openapi.BatchAnswer) else [answer]
-        score_metrics.told(answers, time.monotonic() - arrived)
+        seconds = time.monotonic() - arrived
+        if isinstance(answer, openapi.BatchAnswer):
+            score_metrics.told(answer.answers, seconds, "score_batch")
+        else:
+            score_metrics.told([answer], seconds)
         self._gates.tell(self.runtime())
         return answer
 

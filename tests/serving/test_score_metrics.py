@@ -48,7 +48,9 @@ def test_answers_are_counted_by_what_made_them(http: httpx.Client) -> None:
         return total(after, name, **wanted) - total(before, name, **wanted)
 
     assert more("leadscore_answers_total", **labels) == 8
-    assert more("leadscore_answer_seconds_count", arm=answer["arm"]) == 4
+    for endpoint, requests in {"score": 3, "score_batch": 1}.items():
+        labels = {"endpoint": endpoint, "arm": answer["arm"]}
+        assert more("leadscore_answer_seconds_count", **labels) == requests
     assert more("leadscore_feature_staleness_seconds_count") == 8
     assert more("leadscore_score_count", model=versions["model"]) == 8
     assert more("leadscore_score_sum") == pytest.approx(8 * answer["score"])
