@@ -133,6 +133,10 @@ class DecisionLog(Protocol):
         ...
 
 
+DEGRADED_BY = ("features", "inputs")
+"""Why an answer is degraded: features break a rule; inputs are unlike those of training."""
+
+
 class Watch(Protocol):
     """Hears how answers come about. On the hot path: it must be cheap, and never raise itself.
 
@@ -147,7 +151,7 @@ class Watch(Protocol):
         ...
 
     def degraded(self, arm: str, reason: str) -> None:
-        """One answer of this arm is degraded, by this reason: a short slug of a fixed list."""
+        """One answer of this arm is degraded, by this one of DEGRADED_BY."""
         ...
 
 

@@ -51,6 +51,10 @@ ERRORS: dict[str, type[LeadscoreError]] = {slug: kind for kind, slug, _ in _STAT
 """The domain error that each problem type stands for."""
 
 
+SLUGS = (*ERRORS, "internal")
+"""The types of all problems that an error can be."""
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One error. `type` names its kind, `rule` the rule that was broken.
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import asdict
 
-from domain.ports import Unwatched, Watch
+from domain.ports import DEGRADED_BY, Unwatched, Watch
 from domain.scores import ScoreAnswer
-from serving.problems import slug_of
+from serving.problems import SLUGS, slug_of
 from wiring.traces import recording, tag
 
 LATENCY_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -25,6 +25,8 @@ STALENESS_S = (1, 5, 15, 60, 300, 900, 3_600, 21_600, 86_400, 604_800, 2_592_000
 SCORES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 NONE = ""
 """The arm and the versions of an answer that was none."""
+ARMS = ("champion", "challenger", "holdout")
+STAGES = ("features", "score", "policy", "audit", "ingest")
 TIMED_OUT = "timed-out"
 """The outcome of a request that was given up before it was answered."""
 
@@ -88,6 +90,17 @@ def _score(model: str) -> Any:
 @lru_cache(maxsize=64)
 def _stage(name: str) -> Any:
     return instruments().stage.labels(name)
+
+
+def begin() -> None:
+    """Put all counters whose labels are known on the page, at 0: a rate sees the first count."""
+    for kind in (*SLUGS, TIMED_OUT):
+        _answers(NONE, NONE, NONE, kind)
+    for arm in ARMS:
+        for reason in DEGRADED_BY:
+            instruments().degraded.labels(arm, reason)
+    for name in STAGES:
+        _stage(name)
 
 
 def told(answers: Sequence[ScoreAnswer], seconds: float, endpoint: str = "score") -> None:

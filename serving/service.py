@@ -87,6 +87,7 @@ class Api:
         self._intake = Intake(self.events_waiting())
         self._metrics = IntakeMetrics(self._intake)
         self._gates = GateMetrics()
+        score_metrics.begin()
         self._opening = Lock()
         self._runtime: Runtime | None = None
         with suppress(LeadscoreError):
