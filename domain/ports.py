@@ -1,6 +1,7 @@
 """The seams between rooms: what each asks of another, and nothing of how it is done."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -135,3 +136,42 @@ class DecisionLog(Protocol):
     def records(self, since_us: int | None = None) -> Iterable[DecisionRecord]:
         """All decisions made at that moment or later, oldest first."""
         ...
+
+
+DEGRADED_BY = ("features", "inputs")
+"""Why an answer is degraded: features break a rule; inputs are unlike those of training."""
+
+
+class Watch(Protocol):
+    """Hears how answers come about. On the hot path: it must be cheap, and never raise itself.
+
+    Nothing it is told names a lead, so that nothing it tells can.
+    """
+
+    def stage(self, name: str, led: Sequence[str] = ()) -> AbstractContextManager[object]:
+        """Round one stage of the work: features, score, policy, audit, ingest, batch.
+
+        `led` are the W3C trace contexts (`traceparent`) of what led to it.
+        """
+        ...
+
+    def degraded(self, arm: str, reason: str) -> None:
+        """One answer of this arm is degraded, by this one of DEGRADED_BY."""
+        ...
+
+
+class Unwatched:
+    """Hears nothing: the default."""
+
+    _nothing = nullcontext()
+
+    def stage(
+        self,
+        name: str,  # noqa: ARG002
+        led: Sequence[str] = (),  # noqa: ARG002
+    ) -> AbstractContextManager[object]:
+        """Do nothing."""
+        return self._nothing
+
+    def degraded(self, arm: str, reason: str) -> None:
+        """Do nothing."""

@@ -4,14 +4,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from decisions.decision_id import new_decision_id
 from domain.clock import SECOND, Clock, iso, to_us
 from domain.decisions import DecisionRecord, Facts
 from domain.definition import FeatureDefinition
 from domain.errors import UnknownLead
-from domain.ports import DecisionLog, LeadDirectory, LeadRef, LeadStates, StateReader
+from domain.ports import (
+    DecisionLog,
+    LeadDirectory,
+    LeadRef,
+    LeadStates,
+    StateReader,
+    Unwatched,
+    Watch,
+)
 from domain.scores import ScoreAnswer, VersionSet
 from domain.state import Matrix
 from feature_repo.features import categories, category_names, number_names, numbers
@@ -36,6 +43,7 @@ class Ports:
     clock: Clock
     random_bytes: Callable[[int], bytes]
     gates: Gates = field(default_factory=Gates)
+    watch: Watch = field(default_factory=Unwatched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +99,12 @@ class Answerer:
     def _answer(self, leads: Sequence[LeadRef], trace_id: str) -> list[ScoreAnswer]:
         if not leads:
             return []
-        live = self._ports.versions.current()
-        rows = self.features(leads, to_us(self._ports.clock.now()))
+        live, watch = self._ports.versions.current(), self._ports.watch
+        with watch.stage("features"):
+            rows = self.features(leads, to_us(self._ports.clock.now()))
         records = self._decide(live, rows, trace_id)
-        self._ports.log.append(records)
+        with watch.stage("audit"):
+            self._ports.log.append(records)
         return [record.answer for record in records]
 
     def _decide(self, live: Live, rows: Rows, trace_id: str) -> list[DecisionRecord]:
@@ -104,24 +114,39 @@ class Answerer:
         loaded: dict[Version, Loaded] = {"champion": live.champion}
         if live.challenger is not None:
             loaded["challenger"] = live.challenger
-        scored = {arm: one.scorer.score(rows.numbers, rows.texts) for arm, one in loaded.items()}
-        watermark = self._ports.directory.watermark_us()
-        degraded = self._degraded(rows, loaded, watermark)
-        return [
-            _One(self, live, policies, rows, i, one, loaded, scored).record(
-                watermark, trace_id, degraded=bool(degraded[one.version][i])
-            )
-            for i, one in enumerate(assigned)
-        ]
+        with self._ports.watch.stage("score"):
+            scored = {
+                arm: one.scorer.score(rows.numbers, rows.texts) for arm, one in loaded.items()
+            }
+            watermark = self._ports.directory.watermark_us()
+            degraded = self._degraded(rows, loaded, watermark)
+        with self._ports.watch.stage("policy"):
+            return [
+                _One(self, live, policies, rows, i, one, loaded, scored).record(
+                    watermark, trace_id, degraded=self._told(one, degraded[one.version][i])
+                )
+                for i, one in enumerate(assigned)
+            ]
+
+    def _told(self, assigned: Assigned, reason: str) -> bool:
+        """Tell why an answer is degraded; whether it is."""
+        if reason:
+            self._ports.watch.degraded(assigned.arm, reason)
+        return bool(reason)
 
     def _degraded(
         self, rows: Rows, loaded: Mapping[Version, Loaded], watermark_us: int
-    ) -> dict[Version, NDArray[np.bool_]]:
-        """By arm, whether each row [n] breaks a rule of the features or is unlike training."""
+    ) -> dict[Version, list[str]]:
+        """By arm, why each row [n] is degraded: a rule of the features, unlike training, or ""."""
         found = self._ports.gates.findings
-        sound = self._gate.sound(rows.numbers, rows.as_of_us, watermark_us, found)
+        sound = self._gate.sound(rows.numbers, rows.as_of_us, watermark_us, found).tolist()
         return {
-            arm: ~sound | one.inputs.degraded(rows.numbers, rows.texts, found)
+            arm: [
+                "inputs" if fine and unlike else "" if fine else "features"
+                for fine, unlike in zip(
+                    sound, one.inputs.degraded(rows.numbers, rows.texts, found), strict=True
+                )
+            ]
             for arm, one in loaded.items()
         }
 

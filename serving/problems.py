@@ -51,6 +51,10 @@ ERRORS: dict[str, type[LeadscoreError]] = {slug: kind for kind, slug, _ in _STAT
 """The domain error that each problem type stands for."""
 
 
+SLUGS = (*ERRORS, "internal")
+"""The types of all problems that an error can be."""
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One error. `type` names its kind, `rule` the rule that was broken.
 
@@ -88,6 +92,11 @@ def problem(status: int, detail: str, *, rule: str, kind: str = "") -> Problem:
         instance=f"urn:leadscore:trace:{trace_id()}",
         rule=rule,
     )
+
+
+def slug_of(error: Exception) -> str:
+    """The type of an error's problem without its prefix; one that nobody foresaw is `internal`."""
+    return next((slug for kind, slug, _ in _STATUS if isinstance(error, kind)), "internal")
 
 
 def of_error(error: LeadscoreError, status: int | None = None) -> Problem:

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 from domain.errors import LeadscoreError, NoModel, Unavailable
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
-from serving import bodies, openapi, problems, routes
+from serving import bodies, openapi, problems, routes, score_metrics
 from serving.boundary import DECISIONS, UNKNOWN, Boundary
 from serving.intake import Intake
 from serving.intake_metrics import GateMetrics, IntakeMetrics
@@ -35,6 +35,8 @@ THREADS = 4
 INTAKE_THREADS = 8
 """Event requests that one worker process takes in at the same time."""
 NOT_READY = 503
+TRACED = "leadscore-service"
+"""The service's name in traces."""
 PATHS = frozenset(
     {"/score", "/score_batch", "/events", "/leads", "/livez", "/healthz", "/readyz", "/metrics"}
     | {"/docs.json", "/schema.json"}
@@ -85,6 +87,7 @@ class Api:
         self._intake = Intake(self.events_waiting())
         self._metrics = IntakeMetrics(self._intake)
         self._gates = GateMetrics()
+        score_metrics.begin()
         self._opening = Lock()
         self._runtime: Runtime | None = None
         with suppress(LeadscoreError):
@@ -106,8 +109,11 @@ class Api:
         """Open what the settings name."""
         from wiring.serving import open_runtime
         from wiring.settings import load_settings
+        from wiring.traces import traced
 
-        return open_runtime(load_settings())
+        settings = load_settings()
+        watch = score_metrics.StageMetrics(traced(settings, TRACED))
+        return open_runtime(settings, watch)
 
     def events_waiting(self) -> int:
         """How many events may be in flight at once, in this process."""
@@ -164,11 +170,25 @@ class Api:
             self._runtime.close()
 
     async def _answer(self, work: Callable[[bytes], Any], body: bytes) -> Response:
-        return await self._in(self._threads, partial(self._told, work), body)
+        told = partial(self._told, work, time.monotonic())
+        try:
+            return await self._in(self._threads, told, body)
+        except asyncio.CancelledError as error:  # the server gave the request up
+            score_metrics.refused(error)
+            raise
 
-    def _told(self, work: Callable[[bytes], Any], body: bytes) -> Any:
-        """Work, and tell what the quality gates found."""
-        answer = work(body)
+    def _told(self, work: Callable[[bytes], Any], arrived: float, body: bytes) -> Any:
+        """Work, and tell the metrics what came of it."""
+        try:
+            answer = work(body)
+        except Exception as error:
+            score_metrics.refused(error)
+            raise
+        seconds = time.monotonic() - arrived
+        if isinstance(answer, openapi.BatchAnswer):
+            score_metrics.told(answer.answers, seconds, "score_batch")
+        else:
+            score_metrics.told([answer], seconds)
         self._gates.tell(self.runtime())
         return answer
 
@@ -211,7 +231,21 @@ class BoundedService(bentoml.Service):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:  # noqa: FBT001, FBT002 BentoML's signature
         """The whole application, boundary outermost."""
+        observe()
         return Boundary(super().to_asgi(is_main), PATHS | {DECISIONS, UNKNOWN})
+
+
+def observe() -> None:
+    """Make logs and traces of this process what the settings say; once, before it serves."""
+    from bentoml._internal.configuration.containers import BentoMLContainer
+
+    from wiring.logs import configure_logs
+    from wiring.settings import load_settings
+    from wiring.traces import provider_of
+
+    settings = load_settings()
+    configure_logs(settings.logs)
+    BentoMLContainer.tracer_provider.set(provider_of(settings, TRACED))
 
 
 def make_service(api: type[Api], name: str) -> Any:

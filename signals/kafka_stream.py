@@ -146,7 +146,7 @@ class _Batch:
         await self._broker.publish(delivery.body, DEAD_TOPIC, headers=about)
 
 
-def _whence(record: "ConsumerRecord[bytes, bytes]") -> tuple[str, int]:
+def _whence(record: "ConsumerRecord[bytes, bytes]") -> tuple[str, int, str]:
     return whence({name: value.decode("ascii", "replace") for name, value in record.headers})
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol
 
+from domain.ports import Unwatched, Watch
 from domain.signals import Counts
 from signals.stream_commits import AWAY, Commits, Delivery
 
@@ -67,6 +68,7 @@ class Handler:
     """Handles batches. `stopping` ends waits: what is left unsettled comes again.
 
     `deliveries`: a message delivered more often is a dead letter. `timer` is a monotonic clock.
+    `watch` hears of each batch, and of the traces that its messages come from.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Handler:
         timer: Callable[[], float],
         deliveries: int = 5,
         first_wait_s: float = 0.1,
+        watch: Watch | None = None,
     ) -> None:
         self.tally = Tally()
         self.commits = Commits(sink.commit, timer)
@@ -84,6 +87,7 @@ class Handler:
         self._timer = timer
         self._deliveries = deliveries
         self._first_wait_s = first_wait_s
+        self._watch = watch or Unwatched()
         self._pushing = asyncio.Lock()
         self._pushed = 0
 
@@ -92,6 +96,10 @@ class Handler:
 
         `origin` names the documents in quarantine that do not say what file they are from.
         """
+        with self._watch.stage("batch", [d.led for d in batch if d.led]):
+            await self._handle(batch, origin, bus)
+
+    async def _handle(self, batch: Sequence[Delivery], origin: str, bus: Bus) -> None:
         self.tally.redelivered += sum(d.deliveries > 1 for d in batch)
         kept = []
         for delivery in batch:
@@ -102,9 +110,12 @@ class Handler:
         one_by_one = any(d.deliveries > SUSPECT for d in kept)
         groups = [list(group) for _, group in groupby(kept, key=lambda d: d.origin)]
         for group in [[d] for d in kept] if one_by_one else groups:
-            if not await self._take(group, group[0].origin or origin, bus):
+            with self._watch.stage("ingest"):
+                taken = await self._take(group, group[0].origin or origin, bus)
+            if not taken:
                 return
-        await self._push()
+        with self._watch.stage("push"):
+            await self._push()
 
     async def _take(self, group: Sequence[Delivery], origin: str, bus: Bus) -> bool:
         """Commit and settle, or bury; False where the group must be left for another time."""

@@ -20,6 +20,9 @@ AWAY = (Unavailable, OperationalError, InterfaceError, PoolTimeout)
 
 ORIGIN_HEADER, LINE_HEADER = "Leadscore-Origin", "Leadscore-Line"
 
+TRACE_HEADER = "traceparent"
+"""Where a producer names its trace (W3C Trace Context)."""
+
 NO_LINE = 0
 """The line of a document that says of none: quarantined and published once more, it is the same."""
 
@@ -44,7 +47,8 @@ class Outgoing(NamedTuple):
 class Delivery(NamedTuple):
     """A message. `place` is its number in the bus, `deliveries` counts this one.
 
-    `origin` and `line` are those of the file that it is from, "" where it is from none.
+    `origin` and `line` are those of the file that it is from, "" where it is from none; `led` is
+    the W3C trace context that its producer gave, or "".
     """
 
     body: bytes
@@ -52,14 +56,15 @@ class Delivery(NamedTuple):
     deliveries: int = 1
     origin: str = ""
     line: int = NO_LINE
+    led: str = ""
 
 
-def whence(headers: Mapping[str, str]) -> tuple[str, int]:
-    """The origin and line that headers tell; those of no file where they tell none."""
-    line = headers.get(LINE_HEADER, "")
+def whence(headers: Mapping[str, str]) -> tuple[str, int, str]:
+    """Origin, line and trace context that headers tell; those of no file where they tell none."""
+    line, led = headers.get(LINE_HEADER, ""), headers.get(TRACE_HEADER, "")
     if not line.isdecimal():
-        return "", NO_LINE
-    return unquote(headers.get(ORIGIN_HEADER, "")), int(line)
+        return "", NO_LINE, led
+    return unquote(headers.get(ORIGIN_HEADER, "")), int(line), led
 
 
 class Commit(Protocol):

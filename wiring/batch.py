@@ -14,6 +14,7 @@ from domain.ports import LeadRef
 from domain.scores import ScoreAnswer
 from wiring.batch_run import Parts, PartScorer
 from wiring.scoring import Scoring
+from wiring.traces import tag
 
 CHUNK = 1_000
 
@@ -64,7 +65,9 @@ def score_all(
         for number, refs in enumerate(_chunks(scoring.plane.directory.all(), chunk), start=1):
             count = parts.rows(number - 1)
             if count is None:
-                answers = scorer.score(run, number - 1, refs)
+                with scoring.ports.watch.stage("batch"):
+                    answers = scorer.score(run, number - 1, refs)
+                    tag({"rows": len(answers)})
                 parts.add(number - 1, _table(answers))
                 count = len(answers)
             done += count

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decisions.audit import AuditTrail
 from domain.clock import Clock
 from domain.findings import Findings
+from domain.ports import Watch
 from feature_repo.store import FeastStore
 from scoring.answer import Answerer, Ports
 from scoring.live import LiveVersions
@@ -20,6 +21,7 @@ from wiring.quality import load_quality
 from wiring.registry import cache_of
 from wiring.settings import Settings
 from wiring.signals import SignalPlane, open_signals
+from wiring.traces import traced
 
 LOOK_EVERY_S = 1.0
 """How often the live versions are looked at: a rollback takes effect within this."""
@@ -40,8 +42,12 @@ class Scoring:
     ports: Ports
 
 
-def open_scoring(settings: Settings, *, live: bool = False) -> Scoring:
-    """Everything that scoring needs, on this home; `live` as for the signal plane."""
+def open_scoring(settings: Settings, *, live: bool = False, watch: Watch | None = None) -> Scoring:
+    """Everything that scoring needs, on this home; `live` as for the signal plane.
+
+    `watch` hears of stages; without one, traces do where the settings ask for them.
+    """
+    watch = watch or traced(settings, "leadscore")
     plane = open_signals(settings, live=live)
     features = open_features(settings, plane.definition)
     quality, findings = load_quality(settings.home), Findings()
@@ -51,6 +57,6 @@ def open_scoring(settings: Settings, *, live: bool = False) -> Scoring:
     policy, trail = follow_policy(settings, LOOK_EVERY_S, time.monotonic), open_trail(settings)
     clock = clock_of(settings, plane.directory)
     directory, gates = plane.directory, quality.gates(findings)
-    ports = Ports(directory, features, versions, policy, trail, clock, os.urandom, gates)
+    ports = Ports(directory, features, versions, policy, trail, clock, os.urandom, gates, watch)
     answerer = Answerer(plane.definition, ports)
     return Scoring(plane, features, versions, policy, trail, clock, answerer, findings, ports)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from domain.decisions import DecisionRecord
 from domain.errors import Unavailable
 from domain.findings import Findings
-from domain.ports import SignalSink
+from domain.ports import SignalSink, Watch
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from domain.standing import LogStanding
@@ -18,6 +18,7 @@ from wiring.bundle import unpack_bundle
 from wiring.collector import calm_collector
 from wiring.scoring import Scoring, open_scoring
 from wiring.settings import Settings
+from wiring.traces import tag
 
 ORIGIN = "http"
 """How quarantine names documents that came through the service."""
@@ -46,7 +47,10 @@ class Runtime:
 
     def accept(self, documents: Sequence[bytes]) -> Counts:
         """Take signals in: committed, and pushed online, when this returns."""
-        return self._sink.accept(documents, ORIGIN)
+        with self._scoring.ports.watch.stage("ingest"):
+            counts = self._sink.accept(documents, ORIGIN)
+            tag(msgspec.structs.asdict(counts))
+            return counts
 
     def standing(self) -> LogStanding:
         """Where the log stands. Raises Unavailable."""
@@ -91,9 +95,12 @@ class Runtime:
         self._scoring.plane.engine.dispose()
 
 
-def open_runtime(settings: Settings) -> Runtime:
-    """The runtime on this home; a home that is empty is furnished from the Bento's bundle."""
+def open_runtime(settings: Settings, watch: Watch | None = None) -> Runtime:
+    """The runtime on this home; a home that is empty is furnished from the Bento's bundle.
+
+    `watch` hears of the stages of each answer.
+    """
     unpack_bundle(settings)
-    scoring = open_scoring(settings, live=True)
+    scoring = open_scoring(settings, live=True, watch=watch)
     calm_collector()
     return Runtime(scoring, scoring.plane.ingest)

@@ -33,6 +33,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     service holds at once, over all requests in flight, before it answers 429. `lineage` is the
     `http://` URL of an OpenLineage server, "" for the home's outbox alone. URLs may hold
     passwords: no message, log or repr shows one.
+
+    `logs` is the form of the logs of service and worker, `json` for one object a line. `traces` is
+    the base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as
+    `http://collector:4318`, "" for none; `traces_share` of the traces that begin here are sent, and
+    of those that a caller began, the ones the caller sends.
     """
 
     home: Path = Path(".leadscore")
@@ -49,6 +54,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     online: str = ""
     bus: str = ""
     events_waiting: Annotated[int, msgspec.Meta(ge=1)] = 20_000
+    logs: Literal["text", "json"] = "text"
+    traces: str = ""
+    traces_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
 
     def __post_init__(self) -> None:
         """Refuse URLs of a kind that nothing here speaks."""
@@ -60,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "lineage": (self.lineage_url, ("http", "https")),
             "online": (self.online, ("redis", "rediss")),
             "bus": (self.bus, ("nats", "kafka")),
+            "traces": (self.traces, ("http", "https")),
         }.items():
             if value and value.partition("://")[0] not in kinds:
                 raise BadConfiguration(
@@ -130,6 +139,9 @@ _NAMES = {
     "LEADSCORE_ONLINE": "online",
     "LEADSCORE_BUS": "bus",
     "LEADSCORE_EVENTS_WAITING": "events_waiting",
+    "LEADSCORE_LOGS": "logs",
+    "LEADSCORE_TRACES": "traces",
+    "LEADSCORE_TRACES_SHARE": "traces_share",
 }
 
 

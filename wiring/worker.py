@@ -16,8 +16,10 @@ from signals.stream import Handler, pause
 from signals.stream_options import StreamOptions
 from wiring.collector import calm_collector
 from wiring.ingestion import found_home
+from wiring.logs import configure_logs
 from wiring.settings import Settings
 from wiring.signals import SignalPlane, open_signals
+from wiring.traces import traced
 from wiring.worker_metrics import Standing, serve_metrics
 
 LOOK_EVERY_S = 0.5
@@ -56,6 +58,7 @@ def run_worker(
     where bus or database do not answer at the start: later, they are waited for.
     """
     bus_of(settings)
+    configure_logs(settings.logs)
     found_home(settings, load_mapping(mapping) if mapping else None)
     plane = open_signals(settings, live=True)
     calm_collector()
@@ -84,7 +87,8 @@ async def _run(
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _stop, stopping)
-    handler = Handler(plane.ingest, stopping, time.monotonic, options.deliveries)
+    watch = traced(settings, "leadscore-worker")
+    handler = Handler(plane.ingest, stopping, time.monotonic, options.deliveries, watch=watch)
     standing = Standing(handler)
     worker, close = await _open(settings, options, handler)
     if metrics_port is not None:

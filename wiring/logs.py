@@ -1,0 +1,79 @@
+"""The form of logs: text as libraries write it, or JSON lines; both without personal data.
+
+Messages of our own hold none. What libraries log may quote what was sent, so whatever looks like
+an e-mail address or a telephone number is taken out, and of an error only its type and place stay.
+"""
+
+import json
+import logging
+import re
+import traceback
+from datetime import UTC, datetime
+from typing import Literal
+
+from opentelemetry import trace
+
+_ADDRESS = re.compile(r"\S*@\S*")
+_NUMBER = re.compile(r"(?<![\w.:-])(?!\d{4}-\d\d-\d\d\b)\+?\(?\d(?:[ ()/.-]{0,2}\d){6,}(?![\w:])")
+
+
+def redacted(text: str) -> str:
+    """A text without what may be an address or a telephone number.
+
+    >>> redacted("no lead jo.doe@example.com, +1 (555) 000-1111, 3 times on port 3000")
+    'no lead [address] [number], 3 times on port 3000'
+    """
+    return _NUMBER.sub("[number]", _ADDRESS.sub("[address]", text))
+
+
+class Discreet(logging.Filter):
+    """Takes personal data out of records before a handler writes them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """True: every record passes, changed."""
+        try:
+            said = record.getMessage()
+        except (TypeError, ValueError):
+            said = str(record.msg)
+        if record.exc_info and record.exc_info[0] is not None:
+            kind, _, where = record.exc_info
+            said += f": {kind.__name__}\n{''.join(traceback.format_tb(where))}"
+        record.msg, record.args = redacted(said), ()
+        record.exc_info, record.exc_text = None, None
+        return True
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, trace_id ("" outside a trace)."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        context = trace.get_current_span().get_span_context()
+        moment = datetime.fromtimestamp(record.created, UTC)
+        return json.dumps(
+            {
+                "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "level": record.levelname.lower(),
+                "logger": record.name,
+                "message": record.getMessage(),
+                "trace_id": f"{context.trace_id:032x}" if context.is_valid else "",
+            },
+            ensure_ascii=False,
+        )
+
+
+def configure_logs(form: Literal["text", "json"]) -> None:
+    """Make all handlers of this process discreet, and in this form; one to stderr if none is."""
+    root = logging.getLogger()
+    if not root.handlers:
+        logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    for handler in _handlers():
+        if not any(isinstance(held, Discreet) for held in handler.filters):
+            handler.addFilter(Discreet())
+        if form == "json":
+            handler.setFormatter(JsonLines())
+
+
+def _handlers() -> set[logging.Handler]:
+    names = [None, *logging.Logger.manager.loggerDict]
+    return {handler for name in names for handler in logging.getLogger(name).handlers}
