@@ -26,6 +26,7 @@ from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from serving import bodies, openapi, problems, routes
 from serving.boundary import DECISIONS, UNKNOWN, Boundary
+from serving.guard import guard
 from serving.intake import Intake
 from serving.intake_metrics import GateMetrics, IntakeMetrics
 from serving.runtime import Runtime
@@ -210,8 +211,11 @@ class BoundedService(bentoml.Service):  # type: ignore[misc]
     """A BentoML service behind the boundary."""
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:  # noqa: FBT001, FBT002 BentoML's signature
-        """The whole application, boundary outermost."""
-        return Boundary(super().to_asgi(is_main), PATHS | {DECISIONS, UNKNOWN})
+        """The whole application: boundary outermost, then access."""
+        from wiring.settings import load_settings
+
+        guarded = guard(super().to_asgi(is_main), load_settings())
+        return Boundary(guarded, PATHS | {DECISIONS, UNKNOWN})
 
 
 def make_service(api: type[Api], name: str) -> Any:
