@@ -70,9 +70,15 @@ class Access:
             await self._other(scope, receive, send)
             return
         if scope["path"] not in OPEN:
-            refused = await self._refused(scope)
-            if refused is not None:
-                await refused(scope, receive, send)
+            try:
+                sent = _taken(scope)
+                found = self._caller(scope, sent)
+                if found is Refusal.UNKNOWN_SIGNER:
+                    await self._look_again()
+                    found = self._caller(scope, sent)
+                self._admit(scope, found)
+            except LeadscoreError as error:
+                await _response(error, scope)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
@@ -85,16 +91,24 @@ class Access:
         finally:
             self._close()
 
-    async def _refused(self, scope: Request) -> Response | None:
+    def _caller(self, scope: Request, sent: str | None) -> Caller | Refusal:
+        """Who asks. Raises Unavailable."""
+        if sent is None:
+            return _HERE if self._open_here and made_here(scope) else Refusal.MISSING
         try:
-            await self._admit(scope)
-        except LeadscoreError as error:
-            return _response(error, scope)
-        return None
+            return self._credentials.check(sent)
+        except Unavailable:
+            self._count(Refusal.UNAVAILABLE)
+            raise
 
-    async def _admit(self, scope: Request) -> None:
-        """Raise Unauthenticated, Forbidden, RateLimited or Unavailable unless it may go on."""
-        caller = await self._caller(scope)
+    async def _look_again(self) -> None:
+        tokens = self._credentials.tokens
+        if tokens is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(tokens.looking, tokens.look_again)
+
+    def _admit(self, scope: Request, caller: Caller | Refusal) -> None:
+        """Raise Unauthenticated, Forbidden or RateLimited unless it may go on."""
         who = caller.caller_id if isinstance(caller, Caller) else _peer(scope)
         wait_s = self._rate.wait_s(who)
         if wait_s:
@@ -108,33 +122,21 @@ class Access:
             self._count(Refusal.SCOPE)
             raise _forbidden()
 
-    async def _caller(self, scope: Request) -> Caller | Refusal:
-        sent = _sent(scope)
-        if sent is None:
-            return _HERE if self._open_here and made_here(scope) else Refusal.MISSING
-        try:
-            found = self._credentials.check(sent)
-            if found is Refusal.UNKNOWN_SIGNER and self._credentials.tokens is not None:
-                tokens = self._credentials.tokens
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(tokens.looking, tokens.look_again)
-                found = self._credentials.check(sent)
-        except Unavailable:
-            self._count(Refusal.UNAVAILABLE)
-            raise
-        return found
 
+def _taken(scope: Request) -> str | None:
+    """The credential, "" where it cannot be one, None where none is sent.
 
-def _sent(scope: Request) -> str | None:
-    """The credential, "" where it cannot be one, None where none is sent; it goes no further."""
-    found: list[bytes] = [value for name, value in scope["headers"] if name == b"authorization"]
+    It is taken out of the request: whatever comes after cannot tell it to a log or a trace.
+    """
+    headers = scope["headers"]
+    found = [value for name, value in headers if name == b"authorization"]
     if not found:
         return None
-    scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"authorization"]
+    scope["headers"] = [pair for pair in headers if pair[0] != b"authorization"]
     scheme, _, sent = found[0].partition(b" ")
     if len(found) > 1 or scheme.lower() != b"bearer" or not sent.isascii():
         return ""
-    return sent.decode().strip()
+    return str(sent.strip(), "ascii")
 
 
 def _peer(scope: Request) -> str:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import jwt
 
-from domain.clock import Clock, SystemClock, to_us
 from serving.following import Followed
 from serving.key_set import ALGORITHMS, Signers
 from serving.keys import Held, Scope, digest_of, split_key
@@ -24,7 +23,7 @@ REMEMBERED = 4096
 """Tokens whose signature is not checked again while it holds."""
 LONGEST_TOKEN = 8192
 SCOPES = {str(scope): scope for scope in Scope}
-_NOBODY = Held(digest=bytes(32), scopes=frozenset(), expires_us=None, revoked=True)
+_NOBODY = Held(digest=bytes(32), scopes=frozenset(), until_s=0.0, revoked=True)
 
 
 class Refusal(StrEnum):
@@ -56,11 +55,16 @@ class Caller(NamedTuple):
 
 
 class Keys:
-    """Checks API keys against the newest reading of their table."""
+    """Checks API keys against the newest reading of their table.
 
-    def __init__(self, followed: Followed[dict[str, Held]], clock: Clock | None = None) -> None:
+    `now` tells seconds since 1970.
+    """
+
+    def __init__(
+        self, followed: Followed[dict[str, Held]], now: Callable[[], float] = time.time
+    ) -> None:
         self._followed = followed
-        self._clock = clock or SystemClock()
+        self._now = now
 
     def check(self, key_id: str, secret: str) -> Caller | Refusal:
         """The caller. Raises Unavailable where the keys have not been read for too long."""
@@ -74,7 +78,7 @@ class Keys:
             return Refusal.WRONG_SECRET
         if held.revoked:
             return Refusal.REVOKED
-        if held.expires_us is not None and to_us(self._clock.now()) >= held.expires_us:
+        if self._now() >= held.until_s:
             return Refusal.EXPIRED
         return Caller(key_id, held.scopes)
 

@@ -6,13 +6,14 @@ A key that is revoked stays, so that a refusal can be counted as what it is.
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
-from domain.clock import Clock, SystemClock, iso, to_us
+from domain.clock import SECOND, Clock, SystemClock, iso, to_us
 from domain.errors import BadInput, Missing, Refused, Unavailable
 from serving.keys import (
     ID_BYTES,
@@ -105,7 +106,7 @@ class KeyStore:
             row.key_id: Held(
                 digest=bytes.fromhex(row.digest),
                 scopes=frozenset(map(Scope, row.scopes.split())),
-                expires_us=row.expires_us,
+                until_s=inf if row.expires_us is None else row.expires_us / SECOND,
                 revoked=row.revoked_us is not None,
             )
             for row in self._rows()
@@ -113,11 +114,8 @@ class KeyStore:
 
     def any_live(self) -> bool:
         """Whether there is a key that is neither revoked nor expired."""
-        now = to_us(self._clock.now())
-        return any(
-            not key.revoked and (key.expires_us is None or key.expires_us > now)
-            for key in self.held().values()
-        )
+        now_s = to_us(self._clock.now()) / SECOND
+        return any(not key.revoked and key.until_s > now_s for key in self.held().values())
 
     def close(self) -> None:
         """Let go of the database."""

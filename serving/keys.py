@@ -45,11 +45,14 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """What the service needs of a key: the SHA-256 of its secret, and until when it is good."""
+    """What the service needs of a key: the SHA-256 of its secret, and until when it is good.
+
+    `until_s` is in seconds since 1970, infinite where it does not expire.
+    """
 
     digest: bytes
     scopes: frozenset[Scope]
-    expires_us: int | None
+    until_s: float
     revoked: bool
 
 
