@@ -105,7 +105,7 @@ class KeyStore:
         return {
             row.key_id: Held(
                 digest=bytes.fromhex(row.digest),
-                scopes=frozenset(map(Scope, row.scopes.split())),
+                scopes=frozenset(scope for scope in Scope if scope in row.scopes.split()),
                 until_s=inf if row.expires_us is None else row.expires_us / SECOND,
                 revoked=row.revoked_us is not None,
             )
