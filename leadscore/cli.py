@@ -18,6 +18,7 @@ from leadscore import (
     features_cli,
     history_cli,
     identity_cli,
+    keys_cli,
     leads_cli,
     lineage_cli,
     models_cli,
@@ -76,6 +77,7 @@ GROUPS = (
     ("policy", policy_cli.policy),
     ("audit", audit_cli.audit),
     ("lineage", lineage_cli.lineage),
+    ("keys", keys_cli.keys),
 )
 models_cli.models.command("history")(history_cli.history)
 for name, command in COMMANDS:

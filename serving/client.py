@@ -1,5 +1,6 @@
 """A client of the service, with its errors as they are: the domain's."""
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -48,21 +49,34 @@ class Client:
     """Calls one service; safe to share between threads, closed by `close` or `with`.
 
     Every call raises the domain's error that the service answered with, Unavailable where it does
-    not answer at all. Only 503 and 429 with Retry-After are tried again, a bounded number of times:
-    scoring again makes another decision record, events again make no second event.
+    not answer at all. Only 503 and 429 with Retry-After are tried again, `attempts` times in all,
+    none after a longer wait than MAX_WAIT_S: scoring again makes another decision record, events
+    again make no second event.
+
+    The credential is an `api_key`, or a `token` of the issuer that the service trusts: a text, or
+    what gives one for each request, since tokens expire. `timeout_s` bounds each attempt at
+    connecting, sending and waiting for more of an answer. `verify` says which certificates are
+    trusted, by default those of public authorities.
     """
 
     def __init__(
         self,
         url: str,
         *,
+        api_key: str | None = None,
+        token: str | Callable[[], str] | None = None,
         timeout_s: float = 30.0,
+        verify: ssl.SSLContext | bool = True,
         attempts: int = ATTEMPTS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if attempts < 1:
             raise ValueError(f"attempts == {attempts}, must be >= 1")
-        self._http = httpx.Client(base_url=url, timeout=timeout_s)
+        if api_key is not None and token is not None:
+            raise ValueError("api_key and token are both given, at most one may be")
+        held = api_key if token is None else token
+        self._held = held
+        self._http = httpx.Client(base_url=url, timeout=timeout_s, verify=verify)
         self._attempts = attempts
         self._sleep = sleep
 
@@ -128,8 +142,11 @@ class Client:
         return msgspec.json.decode(answer.content, type=kind)
 
     def _send(self, method: str, path: str, request: dict[str, Any]) -> httpx.Response:
+        credential = self._held() if callable(self._held) else self._held
+        headers = {} if credential is None else {"authorization": f"Bearer {credential}"}
+        headers |= request.get("headers", {})
         try:
-            return self._http.request(method, path, **request)
+            return self._http.request(method, path, **{**request, "headers": headers})
         except httpx.TransportError as bad:
             raise Unavailable(
                 "The service does not answer.", rule="service-reachable", where=path

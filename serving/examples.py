@@ -1,5 +1,6 @@
 """Examples of what is sent and answered, for the API's description. None is a real person."""
 
+from http import HTTPStatus
 from typing import Any
 
 LEAD = "lead_0ea1b3fad4e2a3e1b"
@@ -83,11 +84,50 @@ RECORD: dict[str, Any] = {
     "drawn": None,
 }
 
-PROBLEM: dict[str, Any] = {
-    "type": "urn:leadscore:problem:unknown-lead",
-    "title": "Not Found",
-    "status": 404,
-    "detail": "No lead is known by that id.",
-    "instance": "urn:leadscore:trace:4bf92f3577b34da6a3ce929d0e0e4736",
-    "rule": "unknown-lead",
+_TRACE = "urn:leadscore:trace:4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def _problem(status: int, kind: str, rule: str, detail: str) -> dict[str, Any]:
+    return {
+        "type": f"urn:leadscore:problem:{kind}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": _TRACE,
+        "rule": rule,
+    }
+
+
+NO_DECISION = _problem(404, "missing", "unknown-decision", "There is no such decision.")
+NOT_READY = _problem(
+    503, "no-model", "no-champion", "No version is champion. Train a version and promote it."
+)
+PROBLEMS: dict[int, dict[str, Any]] = {
+    400: _problem(
+        400, "malformed-body", "json-well-formed", "The body is not well-formed JSON in UTF-8."
+    ),
+    401: _problem(
+        401,
+        "unauthenticated",
+        "credential",
+        "A credential is needed that is good: it is missing, wrong, expired or revoked. "
+        "Send a key or a token as `Authorization: Bearer ...`.",
+    ),
+    403: _problem(403, "forbidden", "scope", "The credential has not the scope that this needs."),
+    404: _problem(404, "unknown-lead", "unknown-lead", "No lead is known by that id."),
+    413: _problem(
+        413, "body-too-large", "body-too-large", "The body is larger than the service accepts."
+    ),
+    415: _problem(
+        415, "json-only", "json-only", "The body's content type must be application/json."
+    ),
+    422: _problem(422, "bad-input", "body-valid", "Expected `str`, got `int`. At $.lead_id."),
+    429: _problem(
+        429,
+        "rate-limited",
+        "rate",
+        "The caller asks more often than it may. Ask again after the time that Retry-After says.",
+    ),
+    503: _problem(503, "unavailable", "features-unavailable", "The feature store does not answer."),
 }
+"""A problem document for each status that an operation may answer with."""

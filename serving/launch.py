@@ -21,9 +21,12 @@ from pathlib import Path
 from types import FrameType
 
 import httpx
+import msgspec
 
 from domain.errors import BadInput, LeadscoreError, Unavailable
 from serving.client import error_of
+from serving.guard import access_at
+from serving.tls import tls_options
 from wiring.settings import Settings
 
 SERVICE = "serving.service:LeadScoring"
@@ -66,7 +69,7 @@ class Server:
                 worker.wait()
 
     def wait_ready(self, seconds: float = START_S) -> None:
-        """Return once `/readyz` says yes.
+        """Return once `/readyz` says yes; whose name the certificate bears is not looked at.
 
         Raises what it says where waiting will not help (NoModel), Unavailable with the last lines
         of the log where a worker ended or the time is up.
@@ -75,7 +78,7 @@ class Server:
         last: LeadscoreError | None = None
         while time.monotonic() < until and not self.dead():
             try:
-                answer = httpx.get(f"{self.url}/readyz", timeout=seconds)
+                answer = httpx.get(f"{self.url}/readyz", timeout=seconds, verify=False)  # noqa: S501
                 if answer.is_success:
                     return
                 last = error_of(answer)
@@ -100,19 +103,23 @@ class Server:
 def start(settings: Settings, host: str, port: int, workers: int, service: str = SERVICE) -> Server:
     """Start worker processes on one socket; returns at once.
 
-    Raises BadInput where the port is in use or the host is none of this machine.
+    Raises BadInput where the port is in use or the host is none of this machine, BadConfiguration
+    where the certificate cannot be used, Missing where callers would need a credential and there
+    is none.
     """
     home = settings.home.resolve()
+    encrypted = tls_options(settings)
     with _listen(host, port) as listening:
         bound = listening.getsockname()[1]
+        secured = msgspec.structs.replace(settings, access=access_at(settings, host))
         log = _fresh(home / "logs") / f"serving-{bound}.log"
         metrics = _fresh(home / "bentoml" / f"metrics-{bound}", empty=True)
         with log.open("wb") as out:
             started = [
                 subprocess.Popen(
-                    _command(service, listening.fileno(), number),
+                    [*_command(service, listening.fileno(), number), *encrypted],
                     cwd=_ROOT,
-                    env=_environment(settings, home, metrics),
+                    env=_environment(secured, home, metrics),
                     pass_fds=(listening.fileno(),),
                     stdin=subprocess.DEVNULL,
                     stdout=out,
@@ -122,7 +129,8 @@ def start(settings: Settings, host: str, port: int, workers: int, service: str =
                 for number in range(1, workers + 1)
             ]
     shown = f"[{host}]" if ":" in host else host
-    return Server(url=f"http://{shown}:{bound}", workers=started, log=log)
+    scheme = "https" if encrypted else "http"
+    return Server(url=f"{scheme}://{shown}:{bound}", workers=started, log=log)
 
 
 def serve(
@@ -216,12 +224,13 @@ def _command(service: str, descriptor: int, number: int) -> list[str]:
 
 def _environment(settings: Settings, home: Path, metrics: Path) -> dict[str, str]:
     """This process's environment, handed on, with the settings and BentoML's folders in it."""
-    policy = Path(settings.policy)
+    policy, signers = Path(settings.policy), Path(settings.jwt_keys)
     return {
         **os.environ,
         **settings.environment(),
         "LEADSCORE_HOME": str(home),
         "LEADSCORE_POLICY": str(policy.resolve()) if policy.is_file() else settings.policy,
+        "LEADSCORE_JWT_KEYS": str(signers.resolve()) if signers.is_file() else settings.jwt_keys,
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_HOME": str(home / "bentoml"),
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),

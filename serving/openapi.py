@@ -10,6 +10,7 @@ from domain.decisions import DecisionRecord
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from serving import bodies, examples
+from serving.keys import Scope
 from serving.problems import MEDIA_TYPE, Problem
 
 JsonDict = dict[str, Any]
@@ -48,13 +49,32 @@ DESCRIBED = (
 def schemas() -> JsonDict:
     """The JSON schemas of all that is sent and answered, by name."""
     _, found = msgspec.json.schema_components(DESCRIBED, ref_template="#/components/schemas/{name}")
-    return found
+    return _exactly(found)
 
 
 def schema_of(kind: type) -> JsonDict:
     """The JSON schema of one type, complete in itself; the caller's to change."""
-    (_,), held = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    (_,), found = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    held = _exactly(found)
     return {**held.pop(kind.__name__), "$defs": held}
+
+
+def _exactly(found: JsonDict) -> JsonDict:
+    """Schemas with what `bodies.check_choice` checks beyond the types: one of two, known kinds."""
+    name = bodies.ScoreRequest.__name__
+    if name not in found:
+        return found
+    held = found[name]
+    _, identifiers = sorted(
+        held["properties"]["identifiers"]["anyOf"], key=lambda one: one["type"] != "null"
+    )
+    given = {
+        "lead_id": {"lead_id": {"type": "string"}, "identifiers": {"type": "null"}},
+        "identifiers": {"identifiers": {"type": "object"}, "lead_id": {"type": "null"}},
+    }
+    identifiers["propertyNames"] = {"enum": sorted(bodies.KINDS)}
+    one = [{"required": [field], "properties": kinds} for field, kinds in given.items()]
+    return {**found, name: {**held, "oneOf": one}}
 
 
 @cache
@@ -66,7 +86,9 @@ def describe() -> JsonDict:
             "title": "Lead scoring",
             "version": "1",
             "description": "Scores leads, explains and decides, and takes events in. Every error "
-            "is a problem document (RFC 9457).",
+            "is a problem document (RFC 9457). Each operation names the scope that a credential "
+            "needs for it; callers on the service's own machine need none, unless it is told "
+            "otherwise.",
         },
         "servers": [{"url": "."}],
         "paths": {
@@ -76,41 +98,87 @@ def describe() -> JsonDict:
             "/leads": {"get": _leads()},
             "/decisions/{decision_id}": {"get": _decision()},
             **{path: {"get": _probe(name, text)} for path, name, text in _PROBES},
+            "/metrics": {"get": _metrics()},
         },
-        "components": {"schemas": schemas()},
+        "components": {"schemas": schemas(), "securitySchemes": SECURITY},
     }
 
 
 _PROBES = (
     ("/livez", "livez", "The process runs."),
     ("/readyz", "readyz", "The service can score; 503 and why where it cannot."),
-    ("/metrics", "metrics", "Metrics in Prometheus' text format."),
 )
+SECURITY = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, as `leadscore keys create` prints it.",
+    },
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A token of the issuer that the service trusts, its scopes in `scope`.",
+    },
+}
+"""What a credential may be."""
+ANY = (401, 403, 429, 503)
+"""What every operation may answer with that needs a credential."""
 
 
 def _ref(name: str) -> JsonDict:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _problems(*statuses: int) -> JsonDict:
+def _problems(*statuses: int, **instead: JsonDict) -> JsonDict:
+    """The problem answers, each with its example; `instead` has others, by `_404`."""
     return {
         str(status): {
             "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": _ref("Problem"), "example": examples.PROBLEM}},
+            "headers": _HEADERS.get(status, {}),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": _ref("Problem"),
+                    "example": instead.get(f"_{status}", examples.PROBLEMS[status]),
+                }
+            },
         }
-        for status in statuses
+        for status in sorted(statuses)
     }
+
+
+_WAIT = {
+    "Retry-After": {
+        "description": "After how many seconds to try again.",
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+_HEADERS: dict[int, JsonDict] = {
+    401: {
+        "WWW-Authenticate": {
+            "description": "What kind of credential is needed.",
+            "required": True,
+            "schema": {"type": "string"},
+        }
+    },
+    429: _WAIT,
+    503: _WAIT,
+}
 
 
 def _operation(
-    name: str, summary: str, answer: str, example: object, errors: tuple[int, ...]
+    name: str, summary: str, scope: Scope, answer: JsonDict, problems: JsonDict
 ) -> JsonDict:
-    content = {"application/json": {"schema": _ref(answer), "example": example}}
     return {
         "operationId": name,
         "summary": summary,
-        "responses": {"200": {"description": "Done", "content": content}, **_problems(*errors)},
+        "security": [{kind: [str(scope)]} for kind in SECURITY],
+        "responses": {"200": {"description": "Done", "content": answer}, **problems},
     }
+
+
+def _json(schema: str, example: object) -> JsonDict:
+    return {"application/json": {"schema": _ref(schema), "example": example}}
 
 
 def _body(name: str, shown: dict[str, object]) -> JsonDict:
@@ -119,46 +187,66 @@ def _body(name: str, shown: dict[str, object]) -> JsonDict:
     return {"required": True, "content": content}
 
 
+_POSTED = (400, 413, 415, 422, *ANY)
+
+
 def _score() -> JsonDict:
-    made = _operation(
-        "score", "Score one lead", "ScoreAnswer", examples.ANSWER, (400, 404, 413, 415, 422, 503)
-    )
+    answer = _json("ScoreAnswer", examples.ANSWER)
+    made = _operation("score", "Score one lead", Scope.SCORE, answer, _problems(404, *_POSTED))
     shown: dict[str, object] = {
         "by id": {"lead_id": examples.LEAD},
         "by identifiers": {"identifiers": {"crm_id": "00Q5g000001"}},
+    }
+    made["responses"]["200"]["links"] = {
+        "decision": {
+            "operationId": "decision",
+            "parameters": {"decision_id": "$response.body#/decision_id"},
+        }
     }
     return {**made, "requestBody": _body("ScoreRequest", shown)}
 
 
 def _score_batch() -> JsonDict:
-    answer = {"answers": [examples.ANSWER], "unknown": [examples.NOBODY]}
-    errors = (400, 413, 415, 422, 503)
-    made = _operation("score_batch", "Score many leads", "BatchAnswer", answer, errors)
+    answer = _json("BatchAnswer", {"answers": [examples.ANSWER], "unknown": [examples.NOBODY]})
+    made = _operation("score_batch", "Score many leads", Scope.SCORE, answer, _problems(*_POSTED))
     shown: dict[str, object] = {"two leads": {"lead_ids": [examples.LEAD, examples.NOBODY]}}
     return {**made, "requestBody": _body("BatchRequest", shown)}
 
 
 def _events() -> JsonDict:
-    counts = {"received": 1, "accepted": 1, "duplicates": 0, "quarantined": 0}
-    errors = (400, 413, 415, 422, 503)
-    made = _operation("events", "Take events in", "Counts", counts, errors)
+    answer = _json("Counts", {"received": 1, "accepted": 1, "duplicates": 0, "quarantined": 0})
+    made = _operation("events", "Take events in", Scope.INGEST, answer, _problems(*_POSTED))
     return {**made, "requestBody": _body("EventsRequest", {"one event": examples.EVENTS})}
 
 
 def _leads() -> JsonDict:
-    page = {"leads": [{"lead_id": examples.LEAD, "score": 0.31}], "next_cursor": None}
+    answer = _json("LeadsPage", {"leads": [examples.ANSWER], "next_cursor": None})
     parameters = [
         {"name": name, "in": "query", "required": False, "schema": schema}
         for name, schema in schemas()["LeadsQuery"]["properties"].items()
     ]
-    made = _operation("leads", "List leads by score", "LeadsPage", page, (422, 503))
+    made = _operation("leads", "List leads by score", Scope.READ, answer, _problems(422, *ANY))
+    made["responses"]["200"]["links"] = {
+        "next": {
+            "operationId": "leads",
+            "parameters": {"cursor": "$response.body#/next_cursor"},
+        },
+        "decision": {
+            "operationId": "decision",
+            "parameters": {"decision_id": "$response.body#/leads/0/decision_id"},
+        },
+        "again": {
+            "operationId": "score",
+            "requestBody": {"lead_id": "$response.body#/leads/0/lead_id"},
+        },
+    }
     return {**made, "parameters": parameters}
 
 
 def _decision() -> JsonDict:
-    made = _operation(
-        "decision", "The record of one decision", "DecisionRecord", examples.RECORD, (404, 503)
-    )
+    answer = _json("DecisionRecord", examples.RECORD)
+    problems = _problems(404, *ANY, _404=examples.NO_DECISION)
+    made = _operation("decision", "The record of one decision", Scope.READ, answer, problems)
     parameter = {
         "name": "decision_id",
         "in": "path",
@@ -169,10 +257,19 @@ def _decision() -> JsonDict:
     return {**made, "parameters": [parameter]}
 
 
+_TEXT = {"text/plain": {"schema": {"type": "string"}}}
+
+
+def _metrics() -> JsonDict:
+    text = "Metrics in Prometheus' text format."
+    return _operation("metrics", text, Scope.READ, _TEXT, _problems(*ANY))
+
+
 def _probe(name: str, text: str) -> JsonDict:
-    plain = {"text/plain": {"schema": {"type": "string"}}}
+    problems = _problems(503, _503=examples.NOT_READY)
     return {
         "operationId": name,
         "summary": text,
-        "responses": {"200": {"description": "Yes", "content": plain}, **_problems(503)},
+        "security": [],
+        "responses": {"200": {"description": "Yes", "content": _TEXT}, **problems},
     }

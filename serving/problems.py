@@ -37,14 +37,29 @@ class Saturated(Unavailable):
         self.retry_after_s = retry_after_s
 
 
+class Unauthenticated(Refused):
+    """No credential, or one that is not good; which of them is not told."""
+
+
+class Forbidden(Refused):
+    """A good credential that may not do this."""
+
+
+class RateLimited(Saturated):
+    """The caller asks more often than it may: the same again after `retry_after_s`."""
+
+
 _STATUS: tuple[tuple[type[LeadscoreError], str, HTTPStatus], ...] = (
     (MalformedBody, "malformed-body", HTTPStatus.BAD_REQUEST),
     (BadInput, "bad-input", HTTPStatus.UNPROCESSABLE_ENTITY),
     (UnknownLead, "unknown-lead", HTTPStatus.NOT_FOUND),
     (NoModel, "no-model", HTTPStatus.SERVICE_UNAVAILABLE),
+    (RateLimited, "rate-limited", HTTPStatus.TOO_MANY_REQUESTS),
     (Saturated, "saturated", HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, "unavailable", HTTPStatus.SERVICE_UNAVAILABLE),
     (Missing, "missing", HTTPStatus.NOT_FOUND),
+    (Unauthenticated, "unauthenticated", HTTPStatus.UNAUTHORIZED),
+    (Forbidden, "forbidden", HTTPStatus.FORBIDDEN),
     (Refused, "refused", HTTPStatus.CONFLICT),
 )
 ERRORS: dict[str, type[LeadscoreError]] = {slug: kind for kind, slug, _ in _STATUS}

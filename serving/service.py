@@ -26,9 +26,11 @@ from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from serving import bodies, openapi, problems, routes, score_metrics
 from serving.boundary import DECISIONS, UNKNOWN, Boundary
+from serving.guard import guard
 from serving.intake import Intake
 from serving.intake_metrics import GateMetrics, IntakeMetrics
 from serving.runtime import Runtime
+from wiring.settings import Settings
 
 THREADS = 4
 """Requests that one worker process scores at the same time."""
@@ -230,20 +232,22 @@ class BoundedService(bentoml.Service):  # type: ignore[misc]
     """A BentoML service behind the boundary."""
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:  # noqa: FBT001, FBT002 BentoML's signature
-        """The whole application, boundary outermost."""
-        observe()
-        return Boundary(super().to_asgi(is_main), PATHS | {DECISIONS, UNKNOWN})
+        """The whole application: boundary outermost, then access."""
+        from wiring.settings import load_settings
+
+        settings = load_settings()
+        observe(settings)
+        guarded = guard(super().to_asgi(is_main), settings)
+        return Boundary(guarded, PATHS | {DECISIONS, UNKNOWN})
 
 
-def observe() -> None:
+def observe(settings: Settings) -> None:
     """Make logs and traces of this process what the settings say; once, before it serves."""
     from bentoml._internal.configuration.containers import BentoMLContainer
 
     from wiring.logs import configure_logs
-    from wiring.settings import load_settings
     from wiring.traces import provider_of
 
-    settings = load_settings()
     configure_logs(settings.logs)
     BentoMLContainer.tracer_provider.set(provider_of(settings, TRACED))
 

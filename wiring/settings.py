@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -38,6 +39,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     the base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as
     `http://collector:4318`, "" for none; `traces_share` of the traces that begin here are sent, and
     of those that a caller began, the ones the caller sends.
+
+    `access`: `loopback`, where callers on this machine need no credential, or `required`. API keys
+    are in `access_db`. Tokens of `jwt_issuer` for `jwt_audience` are taken too, checked with the
+    key set at `jwt_keys`, a URL or a file. `rate` is how many requests a second each caller may
+    make of one worker process, `burst` how many at once; rate 0 sets no limit. `tls_certificate`
+    and `tls_key` are PEM files with which `leadscore serve` speaks HTTPS.
     """
 
     home: Path = Path(".leadscore")
@@ -49,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     signals_url: str = msgspec.field(default="", name="signals_db")
     audit_url: str = msgspec.field(default="", name="audit_db")
     ledger_url: str = msgspec.field(default="", name="ledger_db")
+    access_url: str = msgspec.field(default="", name="access_db")
     studies_url: str = msgspec.field(default="", name="studies_db")
     lineage_url: str = msgspec.field(default="", name="lineage")
     online: str = ""
@@ -58,12 +66,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     traces: str = ""
     traces_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
 
+    access: Literal["loopback", "required"] = "loopback"
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
+    jwt_keys: str = ""
+    rate: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    burst: Annotated[int, msgspec.Meta(ge=1)] = 50
+    tls_certificate: str = ""
+    tls_key: str = ""
+
     def __post_init__(self) -> None:
         """Refuse URLs of a kind that nothing here speaks."""
         for name, (value, kinds) in {
             "signals_db": (self.signals_url, _DATABASES),
             "audit_db": (self.audit_url, _DATABASES),
             "ledger_db": (self.ledger_url, _DATABASES),
+            "access_db": (self.access_url, _DATABASES),
             "studies_db": (self.studies_url, _DATABASES[1:]),
             "lineage": (self.lineage_url, ("http", "https")),
             "online": (self.online, ("redis", "rediss")),
@@ -76,6 +94,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                     + ", ".join(f"{kind}://" for kind in kinds),
                     rule="settings",
                 )
+        self._check_access()
+
+    def _check_access(self) -> None:
+        for names in (("jwt_issuer", "jwt_audience", "jwt_keys"), ("tls_certificate", "tls_key")):
+            if len({bool(getattr(self, name)) for name in names}) > 1:
+                raise BadConfiguration(
+                    f"of {', '.join(names)} some are set and some are not", rule="settings"
+                )
+        address = urlsplit(self.jwt_keys)
+        if address.scheme == "http" and address.hostname not in {"127.0.0.1", "::1", "localhost"}:
+            raise BadConfiguration(
+                "jwt_keys must be an https:// URL or a file: whoever can change it on its way "
+                "can make tokens",
+                rule="settings",
+            )
 
     def __repr__(self) -> str:
         """The home alone: URLs may hold passwords."""
@@ -95,6 +128,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def ledger_db(self) -> str:
         """Where the promotion ledger is."""
         return self.ledger_url or f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def access_db(self) -> str:
+        """Where the API keys are."""
+        return self.access_url or f"sqlite:///{self.home / 'access.db'}"
 
     def environment(self) -> dict[str, str]:
         """The variables that give another process these settings; those that are "" are left out.
@@ -134,6 +172,7 @@ _NAMES = {
     "LEADSCORE_SIGNALS_DB": "signals_db",
     "LEADSCORE_AUDIT_DB": "audit_db",
     "LEADSCORE_LEDGER_DB": "ledger_db",
+    "LEADSCORE_ACCESS_DB": "access_db",
     "LEADSCORE_STUDIES_DB": "studies_db",
     "LEADSCORE_LINEAGE": "lineage",
     "LEADSCORE_ONLINE": "online",
@@ -142,6 +181,14 @@ _NAMES = {
     "LEADSCORE_LOGS": "logs",
     "LEADSCORE_TRACES": "traces",
     "LEADSCORE_TRACES_SHARE": "traces_share",
+    "LEADSCORE_ACCESS": "access",
+    "LEADSCORE_JWT_ISSUER": "jwt_issuer",
+    "LEADSCORE_JWT_AUDIENCE": "jwt_audience",
+    "LEADSCORE_JWT_KEYS": "jwt_keys",
+    "LEADSCORE_RATE": "rate",
+    "LEADSCORE_BURST": "burst",
+    "LEADSCORE_TLS_CERTIFICATE": "tls_certificate",
+    "LEADSCORE_TLS_KEY": "tls_key",
 }
 
 

@@ -12,6 +12,7 @@ URLS = {
     "signals_db": f"postgresql+psycopg://u:{SECRET}@h/d",
     "audit_db": f"postgresql://u:{SECRET}@h/d",
     "ledger_db": f"postgresql://u:{SECRET}@h/d",
+    "access_db": f"postgresql://u:{SECRET}@h/d",
     "online": f"redis://:{SECRET}@h:6379/1",
     "bus": f"nats://u:{SECRET}@h:4222",
 }

@@ -103,3 +103,20 @@ def test_only_503_and_429_with_retry_after_are_tried_again(
 def test_a_client_of_no_attempts_is_refused() -> None:
     with pytest.raises(ValueError, match="attempts == 0"):
         Client("http://127.0.0.1:1", attempts=0)
+
+
+def test_a_client_of_two_credentials_is_refused() -> None:
+    with pytest.raises(ValueError, match="api_key and token"):
+        Client("http://127.0.0.1:1", api_key="a", token="b")
+
+
+def test_a_token_is_asked_for_anew_at_each_attempt() -> None:
+    given = iter(["one", "two", "three"])
+    with answering(503, {"retry-after": "1"}) as asked:
+        with (
+            Client(asked[0], token=lambda: next(given), sleep=lambda _: None) as client,
+            pytest.raises(ServiceFailed),
+        ):
+            client.decision("x")
+        assert len(asked) - 1 == 3
+    assert next(given, None) is None

@@ -1,0 +1,292 @@
+"""What the access layer lets through, asked of the layer itself with requests made up whole."""
+
+import asyncio
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.errors import Unavailable
+from serving.access import NEEDED, OPEN, Access
+from serving.boundary import DECISIONS, UNKNOWN
+from serving.credentials import SPACING_S, Credentials, Keys, Refusal, Tokens
+from serving.following import Followed
+from serving.key_set import Signers, reader, signers
+from serving.keys import Held, Scope, digest_of
+from serving.rate import CALLERS, Rate
+from serving.service import PATHS
+from tests.serving.issuer import AUDIENCE, ISSUER, Issuer, issuing
+
+SECRET = "s" * 43
+GOOD = f"lsk_00_{SECRET}"
+HELD = Held(digest=digest_of(SECRET), scopes=frozenset({Scope.READ}), until_s=1e12, revoked=False)
+LOCAL = [(b"host", b"127.0.0.1:3000")]
+
+
+class Told:
+    """A timer and a clock that go where they are told."""
+
+    def __init__(self) -> None:
+        self.s = 0.0
+
+    def __call__(self) -> float:
+        return self.s
+
+
+class Inside:
+    """The application within: remembers what came through."""
+
+    def __init__(self) -> None:
+        self.came: list[Any] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.came.append(scope)
+
+
+class Layer:
+    """An access layer with one key that may read, and what it counted."""
+
+    def __init__(self, tokens: Tokens | None = None, rate: Rate | None = None, **more: Any):
+        self.inside, self.counted = Inside(), Counter[Refusal]()
+        self.keys: Followed[dict[str, Held]] = Followed(
+            "keys", lambda: {"00": HELD}, every_s=1, keep_s=9, timer=more.pop("timer", Told())
+        )
+        self.keys.refresh()
+        self.access = Access(
+            self.inside,
+            Credentials(Keys(self.keys), tokens),
+            rate or Rate(0, 1),
+            open_here=more.pop("open_here", True),
+            count=lambda reason: self.counted.update([reason]),
+        )
+
+    def ask(self, path: str = "/leads", headers: Any = LOCAL, **scope: Any) -> int:
+        """The status, 200 where the request came through."""
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def receive() -> Any:
+            return {"type": "http.request"}
+
+        request = {"type": "http", "method": "GET", "path": path, "headers": headers}
+        request |= {"server": ("127.0.0.1", 3000), "client": ("127.0.0.1", 5)} | scope
+        asyncio.run(self.access(request, receive, send))
+        self.sent = sent
+        return int(sent[0].get("status", 0)) if sent else 200
+
+
+def bearing(*sent: str) -> list[tuple[bytes, bytes]]:
+    return [*LOCAL, *((b"authorization", f"Bearer {one}".encode()) for one in sent)]
+
+
+def test_every_path_that_is_served_has_its_scope() -> None:
+    assert OPEN | NEEDED.keys() == PATHS | {DECISIONS, UNKNOWN}
+    assert Layer().ask("/forgotten", bearing(GOOD)) == 403
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {},
+        {"server": ("::1", 3000), "client": ("::1", 4), "headers": [(b"host", b"[::1]:3000")]},
+        {"headers": [(b"host", b"localhost:3000")]},
+        {"headers": []},
+        {"server": ("::ffff:127.0.0.1", 1), "client": ("::ffff:127.0.0.1", 1)},
+    ],
+)
+def test_a_program_on_this_machine_needs_no_credential(scope: Any) -> None:
+    assert Layer().ask(**scope) == 200
+    assert Layer(open_here=False).ask(**scope) == 401
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"server": ("192.0.2.1", 3000)},
+        {"client": ("192.0.2.1", 3000)},
+        {"server": ("fd00::2", 3000), "client": ("fd00::2", 3000)},
+        {"server": ("/run/service.sock", None), "client": None},
+        {"server": None},
+        {"client": None},
+        {"client": ("", 0)},
+        {"headers": [(b"x-forwarded-for", b"192.0.2.7")]},
+        {"headers": [(b"x-forwarded-proto", b"https")]},
+        {"headers": [(b"forwarded", b"for=192.0.2.7")]},
+        {"headers": [(b"via", b"1.1 proxy")]},
+        {"headers": [(b"x-real-ip", b"192.0.2.7")]},
+        {"headers": [(b"origin", b"https://page.example")]},
+        {"headers": [(b"host", b"rebound.example:3000")]},
+    ],
+)
+def test_whatever_comes_from_elsewhere_does(scope: Any) -> None:
+    layer = Layer()
+    assert layer.ask(**scope) == 401
+    assert layer.counted == {Refusal.MISSING: 1}
+    assert layer.ask(**{**scope, "headers": [*scope.get("headers", []), *bearing(GOOD)]}) == 200
+
+
+def test_a_bad_credential_is_refused_on_this_machine_too() -> None:
+    assert Layer().ask(headers=bearing(GOOD + "x")) == 401
+
+
+def test_two_credentials_are_none() -> None:
+    assert Layer().ask(headers=bearing(GOOD, GOOD)) == 401
+
+
+def test_a_credential_goes_no_further() -> None:
+    layer = Layer()
+    assert layer.ask(headers=bearing(GOOD)) == 200
+    assert SECRET not in str(layer.inside.came)
+
+
+def test_what_is_no_http_does_not_come_through() -> None:
+    layer = Layer()
+    layer.ask(type="websocket")
+    assert layer.sent == [{"type": "websocket.close"}]
+    assert layer.inside.came == []
+
+
+@given(sent=st.binary(max_size=80))
+def test_no_header_makes_it_fail(sent: bytes) -> None:
+    for value in (sent, b"Bearer " + sent, b"Bearer lsk_00_" + sent):
+        assert Layer().ask(headers=[(b"authorization", value)]) == 401
+
+
+def test_keys_that_were_not_read_for_too_long_open_nothing() -> None:
+    timer = Told()
+    layer = Layer(timer=timer)
+    timer.s = 8.9
+    assert layer.ask(headers=bearing(GOOD)) == 200
+    timer.s = 9.1
+    assert layer.ask(headers=bearing(GOOD)) == 503
+    assert (b"retry-after", b"1") in layer.sent[0]["headers"]
+    assert layer.counted == {Refusal.UNAVAILABLE: 1}
+
+
+def test_a_reading_that_fails_leaves_the_last() -> None:
+    readings = [1, 0, 3]
+    followed = Followed("it", lambda: 3 // readings.pop(0), every_s=1, keep_s=9, timer=Told())
+    with pytest.raises(Unavailable):
+        followed.value()
+    seen = []
+    for _ in range(3):
+        followed.refresh()
+        seen.append(followed.value())
+    assert seen == [3, 3, 1]
+
+
+def test_new_signers_are_found_at_once_and_not_asked_for_too_often() -> None:
+    with issuing() as issuer:
+        timer = Told()
+        followed = Followed("k", reader(issuer.url), every_s=300, keep_s=900, timer=timer)
+        followed.refresh()
+        layer = Layer(Tokens(followed, ISSUER, AUDIENCE))
+        timer.s += SPACING_S
+        issuer.add("ES256", "new")
+        assert layer.ask(headers=bearing(issuer.token("new"))) == 200
+        stranger = Issuer()
+        stranger.add("ES256", "stranger")
+        before = issuer.asked
+        for _ in range(20):
+            assert layer.ask(headers=bearing(stranger.token("stranger"))) == 401
+        assert issuer.asked == before
+        timer.s += SPACING_S
+        issuer.away = True
+        assert layer.ask(headers=bearing(stranger.token("stranger"))) == 401
+        assert issuer.asked == before + 1
+        assert layer.ask(headers=bearing(issuer.token("new"))) == 200
+
+
+def test_a_signer_that_leaves_the_set_takes_its_tokens_along() -> None:
+    issuer = Issuer()
+    followed: Followed[Signers] = Followed(
+        "k", lambda: signers(issuer.document()), every_s=300, keep_s=900
+    )
+    followed.refresh()
+    layer, token = Layer(Tokens(followed, ISSUER, AUDIENCE)), issuer.token("rs256")
+    assert layer.ask(headers=bearing(token)) == 200
+    issuer.public = [key for key in issuer.public if key["kid"] != "rs256"]
+    followed.refresh()
+    assert layer.ask(headers=bearing(token)) == 401
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        *(b"", b"[]", b"{}", b'{"keys": 1}', b'{"keys": []}', b'{"keys": [1]}', b"[" * 100_000),
+        b'{"keys": [{"kty": "oct", "k": "AAAA", "kid": "a"}]}',
+        b'{"keys": [{"kid": "a"}]}',
+    ],
+)
+def test_what_is_no_key_set_is_refused(document: bytes) -> None:
+    with pytest.raises(Unavailable):
+        signers(document)
+
+
+def test_a_caller_may_ask_as_often_as_it_may() -> None:
+    timer = Told()
+    rate = Rate(2.0, 3, timer)
+    assert [rate.wait_s("a") for _ in range(4)] == [0, 0, 0, 1]
+    assert rate.wait_s("b") == 0
+    timer.s = 0.5
+    assert [rate.wait_s("a") for _ in range(2)] == [0, 1]
+    assert Rate(0.1, 1, timer).wait_s("a") == 0
+    slow = Rate(0.1, 1, timer)
+    assert [slow.wait_s("a"), slow.wait_s("a")] == [0, 10]
+
+
+@settings(max_examples=50)
+@given(
+    per_s=st.floats(0.1, 100),
+    burst=st.integers(1, 20),
+    gaps=st.lists(st.floats(0, 5), min_size=1, max_size=60),
+)
+def test_no_more_than_burst_and_rate_together(per_s: float, burst: int, gaps: list[float]) -> None:
+    timer = Told()
+    rate, let = Rate(per_s, burst, timer), 0
+    for gap in gaps:
+        timer.s += gap
+        wait = rate.wait_s("a")
+        let += wait == 0
+        if wait:
+            later = Told()
+            later.s = timer.s + wait
+            left, at = rate._held["a"]
+            assert left + (later.s - at) * per_s >= 1 - 1e-6
+    assert let <= burst + timer.s * per_s + 1e-6
+
+
+def test_callers_are_forgotten_where_they_are_too_many() -> None:
+    rate = Rate(1.0, 5, Told())
+    for n in range(CALLERS + 500):
+        rate.wait_s(str(n))
+    assert len(rate._held) == CALLERS
+
+
+def test_who_asks_too_often_is_told_when_to_come_back() -> None:
+    layer = Layer(rate=Rate(0.5, 2, Told()))
+    assert [layer.ask(headers=bearing(GOOD)) for _ in range(3)] == [200, 200, 429]
+    assert (b"retry-after", b"2") in layer.sent[0]["headers"]
+    assert layer.ask(client=("127.0.0.2", 1)) == 200, "another caller"
+    assert layer.ask("/livez") == 200, "probes are not counted"
+    assert layer.counted == {Refusal.RATE: 1}
+
+
+def test_bad_credentials_are_bounded_by_where_they_come_from() -> None:
+    layer = Layer(rate=Rate(0.5, 2, Told()))
+    assert [layer.ask(headers=bearing("x")) for _ in range(3)] == [401, 401, 429]
+    assert layer.ask(headers=bearing(GOOD)) == 200
+
+
+def test_the_check_is_cheap() -> None:
+    """A bound that a machine under load keeps too: what it costs is measured by the benchmark."""
+    keys = Keys(Layer().keys)
+    began = time.process_time()
+    for _ in range(2_000):
+        keys.check("00", SECRET)
+    assert (time.process_time() - began) / 2_000 < 100e-6
