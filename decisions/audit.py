@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from decisions.audit_tables import AUDIT, RANKING, guards_of
+from decisions.audit_tables import AUDIT, RANKING, REQUESTS, guards_of
 from decisions.ranking import Page, page
 from domain.chain import GENESIS, link
 from domain.decisions import DecisionRecord
@@ -61,12 +61,14 @@ class AuditTrail:
         )
         self._insert = _prepare(AUDIT.insert(), engine.dialect)
         self._rank = _prepare(_ranking(engine.dialect.name), engine.dialect)
+        self._request = _prepare(REQUESTS.insert(), engine.dialect)
 
     def append(self, records: Sequence[DecisionRecord]) -> None:
         """Record decisions, all or none, in this order.
 
         NaN among features and facts is kept as None. Raises Unavailable; BadInput where a number
-        that must be one is none; Refused where a decision id is recorded already.
+        that must be one is none; Refused where a decision id, or the key of a request, is recorded
+        already.
         """
         if not records:
             return
@@ -81,6 +83,9 @@ class AuditTrail:
                 digest = following
             for sql, shape in (self._insert, self._rank):
                 cursor.executemany(sql, [shape(row) for row in rows])
+            asked = [row for row in rows if row["request_key"]]
+            if asked:
+                cursor.executemany(self._request[0], [self._request[1](row) for row in asked])
 
     def get(self, decision_id: str) -> DecisionRecord:
         """One decision. Raises Missing; Unavailable."""
@@ -88,6 +93,15 @@ class AuditTrail:
         if not found:
             raise Missing("no decision has that id", rule="decision-known")
         return _decoder.decode(found[0].body)
+
+    def answered(self, keys: Sequence[str]) -> dict[str, DecisionRecord]:
+        """By key, the decisions that requests of these keys were answered with. Unavailable."""
+        query = sa.select(REQUESTS.c.request_key, AUDIT.c.body).join(
+            AUDIT, AUDIT.c.decision_id == REQUESTS.c.decision_id
+        )
+        found = self._read(query.where(REQUESTS.c.request_key.in_(keys)))
+        held = [(row.request_key, _decoder.decode(row.body)) for row in found]
+        return {k: record for k, record in held if record.request and record.request.key == k}
 
     def of_lead(self, lead_id: str, limit: int = 100) -> list[DecisionRecord]:
         """A lead's decisions, newest first, at most so many. Raises Unavailable."""
@@ -172,7 +186,7 @@ class AuditTrail:
             yield cursor
             connection.commit()
         except driver.IntegrityError as bad:
-            raise Refused("a decision id is recorded already", rule="decision-once") from bad
+            raise Refused("a decision is recorded already", rule="decision-once") from bad
         except driver.Error as bad:
             raise _unavailable() from bad
         finally:
@@ -190,7 +204,8 @@ def _row(record: DecisionRecord) -> Row:
     numbers += [reason.contribution for reason in answer.reasons]
     if not all(map(isfinite, numbers)):
         raise BadInput("a score, percentile, age or contribution is no number", rule="finite")
-    return {**_columns(record), "body": _encoder.encode(record)}
+    key = record.request.key if record.request is not None else ""
+    return {**_columns(record), "request_key": key, "body": _encoder.encode(record)}
 
 
 def _columns(record: DecisionRecord) -> Row:

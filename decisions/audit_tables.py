@@ -48,6 +48,14 @@ RANKING = sa.Table(
 )
 """Each lead's newest decision: derived from the trail, and rewritten as it grows."""
 
+REQUESTS = sa.Table(
+    "audit_requests",
+    METADATA,
+    sa.Column("request_key", sa.String(64), primary_key=True),
+    sa.Column("decision_id", sa.String(64), nullable=False),
+)
+"""Which decision a request was answered with, of those that may be sent again."""
+
 _REFUSE = "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
 _TAKEN = "SELECT 1 FROM audit WHERE sequence = NEW.sequence OR decision_id = NEW.decision_id"
 

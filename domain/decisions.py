@@ -47,6 +47,25 @@ class Drawn(msgspec.Struct, frozen=True, kw_only=True):
     instead_of: Decision
 
 
+class RequestKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that may be sent again, and is answered once.
+
+    `key` is a digest of who asked and of the key that was sent, `asked` one of what was asked.
+    """
+
+    key: str
+    asked: str
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """One lead to be answered: its id, or identifiers by kind of it, not both."""
+
+    lead_id: str = ""
+    identifiers: dict[str, str] | None = None
+    trace_id: str = ""
+    request: RequestKey | None = None
+
+
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One decision, complete: enough to replay it to the same answer.
 
@@ -55,7 +74,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     `watermark_us` is the newest moment the log knew of when it was made. `rollout` is the rollout
     of models under way, `assigned` where the account stood in that and all others;
     `shadow_decisions` is what other policies decided on the same facts, by label; `drawn` is None
-    where the decision is the policy's.
+    where the decision is the policy's. `request` is None where it was not to be asked once.
     """
 
     decided_us: int
@@ -72,3 +91,4 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     assigned: tuple[Assignment, ...] = ()
     shadow_decisions: dict[str, Decision] = {}
     drawn: Drawn | None = None
+    request: RequestKey | None = None

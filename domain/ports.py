@@ -21,6 +21,17 @@ class LeadRef:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownLeads:
+    """Leads in the order of the ids that were asked, None for an id of nobody's.
+
+    `watermark_us` is the newest moment that the log knew of then.
+    """
+
+    leads: Sequence[LeadRef | None]
+    watermark_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class LeadStates:
     """What the online store holds of some leads, row by row.
 
@@ -45,6 +56,10 @@ class LeadDirectory(Protocol):
 
     def find(self, identifiers: Mapping[str, str]) -> LeadRef:
         """The lead known by all these identifiers. Raises UnknownLead."""
+        ...
+
+    def known(self, lead_ids: Sequence[str]) -> KnownLeads:
+        """The leads that ids, current or former, stand for. Raises Unavailable."""
         ...
 
     def watermark_us(self) -> int:
@@ -126,11 +141,18 @@ class DecisionLog(Protocol):
     """The append-only audit trail."""
 
     def append(self, records: Sequence[DecisionRecord]) -> None:
-        """Record decisions, durably, all or none. Raises Unavailable."""
+        """Record decisions, durably, all or none.
+
+        Raises Unavailable; Refused where a decision's id or its request's key is recorded already.
+        """
         ...
 
     def get(self, decision_id: str) -> DecisionRecord:
         """One decision. Raises Missing."""
+        ...
+
+    def answered(self, keys: Sequence[str]) -> Mapping[str, DecisionRecord]:
+        """By key, the decisions that requests of these keys were answered with."""
         ...
 
     def records(self, since_us: int | None = None) -> Iterable[DecisionRecord]:

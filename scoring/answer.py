@@ -3,32 +3,23 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from decisions.decision_id import new_decision_id
-from domain.clock import SECOND, Clock, iso, to_us
-from domain.decisions import DecisionRecord, Facts
+from domain.clock import Clock, to_us
+from domain.decisions import Asked, DecisionRecord
 from domain.definition import FeatureDefinition
-from domain.errors import UnknownLead
-from domain.ports import (
-    DecisionLog,
-    LeadDirectory,
-    LeadRef,
-    LeadStates,
-    StateReader,
-    Unwatched,
-    Watch,
-)
-from domain.scores import ScoreAnswer, VersionSet
-from domain.state import Matrix
-from feature_repo.features import categories, category_names, number_names, numbers
+from domain.errors import BadInput, NoModel, Unavailable, UnknownLead
+from domain.ports import DecisionLog, LeadDirectory, LeadRef, StateReader, Unwatched, Watch
+from domain.scores import ScoreAnswer
+from feature_repo.features import category_names, number_names
 from feature_repo.quality import FeatureGate
-from scoring.arms import Assigned, Plans, Version, assign_all
-from scoring.live import Live, Loaded, Versions
+from scoring.arms import Plans, assign_all
+from scoring.live import Live, Versions
 from scoring.live_policy import LivePolicies
 from scoring.quality import Gates
-from scoring.routing import Routed, answering, looks_at, route
-from scoring.scorer import Scored
+from scoring.record import Batch, Names, recorded, scored_by
+from scoring.rows import Rows, rows_of
+
+Told = ScoreAnswer | Exception
+"""What one who asked is told: an answer, or the error that stands in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,216 +37,155 @@ class Ports:
     watch: Watch = field(default_factory=Unwatched)
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Leads with their features at one moment."""
-
-    leads: Sequence[LeadRef]
-    states: LeadStates
-    as_of_us: int
-    numbers: Matrix
-    texts: list[list[str]]
-
-
 class Answerer:
     """Scores, explains, decides and records. Safe to use from many threads."""
 
     def __init__(self, definition: FeatureDefinition, ports: Ports) -> None:
         self._definition = definition
         self._ports = ports
-        self._number_names = number_names(definition)
-        self._text_names = category_names(definition)
-        self._attributes = [(a.name, a.kind) for a in definition.attributes]
+        self._names = Names(number_names(definition), category_names(definition))
         self._gate = FeatureGate(definition, ports.gates.features)
 
+    def answer(self, asked: Sequence[Asked]) -> list[Told]:
+        """What each is told, in order; every answer is recorded, all of them together.
+
+        Who asks for a lead that nobody knows spoils no other's answer, nor does any other error
+        that is one row's own. Of requests that may be sent again, one that was answered before is
+        given that answer.
+        """
+        try:
+            return self._together(asked)
+        except (Unavailable, NoModel) as bad:
+            return [bad] * len(asked)
+        except Exception as bad:
+            return [bad] if len(asked) == 1 else [self.answer([one])[0] for one in asked]
+
     def score(self, lead_ids: Sequence[str], trace_id: str = "") -> list[ScoreAnswer]:
-        """An answer per lead, in order, all recorded. Raises UnknownLead for the first unknown."""
-        return self._answer([self._ports.directory.resolve(i) for i in lead_ids], trace_id)
+        """An answer per lead, in order, all recorded. Raises the first error, of any lead."""
+        told = self.answer([Asked(lead_id=i, trace_id=trace_id) for i in lead_ids])
+        return [_answer(one) for one in told]
 
     def score_known(
         self, lead_ids: Sequence[str], trace_id: str = ""
     ) -> tuple[list[ScoreAnswer], list[str]]:
         """Answers for the leads that are known, and the ids of those that are not."""
-        known, unknown = [], []
-        for lead_id in lead_ids:
-            try:
-                known.append(self._ports.directory.resolve(lead_id))
-            except UnknownLead:
-                unknown.append(lead_id)
-        return self._answer(known, trace_id), unknown
-
-    def score_identifiers(self, identifiers: Mapping[str, str], trace_id: str = "") -> ScoreAnswer:
-        """An answer for the lead that all these identifiers belong to."""
-        return self._answer([self._ports.directory.find(identifiers)], trace_id)[0]
+        told = self.answer([Asked(lead_id=i, trace_id=trace_id) for i in lead_ids])
+        known = [_answer(one) for one in told if not isinstance(one, UnknownLead)]
+        pairs = zip(lead_ids, told, strict=True)
+        return known, [lead_id for lead_id, one in pairs if isinstance(one, UnknownLead)]
 
     def features(self, leads: Sequence[LeadRef], as_of_us: int) -> Rows:
         """The named features of leads at a moment, from the states stored online."""
-        states = self._ports.states.read(leads)
-        moments = np.full(len(leads), as_of_us / SECOND)
-        named = numbers(self._definition, states.leads, states.accounts, moments)
-        texts = categories(self._definition, states.leads, [list(t) for t in states.texts])
-        return Rows(leads, states, as_of_us, named, texts)
+        return rows_of(self._definition, leads, self._ports.states.read(leads), as_of_us)
 
-    def _answer(self, leads: Sequence[LeadRef], trace_id: str) -> list[ScoreAnswer]:
-        if not leads:
+    def _together(self, asked: Sequence[Asked]) -> list[Told]:
+        leads, watermark_us = self._leads(asked)
+        before = self._before(asked)
+        told: list[Told | None] = [
+            lead if isinstance(lead, Exception) else before.get(i) for i, lead in enumerate(leads)
+        ]
+        first = _first(asked)
+        todo = [
+            (i, lead)
+            for i, lead in enumerate(leads)
+            if told[i] is None and first[i] == i and isinstance(lead, LeadRef)
+        ]
+        records = self._decide([(asked[i], lead) for i, lead in todo], watermark_us)
+        for (i, _), record in zip(todo, records, strict=True):
+            told[i] = record.answer
+        return [
+            made if made is not None else _same(asked[first[i]], asked[i], told[first[i]])
+            for i, made in enumerate(told)
+        ]
+
+    def _leads(self, asked: Sequence[Asked]) -> tuple[list[LeadRef | Exception], int]:
+        """Who is meant, or why nobody is; and the log's watermark."""
+        directory = self._ports.directory
+        known = directory.known([one.lead_id for one in asked])
+        found: list[LeadRef | Exception] = []
+        for one, lead in zip(asked, known.leads, strict=True):
+            if one.identifiers is None:
+                found.append(lead or UnknownLead("no lead has that id", rule="unknown-lead"))
+                continue
+            try:
+                found.append(directory.find(one.identifiers))
+            except (UnknownLead, BadInput) as bad:
+                found.append(bad)
+        return found, known.watermark_us
+
+    def _before(self, asked: Sequence[Asked]) -> dict[int, Told]:
+        """By place, what requests that were sent before are told again."""
+        keys = [one.request.key for one in asked if one.request is not None]
+        held: Mapping[str, DecisionRecord] = self._ports.log.answered(keys) if keys else {}
+        return {
+            i: record.answer if record.request == one.request else _reused()
+            for i, one in enumerate(asked)
+            if one.request is not None and (record := held.get(one.request.key)) is not None
+        }
+
+    def _decide(
+        self, asked: Sequence[tuple[Asked, LeadRef]], watermark_us: int
+    ) -> list[DecisionRecord]:
+        if not asked:
             return []
         live, watch = self._ports.versions.current(), self._ports.watch
         with watch.stage("features"):
-            rows = self.features(leads, to_us(self._ports.clock.now()))
-        records = self._decide(live, rows, trace_id)
+            rows = self.features([lead for _, lead in asked], to_us(self._ports.clock.now()))
+        batch = self._batch(live, rows, watermark_us)
+        with watch.stage("policy"):
+            records = [recorded(batch, i, one) for i, (one, _) in enumerate(asked)]
         with watch.stage("audit"):
             self._ports.log.append(records)
-        return [record.answer for record in records]
+        for record, reason in zip(records, batch.reasons(), strict=True):
+            if reason:
+                watch.degraded(record.answer.arm, reason)
+        return records
 
-    def _decide(self, live: Live, rows: Rows, trace_id: str) -> list[DecisionRecord]:
-        policies = self._ports.policy()
+    def _batch(self, live: Live, rows: Rows, watermark_us: int) -> Batch:
+        policies, found = self._ports.policy(), self._ports.gates.findings
         plans = Plans(live.rollout, policies.rollout, policies.holdout)
-        assigned = [assign_all(lead.account_id or lead.lead_id, plans) for lead in rows.leads]
-        loaded: dict[Version, Loaded] = {"champion": live.champion}
-        if live.challenger is not None:
-            loaded["challenger"] = live.challenger
         with self._ports.watch.stage("score"):
-            scored = {
-                arm: one.scorer.score(rows.numbers, rows.texts) for arm, one in loaded.items()
-            }
-            watermark = self._ports.directory.watermark_us()
-            degraded = self._degraded(rows, loaded, watermark)
-        with self._ports.watch.stage("policy"):
-            return [
-                _One(self, live, policies, rows, i, one, loaded, scored).record(
-                    watermark, trace_id, degraded=self._told(one, degraded[one.version][i])
-                )
-                for i, one in enumerate(assigned)
-            ]
-
-    def _told(self, assigned: Assigned, reason: str) -> bool:
-        """Tell why an answer is degraded; whether it is."""
-        if reason:
-            self._ports.watch.degraded(assigned.arm, reason)
-        return bool(reason)
-
-    def _degraded(
-        self, rows: Rows, loaded: Mapping[Version, Loaded], watermark_us: int
-    ) -> dict[Version, list[str]]:
-        """By arm, why each row [n] is degraded: a rule of the features, unlike training, or ""."""
-        found = self._ports.gates.findings
-        sound = self._gate.sound(rows.numbers, rows.as_of_us, watermark_us, found).tolist()
-        return {
-            arm: [
-                "inputs" if fine and unlike else "" if fine else "features"
-                for fine, unlike in zip(
-                    sound, one.inputs.degraded(rows.numbers, rows.texts, found), strict=True
-                )
-            ]
-            for arm, one in loaded.items()
-        }
-
-
-class _One:
-    """One lead's answer in the making."""
-
-    def __init__(
-        self,
-        answerer: Answerer,
-        live: Live,
-        policies: LivePolicies,
-        rows: Rows,
-        row: int,
-        assigned: Assigned,
-        loaded: Mapping[Version, Loaded],
-        scored: Mapping[Version, Scored],
-    ) -> None:
-        self._a = answerer
-        self._live = live
-        self._policies = policies
-        self._policy = answering(policies, assigned)
-        self._rows = rows
-        self._row = row
-        self._assigned = assigned
-        self._arm = assigned.version
-        self._loaded = loaded
-        self._scored = scored
-        numbers = rows.numbers[row].tolist()
-        self._values: dict[str, float | str] = dict(
-            zip(answerer._number_names, numbers, strict=True)
-        )
-        self._values.update(zip(answerer._text_names, rows.texts[row], strict=True))
-
-    def record(self, watermark_us: int, trace_id: str, *, degraded: bool) -> DecisionRecord:
-        facts, lead = self._facts(), self._rows.leads[self._row]
-        mine = self._scored[self._arm]
-        routed = route(self._policies, self._assigned, facts, lead.account_id or lead.lead_id)
-        numbers = self._rows.numbers[self._row].tolist()
-        return DecisionRecord(
-            decided_us=self._rows.as_of_us,
-            as_of_us=self._rows.as_of_us,
+            scored = scored_by(live, rows, found)
+            sound = self._gate.sound(rows.numbers, rows.as_of_us, watermark_us, found).tolist()
+        return Batch(
+            definition=self._definition,
+            names=self._names,
+            rows=rows,
             watermark_us=watermark_us,
-            account_id=lead.account_id,
-            features=tuple(None if v != v else v for v in numbers),  # noqa: PLR0124 (NaN)
-            texts=tuple(self._rows.texts[self._row]),
-            margin=float(mine.margins[self._row]),
-            rollout=self._live.rollout.id if self._live.rollout else "",
-            shadow=self._shadow(),
-            facts=facts,
-            answer=self._answer(facts, routed, trace_id, degraded=degraded),
-            assigned=self._assigned.each,
-            shadow_decisions=routed.shadow,
-            drawn=routed.drawn,
-        )
-
-    def _shadow(self) -> dict[str, float]:
-        return {
-            self._loaded[arm].scorer.label: float(other.scores[self._row])
-            for arm, other in self._scored.items()
-            if arm != self._arm
-        }
-
-    def _facts(self) -> Facts:
-        mine, policy = self._scored[self._arm], self._policy
-        score = float(mine.scores[self._row])
-        profile, features = looks_at(self._policies)
-        texts = self._rows.states.texts[self._row]
-        held: dict[str, float | str | None] = {"outcome": texts[-1] or None}
-        held.update((name, _known(self._values.get(name))) for name in profile if name != "outcome")
-        return Facts(
-            score=score,
-            percentile=float(mine.percentiles[self._row]),
-            grade=policy.grade(score),
-            account_known=bool(self._rows.leads[self._row].account_id),
-            profile=held,
-            features={name: _known(self._values.get(name)) for name in features},
-        )
-
-    def _answer(
-        self, facts: Facts, routed: Routed, trace_id: str, *, degraded: bool
-    ) -> ScoreAnswer:
-        a, loaded = self._a, self._loaded[self._arm]
-        leaves = self._scored[self._arm].leaves[self._row : self._row + 1]
-        known_us = self._rows.states.known_us[self._row]
-        return ScoreAnswer(
-            lead_id=self._rows.leads[self._row].lead_id,
-            score=facts.score,
-            percentile=facts.percentile,
-            grade=facts.grade,
-            reasons=loaded.reasoner.reasons(loaded.scorer.explain(leaves)[0], self._values),
-            decision=routed.decision,
-            versions=VersionSet(
-                model=loaded.scorer.label,
-                feature_service=a._definition.label,
-                policy=self._policy.label,
-            ),
-            arm=self._assigned.arm,
-            arms=self._assigned.arms,
-            features_as_of=iso(known_us),
-            staleness_s=max(0.0, (self._rows.as_of_us - known_us) / SECOND),
-            degraded=degraded,
-            decision_id=new_decision_id(self._rows.as_of_us, a._ports.random_bytes),
-            trace_id=trace_id,
+            live=live,
+            policies=policies,
+            assigned=[assign_all(lead.account_id or lead.lead_id, plans) for lead in rows.leads],
+            scored=scored,
+            sound=sound,
+            random_bytes=self._ports.random_bytes,
         )
 
 
-def _known(value: float | str | None) -> float | str | None:
-    """None for what is missing: NaN, and the empty text."""
-    if value == "" or (isinstance(value, float) and np.isnan(value)):
-        return None
-    return value
+def _answer(told: Told) -> ScoreAnswer:
+    if isinstance(told, Exception):
+        raise told
+    return told
+
+
+def _first(asked: Sequence[Asked]) -> list[int]:
+    """By place, where a request with the same key came first; its own place without a key."""
+    at: dict[str, int] = {}
+    return [
+        i if one.request is None else at.setdefault(one.request.key, i)
+        for i, one in enumerate(asked)
+    ]
+
+
+def _same(first: Asked, one: Asked, made: Told | None) -> Told:
+    """What is told to the second of two that came together with one key."""
+    if made is None:
+        raise LookupError("nobody answered")
+    return made if first.request == one.request else _reused()
+
+
+def _reused() -> BadInput:
+    return BadInput(
+        "the key of this request was another request's",
+        rule="idempotency-key",
+        todo="Send a key of its own with each request.",
+    )

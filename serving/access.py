@@ -14,6 +14,7 @@ from starlette.types import Scope as Request
 
 from domain.errors import LeadscoreError, Unavailable
 from serving.credentials import Caller, Credentials, Refusal
+from serving.idempotency import CALLER
 from serving.keys import Scope
 from serving.loopback import made_here
 from serving.problems import Forbidden, RateLimited, Unauthenticated, of_error
@@ -121,6 +122,7 @@ class Access:
         if needed is not None and not caller.may(needed):
             self._count(Refusal.SCOPE)
             raise _forbidden()
+        scope[CALLER] = caller.caller_id
 
 
 def _taken(scope: Request) -> str | None:

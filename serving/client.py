@@ -96,13 +96,21 @@ class Client:
         self._http.close()
 
     def score(
-        self, lead_id: str | None = None, *, identifiers: Mapping[str, str] | None = None
+        self,
+        lead_id: str | None = None,
+        *,
+        identifiers: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
     ) -> ScoreAnswer:
-        """The answer for a lead, by its id or by identifiers of it."""
+        """The answer for a lead, by its id or by identifiers of it.
+
+        Asked again with the same `idempotency_key`, it is the answer that was recorded at first.
+        """
         asked: dict[str, Any] = {"lead_id": lead_id} if lead_id is not None else {}
         if identifiers is not None:
             asked["identifiers"] = dict(identifiers)
-        return self._post("/score", asked, ScoreAnswer)
+        once = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
+        return self._post("/score", asked, ScoreAnswer, once)
 
     def score_batch(self, lead_ids: Sequence[str]) -> BatchAnswer:
         """The answers for the leads that are known, and the ids of those that are not."""
@@ -125,8 +133,10 @@ class Client:
                 return
             query["cursor"] = page.next_cursor
 
-    def _post(self, path: str, body: object, kind: type[T]) -> T:
-        headers = {"content-type": "application/json"}
+    def _post(
+        self, path: str, body: object, kind: type[T], also: Mapping[str, str] | None = None
+    ) -> T:
+        headers = {"content-type": "application/json", **(also or {})}
         return self._call("POST", path, kind, content=msgspec.json.encode(body), headers=headers)
 
     def _call(self, method: str, path: str, kind: type[T], **request: Any) -> T:

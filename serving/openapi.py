@@ -9,7 +9,7 @@ import msgspec
 from domain.decisions import DecisionRecord
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
-from serving import bodies, examples
+from serving import bodies, examples, idempotency
 from serving.keys import Scope
 from serving.problems import MEDIA_TYPE, Problem
 
@@ -190,6 +190,21 @@ def _body(name: str, shown: dict[str, object]) -> JsonDict:
 _POSTED = (400, 413, 415, 422, *ANY)
 
 
+_ONCE: JsonDict = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key with the same body, from the same caller, gets the decision that "
+    "was recorded at first; with another body it is refused.",
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": idempotency.MOST,
+        "pattern": "^[!-~]+$",
+    },
+}
+
+
 def _score() -> JsonDict:
     answer = _json("ScoreAnswer", examples.ANSWER)
     made = _operation("score", "Score one lead", Scope.SCORE, answer, _problems(404, *_POSTED))
@@ -203,7 +218,7 @@ def _score() -> JsonDict:
             "parameters": {"decision_id": "$response.body#/decision_id"},
         }
     }
-    return {**made, "requestBody": _body("ScoreRequest", shown)}
+    return {**made, "parameters": [_ONCE], "requestBody": _body("ScoreRequest", shown)}
 
 
 def _score_batch() -> JsonDict:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from domain.decisions import DecisionRecord
+from domain.decisions import Asked, DecisionRecord
 from domain.findings import Findings
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
@@ -17,23 +17,10 @@ class Runtime(Protocol):
     must be safe for that.
     """
 
-    def score(self, lead_ids: Sequence[str], trace_id: str = "") -> list[ScoreAnswer]:
-        """One answer per id, in order. Raises UnknownLead, NoModel, Unavailable."""
-        ...
+    def answer(self, asked: Sequence[Asked]) -> list[ScoreAnswer | Exception]:
+        """What each who asks is told, in order: the answer, or the error in its place.
 
-    def score_known(
-        self, lead_ids: Sequence[str], trace_id: str = ""
-    ) -> tuple[list[ScoreAnswer], list[str]]:
-        """Answers for the leads that are known, and the ids that are not, each in order.
-
-        Raises NoModel, Unavailable.
-        """
-        ...
-
-    def score_identifiers(self, identifiers: dict[str, str], trace_id: str = "") -> ScoreAnswer:
-        """The answer for the lead that these identifiers, by kind, belong to.
-
-        Raises BadInput, UnknownLead, NoModel, Unavailable.
+        Errors that are foreseen: UnknownLead, BadInput, NoModel, Unavailable.
         """
         ...
 

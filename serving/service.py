@@ -7,33 +7,41 @@ supervising workers stay light.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from threading import Lock
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 import bentoml
+import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
-from domain.errors import LeadscoreError, NoModel, Unavailable
+from domain.decisions import Asked
+from domain.errors import LeadscoreError, NoModel, Unavailable, UnknownLead
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from serving import bodies, openapi, problems, routes, score_metrics
 from serving.boundary import DECISIONS, UNKNOWN, Boundary
 from serving.guard import guard
+from serving.idempotency import request_of
 from serving.intake import Intake
 from serving.intake_metrics import GateMetrics, IntakeMetrics
 from serving.runtime import Runtime
+from serving.together import Together
 from wiring.settings import Settings
 
 THREADS = 4
-"""Requests that one worker process scores at the same time."""
+"""Requests for many leads that one worker process works on at the same time."""
+TOGETHER = 32
+"""Requests for one lead that are worked on together, at most."""
+WAIT_S = 0.5
+"""Work for one lead each that may wait before requests are refused."""
 INTAKE_THREADS = 8
 """Event requests that one worker process takes in at the same time."""
 NOT_READY = 503
@@ -46,6 +54,13 @@ PATHS = frozenset(
 """All that is served, but for `/decisions/{id}`."""
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class Came(NamedTuple):
+    """A request as it came: its body, and the scope with its headers."""
+
+    body: bytes
+    scope: Scope
 
 
 def _spec(kind: type) -> type:
@@ -63,8 +78,8 @@ def _spec(kind: type) -> type:
             return openapi.schema_of(kind)
 
         @classmethod
-        async def from_http_request(cls, request: Request, _serde: object) -> bytes:
-            return await request.body()
+        async def from_http_request(cls, request: Request, _serde: object) -> Came:
+            return Came(await request.body(), request.scope)
 
     Spec.__name__ = kind.__name__
     return Spec
@@ -84,6 +99,7 @@ class Api:
     """
 
     def __init__(self) -> None:
+        self._together = Together(self._answers, most=TOGETHER, wait_s=WAIT_S)
         self._threads = ThreadPoolExecutor(THREADS, "score")
         self._intake_threads = ThreadPoolExecutor(INTAKE_THREADS, "events")
         self._intake = Intake(self.events_waiting())
@@ -124,27 +140,44 @@ class Api:
         return load_settings().events_waiting
 
     @_api(bodies.ScoreRequest, ScoreAnswer)
-    async def score(self, body: bytes, /) -> Response:
+    async def score(self, came: Came, /) -> Response:
         """Score one lead, by its id or by identifiers of it."""
-        return await self._answer(self._score, body)
+        arrived = time.monotonic()
+        try:
+            told = await self._together.ask(_asked(came))
+        except asyncio.CancelledError as error:  # the server gave the request up
+            score_metrics.refused(error)
+            raise
+        except LeadscoreError as error:
+            told = error
+        if isinstance(told, Exception):
+            score_metrics.refused(told)
+            return routes.failed(told)
+        score_metrics.told([told], time.monotonic() - arrived)
+        return routes.answered(told)
 
     @_api(bodies.BatchRequest, openapi.BatchAnswer)
-    async def score_batch(self, body: bytes, /) -> Response:
+    async def score_batch(self, came: Came, /) -> Response:
         """Score many leads; unknown ones are listed, and fail no other."""
-        return await self._answer(self._score_batch, body)
+        work = partial(self._score_batch, came.body, time.monotonic())
+        try:
+            return await self._in(self._threads, work)
+        except asyncio.CancelledError as error:
+            score_metrics.refused(error)
+            raise
 
     @_api(bodies.EventsRequest, Counts)
-    async def events(self, body: bytes, /) -> Response:
+    async def events(self, came: Came, /) -> Response:
         """Take events in; all that are accepted are committed when this answers.
 
         Answers 429 with Retry-After while as many events are in flight as the settings allow.
         """
         try:
-            documents = [bytes(e) for e in bodies.decode(bodies.EventsRequest, body).events]
+            documents = [bytes(e) for e in bodies.decode(bodies.EventsRequest, came.body).events]
             with self._intake.admitted(len(documents)):
                 self._metrics.admitted()
                 take = partial(self._events, documents, time.monotonic())
-                return await self._in(self._intake_threads, take, b"")
+                return await self._in(self._intake_threads, take)
         except problems.Saturated as error:
             self._metrics.refused()
             return routes.failed(error)
@@ -166,64 +199,68 @@ class Api:
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
         """Let go of the runtime once the last request is answered."""
+        self._together.close()
         self._threads.shutdown()
         self._intake_threads.shutdown()
         if self._runtime is not None:
             self._runtime.close()
 
-    async def _answer(self, work: Callable[[bytes], Any], body: bytes) -> Response:
-        told = partial(self._told, work, time.monotonic())
-        try:
-            return await self._in(self._threads, told, body)
-        except asyncio.CancelledError as error:  # the server gave the request up
-            score_metrics.refused(error)
-            raise
-
-    def _told(self, work: Callable[[bytes], Any], arrived: float, body: bytes) -> Any:
-        """Work, and tell the metrics what came of it."""
-        try:
-            answer = work(body)
-        except Exception as error:
-            score_metrics.refused(error)
-            raise
-        seconds = time.monotonic() - arrived
-        if isinstance(answer, openapi.BatchAnswer):
-            score_metrics.told(answer.answers, seconds, "score_batch")
-        else:
-            score_metrics.told([answer], seconds)
-        self._gates.tell(self.runtime())
-        return answer
-
-    async def _in(
-        self, threads: ThreadPoolExecutor, work: Callable[[bytes], Any], body: bytes
-    ) -> Response:
+    async def _in(self, threads: ThreadPoolExecutor, work: Callable[[], Any]) -> Response:
         # the thread needs the context: it holds the current span
         within = copy_context().run
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(threads, within, _attempt, work, body)
+        return await loop.run_in_executor(threads, within, _attempt, work)
 
-    def _score(self, body: bytes) -> Any:
-        asked = bodies.decode(bodies.ScoreRequest, body)
-        bodies.check_choice(asked)
-        if asked.identifiers is not None:
-            return self.runtime().score_identifiers(asked.identifiers, problems.trace_id())
-        return self.runtime().score([asked.lead_id or ""], problems.trace_id())[0]
+    def _answers(self, asked: Sequence[Asked]) -> list[ScoreAnswer | Exception]:
+        try:
+            told = self.runtime().answer(asked)
+        except Exception as bad:
+            return [bad] * len(asked)
+        self._gates.tell(self.runtime())
+        return told
 
-    def _score_batch(self, body: bytes) -> Any:
-        asked = bodies.decode(bodies.BatchRequest, body)
-        answers, unknown = self.runtime().score_known(asked.lead_ids, problems.trace_id())
+    def _score_batch(self, body: bytes, arrived: float) -> Any:
+        try:
+            trace_id = problems.trace_id()
+            lead_ids = bodies.decode(bodies.BatchRequest, body).lead_ids
+            told = self._answers([Asked(lead_id=i, trace_id=trace_id) for i in lead_ids])
+            answers = [_answer(one) for one in told if not isinstance(one, UnknownLead)]
+        except Exception as error:
+            score_metrics.refused(error)
+            raise
+        score_metrics.told(answers, time.monotonic() - arrived, "score_batch")
+        pairs = zip(lead_ids, told, strict=True)
+        unknown = [lead_id for lead_id, one in pairs if isinstance(one, UnknownLead)]
         return openapi.BatchAnswer(answers=answers, unknown=unknown)
 
-    def _events(self, documents: list[bytes], arrived: float, _: bytes) -> Any:
+    def _events(self, documents: list[bytes], arrived: float) -> Any:
         counts = self.runtime().accept(documents)
         self._metrics.done(counts, time.monotonic() - arrived, self.runtime())
         self._gates.tell(self.runtime())
         return counts
 
 
-def _attempt(work: Callable[[bytes], Any], body: bytes) -> Response:
+def _asked(came: Came) -> Asked:
+    """Who is asked about. Raises BadInput."""
+    asked = bodies.decode(bodies.ScoreRequest, came.body)
+    bodies.check_choice(asked)
+    return Asked(
+        lead_id=asked.lead_id or "",
+        identifiers=asked.identifiers,
+        trace_id=problems.trace_id(),
+        request=request_of(came.scope, msgspec.json.encode(asked)),
+    )
+
+
+def _answer(told: ScoreAnswer | Exception) -> ScoreAnswer:
+    if isinstance(told, Exception):
+        raise told
+    return told
+
+
+def _attempt(work: Callable[[], Any]) -> Response:
     try:
-        return routes.answered(work(body))
+        return routes.answered(work())
     except Exception as error:
         return routes.failed(error)
 

@@ -1,14 +1,15 @@
 """Who is who, for those who ask: by lead id, current or former, or by identifiers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, select
+from msgspec import json
+from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.errors import BadInput, BadSignal, Unavailable, UnknownLead
 from domain.identifiers import LEAD_PREFIX, AccountId, LeadId, is_identified, is_lead_id
-from domain.ports import LeadRef
+from domain.ports import KnownLeads, LeadRef
 from signals import log
 from signals.identity import account_of, read_identifiers
 from signals.resolution import Keys
@@ -45,6 +46,17 @@ class Directory:
                 return _follow(connection, lead_id)
         except SQLAlchemyError as bad:
             raise _unavailable(bad) from bad
+
+    def known(self, lead_ids: Sequence[str]) -> KnownLeads:
+        """The leads that ids, current or former, stand for, in one look. Raises Unavailable."""
+        starts = [i.removeprefix(LEAD_PREFIX) if is_lead_id(i) else "" for i in lead_ids]
+        try:
+            with self._engine.connect() as connection:
+                newest = int(connection.execute(_NEWEST).scalar() or 0)
+                found = _begun(connection, {start for start in starts if start})
+        except SQLAlchemyError as bad:
+            raise _unavailable(bad) from bad
+        return KnownLeads([found.get(start) for start in starts], newest)
 
     def find(self, given: Mapping[str, str]) -> LeadRef:
         """The lead known by all these identifiers. Raises UnknownLead, or BadInput."""
@@ -166,6 +178,25 @@ def _follow(connection: Connection, lead_id: str) -> LeadRef:
     if row is None:
         raise UnknownLead("no lead has that id", rule="unknown-lead")
     return _ref(row.lead_id, row.account or "")
+
+
+def _begun(connection: Connection, starts: Iterable[str]) -> dict[str, LeadRef]:
+    """By the beginning of the key that named it, the lead that an identifier is of now."""
+    asked = sorted(starts)
+    if connection.dialect.name == "sqlite":
+        rows = connection.execute(_BEGUN_SQLITE, {"starts": json.encode(asked).decode()})
+    else:
+        rows = connection.execute(_BEGUN_POSTGRESQL, {"starts": asked})
+    return {start: _ref(lead, account or "") for start, lead, account in rows}
+
+
+_NEWEST = select(func.max(events.c.known_us))
+_BEGUN = """SELECT s.value, i.lead_id, l.account FROM {starts}
+JOIN identifiers i ON i.key >= s.value AND i.key < s.value || 'g'
+LEFT JOIN leads l ON l.lead_id = i.lead_id"""
+_BEGUN_SQLITE = text(_BEGUN.format(starts="json_each(:starts) s"))
+_BEGUN_POSTGRESQL = text(_BEGUN.format(starts="unnest(CAST(:starts AS text[])) s(value)"))
+"""One look for any number of leads; keys are hexadecimal, so all that begin so sort before g."""
 
 
 def _ref(lead_id: str, account: str) -> LeadRef:

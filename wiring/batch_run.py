@@ -20,7 +20,7 @@ from domain.clock import DAY, FixedClock, from_us, iso, to_us
 from domain.decisions import DecisionRecord
 from domain.errors import Refused, UnknownLead
 from domain.files import write_whole
-from domain.ports import DecisionLog, LeadDirectory, LeadRef
+from domain.ports import DecisionLog, KnownLeads, LeadDirectory, LeadRef
 from domain.scores import ScoreAnswer
 from registry.plan import RolloutPlan
 from scoring.answer import Answerer
@@ -130,6 +130,9 @@ class _Listed:
         except KeyError:
             raise UnknownLead("no lead has that id", rule="unknown-lead") from None
 
+    def known(self, lead_ids: Sequence[str]) -> KnownLeads:
+        return KnownLeads([self.refs.get(lead_id) for lead_id in lead_ids], self.at_us)
+
     def find(self, identifiers: Mapping[str, str]) -> LeadRef:
         return self.whole.find(identifiers)
 
@@ -152,6 +155,9 @@ class _Once:
 
     def get(self, decision_id: str) -> DecisionRecord:
         return self._log.get(decision_id)
+
+    def answered(self, keys: Sequence[str]) -> Mapping[str, DecisionRecord]:
+        return self._log.answered(keys)
 
     def records(self, since_us: int | None = None) -> Iterator[DecisionRecord]:
         yield from self._log.records(since_us)

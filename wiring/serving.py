@@ -1,12 +1,12 @@
 """The service's process, put together: scoring, and the way in for signals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain.decisions import DecisionRecord
+from domain.decisions import Asked, DecisionRecord
 from domain.errors import Unavailable
 from domain.findings import Findings
 from domain.ports import SignalSink, Watch
@@ -31,19 +31,9 @@ class Runtime:
         self._scoring = scoring
         self._sink = sink
 
-    def score(self, lead_ids: Sequence[str], trace_id: str = "") -> list[ScoreAnswer]:
-        """An answer per lead, in order. Raises UnknownLead, NoModel, Unavailable."""
-        return self._scoring.answerer.score(lead_ids, trace_id)
-
-    def score_known(
-        self, lead_ids: Sequence[str], trace_id: str = ""
-    ) -> tuple[list[ScoreAnswer], list[str]]:
-        """Answers for the leads that are known, and the ids of the others."""
-        return self._scoring.answerer.score_known(lead_ids, trace_id)
-
-    def score_identifiers(self, identifiers: Mapping[str, str], trace_id: str = "") -> ScoreAnswer:
-        """An answer for the lead known by all these identifiers."""
-        return self._scoring.answerer.score_identifiers(identifiers, trace_id)
+    def answer(self, asked: Sequence[Asked]) -> list[ScoreAnswer | Exception]:
+        """What each who asks is told, in order: the answer, recorded, or an error."""
+        return self._scoring.answerer.answer(asked)
 
     def accept(self, documents: Sequence[bytes]) -> Counts:
         """Take signals in: committed, and pushed online, when this returns."""

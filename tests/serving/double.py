@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
-from domain.decisions import DecisionRecord
+from domain.decisions import Asked, DecisionRecord
 from domain.errors import BadInput, Missing, Unavailable, UnknownLead
 from domain.findings import Findings
 from domain.identifiers import identifier_key, lead_id
@@ -42,29 +42,31 @@ class MemoryRuntime:
         self._store().execute("PRAGMA journal_mode = WAL")
         self._store().execute("CREATE TABLE d (id TEXT PRIMARY KEY, body BLOB)")
 
-    def score(self, lead_ids: Sequence[str], trace_id: str = "") -> list[ScoreAnswer]:
-        answers, unknown = self.score_known(lead_ids, trace_id)
-        if unknown:
-            raise UnknownLead("No lead is known by that id.", rule="unknown-lead")
-        return answers
-
-    def score_known(
-        self, lead_ids: Sequence[str], trace_id: str = ""
-    ) -> tuple[list[ScoreAnswer], list[str]]:
-        known = [one for one in lead_ids if one in KNOWN]
-        records = [_record(one, trace_id) for one in known]
-        rows = [(r.answer.decision_id, msgspec.json.encode(r)) for r in records]
+    def answer(self, asked: Sequence[Asked]) -> list[ScoreAnswer | Exception]:
+        told = [self._told(one) for one in asked]
+        rows = [
+            (r.answer.decision_id, msgspec.json.encode(r))
+            for r in told
+            if isinstance(r, DecisionRecord)
+        ]
         with self._one, self._store() as store:
             store.executemany("INSERT INTO d VALUES (?, ?)", rows)
-        return [r.answer for r in records], [one for one in lead_ids if one not in KNOWN]
+        return [r.answer if isinstance(r, DecisionRecord) else r for r in told]
 
-    def score_identifiers(self, identifiers: dict[str, str], trace_id: str = "") -> ScoreAnswer:
-        value = identifiers.get("crm_id", "")
-        if value == "down":
-            raise Unavailable("The feature store does not answer.", rule="features-unavailable")
-        if value == "bug":
-            raise RuntimeError(f"unforeseen, with {SECRET}")
-        return self.score([lead_id(identifier_key("crm_id", value))], trace_id)[0]
+    def _told(self, one: Asked) -> DecisionRecord | Exception:
+        lead = one.lead_id
+        if one.identifiers is not None:
+            value = one.identifiers.get("crm_id", "")
+            if value == "down":
+                return Unavailable(
+                    "The feature store does not answer.", rule="features-unavailable"
+                )
+            if value == "bug":
+                return RuntimeError(f"unforeseen, with {SECRET}")
+            lead = lead_id(identifier_key("crm_id", value))
+        if lead not in KNOWN:
+            return UnknownLead("No lead is known by that id.", rule="unknown-lead")
+        return _record(lead, one.trace_id)
 
     def accept(self, documents: Sequence[bytes]) -> Counts:
         counts = Counts(received=len(documents))

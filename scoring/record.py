@@ -1,0 +1,177 @@
+"""Decisions in the making: what was scored of some rows, and the record of each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decisions.decision_id import new_decision_id
+from domain.clock import SECOND, iso
+from domain.decisions import Asked, DecisionRecord, Facts
+from domain.definition import FeatureDefinition
+from domain.findings import Findings
+from domain.scores import Reason, ScoreAnswer, VersionSet
+from scoring.arms import Assigned, Version
+from scoring.live import Live, Loaded
+from scoring.live_policy import LivePolicies
+from scoring.routing import Routed, answering, looks_at, route
+from scoring.rows import Rows
+from scoring.scorer import Scored
+
+Values = dict[str, float | str]
+
+
+@dataclass(frozen=True, slots=True)
+class ByVersion:
+    """What one version says of all rows: scores, contributions [n, features], unlike training."""
+
+    loaded: Loaded
+    scored: Scored
+    contributions: NDArray[np.float64]
+    unlike: list[bool]
+
+
+class Names(NamedTuple):
+    """The names of the columns of rows."""
+
+    numbers: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows that are answered together. `sound` [n]: whether features break no rule."""
+
+    definition: FeatureDefinition
+    names: Names
+    rows: Rows
+    watermark_us: int
+    live: Live
+    policies: LivePolicies
+    assigned: Sequence[Assigned]
+    scored: dict[Version, ByVersion]
+    sound: list[bool]
+    random_bytes: Callable[[int], bytes]
+
+    def reasons(self) -> list[str]:
+        """Why each answer [n] is degraded, of `domain.ports.DEGRADED_BY`, or ""."""
+        return [self.reason(i) for i in range(len(self.assigned))]
+
+    def reason(self, row: int) -> str:
+        """Why one answer is degraded."""
+        if not self.sound[row]:
+            return "features"
+        return "inputs" if self.scored[self.assigned[row].version].unlike[row] else ""
+
+
+def scored_by(live: Live, rows: Rows, found: Findings) -> dict[Version, ByVersion]:
+    """What the champion, and a challenger where there is one, say of rows."""
+    versions: dict[Version, Loaded] = {"champion": live.champion}
+    if live.challenger is not None:
+        versions["challenger"] = live.challenger
+    return {name: _by(one, rows, found) for name, one in versions.items()}
+
+
+def _by(loaded: Loaded, rows: Rows, found: Findings) -> ByVersion:
+    scored = loaded.scorer.score(rows.numbers, rows.texts)
+    unlike = loaded.inputs.degraded(rows.numbers, rows.texts, found).tolist()
+    return ByVersion(loaded, scored, loaded.scorer.explain(scored.leaves), unlike)
+
+
+def recorded(batch: Batch, row: int, asked: Asked) -> DecisionRecord:
+    """The record of one row's decision, with its answer."""
+    rows, assigned = batch.rows, batch.assigned[row]
+    numbers = rows.numbers[row].tolist()
+    mine, lead = batch.scored[assigned.version], rows.leads[row]
+    values = _values(batch, numbers, rows.texts[row])
+    facts = _facts(batch, row, values)
+    routed = route(batch.policies, assigned, facts, lead.account_id or lead.lead_id)
+    return DecisionRecord(
+        decided_us=rows.as_of_us,
+        as_of_us=rows.as_of_us,
+        watermark_us=batch.watermark_us,
+        account_id=lead.account_id,
+        features=tuple(None if v != v else v for v in numbers),  # noqa: PLR0124 (NaN)
+        texts=tuple(rows.texts[row]),
+        margin=float(mine.scored.margins[row]),
+        rollout=batch.live.rollout.id if batch.live.rollout else "",
+        shadow={
+            other.loaded.scorer.label: float(other.scored.scores[row])
+            for name, other in batch.scored.items()
+            if name != assigned.version
+        },
+        facts=facts,
+        answer=_answer(batch, row, facts, routed, _reasons(mine, row, values), asked.trace_id),
+        assigned=assigned.each,
+        shadow_decisions=routed.shadow,
+        drawn=routed.drawn,
+        request=asked.request,
+    )
+
+
+def _values(batch: Batch, numbers: list[float], texts: list[str]) -> Values:
+    values: Values = dict(zip(batch.names.numbers, numbers, strict=True))
+    values.update(zip(batch.names.texts, texts, strict=True))
+    return values
+
+
+def _reasons(mine: ByVersion, row: int, values: Values) -> tuple[Reason, ...]:
+    return mine.loaded.reasoner.reasons(mine.contributions[row], values)
+
+
+def _facts(batch: Batch, row: int, values: Values) -> Facts:
+    assigned, rows = batch.assigned[row], batch.rows
+    mine = batch.scored[assigned.version].scored
+    score = float(mine.scores[row])
+    profile, features = looks_at(batch.policies)
+    held: dict[str, float | str | None] = {"outcome": rows.states.texts[row][-1] or None}
+    held.update((name, _known(values.get(name))) for name in profile if name != "outcome")
+    return Facts(
+        score=score,
+        percentile=float(mine.percentiles[row]),
+        grade=answering(batch.policies, assigned).grade(score),
+        account_known=bool(rows.leads[row].account_id),
+        profile=held,
+        features={name: _known(values.get(name)) for name in features},
+    )
+
+
+def _answer(
+    batch: Batch,
+    row: int,
+    facts: Facts,
+    routed: Routed,
+    reasons: tuple[Reason, ...],
+    trace_id: str,
+) -> ScoreAnswer:
+    assigned, as_of_us = batch.assigned[row], batch.rows.as_of_us
+    known_us = batch.rows.states.known_us[row]
+    return ScoreAnswer(
+        lead_id=batch.rows.leads[row].lead_id,
+        score=facts.score,
+        percentile=facts.percentile,
+        grade=facts.grade,
+        reasons=reasons,
+        decision=routed.decision,
+        versions=VersionSet(
+            model=batch.scored[assigned.version].loaded.scorer.label,
+            feature_service=batch.definition.label,
+            policy=answering(batch.policies, assigned).label,
+        ),
+        arm=assigned.arm,
+        arms=assigned.arms,
+        features_as_of=iso(known_us),
+        staleness_s=max(0.0, (as_of_us - known_us) / SECOND),
+        degraded=bool(batch.reason(row)),
+        decision_id=new_decision_id(as_of_us, batch.random_bytes),
+        trace_id=trace_id,
+    )
+
+
+def _known(value: float | str | None) -> float | str | None:
+    """None for what is missing: NaN, and the empty text."""
+    if value == "" or (isinstance(value, float) and value != value):  # noqa: PLR0124
+        return None
+    return value

@@ -1,0 +1,40 @@
+"""Requests that may be sent again: the same key, from the same caller, is answered once."""
+
+from hashlib import blake2b
+
+from starlette.types import Scope
+
+from domain.decisions import RequestKey
+from domain.errors import BadInput
+
+HEADER = b"idempotency-key"
+CALLER = "leadscore.caller"
+"""Where the access layer says, in a request's scope, who asks."""
+MOST = 255
+"""Characters of a key."""
+
+
+def key_of(scope: Scope) -> str | None:
+    """The key that came with a request. Raises BadInput."""
+    found = [value for name, value in scope["headers"] if name == HEADER]
+    if not found:
+        return None
+    key: bytes = found[0].strip()
+    if len(found) > 1 or not 0 < len(key) <= MOST or not all(0x20 < c < 0x7F for c in key):
+        raise BadInput(
+            f"An Idempotency-Key is one value of 1 to {MOST} visible ASCII characters.",
+            rule="idempotency-key",
+        )
+    return key.decode()
+
+
+def request_of(scope: Scope, asked: bytes) -> RequestKey | None:
+    """How a request is known again; None where it came without a key. Raises BadInput."""
+    key = key_of(scope)
+    if key is None:
+        return None
+    return RequestKey(key=_digest(f"{scope.get(CALLER, '')}\0{key}".encode()), asked=_digest(asked))
+
+
+def _digest(text: bytes) -> str:
+    return blake2b(text, digest_size=16).hexdigest()
