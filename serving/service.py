@@ -85,7 +85,7 @@ def _spec(kind: type) -> type:
     return Spec
 
 
-def _api(takes: type, gives: type) -> Callable[[Method], Method]:
+def endpoint(takes: type, gives: type) -> Callable[[Method], Method]:
     """Make a method an endpoint that takes and gives JSON of these schemas."""
     made = bentoml.api(input_spec=_spec(takes), output_spec=_spec(gives))
     return cast("Callable[[Method], Method]", made)
@@ -139,7 +139,7 @@ class Api:
 
         return load_settings().events_waiting
 
-    @_api(bodies.ScoreRequest, ScoreAnswer)
+    @endpoint(bodies.ScoreRequest, ScoreAnswer)
     async def score(self, came: Came, /) -> Response:
         """Score one lead, by its id or by identifiers of it."""
         arrived = time.monotonic()
@@ -156,7 +156,7 @@ class Api:
         score_metrics.told([told], time.monotonic() - arrived)
         return routes.answered(told)
 
-    @_api(bodies.BatchRequest, openapi.BatchAnswer)
+    @endpoint(bodies.BatchRequest, openapi.BatchAnswer)
     async def score_batch(self, came: Came, /) -> Response:
         """Score many leads; unknown ones are listed, and fail no other."""
         work = partial(self._score_batch, came.body, time.monotonic())
@@ -166,7 +166,7 @@ class Api:
             score_metrics.refused(error)
             raise
 
-    @_api(bodies.EventsRequest, Counts)
+    @endpoint(bodies.EventsRequest, Counts)
     async def events(self, came: Came, /) -> Response:
         """Take events in; all that are accepted are committed when this answers.
 

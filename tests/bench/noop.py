@@ -1,0 +1,22 @@
+"""The service with one endpoint more, which does nothing: the floor of what others can do."""
+
+from starlette.responses import Response
+
+from domain.scores import ScoreAnswer
+from serving import bodies, service
+from serving.service import Api, Came, endpoint, make_service
+
+PATH = "/noop"
+service.PATHS |= {PATH}
+
+
+class NoopApi(Api):
+    """All endpoints, and one that takes what `/score` takes and answers at once."""
+
+    @endpoint(bodies.ScoreRequest, ScoreAnswer)
+    async def noop(self, came: Came, /) -> Response:
+        """Nothing."""
+        return Response(b"{}", media_type="application/json")
+
+
+Noop = make_service(NoopApi, "Noop")

@@ -1,0 +1,109 @@
+"""Requests that wait together: each gets its own answer, and none waits for another's sake."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from serving.problems import Saturated
+from serving.together import Together
+
+WAIT_S = 60.0
+
+
+def together(
+    work: Callable[[Sequence[int]], Sequence[int]], most: int = 4, wait_s: float = WAIT_S
+) -> Together[int, int]:
+    return Together(work, most=most, wait_s=wait_s)
+
+
+def test_each_gets_its_own_in_batches_of_what_waited() -> None:
+    batches: list[list[int]] = []
+
+    def work(items: Sequence[int]) -> list[int]:
+        batches.append(list(items))
+        time.sleep(0.02)
+        return [-one for one in items]
+
+    async def main() -> list[int]:
+        asked = together(work)
+        return await asyncio.gather(*(asked.ask(n) for n in range(11)))
+
+    assert asyncio.run(main()) == [-n for n in range(11)]
+    assert batches == [[0], [1, 2, 3, 4], [5, 6, 7, 8], [9, 10]]
+
+
+def test_what_fails_fails_those_who_were_in_it_and_nobody_after() -> None:
+    def work(items: Sequence[int]) -> list[int]:
+        if 0 in items:
+            raise RuntimeError("once")
+        return list(items)
+
+    async def main() -> list[int | BaseException]:
+        asked = together(work)
+        return await asyncio.gather(*(asked.ask(n) for n in range(3)), return_exceptions=True)
+
+    first, *others = asyncio.run(main())
+    assert isinstance(first, RuntimeError)
+    assert others == [1, 2]
+
+
+def test_who_went_away_is_not_worked_for() -> None:
+    worked: list[int] = []
+    go = threading.Event()
+
+    def work(items: Sequence[int]) -> list[int]:
+        go.wait(5)
+        worked.extend(items)
+        return list(items)
+
+    async def main() -> int:
+        asked = together(work)
+        first, gone, last = (asyncio.ensure_future(asked.ask(n)) for n in range(3))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.sleep(0)
+        go.set()
+        assert await first == 0
+        return await last
+
+    assert asyncio.run(main()) == 2
+    assert worked == [0, 2]
+
+
+def test_more_work_than_may_wait_is_refused_and_soon_taken_again() -> None:
+    def work(items: Sequence[int]) -> list[int]:
+        time.sleep(0.05 * len(items))
+        return list(items)
+
+    async def main() -> tuple[list[int | BaseException], int]:
+        asked = together(work, most=1, wait_s=0.01)
+        for _ in range(3):
+            await asked.ask(0)  # how long one takes is learnt
+        told = await asyncio.gather(*(asked.ask(n) for n in range(20)), return_exceptions=True)
+        return told, await asked.ask(99)
+
+    told, after = asyncio.run(main())
+    refused = [one for one in told if isinstance(one, Saturated)]
+    assert 15 <= len(refused) < 20
+    assert refused[0].rule == "saturated"
+    assert after == 99
+
+
+def test_a_lone_request_waits_for_nobody() -> None:
+    async def main() -> float:
+        asked = together(list)
+        await asked.ask(0)
+        began = time.perf_counter()
+        for _ in range(50):
+            await asked.ask(1)
+        return (time.perf_counter() - began) / 50
+
+    assert asyncio.run(main()) < 0.02
+
+
+def test_an_error_before_work_is_the_caller_s() -> None:
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        together(list).ask(0).send(None)
