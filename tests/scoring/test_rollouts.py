@@ -30,7 +30,7 @@ from wiring import policies
 from wiring.decisions import policy_path
 from wiring.registry import open_policies, open_registry
 from wiring.replaying import replay
-from wiring.rollouts import tick_rollout
+from wiring.rollouts import finish, tick_rollout
 from wiring.scoring import LOOK_EVERY_S, Scoring, open_scoring
 from wiring.settings import Settings
 
@@ -185,7 +185,9 @@ def test_a_standing_holdout_routes_at_random_and_scores_as_ever(
         assert again[record.answer.lead_id].answer.decision == record.answer.decision
 
 
-def test_a_holdout_outlives_rollouts_and_champions(scoring: Scoring, routing: AnyRegistry) -> None:
+def test_a_holdout_outlives_rollouts_and_champions(
+    home: Settings, scoring: Scoring, routing: AnyRegistry
+) -> None:
     plan = start_holdout(routing, 0.3, **TESTS)
     rollout.start(routing, course=canary(0.5), **TESTS)
     first = scored(scoring)
@@ -196,7 +198,8 @@ def test_a_holdout_outlives_rollouts_and_champions(scoring: Scoring, routing: An
     assert {r.answer.arms.policy for r in second} == {"challenger", "holdout"}
     assert {key(r) for r in second if r.answer.arm == "holdout"} == held
     standing = routing.standing()
-    routing.transition(str(standing.challenger), Stage.CHAMPION, **TESTS)
+    assert finish(home, "policy", changes=1_000, **TESTS).version.label == standing.challenger
+    assert "rollout_finished" in [e.kind for e in routing.ledger.entries()]
     assert routing.standing().rollout is None
     assert routing.standing().holdout == plan
     third = scored(scoring)
