@@ -12,7 +12,7 @@ from domain.clock import FixedClock
 from domain.errors import BadInput, Missing, Refused
 from domain.versions import Stage
 from registry import rollout
-from registry.cache import read_cached_stages
+from registry.cache import STAGES_FILE, read_cached_stages
 from registry.course import Course
 from registry.entry import Draft
 from registry.plan import Limits, RolloutPlan, Step
@@ -53,9 +53,11 @@ def test_a_rollout_goes_on_by_evidence_and_back_by_evidence(
 ) -> None:
     plan = rollout.start(registry, by="ann", reason="try it", course=COURSE)
     assert (plan.weight, plan.holdout, plan.step) == (0.05, 0.1, 0)
-    before = len(kinds(registry))
+    before, stages = len(kinds(registry)), registry.cache / STAGES_FILE
+    inode = stages.stat().st_ino
     assert ticked(registry, plan).progress.action == "hold"
     assert len(kinds(registry)) == before, "waiting is no transition"
+    assert stages.stat().st_ino == inode, "and nobody who serves loads anything anew"
     clock.moment += timedelta(hours=24)
     done = ticked(registry, plan)
     assert (done.progress.action, done.plan.weight, done.plan.step) == ("advance", 0.5, 1)

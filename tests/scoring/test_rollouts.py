@@ -133,6 +133,26 @@ def test_a_model_and_a_policy_are_rolled_out_at_once(
     replays(home, records)
 
 
+def test_a_record_that_was_made_up_does_not_replay(
+    home: Settings, scoring: Scoring, routing: AnyRegistry
+) -> None:
+    rollout.start(routing, course=canary(0.5), **TESTS)
+    record = next(r for r in scored(scoring) if r.answer.arms.policy == "challenger")
+    replace = msgspec.structs.replace
+    (label, said), (one,) = next(iter(record.shadow_decisions.items())), record.assigned
+    forged = replace(
+        record,
+        answer=replace(record.answer, decision_id="forged"),
+        assigned=(replace(one, arm="champion"),),
+        shadow=dict.fromkeys(record.shadow, 0.999),
+        shadow_decisions={label: replace(said, queue="mine")},
+    )
+    scoring.trail.append([forged])
+    told = replay(home, "forged")
+    assert told[0] == f"arm in {one.rollout} was 'champion', is 'challenger'"
+    assert [line.split(" was ")[0] for line in told[1:]] == ["score of lead-2", f"{label} queue"]
+
+
 def test_a_shadow_policy_decides_and_its_word_does_not_count(
     home: Settings, scoring: Scoring, routing: AnyRegistry
 ) -> None:
