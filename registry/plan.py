@@ -83,7 +83,7 @@ class RolloutPlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def told(self) -> str:
         """The plan in a few words: `canary, step 2 of 3, weight 0.2, holdout 0.05, on hold`."""
-        parts = [str(self.mode)]
+        parts = [] if self.mode == "holdout" else [str(self.mode)]
         if len(self.steps) > 1:
             parts.append(f"step {self.step + 1} of {len(self.steps)}")
         if self.mode in ("canary", "blue_green"):

@@ -4,7 +4,7 @@ Each change is one entry of the ledger, decided on the standing that it finds: o
 that start a rollout at once, one is refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -13,7 +13,7 @@ from domain.errors import Refused
 from registry.course import STANDARD, Course
 from registry.entry import Draft, Kind
 from registry.plan import RolloutPlan
-from registry.progression import Evidence, Progress, decide
+from registry.progression import Action, Evidence, Progress, decide
 from registry.standing import Standing
 from registry.store import AnyRegistry
 from registry.transitions import Author, Share, rollout_entry, running, start_rollout
@@ -105,24 +105,28 @@ def tick(registry: AnyRegistry, evidence: Evidence, *, by: str) -> Ticked:
     Raises Missing where no rollout is under way.
     """
     now, found = registry.now(), list[Ticked]()
+    plan = running(registry.standing())
+    progress = decide(plan, now, evidence)
+    if progress.action == "hold":  # to write the cache anew would make every service load anew
+        return Ticked(progress, plan)
 
     def act(standing: Standing) -> list[Draft]:
-        plan = running(standing)
+        plan = running(standing)  # of two at once, the second finds what the first did
         progress = decide(plan, now, evidence)
         author = Author(by, "; ".join(progress.reasons))
-        match progress.action:
-            case "advance":
-                plan = _next(plan, now)
-                drafts = [rollout_entry("rollout_advanced", plan, author, evidence)]
-            case "roll_back":
-                drafts = [rollout_entry("rollout_rolled_back", plan, author, evidence)]
-            case "hold":
-                drafts = []
-        found.append(Ticked(progress, plan))
-        return drafts
+        after = _next(plan, now) if progress.action == "advance" else plan
+        found.append(Ticked(progress, after))
+        kind = _RECORDED.get(progress.action)
+        return [] if kind is None else [rollout_entry(kind, after, author, evidence)]
 
     registry.commit(act)
     return found[-1]
+
+
+_RECORDED: Mapping[Action, Kind] = {
+    "advance": "rollout_advanced",
+    "roll_back": "rollout_rolled_back",
+}
 
 
 def _next(plan: RolloutPlan, now: str) -> RolloutPlan:

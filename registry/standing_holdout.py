@@ -41,10 +41,10 @@ def start_holdout(registry: AnyRegistry, share: float, *, by: str, reason: str) 
 
 def set_share(registry: AnyRegistry, share: float, *, by: str, reason: str) -> RolloutPlan:
     """Give the holdout another share; when it grows, nobody leaves it. Raises Missing, BadInput."""
-    author = Author(by, reason)
+    author, course = Author(by, reason), Course(mode="holdout", holdout=share)
 
     def act(standing: Standing) -> list[Draft]:
-        plan = msgspec.structs.replace(standing_holdout(standing), holdout=share)
+        plan = msgspec.structs.replace(standing_holdout(standing), holdout=course.holdout)
         return [rollout_entry("rollout_changed", plan, author)]
 
     return standing_holdout(registry.commit(act))
