@@ -35,6 +35,18 @@ ANSWER: dict[str, Any] = {
     "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
 }
 
+_TOLD = {name: ANSWER[name] for name in ("score", "percentile", "grade", "reasons", "decision")}
+WHAT_IF: dict[str, Any] = {
+    "lead_id": LEAD,
+    "changes": [{"feature": "employees", "was": 120.0, "now": 900.0}],
+    "before": _TOLD,
+    "after": {**_TOLD, "score": 0.38, "percentile": 96.0},
+    "notes": [],
+    "versions": ANSWER["versions"],
+    "arm": "champion",
+    "features_as_of": ANSWER["features_as_of"],
+}
+
 EVENTS: dict[str, Any] = {
     "events": [
         {

@@ -8,6 +8,7 @@ from domain.findings import Findings
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from domain.standing import LogStanding
+from domain.what_if import WhatIf, WhatIfRequest
 
 
 class Runtime(Protocol):
@@ -34,6 +35,13 @@ class Runtime(Protocol):
         """The answer for the lead that these identifiers, by kind, belong to.
 
         Raises BadInput, UnknownLead, NoModel, Unavailable.
+        """
+        ...
+
+    def what_if(self, request: WhatIfRequest) -> WhatIf:
+        """What a lead would score if it were otherwise; nothing is recorded.
+
+        Raises UnknownLead, BadInput, NoModel, Unavailable.
         """
         ...
 

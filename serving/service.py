@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 from domain.errors import LeadscoreError, NoModel, Unavailable
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
+from domain.what_if import WhatIf, WhatIfRequest
 from serving import bodies, openapi, problems, routes
 from serving.boundary import DECISIONS, UNKNOWN, Boundary
 from serving.intake import Intake
@@ -36,7 +37,17 @@ INTAKE_THREADS = 8
 """Event requests that one worker process takes in at the same time."""
 NOT_READY = 503
 PATHS = frozenset(
-    {"/score", "/score_batch", "/events", "/leads", "/livez", "/healthz", "/readyz", "/metrics"}
+    {
+        "/score",
+        "/score_batch",
+        "/what_if",
+        "/events",
+        "/leads",
+        "/livez",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
     | {"/docs.json", "/schema.json"}
 )
 """All that is served, but for `/decisions/{id}`."""
@@ -125,6 +136,11 @@ class Api:
         """Score many leads; unknown ones are listed, and fail no other."""
         return await self._answer(self._score_batch, body)
 
+    @_api(WhatIfRequest, WhatIf)
+    async def what_if(self, body: bytes, /) -> Response:
+        """Score a lead as if its features were otherwise; nothing is decided or recorded."""
+        return await self._answer(self._what_if, body)
+
     @_api(bodies.EventsRequest, Counts)
     async def events(self, body: bytes, /) -> Response:
         """Take events in; all that are accepted are committed when this answers.
@@ -191,6 +207,11 @@ class Api:
         asked = bodies.decode(bodies.BatchRequest, body)
         answers, unknown = self.runtime().score_known(asked.lead_ids, problems.trace_id())
         return openapi.BatchAnswer(answers=answers, unknown=unknown)
+
+    def _what_if(self, body: bytes) -> Any:
+        asked = bodies.decode(WhatIfRequest, body)
+        bodies.check_choice(asked)
+        return self.runtime().what_if(asked)
 
     def _events(self, documents: list[bytes], arrived: float, _: bytes) -> Any:
         counts = self.runtime().accept(documents)

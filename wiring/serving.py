@@ -13,6 +13,7 @@ from domain.ports import SignalSink
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from domain.standing import LogStanding
+from domain.what_if import WhatIf, WhatIfRequest
 from signals import quarantine
 from wiring.bundle import unpack_bundle
 from wiring.collector import calm_collector
@@ -43,6 +44,18 @@ class Runtime:
     def score_identifiers(self, identifiers: Mapping[str, str], trace_id: str = "") -> ScoreAnswer:
         """An answer for the lead known by all these identifiers."""
         return self._scoring.answerer.score_identifiers(identifiers, trace_id)
+
+    def what_if(self, request: WhatIfRequest) -> WhatIf:
+        """What a lead would score if it were otherwise; nothing is recorded.
+
+        Raises UnknownLead, BadInput, NoModel, Unavailable.
+        """
+        directory = self._scoring.plane.directory
+        if request.identifiers is not None:
+            lead = directory.find(request.identifiers)
+        else:
+            lead = directory.resolve(request.lead_id or "")
+        return self._scoring.what_ifs.ask(lead, request.changes)
 
     def accept(self, documents: Sequence[bytes]) -> Counts:
         """Take signals in: committed, and pushed online, when this returns."""

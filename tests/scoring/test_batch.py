@@ -85,7 +85,11 @@ def test_a_killed_run_is_gone_on_with(
     assert trail == ids
     assert len(set(trail)) == done
     assert trail[: len(recorded)] == recorded
-    assert sorted(os.listdir(tmp_path)) == [".all.parquet.lock", "all.parquet", "home"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        ".all.parquet.lock",
+        "all.parquet",
+        "home",
+    ]
 
 
 def test_another_version_begins_anew(own_home: Settings, tmp_path: Path) -> None:
