@@ -19,6 +19,7 @@ from feature_repo.quality import FeatureGate
 from scoring.arms import Arm, assign
 from scoring.live import Live, Loaded, Versions
 from scoring.quality import Gates
+from scoring.reasons import CATALOGUE
 from scoring.scorer import Scored
 
 
@@ -208,6 +209,7 @@ class _One:
                 model=loaded.scorer.label,
                 feature_service=a._definition.label,
                 policy=self._policy.label,
+                catalogue=CATALOGUE,
             ),
             arm=self._arm,
             features_as_of=iso(known_us),

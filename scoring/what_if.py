@@ -18,6 +18,7 @@ from scoring.answer import Ports
 from scoring.arms import assign
 from scoring.facts import facts_of, known
 from scoring.live import Loaded
+from scoring.reasons import CATALOGUE
 
 Values = dict[str, float | str]
 Changes = Mapping[str, Value]
@@ -89,6 +90,7 @@ class WhatIfs:
                 model=loaded.scorer.label,
                 feature_service=self._definition.label,
                 policy=policy.label,
+                catalogue=CATALOGUE,
             ),
             arm=arm,
             features_as_of=iso(known_us),

@@ -15,7 +15,7 @@ ANSWER: dict[str, Any] = {
             "feature": "demo_request_count",
             "value": 1.0,
             "contribution": 0.84,
-            "text": "demo requested once",
+            "text": "Demo requested once, last 2 days ago: raises the odds by 132%",
         }
     ],
     "decision": {
@@ -26,7 +26,12 @@ ANSWER: dict[str, Any] = {
         "next_best_action": "call",
         "rules": ["grade-a-to-sales"],
     },
-    "versions": {"model": "leadscore-3", "feature_service": "standard_v1", "policy": "standard-1"},
+    "versions": {
+        "model": "leadscore-3",
+        "feature_service": "standard_v1",
+        "policy": "standard-1",
+        "catalogue": "reasons-2",
+    },
     "arm": "champion",
     "features_as_of": "2026-01-15T09:30:00Z",
     "staleness_s": 12.5,
