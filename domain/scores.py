@@ -63,11 +63,15 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VersionSet(msgspec.Struct, frozen=True, kw_only=True):
-    """The versions that made an answer."""
+    """The versions that made an answer.
+
+    `catalogue` is that of the sentences of its reasons, "" in answers from before it was kept.
+    """
 
     model: str
     feature_service: str
     policy: str
+    catalogue: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

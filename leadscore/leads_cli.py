@@ -12,6 +12,7 @@ from leadscore.progress import counting
 
 if TYPE_CHECKING:
     from domain.scores import ScoreAnswer
+    from domain.what_if import Value, WhatIf
 
 Lead = Annotated[
     str, typer.Argument(metavar="KEY", help="A lead id, or kind:value, such as email:a@b.de.")
@@ -25,6 +26,10 @@ def score(
     ] = None,
     everyone: Annotated[bool, typer.Option("--all", help="Every lead.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write a Parquet file.")] = None,
+    what_if: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="As if a feature were so; records nothing."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score leads: explained, decided, recorded."""
@@ -34,6 +39,9 @@ def score(
     from wiring.scoring import open_scoring
     from wiring.settings import load_settings, quiet_libraries
 
+    if what_if:
+        ask_what_if(leads or [], what_if, alone=not everyone and out is None, as_json=as_json)
+        return
     if everyone == bool(leads):
         raise BadInput("name leads, or give --all", rule="score-whom")
     if everyone and out is None:
@@ -58,6 +66,40 @@ def score(
         return
     for answer in answers:
         put(story(answer))
+
+
+def ask_what_if(keys: list[str], changes: list[str], *, alone: bool, as_json: bool) -> None:
+    """Show one lead as it is, and as it would be."""
+    from leadscore.lookup import find
+    from scoring.what_if import read_changes
+    from wiring.scoring import open_scoring
+    from wiring.settings import load_settings, quiet_libraries
+
+    if len(keys) != 1 or not alone:
+        raise BadInput("--what-if is asked of one lead, without --all and --out", rule="score-whom")
+    quiet_libraries()
+    scoring = open_scoring(load_settings())
+    lead = find(scoring.plane.directory, keys[0])
+    answer = scoring.what_ifs.ask(lead, read_changes(changes, scoring.plane.definition))
+    put_json(answer) if as_json else put(supposed(answer))
+
+
+def supposed(answer: "WhatIf") -> str:
+    """A what-if answer, as a person would read it."""
+    v = answer.versions
+    lines = [f"{answer.lead_id}, if"]
+    lines += [f"  {c.feature} were {_shown(c.now)} (it is {_shown(c.was)})" for c in answer.changes]
+    for name, told in (("as it is", answer.before), ("as it would be", answer.after)):
+        d, standing = told.decision, f"better than {told.percentile:.0f}% of leads"
+        lines.append(f"{name}: {told.score:.1%} likely, grade {told.grade}, {standing}")
+        lines += [f"  {'+' if r.contribution > 0 else '-'} {r.text}" for r in told.reasons]
+        lines.append(f"  -> {'' if d.eligible else 'not eligible; '}{d.action}, queue {d.queue}")
+    lines += [f"note: {note}" for note in answer.notes]
+    return "\n".join([*lines, f"{v.model} ({answer.arm}), {v.policy}; nothing was recorded"])
+
+
+def _shown(value: "Value") -> str:
+    return "missing" if value is None else value if isinstance(value, str) else f"{value:,.6g}"
 
 
 def story(answer: "ScoreAnswer") -> str:

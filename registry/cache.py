@@ -7,6 +7,8 @@ It needs neither MLflow nor the ledger: it opens when both are gone. Layout:
 import os
 import shutil
 import tempfile
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
@@ -214,3 +216,38 @@ def place(cache: Path, part: Path, label: str) -> None:
 def discard(part: Path) -> None:
     """Remove a private copy."""
     shutil.rmtree(part, ignore_errors=True)
+
+
+def prune(cache: Path, keep: Collection[str], before_s: float) -> list[str]:
+    """Remove versions that nobody needs, and private copies that dead processes left.
+
+    Kept are those named in `keep`, and whatever was placed or opened since `before_s`, seconds
+    since 1970: somebody may be reading it. What is removed can be fetched again. Returns the
+    labels of those that were removed.
+    """
+    gone = []
+    for folder in sorted((cache / "versions").glob("*")):
+        if folder.name not in keep and _older(folder, before_s):
+            # out of sight whole, then away: no reader meets half of it
+            away = new_part(cache)
+            with suppress(OSError):  # another process was sooner
+                folder.replace(away)
+                gone.append(folder.name)
+            discard(away)
+    for part in (cache / "parts").glob("*"):
+        if _older(part, before_s):
+            discard(part)
+    return gone
+
+
+def touch(folder: Path) -> None:
+    """Note that a version is being read."""
+    with suppress(OSError):  # a cache that cannot be written to is not pruned either
+        os.utime(folder)
+
+
+def _older(path: Path, moment_s: float) -> bool:
+    try:
+        return path.stat().st_mtime < moment_s
+    except FileNotFoundError:
+        return False

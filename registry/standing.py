@@ -55,6 +55,19 @@ class Standing:
         }
 
 
+FORMER = 3
+"""Former champions whose files are kept at hand: so many rollbacks, one after another."""
+NEWEST = 3
+"""Candidates whose files are kept at hand, the newest: they are promoted next, if any is."""
+
+
+def kept(standing: Standing) -> set[str]:
+    """The versions to keep at hand: those that serve, that rollbacks lead to, that come next."""
+    candidates = [k for k, stage in standing.stages.items() if stage == Stage.CANDIDATE]
+    named = [*standing.reigns[-FORMER - 1 :], standing.challenger, *candidates[-NEWEST:]]
+    return {label for label in named if label is not None} | set(standing.requests)
+
+
 def as_of(entries: Iterable[Entry], moment_us: int, kind: VersionKind = "model") -> Standing:
     """The standing at a moment, by all the ledger's entries."""
     return fold((e for e in entries if e.at_us <= moment_us), kind)

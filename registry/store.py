@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Generic
 
 from domain.clock import Clock, iso, to_us
@@ -20,7 +21,7 @@ from domain.versions import MANIFEST, M, Manifest, ModelVersion, Sealed, Stage, 
 from registry import cache as local
 from registry.entry import Draft, Entry, Registration
 from registry.ledger import Ledger
-from registry.standing import Standing, fold
+from registry.standing import Standing, fold, kept
 from registry.transitions import Author, Share, Verdict, back, move, registered, start_rollout
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _log = logging.getLogger(__name__)
+
+UNREAD_S = 3600.0
+"""A version that was placed or read in the last hour is not pruned from the cache."""
+MIRROR_WAIT_S = 5.0
+"""How long a rollback waits for MLflow: serving goes by the cache, which knows already."""
 
 Decide = Callable[[Standing], Sequence[Draft]]
 """What a change makes of the present standing: the entries to record."""
@@ -136,6 +142,7 @@ class Versions(Generic[M]):
         there are incomplete or altered.
         """
         cached = local.cached_version(self._registration(label))
+        local.touch(local.version_folder(self.cache, label))
         opened = local.open_version(self.cache, cached, self.made_of)
         return opened.folder, opened.manifest
 
@@ -172,12 +179,18 @@ class Versions(Generic[M]):
     def rollback(self, *, by: str, reason: str) -> ModelVersion:
         """Make the former champion champion again; returns it. Serving needs no restart.
 
-        Raises Missing where there is none.
+        MLflow is told if it answers soon, else with the next change. Raises Missing where there
+        is none.
         """
         author = Author(by, reason)
         label = back(self.standing(), author)[-1].subject
         self.fetch(label)
-        standing = self.change(lambda now: back(now, author))
+        standing = self.commit(lambda now: back(now, author))
+        told = Thread(target=self._mirror_or_warn, name="mirror", daemon=True)
+        told.start()
+        told.join(MIRROR_WAIT_S)
+        if told.is_alive():
+            _log.warning("MLflow does not answer: its aliases follow with the next change")
         return standing.version(standing.champion or label)
 
     def commit(self, *steps: Decide) -> Standing:
@@ -288,6 +301,7 @@ class Versions(Generic[M]):
             known = (self.cache / local.STAGES_FILE).is_file()
             if known or standing.champion or standing.challenger or standing.holdout:
                 local.write_stages(self.cache, local.stages_of(standing))
+            local.prune(self.cache, kept(standing), self._clock.now().timestamp() - UNREAD_S)
         return standing
 
     def _catch_up(self) -> None:

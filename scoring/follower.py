@@ -7,14 +7,23 @@ the old stays.
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import Generic, TypeVar
 
-from domain.errors import LeadscoreError
 from registry.cache import STAGES_FILE
 
 T = TypeVar("T")
+Stamp = tuple[int, int] | None
 log = logging.getLogger(__name__)
+
+
+Aside = Callable[[Callable[[], None]], None]
+"""Does something, now or soon, where nobody waits for it."""
+
+
+def in_background(work: Callable[[], None]) -> None:
+    """Do it in a thread of its own."""
+    Thread(target=work, name="follower", daemon=True).start()
 
 
 class Follower(Generic[T]):
@@ -30,45 +39,62 @@ class Follower(Generic[T]):
         interval_s: float,
         monotonic: Callable[[], float],
         name: str,
+        aside: Aside = in_background,
     ) -> None:
-        """The cache is looked at no more often than every `interval_s` seconds."""
+        """The cache is looked at no more often than every `interval_s` seconds.
+
+        `aside` does what takes long where no request waits for it: what is new is opened there.
+        """
         self._cache = cache
         self._opened = opened
         self._interval = interval_s
         self._monotonic = monotonic
         self._name = name
-        self._lock = Lock()
+        self._aside = aside
+        self._opening, self._looking = Lock(), Lock()
         self._held: T | None = None
-        self._seen: tuple[int, int] | None = None
-        self._refused: tuple[int, int] | None = None
+        self._seen: Stamp = None
+        self._refused: Stamp = None
         self._next = 0.0
 
     def current(self) -> T:
-        """What holds now. Raises what `opened` raises where it never opened."""
-        held = self._held
-        if held is not None and self._monotonic() < self._next:
-            return held
-        with self._lock:
-            return self._refresh()
+        """What holds now. Raises what `opened` raises where it never opened.
 
-    def _refresh(self) -> T:
+        The first call opens it and waits; after that nobody waits: what is new holds once it is
+        opened, and until then, or where it cannot be, what held before.
+        """
+        held = self._held
+        if held is None:
+            with self._opening:
+                return self._held or self._first()
+        if self._monotonic() >= self._next and self._looking.acquire(blocking=False):
+            self._next = self._monotonic() + self._interval
+            if self._stamp() == self._seen:
+                self._looking.release()
+            else:
+                self._aside(self._swap)
+        return self._held or held
+
+    def _first(self) -> T:
         self._next = self._monotonic() + self._interval
         stamp = self._stamp()
-        if self._held is not None and stamp == self._seen:
-            return self._held
+        held = self._opened()
+        self._held, self._seen = held, stamp
+        return held
+
+    def _swap(self) -> None:
+        stamp = self._stamp()
         try:
-            self._held = self._opened()
-            self._seen = stamp
-        except (LeadscoreError, OSError) as bad:
-            if self._held is None:
-                raise
+            self._held, self._seen = self._opened(), stamp
+        except Exception as bad:  # whatever is wrong with it, it must not answer
             # its files may be mended, so it is tried again at each look, and told of once
             if stamp != self._refused:
                 log.warning("the %s in force stays as it is: %s", self._name, bad)
             self._refused = stamp
-        return self._held
+        finally:
+            self._looking.release()
 
-    def _stamp(self) -> tuple[int, int] | None:
+    def _stamp(self) -> Stamp:
         try:
             found = (self._cache / STAGES_FILE).stat()
         except FileNotFoundError:

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from domain.definition import FeatureDefinition
 from domain.errors import LeadscoreError
 from domain.versions import Manifest
-from feature_repo.features import category_names, number_names
 from registry.cache import OpenedVersion, open_cached
 from registry.plan import RolloutPlan
-from scoring.follower import Follower
+from scoring.follower import Aside, Follower, in_background
+from scoring.golden import check_golden
 from scoring.quality import InputGate, InputRules, input_profile
 from scoring.reasons import Reasoner
 from scoring.scorer import Scorer
@@ -74,12 +72,16 @@ class LiveVersions:
         interval_s: float,
         monotonic: Callable[[], float],
         inputs: InputRules = USUAL,
+        aside: Aside = in_background,
     ) -> None:
-        """The cache is looked at no more often than every `interval_s` seconds."""
+        """The cache is looked at no more often than every `interval_s` seconds.
+
+        `aside` does what takes long where no request waits for it: a new version is loaded there.
+        """
         self._cache = cache
         self._definition = definition
         self._inputs = inputs
-        self._follower = Follower(cache, self._open, interval_s, monotonic, "model")
+        self._follower = Follower(cache, self._open, interval_s, monotonic, "model", aside)
 
     def current(self) -> Live:
         """What answers now. Raises NoModel, Missing or BadInput where nothing ever did."""
@@ -97,11 +99,9 @@ class LiveVersions:
         return Live(self._load(cached.champion), challenger, rollout)
 
     def _load(self, opened: OpenedVersion[Manifest]) -> Loaded:
-        """Open a version and score one empty row, so that the first request finds it warm."""
+        """Open a version, warm, and only if it says what it said when it was made."""
         scorer = Scorer(opened.label, opened.folder, opened.manifest, self._definition)
-        numbers = np.zeros((1, len(number_names(self._definition))))
-        warm = scorer.score(numbers, [[""] * len(category_names(self._definition))])
-        scorer.explain(warm.leaves)
+        check_golden(scorer, opened.folder, self._definition)
         profile = input_profile(opened.folder, opened.manifest)
         inputs = InputGate(profile, self._definition, self._inputs)
         return Loaded(scorer, Reasoner(self._definition, scorer.features), inputs)

@@ -62,6 +62,11 @@ class InputGate:
         self._rules = rules
         self._names = number_names(definition)
         self._low, self._high, self._used = _ranges(profile, self._names, rules.slack)
+        self._ranges = {
+            n.name: (n.low, n.high)
+            for n in profile.numbers
+            if n.low is not None and n.high is not None
+        }
         self._usual = {n.name: n.missing for n in profile.numbers}
         self._usual.update((c.name, c.missing) for c in profile.categories)
         kept = {name: i for i, name in enumerate(category_names(definition))}
@@ -103,6 +108,16 @@ class InputGate:
             found.add(GATE, MISSING, "", sum(lacking))
         pairs = zip(lacking, odd, strict=True)
         return np.array([lacks or o > self._most_odd for lacks, o in pairs], dtype=np.bool_)
+
+    def unlike_training(self, name: str, value: float | str) -> str:
+        """Why a feature's value is unlike what training saw of it, in words; "" where it is not."""
+        if isinstance(value, str):
+            listed = {n: values for n, _, values in self._categories if values is not None}
+            unseen = bool(value) and name in listed and value not in listed[name]
+            return "such a value was not seen" if unseen else ""
+        low, high = self._ranges.get(name, (-np.inf, np.inf))
+        inside = low <= value <= high or np.isnan(value)
+        return "" if inside else f"values were from {low:,.6g} to {high:,.6g}"
 
     def _null_rates(
         self, gone: NDArray[np.bool_], texts: Sequence[Sequence[str]], found: Findings

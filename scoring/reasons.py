@@ -15,6 +15,19 @@ from domain.scores import Reason
 from feature_repo.features import Feature, catalogue
 
 Values = Mapping[str, float | str]
+CATALOGUE = "reasons-2"
+"""Name and version of the sentences: it grows with every change of their wording or units."""
+
+UNKNOWN = "not known"
+UNITS = {"employees": " people", "satisfaction": " of 5"}
+"""What numbers of the profile are counted in, as it follows them."""
+GAPS = {
+    "last_gap_d": "Time between the last two visits or contacts",
+    "mean_gap_d": "Usual time between visits or contacts",
+}
+
+TREND = math.log(1.5)
+"""Half as often again is more often than before."""
 SMALLEST = 0.01
 """Contributions below this, 1% of the odds, are no reason."""
 
@@ -30,6 +43,9 @@ class Reasoner:
         self._groups = tuple(dict.fromkeys(names))
         at = {name: place for place, name in enumerate(self._groups)}
         self._group_of = np.array([at[name] for name in names], dtype=np.int64)
+        self._members: list[list[int]] = [[] for _ in self._groups]
+        for place, group in enumerate(self._group_of.tolist()):
+            self._members[group].append(place)
 
     def reasons(
         self, contributions: NDArray[np.float64], values: Values, each: int = 3
@@ -38,43 +54,41 @@ class Reasoner:
 
         `contributions` [features] of one row, `values` by name of all named features.
         """
-        sums = np.bincount(self._group_of, contributions, len(self._groups))
-        order = np.argsort(-np.abs(sums), kind="stable").tolist()
-        chosen = _strongest(sums.tolist(), order, each)
-        return tuple(self._reason(group, sums[group], contributions, values) for group in chosen)
+        totals = np.bincount(self._group_of, contributions, len(self._groups))
+        order = np.argsort(-np.abs(totals), kind="stable").tolist()
+        sums, moved = totals.tolist(), contributions.tolist()
+        chosen = _strongest(sums, order, each)
+        return tuple(self._reason(group, sums[group], moved, values) for group in chosen)
 
-    def _reason(
-        self, group: int, total: float, contributions: NDArray[np.float64], values: Values
-    ) -> Reason:
-        members = np.flatnonzero(self._group_of == group)
-        name = self._features[members[np.argmax(np.abs(contributions[members]))]]
+    def _reason(self, group: int, total: float, moved: list[float], values: Values) -> Reason:
+        name = self._features[max(self._members[group], key=lambda place: abs(moved[place]))]
         held = values[name]
         value = None if held == "" or (isinstance(held, float) and math.isnan(held)) else held
         said = self._say(self._known[name], values)
         return Reason(
             feature=name,
             value=value,
-            contribution=float(total),
+            contribution=total,
             text=f"{said[:1].upper()}{said[1:]}: {effect(total)}",
         )
 
     def _say(self, feature: Feature, values: Values) -> str:
-        group = feature.group
+        group, name = feature.group, feature.name
         if group in self._families:
-            return _family(self._families[group], group, values)
+            said = _family(self._families[group], group, values)
+            return said + _trend(values[name]) if name == f"{group}_velocity" else said
         match group:
             case "activity":
-                return f"{_many(values['events'], 'event')} in all, {_ago(values['recency_d'])}"
+                return _activity(name, values)
             case "breadth":
                 return f"{_many(values['channels_30d'], 'channel')} used in the last 30 days"
             case "sequence":
-                return _steps(values, self._families)
+                return _sequence(feature, values, self._families)
             case "account":
-                people = _many(values["account_people"], "person", "people")
-                active = _count(values["account_active_7d"])
-                return f"{people} known at the account, {active} active in the last week"
+                return _account(values)
             case _:
-                return f"{feature.text}: {_plain(values[feature.name])}"
+                said, unit = _plain(values[name]), UNITS.get(name, "")
+                return f"{feature.text}: {said}{unit if said != UNKNOWN else ''}"
 
 
 def _strongest(sums: list[float], order: list[int], each: int) -> list[int]:
@@ -106,14 +120,57 @@ def _family(text: str, name: str, values: Values) -> str:
     count = values[f"{name}_count"]
     if not isinstance(count, float) or not count:
         return f"{text}: never"
-    times = "once" if count == 1 else f"{_count(count)} times"
-    return f"{text} {times}, {_ago(values[f'{name}_recency_d'])}"
+    return f"{text} {_times(count)}, {_ago(values[f'{name}_recency_d'])}"
 
 
-def _steps(values: Values, families: Mapping[str, str]) -> str:
+def _times(count: float | str) -> str:
+    return "once" if count == 1 else f"{_count(count)} times"
+
+
+def _account(values: Values) -> str:
+    people = _many(values["account_people"], "person", "people")
+    active = _count(values["account_active_7d"]) if values["account_active_7d"] else "none"
+    return f"{people} known at the account, {active} active in the last week"
+
+
+def _activity(name: str, values: Values) -> str:
+    if name.startswith("active_days_"):
+        window = name.removeprefix("active_days_")
+        return f"active on {_count(values[name])} of the last {window} days"
+    if not values["events"]:
+        return "never seen"
+    return f"seen {_times(values['events'])} in all, {_ago(values['recency_d'])}"
+
+
+def _trend(velocity: float | str) -> str:
+    """Whether it happens more often than it used to, by the log ratio of the two intensities."""
+    if not isinstance(velocity, float) or not abs(velocity) >= TREND:
+        return ""
+    return ", more often than before" if velocity > 0 else ", less often than before"
+
+
+def _since(days: float | str) -> str:
+    return "never" if not isinstance(days, float) or math.isnan(days) else _ago(days)
+
+
+def _days(days: float | str) -> str:
+    if not isinstance(days, float) or math.isnan(days):
+        return UNKNOWN
+    if days < 1:
+        return "less than an hour" if days < 1 / 24 else f"{_many(round(days * 24), 'hour')}"
+    return _many(float(round(days)), "day")
+
+
+def _sequence(feature: Feature, values: Values, families: Mapping[str, str]) -> str:
+    name = feature.name
+    if name in GAPS:
+        return f"{GAPS[name]}: {_days(values[name])}"
+    if name.endswith("_recency_d"):
+        what = feature.text.removeprefix("days since ")
+        return f"{what}: {_since(values[name]).removeprefix('last ')}"
     steps = [str(values[name]) for name in ("last_event_1", "last_event_2") if values.get(name)]
     if not steps:
-        return "no event yet"
+        return "nothing seen yet"
     return "latest: " + ", before that ".join(families.get(step, step) for step in steps)
 
 
@@ -130,7 +187,7 @@ def _ago(days: float | str) -> str:
 
 
 def _count(value: float | str) -> str:
-    return f"{value:,.0f}" if isinstance(value, float) else str(value)
+    return str(value) if isinstance(value, str) else f"{value:,.0f}"
 
 
 def _many(value: float | str, one: str, several: str = "") -> str:
@@ -139,5 +196,5 @@ def _many(value: float | str, one: str, several: str = "") -> str:
 
 def _plain(value: float | str) -> str:
     if isinstance(value, str):
-        return value or "not known"
-    return "not known" if math.isnan(value) else f"{value:,.6g}"
+        return value or UNKNOWN
+    return UNKNOWN if math.isnan(value) else f"{value:,.6g}"

@@ -14,8 +14,10 @@ from domain.definition import FeatureDefinition
 from domain.findings import Findings
 from domain.scores import Reason, ScoreAnswer, VersionSet
 from scoring.arms import Assigned, Version
+from scoring.facts import facts_of
 from scoring.live import Live, Loaded
 from scoring.live_policy import LivePolicies
+from scoring.reasons import CATALOGUE
 from scoring.routing import Routed, answering, looks_at, route
 from scoring.rows import Rows
 from scoring.scorer import Scored
@@ -124,17 +126,14 @@ def _reasons(mine: ByVersion, row: int, values: Values) -> tuple[Reason, ...]:
 def _facts(batch: Batch, row: int, values: Values) -> Facts:
     assigned, rows = batch.assigned[row], batch.rows
     mine = batch.scored[assigned.version].scored
-    score = float(mine.scores[row])
-    profile, features = looks_at(batch.policies)
-    held: dict[str, float | str | None] = {"outcome": rows.states.texts[row][-1] or None}
-    held.update((name, _known(values.get(name))) for name in profile if name != "outcome")
-    return Facts(
-        score=score,
-        percentile=float(mine.percentiles[row]),
-        grade=answering(batch.policies, assigned).grade(score),
+    return facts_of(
+        answering(batch.policies, assigned),
+        looks_at(batch.policies),
+        values,
+        rows.states.texts[row][-1],
+        float(mine.scores[row]),
+        float(mine.percentiles[row]),
         account_known=bool(rows.leads[row].account_id),
-        profile=held,
-        features={name: _known(values.get(name)) for name in features},
     )
 
 
@@ -159,6 +158,7 @@ def _answer(
             model=batch.scored[assigned.version].loaded.scorer.label,
             feature_service=batch.definition.label,
             policy=answering(batch.policies, assigned).label,
+            catalogue=CATALOGUE,
         ),
         arm=assigned.arm,
         arms=assigned.arms,
@@ -168,10 +168,3 @@ def _answer(
         decision_id=new_decision_id(as_of_us, batch.random_bytes),
         trace_id=trace_id,
     )
-
-
-def _known(value: float | str | None) -> float | str | None:
-    """None for what is missing: NaN, and the empty text."""
-    if value == "" or (isinstance(value, float) and value != value):  # noqa: PLR0124
-        return None
-    return value

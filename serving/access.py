@@ -26,6 +26,7 @@ NEEDED: Mapping[str, Scope | None] = MappingProxyType(
     {
         "/score": Scope.SCORE,
         "/score_batch": Scope.SCORE,
+        "/what_if": Scope.SCORE,
         "/events": Scope.INGEST,
         "/leads": Scope.READ,
         "/decisions": Scope.READ,

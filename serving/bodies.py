@@ -8,6 +8,7 @@ import msgspec
 
 from domain.errors import BadInput
 from domain.identifiers import IdentifierKind
+from domain.what_if import WhatIfRequest
 from serving.problems import MalformedBody
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -90,7 +91,7 @@ def query(pairs: Iterable[tuple[str, str]]) -> LeadsQuery:
         raise BadInput(_without_values(str(bad)), rule="query-valid") from None
 
 
-def check_choice(asked: ScoreRequest) -> None:
+def check_choice(asked: ScoreRequest | WhatIfRequest) -> None:
     """Raise BadInput unless exactly one of lead_id and identifiers is given, of known kinds."""
     if (asked.lead_id is None) == (asked.identifiers is None):
         raise BadInput(

@@ -14,6 +14,7 @@ from domain.decisions import DecisionRecord
 from domain.errors import LeadscoreError, Unavailable
 from domain.scores import ScoreAnswer
 from domain.signals import Counts, Signal
+from domain.what_if import Value, WhatIf
 from serving.openapi import BatchAnswer, LeadsPage
 from serving.problems import ERRORS, TYPE_PREFIX, Problem
 
@@ -115,6 +116,11 @@ class Client:
     def score_batch(self, lead_ids: Sequence[str]) -> BatchAnswer:
         """The answers for the leads that are known, and the ids of those that are not."""
         return self._post("/score_batch", {"lead_ids": list(lead_ids)}, BatchAnswer)
+
+    def what_if(self, lead_id: str, changes: Mapping[str, Value]) -> WhatIf:
+        """A lead as it is, and with features changed, by name; nothing is recorded."""
+        asked = {"lead_id": lead_id, "changes": dict(changes)}
+        return self._post("/what_if", asked, WhatIf)
 
     def send_events(self, events: Sequence[Signal | Mapping[str, Any]]) -> Counts:
         """Send events; returns what became of them."""

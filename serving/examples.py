@@ -16,7 +16,7 @@ ANSWER: dict[str, Any] = {
             "feature": "demo_request_count",
             "value": 1.0,
             "contribution": 0.84,
-            "text": "demo requested once",
+            "text": "Demo requested once, last 2 days ago: raises the odds by 132%",
         }
     ],
     "decision": {
@@ -27,7 +27,12 @@ ANSWER: dict[str, Any] = {
         "next_best_action": "call",
         "rules": ["grade-a-to-sales"],
     },
-    "versions": {"model": "leadscore-3", "feature_service": "standard_v1", "policy": "standard-1"},
+    "versions": {
+        "model": "leadscore-3",
+        "feature_service": "standard_v1",
+        "policy": "standard-1",
+        "catalogue": "reasons-2",
+    },
     "arm": "champion",
     "arms": {"model": "champion", "policy": "champion"},
     "features_as_of": "2026-01-15T09:30:00Z",
@@ -35,6 +40,18 @@ ANSWER: dict[str, Any] = {
     "degraded": False,
     "decision_id": "dec_7c9e6679f7a14b6e",
     "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+}
+
+_TOLD = {name: ANSWER[name] for name in ("score", "percentile", "grade", "reasons", "decision")}
+WHAT_IF: dict[str, Any] = {
+    "lead_id": LEAD,
+    "changes": [{"feature": "employees", "was": 120.0, "now": 900.0}],
+    "before": _TOLD,
+    "after": {**_TOLD, "score": 0.38, "percentile": 96.0},
+    "notes": [],
+    "versions": ANSWER["versions"],
+    "arm": "champion",
+    "features_as_of": ANSWER["features_as_of"],
 }
 
 EVENTS: dict[str, Any] = {

@@ -9,6 +9,7 @@ import msgspec
 from domain.decisions import DecisionRecord
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
+from domain.what_if import WhatIf, WhatIfRequest
 from serving import bodies, examples, idempotency
 from serving.keys import Scope
 from serving.problems import MEDIA_TYPE, Problem
@@ -33,10 +34,12 @@ class LeadsPage(msgspec.Struct, frozen=True, kw_only=True):
 DESCRIBED = (
     bodies.ScoreRequest,
     bodies.BatchRequest,
+    WhatIfRequest,
     bodies.EventsRequest,
     bodies.LeadsQuery,
     ScoreAnswer,
     BatchAnswer,
+    WhatIf,
     Counts,
     LeadsPage,
     DecisionRecord,
@@ -94,6 +97,7 @@ def describe() -> JsonDict:
         "paths": {
             "/score": {"post": _score()},
             "/score_batch": {"post": _score_batch()},
+            "/what_if": {"post": _what_if()},
             "/events": {"post": _events()},
             "/leads": {"get": _leads()},
             "/decisions/{decision_id}": {"get": _decision()},
@@ -226,6 +230,15 @@ def _score_batch() -> JsonDict:
     made = _operation("score_batch", "Score many leads", Scope.SCORE, answer, _problems(*_POSTED))
     shown: dict[str, object] = {"two leads": {"lead_ids": [examples.LEAD, examples.NOBODY]}}
     return {**made, "requestBody": _body("BatchRequest", shown)}
+
+
+def _what_if() -> JsonDict:
+    summary = "Score a lead as if it were otherwise; nothing is recorded"
+    answer = _json("WhatIf", examples.WHAT_IF)
+    made = _operation("what_if", summary, Scope.SCORE, answer, _problems(404, *_POSTED))
+    asked = {"employees": 900.0, "industry": "software", "country": None}
+    shown: dict[str, object] = {"other profile": {"lead_id": examples.LEAD, "changes": asked}}
+    return {**made, "requestBody": _body("WhatIfRequest", shown)}
 
 
 def _events() -> JsonDict:

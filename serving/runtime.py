@@ -8,6 +8,7 @@ from domain.findings import Findings
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from domain.standing import LogStanding
+from domain.what_if import WhatIf, WhatIfRequest
 
 
 class Runtime(Protocol):
@@ -21,6 +22,13 @@ class Runtime(Protocol):
         """What each who asks is told, in order: the answer, or the error in its place.
 
         Errors that are foreseen: UnknownLead, BadInput, NoModel, Unavailable.
+        """
+        ...
+
+    def what_if(self, request: WhatIfRequest) -> WhatIf:
+        """What a lead would score if it were otherwise; nothing is recorded.
+
+        Raises UnknownLead, BadInput, NoModel, Unavailable.
         """
         ...
 

@@ -26,6 +26,7 @@ from domain.decisions import Asked
 from domain.errors import LeadscoreError, NoModel, Unavailable, UnknownLead
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
+from domain.what_if import WhatIf, WhatIfRequest
 from serving import bodies, openapi, problems, routes, score_metrics
 from serving.boundary import DECISIONS, UNKNOWN, Boundary
 from serving.guard import guard
@@ -48,7 +49,17 @@ NOT_READY = 503
 TRACED = "leadscore-service"
 """The service's name in traces."""
 PATHS = frozenset(
-    {"/score", "/score_batch", "/events", "/leads", "/livez", "/healthz", "/readyz", "/metrics"}
+    {
+        "/score",
+        "/score_batch",
+        "/what_if",
+        "/events",
+        "/leads",
+        "/livez",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
     | {"/docs.json", "/schema.json"}
 )
 """All that is served, but for `/decisions/{id}`."""
@@ -166,6 +177,11 @@ class Api:
             score_metrics.refused(error)
             raise
 
+    @endpoint(WhatIfRequest, WhatIf)
+    async def what_if(self, came: Came, /) -> Response:
+        """Score a lead as if its features were otherwise; nothing is decided or recorded."""
+        return await self._in(self._threads, partial(self._what_if, came.body))
+
     @endpoint(bodies.EventsRequest, Counts)
     async def events(self, came: Came, /) -> Response:
         """Take events in; all that are accepted are committed when this answers.
@@ -232,6 +248,11 @@ class Api:
         pairs = zip(lead_ids, told, strict=True)
         unknown = [lead_id for lead_id, one in pairs if isinstance(one, UnknownLead)]
         return openapi.BatchAnswer(answers=answers, unknown=unknown)
+
+    def _what_if(self, body: bytes) -> Any:
+        asked = bodies.decode(WhatIfRequest, body)
+        bodies.check_choice(asked)
+        return self.runtime().what_if(asked)
 
     def _events(self, documents: list[bytes], arrived: float) -> Any:
         counts = self.runtime().accept(documents)

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from domain.clock import Clock, iso, to_us
 from domain.definition import FeatureDefinition
+from domain.golden_rows import GOLDEN_ROWS, GoldenRows, golden_rows, write_golden
 from domain.input_profile import profile_inputs, write_profile
 from domain.journeys import Journeys
 from domain.measurement import Interval
+from domain.scores import Calibrator
 from domain.versions import (
     MODEL_FILE,
     REFERENCE_FILE,
@@ -251,6 +253,7 @@ class Run:
         fair = reference.fair_rows(parts.stand_for, seed)
         frame = reference.reference_frame(parts.test.take(fair), chance[fair], seed)
         reference.write_reference(frame, folder / REFERENCE_FILE)
+        write_golden(_golden(parts.test.take(fair[:GOLDEN_ROWS]), model, calibrator), folder)
         write_profile(profile_inputs(fitted.features, fitted.numbers, fitted.texts), folder)
         leaves = np.asarray(model.calc_leaf_indexes(fit.pool(parts.test)), dtype=np.int64)
         importance = np.abs(table.explain(leaves)).mean(axis=0)
@@ -309,6 +312,11 @@ class Run:
             libraries=provenance.libraries,
             searched=searched,
         )
+
+
+def _golden(rows: Dataset, model: Any, calibrator: Calibrator) -> GoldenRows:
+    margins = fit.margins(model, rows)
+    return golden_rows(rows.numbers, rows.texts.tolist(), margins, calibrator.apply(margins))
 
 
 def _counts(parts: Parts, removed: dict[str, int], trees: int) -> dict[str, int]:

@@ -13,6 +13,7 @@ from feature_repo.store import FeastStore
 from scoring.answer import Answerer, Ports
 from scoring.live import LiveVersions
 from scoring.live_policy import LivePolicies
+from scoring.what_if import WhatIfs
 from wiring.clock import clock_of
 from wiring.decisions import open_trail
 from wiring.features import open_features
@@ -40,6 +41,7 @@ class Scoring:
     answerer: Answerer
     findings: Findings
     ports: Ports
+    what_ifs: WhatIfs
 
 
 def open_scoring(settings: Settings, *, live: bool = False, watch: Watch | None = None) -> Scoring:
@@ -59,4 +61,7 @@ def open_scoring(settings: Settings, *, live: bool = False, watch: Watch | None 
     directory, gates = plane.directory, quality.gates(findings)
     ports = Ports(directory, features, versions, policy, trail, clock, os.urandom, gates, watch)
     answerer = Answerer(plane.definition, ports)
-    return Scoring(plane, features, versions, policy, trail, clock, answerer, findings, ports)
+    asked = WhatIfs(plane.definition, ports)
+    return Scoring(
+        plane, features, versions, policy, trail, clock, answerer, findings, ports, asked
+    )

@@ -13,6 +13,7 @@ from domain.ports import SignalSink, Watch
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from domain.standing import LogStanding
+from domain.what_if import WhatIf, WhatIfRequest
 from signals import quarantine
 from wiring.bundle import unpack_bundle
 from wiring.collector import calm_collector
@@ -34,6 +35,18 @@ class Runtime:
     def answer(self, asked: Sequence[Asked]) -> list[ScoreAnswer | Exception]:
         """What each who asks is told, in order: the answer, recorded, or an error."""
         return self._scoring.answerer.answer(asked)
+
+    def what_if(self, request: WhatIfRequest) -> WhatIf:
+        """What a lead would score if it were otherwise; nothing is recorded.
+
+        Raises UnknownLead, BadInput, NoModel, Unavailable.
+        """
+        directory = self._scoring.plane.directory
+        if request.identifiers is not None:
+            lead = directory.find(request.identifiers)
+        else:
+            lead = directory.resolve(request.lead_id or "")
+        return self._scoring.what_ifs.ask(lead, request.changes)
 
     def accept(self, documents: Sequence[bytes]) -> Counts:
         """Take signals in: committed, and pushed online, when this returns."""

@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from domain.versions import Stage
 from tests.conftest import ROOT, Trained
 from wiring.batch import SCHEMA, score_all
 from wiring.batch_run import RUN_FILE, Run
 from wiring.decisions import open_trail
+from wiring.registry import open_registry
 from wiring.scoring import open_scoring
 from wiring.settings import Settings
 
@@ -95,9 +97,7 @@ def test_a_killed_run_is_gone_on_with(
 def test_another_version_begins_anew(own_home: Settings, tmp_path: Path) -> None:
     out = tmp_path / "all.parquet"
     killed(own_home, out, "written")
-    from wiring.registry import open_registry
-
-    open_registry(own_home).transition("lead-2", "champion", by="t", reason="t")  # type: ignore[arg-type]
+    open_registry(own_home).transition("lead-2", Stage.CHAMPION, by="t", reason="t")
     done, said = run(own_home, out)
     assert "model was lead-1, is lead-2" in said[0]
     assert set(content(out)["model"].to_pylist()) == {"lead-2"}

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
@@ -34,6 +35,10 @@ class Seconds:
         return self.now
 
 
+def at_once(work: Callable[[], None]) -> None:
+    work()
+
+
 @pytest.fixture
 def seconds() -> Seconds:
     return Seconds()
@@ -41,7 +46,8 @@ def seconds() -> Seconds:
 
 @pytest.fixture
 def versions(own_home: Settings, seconds: Seconds) -> LiveVersions:
-    return LiveVersions(cache_of(own_home), definition_of(own_home), INTERVAL, seconds)
+    d = definition_of(own_home)
+    return LiveVersions(cache_of(own_home), d, INTERVAL, seconds, aside=at_once)
 
 
 @pytest.fixture

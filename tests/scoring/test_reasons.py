@@ -14,6 +14,7 @@ from feature_repo.standard import standard_service
 from scoring.reasons import SMALLEST, Reasoner, effect
 
 D = standard_service()
+USUAL = "Usual time between visits or contacts"
 KNOWN = {f.name: f for f in catalogue(D)}
 EMPTY: dict[str, float | str] = {
     f.name: "" if f.kind == "category" else 0.0 if f.unit == "events" else math.nan
@@ -93,34 +94,46 @@ def test_never_once_and_many_times(count: float, days: float, text: str) -> None
 @pytest.mark.parametrize(
     ("feature", "values", "text"),
     [
-        ("events", {"events": 1.0, "recency_d": 2.0}, "1 event in all, last 2 days ago"),
+        ("events", {"events": 1.0, "recency_d": 2.0}, "Seen once in all, last 2 days ago"),
         (
             "tenure_d",
             {"events": 1500.0, "recency_d": 0.5},
-            "1,500 events in all, last 12 hours ago",
+            "Seen 1,500 times in all, last 12 hours ago",
         ),
-        ("events", {}, "0 events in all, never seen"),
+        ("events", {}, "Never seen"),
         ("channels_30d", {"channels_30d": 1.0}, "1 channel used in the last 30 days"),
         ("channels_30d", {"channels_30d": 3.0}, "3 channels used in the last 30 days"),
         (
             "account_people",
             {"account_people": 1.0, "account_active_7d": 0.0},
-            "1 person known at the account, 0 active in the last week",
+            "1 person known at the account, none active in the last week",
         ),
         (
             "account_ticket_rate",
             {"account_people": 4.0, "account_active_7d": 2.0},
             "4 people known at the account, 2 active in the last week",
         ),
-        ("last_event_1", {}, "No event yet"),
+        ("last_event_1", {}, "Nothing seen yet"),
         (
-            "last_gap_d",
+            "last_event_2",
             {"last_event_1": "form", "last_event_2": "page_view"},
             "Latest: form submitted, before that page viewed",
         ),
         ("last_event_1", {"last_event_1": "form"}, "Latest: form submitted"),
-        ("employees", {"employees": 1200.0}, "Employees: 1,200"),
+        ("employees", {"employees": 1200.0}, "Employees: 1,200 people"),
         ("employees", {}, "Employees: not known"),
+        ("satisfaction", {"satisfaction": 5.0}, "Satisfaction with support: 5 of 5"),
+        ("last_gap_d", {"last_gap_d": 3.2}, "Time between the last two visits or contacts: 3 days"),
+        ("mean_gap_d", {"mean_gap_d": 0.25}, "Usual time between visits or contacts: 6 hours"),
+        ("mean_gap_d", {"mean_gap_d": 0.01}, f"{USUAL}: less than an hour"),
+        ("mean_gap_d", {}, f"{USUAL}: not known"),
+        (
+            "pricing_to_demo_recency_d",
+            {"pricing_to_demo_recency_d": 12.0},
+            "A demo was requested after the pricing page: 12 days ago",
+        ),
+        ("pricing_to_demo_recency_d", {}, "A demo was requested after the pricing page: never"),
+        ("active_days_7", {"active_days_7": 3.0}, "Active on 3 of the last 7 days"),
         ("country", {"country": "DE"}, "Country: DE"),
         ("country", {}, "Country: not known"),
     ],
@@ -156,6 +169,16 @@ def test_what_is_missing_has_no_value() -> None:
     assert one("country", 0.5, country="FR").value == "FR"
     assert one("employees", -0.5, employees=3.0).value == 3.0
     assert one("form_count", 0.5).value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("velocity", "trend"),
+    [(1.0, ", more often than before"), (-1.0, ", less often than before"), (0.1, ""), (0.0, "")],
+)
+def test_a_trend_is_said_where_it_is_what_counts(velocity: float, trend: str) -> None:
+    values = {"form_count": 4.0, "form_recency_d": 2.0, "form_velocity": velocity}
+    assert said("form_velocity", **values) == f"Form submitted 4 times, last 2 days ago{trend}"
+    assert said("form_count", **values) == "Form submitted 4 times, last 2 days ago"
 
 
 def test_every_feature_of_the_service_can_be_said() -> None:

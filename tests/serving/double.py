@@ -18,6 +18,7 @@ from domain.identifiers import identifier_key, lead_id
 from domain.scores import ScoreAnswer
 from domain.signals import Counts, decode
 from domain.standing import LogStanding
+from domain.what_if import WhatIf, WhatIfRequest
 from serving import examples
 from serving.service import Api, make_service
 
@@ -67,6 +68,13 @@ class MemoryRuntime:
         if lead not in KNOWN:
             return UnknownLead("No lead is known by that id.", rule="unknown-lead")
         return _record(lead, one.trace_id)
+
+    def what_if(self, request: WhatIfRequest) -> WhatIf:
+        if request.identifiers is not None or request.lead_id not in KNOWN:
+            raise UnknownLead("No lead is known by that id.", rule="unknown-lead")
+        if "employees" not in request.changes:
+            raise BadInput("no feature has that name", rule="feature-known")
+        return msgspec.convert(examples.WHAT_IF, WhatIf)
 
     def accept(self, documents: Sequence[bytes]) -> Counts:
         counts = Counts(received=len(documents))

@@ -66,5 +66,5 @@ def test_every_body_has_examples_that_fit_its_schema(path: str, content: dict[st
 
 def test_bentomls_own_schema_names_the_same_endpoints(http: httpx.Client) -> None:
     routes = {route["route"]: route for route in http.get("/schema.json").json()["routes"]}
-    assert set(routes) == {"/score", "/score_batch", "/events"}
+    assert set(routes) == {"/score", "/score_batch", "/what_if", "/events"}
     assert "lead_id" in routes["/score"]["input"]["properties"]

@@ -1,0 +1,40 @@
+"""What a policy is told of a lead: of all that is known, what it looks at."""
+
+from collections.abc import Mapping
+
+from domain.decisions import Facts
+from domain.ports import Policy
+
+Known = float | str | None
+LooksAt = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+def facts_of(
+    policy: Policy,
+    looks_at: LooksAt,
+    values: Mapping[str, float | str],
+    outcome: str,
+    score: float,
+    percentile: float,
+    *,
+    account_known: bool,
+) -> Facts:
+    """The facts of one lead: `values` of its features by name, `outcome` that closed it, or "".
+
+    The grade is the policy's; `looks_at` are the attributes and features that are told.
+    """
+    profile, features = looks_at
+    held = {name: known(values.get(name)) for name in profile if name != "outcome"}
+    return Facts(
+        score=score,
+        percentile=percentile,
+        grade=policy.grade(score),
+        account_known=account_known,
+        profile={"outcome": outcome or None, **held},
+        features={name: known(values.get(name)) for name in features},
+    )
+
+
+def known(value: Known) -> Known:
+    """None for what is missing: NaN, and the empty text."""
+    return None if value == "" or value != value else value  # noqa: PLR0124 (NaN)

@@ -1,0 +1,179 @@
+"""The same lead with other features: its new score, reasons and decision, none of it recorded."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+
+from domain.clock import SECOND, iso, to_us
+from domain.definition import FeatureDefinition
+from domain.errors import BadInput
+from domain.ports import LeadRef, Policy
+from domain.scores import VersionSet
+from domain.what_if import MOST_CHANGES, Change, Told, Value, WhatIf
+from feature_repo.features import categories, category_names, number_names, numbers
+from scoring.answer import Ports
+from scoring.arms import Plans, assign_all
+from scoring.facts import facts_of, known
+from scoring.live import Loaded
+from scoring.reasons import CATALOGUE
+from scoring.routing import answering
+
+Values = dict[str, float | str]
+Changes = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """One lead, by the version and the policy that answer for it now."""
+
+    loaded: Loaded
+    policy: Policy
+    names: tuple[tuple[str, ...], tuple[str, ...]]
+    outcome: str
+    account_known: bool
+
+    def told(self, values: Values) -> Told:
+        row = np.array([[values[name] for name in self.names[0]]], dtype=np.float64)
+        texts = [[str(values[name]) for name in self.names[1]]]
+        scored = self.loaded.scorer.score(row, texts)
+        facts = facts_of(
+            self.policy,
+            self.policy.looks_at,
+            values,
+            self.outcome,
+            float(scored.scores[0]),
+            float(scored.percentiles[0]),
+            account_known=self.account_known,
+        )
+        contributions = self.loaded.scorer.explain(scored.leaves)[0]
+        return Told(
+            score=facts.score,
+            percentile=facts.percentile,
+            grade=facts.grade,
+            reasons=self.loaded.reasoner.reasons(contributions, values),
+            decision=self.policy.decide(facts),
+        )
+
+
+class WhatIfs:
+    """Answers what-if questions over the ports of scoring. Safe to use from many threads."""
+
+    def __init__(self, definition: FeatureDefinition, ports: Ports) -> None:
+        self._definition = definition
+        self._ports = ports
+        self._names = (number_names(definition), category_names(definition))
+
+    def ask(self, lead: LeadRef, changes: Changes) -> WhatIf:
+        """The lead as it is, and with `changes` of its features, by name; None is missing.
+
+        The version is that of the lead's arm. Raises BadInput for an unknown feature or a value of
+        the wrong kind; NoModel, Unavailable.
+        """
+        asked = self._checked(changes)
+        live, policies = self._ports.versions.current(), self._ports.policy()
+        plans = Plans(live.rollout, policies.rollout, policies.holdout)
+        assigned = assign_all(lead.account_id or lead.lead_id, plans)
+        challenger = live.challenger if assigned.version == "challenger" else None
+        loaded, policy = challenger or live.champion, answering(policies, assigned)
+        before, outcome, known_us = self._values(lead)
+        after = before | asked
+        asker = _Asker(loaded, policy, self._names, outcome, bool(lead.account_id))
+        return WhatIf(
+            lead_id=lead.lead_id,
+            changes=tuple(
+                Change(feature=n, was=known(before[n]), now=known(after[n])) for n in asked
+            ),
+            before=asker.told(before),
+            after=asker.told(after),
+            notes=tuple(_notes(loaded, asked)),
+            versions=VersionSet(
+                model=loaded.scorer.label,
+                feature_service=self._definition.label,
+                policy=policy.label,
+                catalogue=CATALOGUE,
+            ),
+            arm=assigned.arm,
+            features_as_of=iso(known_us),
+        )
+
+    def _values(self, lead: LeadRef) -> tuple[Values, str, int]:
+        """A lead's features by name, the outcome that closed it, and when they became known."""
+        states = self._ports.states.read([lead])
+        moment = np.array([to_us(self._ports.clock.now()) / SECOND])
+        row = numbers(self._definition, states.leads, states.accounts, moment)[0]
+        texts = categories(self._definition, states.leads, [list(t) for t in states.texts])[0]
+        values: Values = dict(zip(self._names[0], row.tolist(), strict=True))
+        values.update(zip(self._names[1], texts, strict=True))
+        return values, states.texts[0][-1], states.known_us[0]
+
+    def _checked(self, changes: Changes) -> Values:
+        if not 1 <= len(changes) <= MOST_CHANGES:
+            raise BadInput(
+                f"{len(changes)} features are changed, must be 1 to {MOST_CHANGES}",
+                rule="what-if-changes",
+            )
+        both = (*self._names[0], *self._names[1])
+        if unknown := [name for name in changes if name not in both]:
+            raise _unknown(unknown[0], both)
+        return {name: self._value(name, value) for name, value in changes.items()}
+
+    def _value(self, name: str, value: Value) -> float | str:
+        if name in self._names[1]:
+            if value is None or isinstance(value, str):
+                return value or ""
+            raise BadInput(f"{name} is a text", rule="what-if-value", todo="Put it in quotes.")
+        if value is None:
+            return math.nan
+        if isinstance(value, str) or not math.isfinite(value):
+            raise BadInput(f"{name} is a number", rule="what-if-value", todo="Give a number.")
+        return float(value)
+
+
+def _unknown(name: str, held: tuple[str, ...]) -> BadInput:
+    close = get_close_matches(name, held, n=3, cutoff=0.5)
+    return BadInput(
+        "no feature has that name" + (f"; close ones are {', '.join(close)}" if close else ""),
+        rule="feature-known",
+        todo="`leadscore features show KEY` lists a lead's features.",
+    )
+
+
+def _notes(loaded: Loaded, asked: Values) -> list[str]:
+    """What makes the answer doubtful: values that training did not see, features not taken."""
+    label, taken = loaded.scorer.label, set(loaded.scorer.features)
+    found = [
+        f"{name} is not a feature that {label} takes: its score does not depend on it"
+        for name in asked
+        if name not in taken
+    ]
+    for name, value in asked.items():
+        why = loaded.inputs.unlike_training(name, value)
+        if why:
+            found.append(f"{name}: {why} when {label} was trained; its score is a guess there")
+    return found
+
+
+def read_changes(texts: list[str], definition: FeatureDefinition) -> Changes:
+    """Changes from texts NAME=VALUE, as typed; an empty value is a missing one.
+
+    Raises BadInput where a text is none.
+    """
+    count, found = set(number_names(definition)), dict[str, Value]()
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise BadInput("not NAME=VALUE", rule="what-if-changes", where="--what-if")
+        found[name] = _number(name, value) if value and name in count else value or None
+    return found
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise BadInput(
+            f"{name} is a number", rule="what-if-value", where="--what-if", todo="Give a number."
+        ) from None
