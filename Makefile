@@ -49,6 +49,7 @@ bento: setup
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --python-version 3.11 --no-emit-index-url --quiet -o $(LOCK)
+	$(BIN)/uv pip compile requirements/serve.in -c $(LOCK) --generate-hashes --python-version 3.11 --no-emit-index-url --quiet -o requirements/serve.txt
 	grep -A99 '^uv==' $(LOCK) | awk 'NR==1 || /^    --hash/ {print} NR>1 && !/^    --hash/ {exit}' | sed '$$ s/ \\$$//' > requirements/uv.txt
 
 clean:

@@ -14,6 +14,7 @@ from domain.errors import BadConfiguration, LeadscoreError
 from signals.mapping import load_mapping
 from signals.stream import Handler, pause
 from signals.stream_options import StreamOptions
+from wiring.bundle import unpack_bundle
 from wiring.collector import calm_collector
 from wiring.ingestion import found_home
 from wiring.logs import configure_logs
@@ -54,11 +55,13 @@ def run_worker(
     """Consume events until SIGTERM or SIGINT, or until nothing is pending.
 
     The handler that is returned has the counts. A home that is empty is founded with the
-    mapping's features, or the standard ones. Raises BadConfiguration without a bus; Unavailable
-    where bus or database do not answer at the start: later, they are waited for.
+    mapping's features, the bundle's, or the standard ones. Raises BadConfiguration without a bus;
+    Unavailable where bus or database do not answer at the start: later, they are waited for.
     """
     bus_of(settings)
     configure_logs(settings.logs)
+    if mapping is None:
+        unpack_bundle(settings)
     found_home(settings, load_mapping(mapping) if mapping else None)
     plane = open_signals(settings, live=True)
     calm_collector()
