@@ -1,35 +1,66 @@
 """Commands about API keys, as a user types them."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from leadscore.cli import main
 from serving.key_store import open_keys
 from serving.keys import split_key
-from tests.cli.test_messages import leadscore, refused
 from wiring.settings import Settings
 
 
-def test_a_key_from_its_making_to_its_end(tmp_path: Path) -> None:
-    made = leadscore(
-        *(tmp_path, "keys", "create", "--name", "crm", "--scope", "score", "--scope", "read"),
-        *("--expires", "2999-01-01"),
-    )
-    assert made.returncode == 0, made.stderr
-    key_id, secret = split_key(made.stdout.strip()) or ("", "")
+class Shell:
+    """Runs commands in this process, on a home of the test's own."""
+
+    def __init__(
+        self, home: Path, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]
+    ) -> None:
+        patch.setenv("LEADSCORE_HOME", str(home))
+        self._patch = patch
+        self._captured = captured
+        self.errors = ""
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        """What the command writes to standard output; it must end with the code."""
+        self._patch.setattr(sys, "argv", ["leadscore", *words])
+        ended = 0
+        try:
+            main()
+        except SystemExit as end:
+            ended = int(end.code or 0)
+        said = self._captured.readouterr()
+        self.errors = said.err
+        assert ended == code, said.err
+        assert "Traceback" not in said.err
+        return said.out
+
+
+@pytest.fixture
+def leadscore(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shell:
+    return Shell(tmp_path, monkeypatch, capsys)
+
+
+def test_a_key_from_its_making_to_its_end(leadscore: Shell, tmp_path: Path) -> None:
+    words = ("keys", "create", "--name", "crm", "--scope", "score", "--scope", "read")
+    key_id, secret = split_key(leadscore(*words, "--expires", "2999-01-01").strip()) or ("", "")
     assert secret
-    assert secret not in made.stderr
-    assert "shown this once" in made.stderr
-    listed = leadscore(tmp_path, "keys", "list", "--json")
-    (row,) = json.loads(listed.stdout)
+    assert secret not in leadscore.errors
+    assert "shown this once" in leadscore.errors
+    listed = leadscore("keys", "list", "--json")
+    (row,) = json.loads(listed)
     assert (row["key_id"], row["name"], row["scopes"]) == (key_id, "crm", ["score", "read"])
     assert row["expires"] == "2999-01-01T00:00:00Z"
-    assert secret not in listed.stdout
-    gone = leadscore(tmp_path, "keys", "revoke", key_id, "--reason", "lost")
-    assert gone.returncode == 0, gone.stderr
-    assert "lost" in leadscore(tmp_path, "keys", "list", "--json").stdout
+    assert secret not in listed
+    assert key_id in leadscore("keys", "list")
+    assert key_id in leadscore("keys", "revoke", key_id, "--reason", "lost")
+    assert "lost" in leadscore("keys", "list", "--json")
     assert not open_keys(Settings(home=tmp_path)).any_live()
+    leadscore("keys", "revoke", key_id, "--reason", "again", code=1)
 
 
 @pytest.mark.parametrize(
@@ -45,11 +76,13 @@ def test_a_key_from_its_making_to_its_end(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_is_one_clear_line(
-    tmp_path: Path, words: tuple[str, ...], code: int, said: str
+    leadscore: Shell, words: tuple[str, ...], code: int, said: str
 ) -> None:
-    refused(leadscore(tmp_path, "keys", *words), code, said)
+    leadscore("keys", *words, code=code)
+    assert said in leadscore.errors
 
 
-def test_serving_to_others_without_a_key_is_refused(tmp_path: Path) -> None:
-    answer = leadscore(tmp_path, "serve", "--host", "0.0.0.0", "--port", "0")
-    refused(answer, 3, "no key that is live", "leadscore keys create", "access-configured")
+def test_serving_to_others_without_a_key_is_refused(leadscore: Shell) -> None:
+    leadscore("serve", "--host", "0.0.0.0", "--port", "0", code=3)
+    for part in ("no key that is live", "leadscore keys create", "access-configured"):
+        assert part in leadscore.errors

@@ -15,7 +15,9 @@ from cryptography.x509.oid import NameOID
 
 from domain.errors import BadConfiguration
 from serving.client import Client
-from serving.launch import running, start
+from serving.key_store import open_keys
+from serving.launch import start
+from serving.problems import Unauthenticated
 from tests.serving.double import KNOWN
 from wiring.settings import Settings, load_settings
 
@@ -52,18 +54,26 @@ def make_pair(folder: Path, name: str = "service") -> tuple[str, str]:
     return str(certificate), str(secret)
 
 
-def test_it_speaks_https_to_whoever_trusts_its_certificate(tmp_path: Path) -> None:
+def test_where_others_can_reach_it_it_speaks_https_and_asks_for_a_key(tmp_path: Path) -> None:
     certificate, key = make_pair(tmp_path)
     settings = Settings(home=tmp_path, tls_certificate=certificate, tls_key=key)
+    _, sent = open_keys(settings).create("tests", ["score"])
     trusting = ssl.create_default_context(cafile=certificate)
-    with running(settings, service=DOUBLE) as url:
-        assert url.startswith("https://127.0.0.1:")
-        with Client(url, verify=trusting) as client:
+    server = start(settings, "0.0.0.0", 0, 1, DOUBLE)
+    try:
+        server.wait_ready()
+        assert server.url.startswith("https://0.0.0.0:")
+        url = server.url.replace("0.0.0.0", "127.0.0.1")
+        with Client(url, api_key=sent, verify=trusting) as client:
             assert client.score(KNOWN[0]).lead_id == KNOWN[0]
+        with Client(url, verify=trusting) as stranger, pytest.raises(Unauthenticated):
+            stranger.score(KNOWN[0])
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             httpx.get(f"{url}/livez")
         with pytest.raises(httpx.TransportError):
             httpx.get(url.replace("https", "http") + "/livez")
+    finally:
+        server.stop()
 
 
 def test_files_that_are_no_pair_are_refused_before_anything_starts(tmp_path: Path) -> None:
