@@ -12,8 +12,8 @@ from serving import examples
 from tests.serving.issuer import AUDIENCE, ISSUER, Issuer
 
 ROUND = 2_000
-MOST_US = 15
-"""Of processor time: above this the check is no longer lost in a request."""
+MOST = 12
+"""Answers encoded in the time of one check: above this it is no longer lost in a request."""
 
 
 def seconds_of(work: Callable[[], object], rounds: int) -> float:
@@ -70,4 +70,4 @@ def test_a_request_let_in(benchmark: Any, sent: str) -> None:
     benchmark.extra_info["us_a_request"] = round(min(costs) * 1e6, 2)
     benchmark.extra_info["times_encoding_one_answer"] = round(min(costs) / answer, 2)
     assert not layer.counted
-    assert min(costs) * 1e6 < MOST_US
+    assert min(costs) < MOST * answer
