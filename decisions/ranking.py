@@ -60,6 +60,8 @@ def _past(cursor: str) -> sa.ColumnElement[bool]:
     try:
         text = urlsafe_b64decode(cursor.encode("ascii"))
         score, lead_id = msgspec.json.decode(text, type=tuple[float, str])
+        if "\0" in lead_id:
+            raise ValueError("a NUL")  # noqa: TRY301 PostgreSQL would refuse it as if it failed
     except (ValueError, msgspec.DecodeError) as bad:
         raise BadInput("the cursor is none of ours", rule="page-cursor") from bad
     ranked = RANKING.c

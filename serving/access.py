@@ -45,8 +45,8 @@ _HERE = Caller("here", frozenset({Scope.ADMIN}))
 class Access:
     """An ASGI application around another.
 
-    `open_here`: callers on this machine need no credential. `count` is told each refusal, `close`
-    is called when the application ends.
+    `open_here`: callers on this machine need no credential. `count` is told each refusal. The
+    credentials are closed when the application ends.
     """
 
     def __init__(
@@ -57,14 +57,12 @@ class Access:
         *,
         open_here: bool,
         count: Callable[[Refusal], None],
-        close: Callable[[], None] = lambda: None,
     ) -> None:
         self.app = app
         self._credentials = credentials
         self._rate = rate
         self._open_here = open_here
         self._count = count
-        self._close = close
 
     async def __call__(self, scope: Request, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
@@ -91,7 +89,7 @@ class Access:
         try:
             await self.app(scope, receive, send)
         finally:
-            self._close()
+            self._credentials.close()
 
     def _caller(self, scope: Request, sent: str | None) -> Caller | Refusal:
         """Who asks. Raises Unavailable."""
@@ -132,12 +130,12 @@ def _taken(scope: Request) -> str | None:
     It is taken out of the request: whatever comes after cannot tell it to a log or a trace.
     """
     headers = scope["headers"]
-    found = [value for name, value in headers if name == b"authorization"]
-    if not found:
+    found = dict(headers).get(b"authorization")
+    if found is None:
         return None
-    scope["headers"] = [pair for pair in headers if pair[0] != b"authorization"]
-    scheme, _, sent = found[0].partition(b" ")
-    if len(found) > 1 or scheme.lower() != b"bearer" or not sent.isascii():
+    scope["headers"] = kept = [pair for pair in headers if pair[0] != b"authorization"]
+    scheme, _, sent = found.partition(b" ")
+    if len(kept) != len(headers) - 1 or scheme.lower() != b"bearer" or not sent.isascii():
         return ""
     return str(sent.strip(), "ascii")
 

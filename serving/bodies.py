@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from domain.errors import BadInput
+from domain.errors import BadInput, Missing
 from domain.identifiers import IdentifierKind
 from domain.what_if import WhatIfRequest
 from serving.problems import MalformedBody
@@ -20,6 +20,8 @@ MAX_EVENTS = 5_000
 MAX_PAGE = 1_000
 """Leads in one page of `GET /leads`."""
 
+NO_NUL = r"^[^\u0000]*$"
+"""PostgreSQL refuses any text with a NUL, as if it were the database's fault."""
 LeadKey = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 IdentifierValue = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 KINDS = frozenset(kind.value for kind in IdentifierKind)
@@ -50,7 +52,7 @@ class LeadsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)] = 50
     cursor: Annotated[str, msgspec.Meta(min_length=1, max_length=512)] | None = None
     grade: Literal["A", "B", "C", "D"] | None = None
-    queue: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    queue: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=NO_NUL)] | None = None
     min_score: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
 
 
@@ -89,6 +91,13 @@ def query(pairs: Iterable[tuple[str, str]]) -> LeadsQuery:
         return msgspec.convert(named, LeadsQuery, strict=False)
     except msgspec.ValidationError as bad:
         raise BadInput(_without_values(str(bad)), rule="query-valid") from None
+
+
+def decision_key(wanted: str | None) -> str:
+    """The id of a decision, from a path. Raises Missing where there can be none."""
+    if not wanted or "\0" in wanted:
+        raise Missing("There is no such decision.", rule="unknown-decision")
+    return wanted
 
 
 def check_choice(asked: ScoreRequest | WhatIfRequest) -> None:

@@ -111,6 +111,8 @@ def _refusal(scope: Scope) -> int | None:
             media = value.split(b";", 1)[0].strip().lower()
             if media != b"application/json":
                 return 415
+        if name == b"content-encoding" and value.lower() != b"identity":
+            return 415
     return None
 
 

@@ -66,6 +66,10 @@ class Keys:
         self._followed = followed
         self._now = now
 
+    def close(self) -> None:
+        """Follow the table no longer."""
+        self._followed.close()
+
     def check(self, key_id: str, secret: str) -> Caller | Refusal:
         """The caller. Raises Unavailable where the keys have not been read for too long."""
         known = self._followed.value().get(key_id)
@@ -109,6 +113,11 @@ class Tokens:
     def look_again(self) -> None:
         """Read the key set again, if that is not done too often. Blocks."""
         self._followed.refresh(SPACING_S)
+
+    def close(self) -> None:
+        """Follow the key set no longer."""
+        self._followed.close()
+        self.looking.shutdown(wait=False)
 
     def check(self, token: str) -> Caller | Refusal:
         """The caller. Raises Unavailable where there is no key set."""
@@ -168,6 +177,12 @@ class Credentials:
     def __init__(self, keys: Keys, tokens: Tokens | None) -> None:
         self._keys = keys
         self.tokens = tokens
+
+    def close(self) -> None:
+        """Follow keys and signers no longer."""
+        self._keys.close()
+        if self.tokens is not None:
+            self.tokens.close()
 
     def check(self, sent: str) -> Caller | Refusal:
         """Who sent it. Raises Unavailable."""

@@ -136,7 +136,7 @@ PROBLEMS: dict[int, dict[str, Any]] = {
         413, "body-too-large", "body-too-large", "The body is larger than the service accepts."
     ),
     415: _problem(
-        415, "json-only", "json-only", "The body's content type must be application/json."
+        415, "json-only", "json-only", "The body must be of type application/json, not compressed."
     ),
     422: _problem(422, "bad-input", "body-valid", "Expected `str`, got `int`. At $.lead_id."),
     429: _problem(

@@ -46,7 +46,6 @@ def guard(app: ASGIApp, settings: Settings) -> Access:
         Rate(settings.rate, settings.burst),
         open_here=settings.access == "loopback",
         count=lambda reason: counter.labels(str(reason)).inc(),
-        close=keys.close,
     )
 
 

@@ -1,7 +1,7 @@
 """API keys and scopes: what a caller may send, and what is kept of it.
 
 A key as it is sent is `lsk_ID_SECRET`: an id that may be shown, and 256 random bits. Why a plain
-SHA-256 of them is enough stands in docs/adr/0013.
+SHA-256 of them is enough stands in docs/adr/0020.
 """
 
 import hashlib

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from domain.errors import LeadscoreError, Missing
+from domain.errors import LeadscoreError
 from serving import bodies, problems
 from serving.boundary import DECISIONS
 from serving.openapi import describe
@@ -69,9 +69,7 @@ async def _leads(request: Request) -> Response:
 
 
 async def _decision(request: Request) -> Response:
-    wanted = request.path_params.get("decision_id")
-    if wanted is None:
-        raise Missing("No decision is named.", rule="unknown-decision")
+    wanted = bodies.decision_key(request.path_params.get("decision_id"))
     return answered(await to_thread.run_sync(lambda: _runtime().decision(wanted)))
 
 

@@ -1,5 +1,6 @@
 """The API's description is valid, whole, and its examples are what it says they are."""
 
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -7,7 +8,9 @@ import msgspec
 import pytest
 from fastapi.openapi.models import OpenAPI
 
+from serving.access import NEEDED, OPEN
 from serving.openapi import DESCRIBED, describe
+from serving.problems import MEDIA_TYPE
 from serving.service import PATHS
 
 
@@ -68,3 +71,28 @@ def test_bentomls_own_schema_names_the_same_endpoints(http: httpx.Client) -> Non
     routes = {route["route"]: route for route in http.get("/schema.json").json()["routes"]}
     assert set(routes) == {"/score", "/score_batch", "/what_if", "/events"}
     assert "lead_id" in routes["/score"]["input"]["properties"]
+
+
+def operations() -> list[tuple[str, dict[str, Any]]]:
+    return [(path, held) for path, item in describe()["paths"].items() for held in item.values()]
+
+
+@pytest.mark.parametrize(("path", "operation"), operations())
+def test_it_names_the_scope_that_is_asked_for(path: str, operation: dict[str, Any]) -> None:
+    schemes = describe()["components"]["securitySchemes"]
+    path = path.partition("/{")[0]
+    if path in OPEN:
+        assert operation["security"] == []
+        return
+    needed = NEEDED[path]
+    assert operation["security"] == [{kind: [str(needed)]} for kind in schemes]
+    assert {"401", "403", "429", "503"} <= operation["responses"].keys()
+
+
+@pytest.mark.parametrize(("path", "operation"), operations())
+def test_the_example_of_a_problem_is_of_its_status(path: str, operation: dict[str, Any]) -> None:
+    for status, answer in operation["responses"].items():
+        for media, content in answer["content"].items():
+            if media == MEDIA_TYPE:
+                assert content["example"]["status"] == int(status), path
+                assert content["example"]["title"] == HTTPStatus(int(status)).phrase

@@ -3,7 +3,6 @@
 import datetime as dt
 import ipaddress
 import ssl
-import subprocess
 from pathlib import Path
 
 import httpx
@@ -11,11 +10,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import NameOID
 
 from domain.errors import BadConfiguration
 from serving.client import Client
-from serving.launch import running, start
+from serving.key_store import open_keys
+from serving.launch import start
+from serving.problems import RateLimited, Unauthenticated
 from tests.serving.double import KNOWN
 from wiring.settings import Settings, load_settings
 
@@ -42,36 +44,48 @@ def make_pair(folder: Path, name: str = "service") -> tuple[str, str]:
     )
     certificate, secret = folder / f"{name}.pem", folder / f"{name}-key.pem"
     certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
+    secret.write_bytes(pem(key, serialization.NoEncryption()))
     return str(certificate), str(secret)
 
 
-def test_it_speaks_https_to_whoever_trusts_its_certificate(tmp_path: Path) -> None:
+def pem(key: PrivateKeyTypes, encryption: serialization.KeySerializationEncryption) -> bytes:
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, encryption)
+
+
+def test_where_others_can_reach_it_it_speaks_https_asks_for_a_key_and_bounds_the_rate(
+    tmp_path: Path,
+) -> None:
     certificate, key = make_pair(tmp_path)
-    settings = Settings(home=tmp_path, tls_certificate=certificate, tls_key=key)
+    settings = Settings(home=tmp_path, tls_certificate=certificate, tls_key=key, rate=0.01, burst=3)
+    _, sent = open_keys(settings).create("tests", ["score"])
     trusting = ssl.create_default_context(cafile=certificate)
-    with running(settings, service=DOUBLE) as url:
-        assert url.startswith("https://127.0.0.1:")
-        with Client(url, verify=trusting) as client:
-            assert client.score(KNOWN[0]).lead_id == KNOWN[0]
+    server = start(settings, "0.0.0.0", 0, 1, DOUBLE)
+    try:
+        server.wait_ready()
+        assert server.url.startswith("https://0.0.0.0:")
+        url = server.url.replace("0.0.0.0", "127.0.0.1")
+        with Client(url, api_key=sent, verify=trusting) as client:
+            for _ in range(3):
+                assert client.score(KNOWN[0]).lead_id == KNOWN[0]
+            with pytest.raises(RateLimited):
+                client.score(KNOWN[0])
+        with Client(url, verify=trusting) as stranger, pytest.raises(Unauthenticated):
+            stranger.score(KNOWN[0])
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             httpx.get(f"{url}/livez")
         with pytest.raises(httpx.TransportError):
             httpx.get(url.replace("https", "http") + "/livez")
+    finally:
+        server.stop()
 
 
 def test_files_that_are_no_pair_are_refused_before_anything_starts(tmp_path: Path) -> None:
     certificate, key = make_pair(tmp_path)
     _, other = make_pair(tmp_path, "other")
     locked = tmp_path / "locked.pem"
-    command = ["openssl", "ec", "-in", key, "-aes256", "-passout", "pass:word", "-out", str(locked)]
-    subprocess.run(command, check=True, capture_output=True)
+    secret = serialization.load_pem_private_key(Path(key).read_bytes(), None)
+    locked.write_bytes(pem(secret, serialization.BestAvailableEncryption(b"word")))
     for one, its in (
         (certificate, other),
         (certificate, str(tmp_path / "nowhere.pem")),

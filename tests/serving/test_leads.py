@@ -1,0 +1,82 @@
+"""`GET /leads` of the whole service: ranked by the newest score, filtered, page by page."""
+
+from base64 import urlsafe_b64encode
+from typing import Any
+
+import httpx
+import pytest
+
+from serving.examples import EVENTS
+
+COUNT = 30
+Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def scored(whole: httpx.Client) -> list[Row]:
+    """All leads that were scored, ranked by the plain way; some were scored twice."""
+    event = EVENTS["events"][0]
+    events = [
+        {**event, "id": f"ranked-{n}-{k}", "identifiers": {"cookie": f"ranked-{n}"}}
+        for n in range(COUNT)
+        for k in range(1 + n % 4)
+    ]
+    assert whole.post("/events", json={"events": events}).json()["quarantined"] == 0
+    for n in (*range(COUNT), *range(0, COUNT, 7)):
+        answer = whole.post("/score", json={"identifiers": {"cookie": f"ranked-{n}"}})
+        assert answer.status_code == 200
+    held: list[Row] = whole.get("/leads?limit=1000").json()["leads"]
+    assert len(held) >= COUNT
+    return sorted(held, key=lambda row: (-row["score"], row["lead_id"]))
+
+
+def pages(whole: httpx.Client, **query: str | float) -> list[Row]:
+    found: list[Row] = []
+    while True:
+        page = whole.get("/leads", params=query).json()
+        assert len(page["leads"]) <= query["limit"]  # type: ignore[operator]
+        found += page["leads"]
+        if page["next_cursor"] is None:
+            return found
+        query["cursor"] = page["next_cursor"]
+
+
+@pytest.mark.parametrize("limit", [1, 7, 1000])
+def test_pages_together_are_every_lead_once_in_rank(
+    whole: httpx.Client, scored: list[Row], limit: int
+) -> None:
+    assert pages(whole, limit=limit) == scored
+
+
+def test_each_filter_keeps_what_it_says_and_nothing_else(
+    whole: httpx.Client, scored: list[Row]
+) -> None:
+    middle = scored[len(scored) // 2]["score"]
+    wanted = [row for row in scored if row["score"] >= middle]
+    assert pages(whole, limit=7, min_score=middle) == wanted
+    for grade in "ABCD":
+        wanted = [row for row in scored if row["grade"] == grade]
+        assert pages(whole, limit=5, grade=grade) == wanted
+    for queue in {row["decision"]["queue"] for row in scored} | {"no such queue"}:
+        wanted = [row for row in scored if row["decision"]["queue"] == queue]
+        assert pages(whole, limit=5, queue=queue) == wanted
+    one = scored[0]
+    every = {"grade": one["grade"], "queue": one["decision"]["queue"], "min_score": one["score"]}
+    assert one in pages(whole, limit=5, **every)
+
+
+def test_a_page_shows_each_leads_newest_answer(whole: httpx.Client, scored: list[Row]) -> None:
+    for row in scored[:3]:
+        again = whole.post("/score", json={"lead_id": row["lead_id"]}).json()
+        listed = whole.get("/leads?limit=1000").json()["leads"]
+        (shown,) = [one for one in listed if one["lead_id"] == row["lead_id"]]
+        assert shown == again
+
+
+@pytest.mark.parametrize(
+    "inside", [b"", b"[]", b"[0.5]", b'["a","b"]', b'[1e999,"a"]', b'[0.5,"a\\u0000"]', b"\xff"]
+)
+def test_a_cursor_that_was_not_given_out_is_refused(whole: httpx.Client, inside: bytes) -> None:
+    cursor = urlsafe_b64encode(inside).decode()
+    answer = whole.get("/leads", params={"cursor": cursor})
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:leadscore:problem:bad-input")
