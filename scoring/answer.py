@@ -15,7 +15,7 @@ from scoring.arms import Plans, assign_all
 from scoring.live import Live, Versions
 from scoring.live_policy import LivePolicies
 from scoring.quality import Gates
-from scoring.record import Batch, Names, recorded, scored_by
+from scoring.record import Batch, Names, recorded, scored_by, with_none
 from scoring.rows import Rows, rows_of
 
 Told = ScoreAnswer | Exception
@@ -151,6 +151,8 @@ class Answerer:
             definition=self._definition,
             names=self._names,
             rows=rows,
+            numbers=rows.numbers.tolist(),
+            features=with_none(rows.numbers),
             watermark_us=watermark_us,
             live=live,
             policies=policies,

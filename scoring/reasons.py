@@ -56,12 +56,12 @@ class Reasoner:
         """
         totals = np.bincount(self._group_of, contributions, len(self._groups))
         order = np.argsort(-np.abs(totals), kind="stable").tolist()
-        sums, moved = totals.tolist(), contributions.tolist()
+        sums, sizes = totals.tolist(), np.abs(contributions).tolist()
         chosen = _strongest(sums, order, each)
-        return tuple(self._reason(group, sums[group], moved, values) for group in chosen)
+        return tuple(self._reason(group, sums[group], sizes, values) for group in chosen)
 
-    def _reason(self, group: int, total: float, moved: list[float], values: Values) -> Reason:
-        name = self._features[max(self._members[group], key=lambda place: abs(moved[place]))]
+    def _reason(self, group: int, total: float, sizes: list[float], values: Values) -> Reason:
+        name = self._features[max(self._members[group], key=sizes.__getitem__)]
         held = values[name]
         value = None if held == "" or (isinstance(held, float) and math.isnan(held)) else held
         said = self._say(self._known[name], values)

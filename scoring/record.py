@@ -13,6 +13,7 @@ from domain.decisions import Asked, DecisionRecord, Facts
 from domain.definition import FeatureDefinition
 from domain.findings import Findings
 from domain.scores import Reason, ScoreAnswer, VersionSet
+from domain.state import Matrix
 from scoring.arms import Assigned, Version
 from scoring.facts import facts_of
 from scoring.live import Live, Loaded
@@ -44,11 +45,16 @@ class Names(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows that are answered together. `sound` [n]: whether features break no rule."""
+    """Rows that are answered together. `sound` [n]: whether features break no rule.
+
+    `numbers` are the rows' own, `features` the same with None for what is missing.
+    """
 
     definition: FeatureDefinition
     names: Names
     rows: Rows
+    numbers: list[list[float]]
+    features: list[list[float | None]]
     watermark_us: int
     live: Live
     policies: LivePolicies
@@ -85,9 +91,8 @@ def _by(loaded: Loaded, rows: Rows, found: Findings) -> ByVersion:
 def recorded(batch: Batch, row: int, asked: Asked) -> DecisionRecord:
     """The record of one row's decision, with its answer."""
     rows, assigned = batch.rows, batch.assigned[row]
-    numbers = rows.numbers[row].tolist()
     mine, lead = batch.scored[assigned.version], rows.leads[row]
-    values = _values(batch, numbers, rows.texts[row])
+    values = _values(batch, row)
     facts = _facts(batch, row, values)
     routed = route(batch.policies, assigned, facts, lead.account_id or lead.lead_id)
     return DecisionRecord(
@@ -95,7 +100,7 @@ def recorded(batch: Batch, row: int, asked: Asked) -> DecisionRecord:
         as_of_us=rows.as_of_us,
         watermark_us=batch.watermark_us,
         account_id=lead.account_id,
-        features=tuple(None if v != v else v for v in numbers),  # noqa: PLR0124 (NaN)
+        features=tuple(batch.features[row]),
         texts=tuple(rows.texts[row]),
         margin=float(mine.scored.margins[row]),
         rollout=batch.live.rollout.id if batch.live.rollout else "",
@@ -113,10 +118,18 @@ def recorded(batch: Batch, row: int, asked: Asked) -> DecisionRecord:
     )
 
 
-def _values(batch: Batch, numbers: list[float], texts: list[str]) -> Values:
-    values: Values = dict(zip(batch.names.numbers, numbers, strict=True))
-    values.update(zip(batch.names.texts, texts, strict=True))
+def _values(batch: Batch, row: int) -> Values:
+    values: Values = dict(zip(batch.names.numbers, batch.numbers[row], strict=True))
+    values.update(zip(batch.names.texts, batch.rows.texts[row], strict=True))
     return values
+
+
+def with_none(numbers: Matrix) -> list[list[float | None]]:
+    """Numbers [n, m] with None for what is missing."""
+    held = numbers.astype(object)
+    held[np.isnan(numbers)] = None
+    found: list[list[float | None]] = held.tolist()
+    return found
 
 
 def _reasons(mine: ByVersion, row: int, values: Values) -> tuple[Reason, ...]:
