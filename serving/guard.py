@@ -1,19 +1,21 @@
 """The access layer as the settings say, and whether a service may listen where it is told to."""
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp
 
 from domain.errors import Missing
 from serving.access import Access
-from serving.credentials import Credentials, Keys, Refusal, Tokens
+from serving.credentials import Credentials, Keys, Refusal
 from serving.following import Followed
-from serving.key_set import reader
 from serving.key_store import open_keys
 from serving.loopback import loopback_address
 from serving.rate import Rate
 from wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from serving.tokens import Tokens
 
 KEYS_EVERY_S = 1.0
 """A key that is revoked is refused after this, and the time of one reading."""
@@ -49,9 +51,12 @@ def guard(app: ASGIApp, settings: Settings) -> Access:
     )
 
 
-def _tokens(settings: Settings) -> Tokens | None:
+def _tokens(settings: Settings) -> "Tokens | None":
     if not settings.jwt_issuer:
         return None
+    from serving.key_set import reader
+    from serving.tokens import Tokens
+
     signers = Followed(
         "key set",
         reader(settings.jwt_keys),

@@ -30,10 +30,10 @@ def seconds_of(work: Callable[[], object], rounds: int) -> float:
 @pytest.mark.parametrize("sent", ["nothing", "key", "token"])
 def test_a_request_let_in(benchmark: Any, sent: str) -> None:
     """Through the layer with a rate, less through nothing."""
-    from serving.credentials import Tokens
     from serving.following import Followed
     from serving.key_set import Signers, signers
     from serving.rate import Rate
+    from serving.tokens import Tokens
     from tests.serving.test_access_rules import GOOD, LOCAL, Layer, bearing
 
     issuer = Issuer()

@@ -21,6 +21,7 @@ from domain.standing import LogStanding
 from domain.what_if import WhatIf, WhatIfRequest
 from serving import examples
 from serving.service import Api, make_service
+from wiring.collector import calm_collector
 
 KNOWN = tuple(lead_id(identifier_key("crm_id", str(n))) for n in range(20))
 SECRET = "jo.personal@example.com"
@@ -152,6 +153,7 @@ class DoubleApi(Api):
     """The service over the runtime in memory."""
 
     def open_runtime(self) -> MemoryRuntime:
+        calm_collector()
         return MemoryRuntime()
 
 

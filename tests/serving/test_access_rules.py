@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from domain.errors import Unavailable
 from serving.access import NEEDED, OPEN, Access
 from serving.boundary import DECISIONS, UNKNOWN
-from serving.credentials import SPACING_S, Credentials, Keys, Refusal, Tokens
+from serving.credentials import Credentials, Keys, Refusal
 from serving.following import Followed
 from serving.key_set import Signers, reader, signers
 from serving.keys import Held, Scope, digest_of
 from serving.rate import CALLERS, Rate
 from serving.service import PATHS
+from serving.tokens import SPACING_S, Tokens
 from tests.serving.issuer import AUDIENCE, ISSUER, Issuer, issuing
 
 SECRET = "s" * 43
