@@ -3,7 +3,7 @@
 The listening socket is opened here and inherited by BentoML's own worker processes (the script
 that `bentoml serve` starts as well). So a port in use is found before anything is loaded, port 0
 means a free one without a race, and BentoML is imported once per worker and in no supervisor:
-half the start-up time. A worker that dies ends the server; restarting is its supervisor's work.
+half the start-up time. A worker that dies is started anew; whoever was not accepted yet waits.
 """
 
 import errno
@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,18 +35,34 @@ START_S = 120.0
 """How long a server may take to become ready."""
 STOP_S = 10.0
 """How long workers may take to finish their requests before they are killed."""
+YOUNG_S, GIVE_UP = 30.0, 3
+"""Workers that end younger than this, so often in a row in one place, are not started again."""
+LOOK_S = 0.1
 BACKLOG = 2048
 TAIL = 12
 _ROOT = Path(__file__).resolve().parent.parent
 
 
+@dataclass(slots=True)
+class Worker:
+    """A worker process, and when it was started (monotonic, seconds)."""
+
+    process: subprocess.Popen[bytes]
+    since_s: float
+    early_ends: int = 0
+    """How often in a row one in its place ended young."""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A started server: its address, its workers, its log."""
+    """A started server: its address, the socket its workers share, its log."""
 
     url: str
-    workers: Sequence[subprocess.Popen[bytes]]
+    listening: socket.socket
     log: Path
+    metrics: Path
+    spawn: Callable[[int], subprocess.Popen[bytes]]
+    workers: list[Worker]
 
     def tail(self) -> str:
         """The last lines of the log."""
@@ -54,19 +70,47 @@ class Server:
 
     def dead(self) -> bool:
         """Whether a worker has ended."""
-        return any(worker.poll() is not None for worker in self.workers)
+        return any(worker.process.poll() is not None for worker in self.workers)
+
+    def mend(self) -> list[int]:
+        """Start a worker anew in the place of each that ended; how they ended.
+
+        Who is not accepted yet waits meanwhile: the socket stays open. Raises Unavailable where
+        workers in one place end young again and again.
+        """
+        ended = []
+        for at, worker in enumerate(self.workers):
+            status = worker.process.poll()
+            if status is None:
+                continue
+            self._forget(worker.process.pid)
+            now = time.monotonic()
+            early = worker.early_ends + 1 if now - worker.since_s < YOUNG_S else 0
+            if early >= GIVE_UP:
+                raise self.stopped("ended")
+            self.workers[at] = Worker(self.spawn(at + 1), now, early)
+            ended.append(status)
+        return ended
+
+    def _forget(self, pid: int) -> None:
+        """A dead process holds nothing any more: its live gauges go."""
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(pid, str(self.metrics))  # type: ignore[no-untyped-call]
 
     def stop(self) -> None:
         """Ask the workers to finish, wait, kill those that do not."""
-        for worker in self.workers:
-            worker.terminate()
+        processes = [worker.process for worker in self.workers]
+        for process in processes:
+            process.terminate()
         until = time.monotonic() + STOP_S
-        for worker in self.workers:
+        for process in processes:
             try:
-                worker.wait(max(0.0, until - time.monotonic()))
+                process.wait(max(0.0, until - time.monotonic()))
             except subprocess.TimeoutExpired:
-                worker.kill()
-                worker.wait()
+                process.kill()
+                process.wait()
+        self.listening.close()
 
     def wait_ready(self, seconds: float = START_S) -> None:
         """Return once `/readyz` says yes; whose name the certificate bears is not looked at.
@@ -109,45 +153,53 @@ def start(settings: Settings, host: str, port: int, workers: int, service: str =
     """
     home = settings.home.resolve()
     encrypted = tls_options(settings)
-    with _listen(host, port) as listening:
+    listening = _listen(host, port)
+    try:
         bound = listening.getsockname()[1]
         secured = msgspec.structs.replace(settings, access=access_at(settings, host))
         log = _fresh(home / "logs") / f"serving-{bound}.log"
+        log.write_bytes(b"")
         metrics = _fresh(home / "bentoml" / f"metrics-{bound}", empty=True)
-        with log.open("wb") as out:
-            started = [
-                subprocess.Popen(
-                    [*_command(service, listening.fileno(), number), *encrypted],
-                    cwd=_ROOT,
-                    env=_environment(secured, home, metrics),
-                    pass_fds=(listening.fileno(),),
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-                for number in range(1, workers + 1)
-            ]
+        environment = _environment(secured, home, metrics)
+    except BaseException:
+        listening.close()
+        raise
+
+    def spawn(number: int) -> subprocess.Popen[bytes]:
+        with log.open("ab") as out:
+            return subprocess.Popen(
+                [*_command(service, listening.fileno(), number), *encrypted],
+                cwd=_ROOT,
+                env=environment,
+                pass_fds=(listening.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
     shown = f"[{host}]" if ":" in host else host
     scheme = "https" if encrypted else "http"
-    return Server(url=f"{scheme}://{shown}:{bound}", workers=started, log=log)
+    started = [Worker(spawn(n), time.monotonic()) for n in range(1, workers + 1)]
+    return Server(f"{scheme}://{shown}:{bound}", listening, log, metrics, spawn, started)
 
 
 def serve(
     settings: Settings, host: str, port: int, workers: int = 1, service: str = SERVICE
 ) -> int:
-    """Serve until SIGTERM or SIGINT; returns 0 then.
+    """Serve until SIGTERM or SIGINT; returns 0 then. A worker that ends is started anew.
 
-    Raises BadInput (port in use), what `/readyz` says, or Unavailable where a worker ends.
+    Raises BadInput (port in use), what `/readyz` says, or Unavailable where workers do not live.
     """
     with _until_told() as told:
         server = start(settings, host, port, workers, service)
         try:
             server.wait_ready()
             sys.stderr.write(f"serving on {server.url}, log in {server.log}\n")
-            while not server.dead():
-                time.sleep(0.2)
-            raise server.stopped("ended")
+            while True:
+                for status in server.mend():
+                    sys.stderr.write(f"a worker ended ({status}); another is started\n")
+                time.sleep(LOOK_S)
         except _Told:
             return 0
         finally:

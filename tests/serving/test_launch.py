@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from domain.errors import BadInput, NoModel, Unavailable
-from serving.launch import running, serve, start
+from serving.launch import GIVE_UP, Server, running, serve, start
 from wiring.settings import Settings
 
 
@@ -56,7 +56,7 @@ def test_a_service_without_a_model_lives_and_is_not_ready(tmp_path: Path) -> Non
         assert ready.json()["rule"] == "no-champion"
     finally:
         server.stop()
-    assert all(worker.returncode != -signal.SIGKILL for worker in server.workers)
+    assert all(worker.process.returncode != -signal.SIGKILL for worker in server.workers)
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{server.url}/livez")
 
@@ -80,3 +80,37 @@ def test_sigterm_ends_the_server_and_frees_its_port(tmp_path: Path) -> None:
         again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         again.bind(("127.0.0.1", port))
     child.stderr.close()
+
+
+def test_a_worker_that_dies_is_replaced_and_who_waits_is_answered(tmp_path: Path) -> None:
+    server = start(Settings(home=tmp_path), "127.0.0.1", 0, 1, "tests.serving.double:Double")
+    try:
+        server.wait_ready()
+        before = server.workers[0].process
+        before.kill()
+        before.wait()
+        assert server.mend() == [-signal.SIGKILL]
+        assert server.mend() == []
+        assert httpx.get(f"{server.url}/livez", timeout=60).status_code == 200
+        assert server.workers[0].process.pid != before.pid
+    finally:
+        server.stop()
+
+
+def end(server: Server) -> None:
+    server.workers[0].process.kill()
+    server.workers[0].process.wait()
+
+
+def test_workers_that_do_not_live_are_not_started_for_ever(tmp_path: Path) -> None:
+    server = start(Settings(home=tmp_path), "127.0.0.1", 0, 1, "tests.serving.double:Double")
+    try:
+        for _ in range(GIVE_UP - 1):
+            end(server)
+            server.mend()
+        end(server)
+        with pytest.raises(Unavailable) as said:
+            server.mend()
+        assert said.value.rule == "server-starts"
+    finally:
+        server.stop()
