@@ -15,7 +15,7 @@ from scoring.arms import Plans, assign_all
 from scoring.live import Live, Versions
 from scoring.live_policy import LivePolicies
 from scoring.quality import Gates
-from scoring.record import Batch, Names, recorded, scored_by, with_none
+from scoring.record import Batch, Names, records_of, scored_by, with_none
 from scoring.rows import Rows, rows_of
 
 Told = ScoreAnswer | Exception
@@ -133,7 +133,7 @@ class Answerer:
             rows = self.features([lead for _, lead in asked], to_us(self._ports.clock.now()))
         batch = self._batch(live, rows, watermark_us)
         with watch.stage("policy"):
-            records = [recorded(batch, i, one) for i, (one, _) in enumerate(asked)]
+            records = records_of(batch, [one for one, _ in asked])
         with watch.stage("audit"):
             self._ports.log.append(records)
         for record, reason in zip(records, batch.reasons(), strict=True):

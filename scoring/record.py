@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from catboost import Pool
 from numpy.typing import NDArray
 
 from decisions.decision_id import new_decision_id
@@ -79,30 +80,49 @@ def scored_by(live: Live, rows: Rows, found: Findings) -> dict[Version, ByVersio
     versions: dict[Version, Loaded] = {"champion": live.champion}
     if live.challenger is not None:
         versions["challenger"] = live.challenger
-    return {name: _by(one, rows, found) for name, one in versions.items()}
+    pools: dict[object, Pool] = {}
+    for one in versions.values():
+        if one.scorer.takes not in pools:
+            pools[one.scorer.takes] = one.scorer.pool(rows.numbers, rows.texts)
+    return {name: _by(one, rows, pools[one.scorer.takes], found) for name, one in versions.items()}
 
 
-def _by(loaded: Loaded, rows: Rows, found: Findings) -> ByVersion:
-    scored = loaded.scorer.score(rows.numbers, rows.texts)
+def _by(loaded: Loaded, rows: Rows, pool: Pool, found: Findings) -> ByVersion:
+    scored = loaded.scorer.score(rows.numbers, rows.texts, pool)
     unlike = loaded.inputs.degraded(rows.numbers, rows.texts, found).tolist()
     return ByVersion(loaded, scored, loaded.scorer.explain(scored.leaves), unlike)
 
 
-def recorded(batch: Batch, row: int, asked: Asked) -> DecisionRecord:
-    """The record of one row's decision, with its answer."""
+def records_of(batch: Batch, asked: Sequence[Asked]) -> list[DecisionRecord]:
+    """The record of each row's decision, with its answer.
+
+    One step for all rows, then the next: what a step needs stays in the processor's caches.
+    """
+    rows = range(len(asked))
+    values = [_values(batch, row) for row in rows]
+    reasons = [_reasons(batch, row, values[row]) for row in rows]
+    facts = [_facts(batch, row, values[row]) for row in rows]
+    routed = [_routed(batch, row, facts[row]) for row in rows]
+    return [_record(batch, row, asked[row], facts[row], routed[row], reasons[row]) for row in rows]
+
+
+def _record(
+    batch: Batch,
+    row: int,
+    asked: Asked,
+    facts: Facts,
+    routed: Routed,
+    reasons: tuple[Reason, ...],
+) -> DecisionRecord:
     rows, assigned = batch.rows, batch.assigned[row]
-    mine, lead = batch.scored[assigned.version], rows.leads[row]
-    values = _values(batch, row)
-    facts = _facts(batch, row, values)
-    routed = route(batch.policies, assigned, facts, lead.account_id or lead.lead_id)
     return DecisionRecord(
         decided_us=rows.as_of_us,
         as_of_us=rows.as_of_us,
         watermark_us=batch.watermark_us,
-        account_id=lead.account_id,
+        account_id=rows.leads[row].account_id,
         features=tuple(batch.features[row]),
         texts=tuple(rows.texts[row]),
-        margin=float(mine.scored.margins[row]),
+        margin=float(batch.scored[assigned.version].scored.margins[row]),
         rollout=batch.live.rollout.id if batch.live.rollout else "",
         shadow={
             other.loaded.scorer.label: float(other.scored.scores[row])
@@ -110,12 +130,18 @@ def recorded(batch: Batch, row: int, asked: Asked) -> DecisionRecord:
             if name != assigned.version
         },
         facts=facts,
-        answer=_answer(batch, row, facts, routed, _reasons(mine, row, values), asked.trace_id),
+        answer=_answer(batch, row, facts, routed, reasons, asked.trace_id),
         assigned=assigned.each,
         shadow_decisions=routed.shadow,
         drawn=routed.drawn,
         request=asked.request,
     )
+
+
+def _routed(batch: Batch, row: int, facts: Facts) -> Routed:
+    lead = batch.rows.leads[row]
+    account = lead.account_id or lead.lead_id
+    return route(batch.policies, batch.assigned[row], facts, account)
 
 
 def _values(batch: Batch, row: int) -> Values:
@@ -132,7 +158,8 @@ def with_none(numbers: Matrix) -> list[list[float | None]]:
     return found
 
 
-def _reasons(mine: ByVersion, row: int, values: Values) -> tuple[Reason, ...]:
+def _reasons(batch: Batch, row: int, values: Values) -> tuple[Reason, ...]:
+    mine = batch.scored[batch.assigned[row].version]
     return mine.loaded.reasoner.reasons(mine.contributions[row], values)
 
 

@@ -7,7 +7,6 @@ transport and no store.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from catboost import CatBoostClassifier, CatBoostError, FeaturesData, Pool
@@ -73,12 +72,21 @@ class Scorer:
         self._quantiles = np.array(manifest.quantiles, dtype=np.float64)
         percentiles(self._quantiles, np.zeros(1))  # compiled now, not in the first request
 
-    def score(self, numbers: Matrix, texts: Sequence[Sequence[str]]) -> Scored:
+    @property
+    def takes(self) -> tuple[tuple[str, ...], int]:
+        """What a pool of it holds: the features in order, the last so many of them categories."""
+        return self.features, len(self._category_columns)
+
+    def score(
+        self, numbers: Matrix, texts: Sequence[Sequence[str]], pool: Pool | None = None
+    ) -> Scored:
         """Score rows of named features: numbers [n, all] and n rows of all category texts.
 
-        One thread; of very many rows, some thousands at a time stay within a processor's cache.
+        `pool` is one of these rows that a version which `takes` the same has made. One thread; of
+        very many rows, some thousands at a time stay within a processor's cache.
         """
-        found = self._model.calc_leaf_indexes(self._pool(numbers, texts), thread_count=1)
+        held = pool or self.pool(numbers, texts)
+        found = self._model.calc_leaf_indexes(held, thread_count=1)
         leaves = np.asarray(found, dtype=np.uint32)
         margins = self._gatherer.margins(leaves)
         scores = self.manifest.calibrator.apply(margins)
@@ -88,7 +96,8 @@ class Scorer:
         """Contributions [n, features of this version] in log-odds, of scored rows."""
         return self._gatherer.explain(leaves)
 
-    def _pool(self, numbers: Matrix, texts: Sequence[Sequence[str]]) -> Any:
+    def pool(self, numbers: Matrix, texts: Sequence[Sequence[str]]) -> Pool:
+        """Rows as CatBoost takes them."""
         if len(numbers) <= FEW:
             return self._small_pool(numbers, texts)
         held = words = None
@@ -100,7 +109,7 @@ class Scorer:
             )
         return Pool(FeaturesData(num_feature_data=held, cat_feature_data=words))
 
-    def _small_pool(self, numbers: Matrix, texts: Sequence[Sequence[str]]) -> Any:
+    def _small_pool(self, numbers: Matrix, texts: Sequence[Sequence[str]]) -> Pool:
         held = numbers.take(self._numbers, axis=1).astype(np.float32).tolist()
         rows = [
             [*own, *(row[place] for place in self._texts)]

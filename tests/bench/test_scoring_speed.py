@@ -88,7 +88,7 @@ def test_one_row_explained_beside_catboosts_shap_values(benchmark: Any, sized: S
     numbers, texts = rows(sized.names, 1)
 
     def theirs() -> Any:
-        pool = sized.scorer._pool(numbers, texts)
+        pool = sized.scorer.pool(numbers, texts)
         return sized.model.get_feature_importance(pool, type="ShapValues", thread_count=1)
 
     def ours() -> NDArray[np.float64]:
@@ -110,7 +110,7 @@ def test_many_rows_explained_beside_catboosts_shap_values(benchmark: Any, sized:
         found["ours"] = np.concatenate([scorer.explain(one.leaves) for one in scored])
 
     def theirs() -> None:
-        pool = scorer._pool(numbers, texts)
+        pool = scorer.pool(numbers, texts)
         found["theirs"] = sized.model.get_feature_importance(
             pool, type="ShapValues", thread_count=1
         )
