@@ -12,14 +12,12 @@ from domain.scores import ScoreAnswer
 from feature_repo.features import category_names, number_names
 from feature_repo.quality import FeatureGate
 from scoring.arms import Plans, assign_all
+from scoring.begun import Begun, Told, reused
 from scoring.live import Live, Versions
 from scoring.live_policy import LivePolicies
 from scoring.quality import Gates
 from scoring.record import Batch, Names, records_of, scored_by, with_none
 from scoring.rows import Rows, rows_of
-
-Told = ScoreAnswer | Exception
-"""What one who asked is told: an answer, or the error that stands in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +51,29 @@ class Answerer:
         that is one row's own. Of requests that may be sent again, one that was answered before is
         given that answer.
         """
+        return self.finish(self.begin(asked))
+
+    def begin(self, asked: Sequence[Asked]) -> Begun:
+        """Score and decide; nothing is told before `finish` has recorded it."""
         try:
             return self._together(asked)
         except (Unavailable, NoModel) as bad:
-            return [bad] * len(asked)
+            return Begun(asked, [bad] * len(asked))
         except Exception as bad:
-            return [bad] if len(asked) == 1 else [self.answer([one])[0] for one in asked]
+            return Begun(asked, [*([bad] if len(asked) == 1 else self._one_by_one(asked))])
+
+    def finish(self, begun: Begun) -> list[Told]:
+        """Record what was decided; what each is told."""
+        try:
+            self._record(begun)
+        except Unavailable as bad:
+            return [bad if one is None else one for one in begun.told]
+        except Exception as bad:
+            return [bad] if len(begun.asked) == 1 else self._one_by_one(begun.asked)
+        return begun.answers()
+
+    def _one_by_one(self, asked: Sequence[Asked]) -> list[Told]:
+        return [self.answer([one])[0] for one in asked]
 
     def score(self, lead_ids: Sequence[str], trace_id: str = "") -> list[ScoreAnswer]:
         """An answer per lead, in order, all recorded. Raises the first error, of any lead."""
@@ -78,7 +93,7 @@ class Answerer:
         """The named features of leads at a moment, from the states stored online."""
         return rows_of(self._definition, leads, self._ports.states.read(leads), as_of_us)
 
-    def _together(self, asked: Sequence[Asked]) -> list[Told]:
+    def _together(self, asked: Sequence[Asked]) -> Begun:
         leads, watermark_us = self._leads(asked)
         before = self._before(asked)
         told: list[Told | None] = [
@@ -90,13 +105,19 @@ class Answerer:
             for i, lead in enumerate(leads)
             if told[i] is None and first[i] == i and isinstance(lead, LeadRef)
         ]
-        records = self._decide([(asked[i], lead) for i, lead in todo], watermark_us)
-        for (i, _), record in zip(todo, records, strict=True):
-            told[i] = record.answer
-        return [
-            made if made is not None else _same(asked[first[i]], asked[i], told[first[i]])
-            for i, made in enumerate(told)
-        ]
+        made = self._decide([(asked[i], lead) for i, lead in todo], watermark_us)
+        places = [i for i, _ in todo]
+        return Begun(asked, told, first, dict(zip(places, made, strict=True)))
+
+    def _record(self, begun: Begun) -> None:
+        records = list(begun.made.values())
+        if not records:
+            return
+        with self._ports.watch.stage("audit"):
+            self._ports.log.append([record for record, _ in records])
+        for record, reason in records:
+            if reason:
+                self._ports.watch.degraded(record.answer.arm, reason)
 
     def _leads(self, asked: Sequence[Asked]) -> tuple[list[LeadRef | Exception], int]:
         """Who is meant, or why nobody is; and the log's watermark."""
@@ -118,14 +139,15 @@ class Answerer:
         keys = [one.request.key for one in asked if one.request is not None]
         held: Mapping[str, DecisionRecord] = self._ports.log.answered(keys) if keys else {}
         return {
-            i: record.answer if record.request == one.request else _reused()
+            i: record.answer if record.request == one.request else reused()
             for i, one in enumerate(asked)
             if one.request is not None and (record := held.get(one.request.key)) is not None
         }
 
     def _decide(
         self, asked: Sequence[tuple[Asked, LeadRef]], watermark_us: int
-    ) -> list[DecisionRecord]:
+    ) -> list[tuple[DecisionRecord, str]]:
+        """Decisions, and why each is degraded."""
         if not asked:
             return []
         live, watch = self._ports.versions.current(), self._ports.watch
@@ -134,12 +156,7 @@ class Answerer:
         batch = self._batch(live, rows, watermark_us)
         with watch.stage("policy"):
             records = records_of(batch, [one for one, _ in asked])
-        with watch.stage("audit"):
-            self._ports.log.append(records)
-        for record, reason in zip(records, batch.reasons(), strict=True):
-            if reason:
-                watch.degraded(record.answer.arm, reason)
-        return records
+        return list(zip(records, batch.reasons(), strict=True))
 
     def _batch(self, live: Live, rows: Rows, watermark_us: int) -> Batch:
         policies, found = self._ports.policy(), self._ports.gates.findings
@@ -176,18 +193,3 @@ def _first(asked: Sequence[Asked]) -> list[int]:
         i if one.request is None else at.setdefault(one.request.key, i)
         for i, one in enumerate(asked)
     ]
-
-
-def _same(first: Asked, one: Asked, made: Told | None) -> Told:
-    """What is told to the second of two that came together with one key."""
-    if made is None:
-        raise LookupError("nobody answered")
-    return made if first.request == one.request else _reused()
-
-
-def _reused() -> BadInput:
-    return BadInput(
-        "the key of this request was another request's",
-        rule="idempotency-key",
-        todo="Send a key of its own with each request.",
-    )

@@ -5,10 +5,10 @@ from typing import Any, Protocol
 
 from domain.decisions import Asked, DecisionRecord
 from domain.findings import Findings
-from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from domain.standing import LogStanding
 from domain.what_if import WhatIf, WhatIfRequest
+from scoring.begun import Begun, Told
 
 
 class Runtime(Protocol):
@@ -18,8 +18,12 @@ class Runtime(Protocol):
     must be safe for that.
     """
 
-    def answer(self, asked: Sequence[Asked]) -> list[ScoreAnswer | Exception]:
-        """What each who asks is told, in order: the answer, or the error in its place.
+    def begin(self, asked: Sequence[Asked]) -> Begun:
+        """Score and decide, in a thread that nothing else is begun in; raises nothing."""
+        ...
+
+    def finish(self, begun: Begun) -> list[Told]:
+        """Record what was begun; what each who asked is told, in order: an answer or an error.
 
         Errors that are foreseen: UnknownLead, BadInput, NoModel, Unavailable.
         """

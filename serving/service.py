@@ -27,6 +27,7 @@ from domain.errors import LeadscoreError, NoModel, Unavailable, UnknownLead
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from domain.what_if import WhatIf, WhatIfRequest
+from scoring.begun import Begun
 from serving import bodies, openapi, problems, routes, score_metrics
 from serving.boundary import DECISIONS, UNKNOWN, Boundary
 from serving.guard import guard
@@ -110,7 +111,7 @@ class Api:
     """
 
     def __init__(self) -> None:
-        self._together = Together(self._answers, most=TOGETHER, wait_s=WAIT_S)
+        self._together = Together(self._begin, self._finish, most=TOGETHER, wait_s=WAIT_S)
         self._threads = ThreadPoolExecutor(THREADS, "score")
         self._intake_threads = ThreadPoolExecutor(INTAKE_THREADS, "events")
         self._intake = Intake(self.events_waiting())
@@ -227,11 +228,19 @@ class Api:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(threads, within, _attempt, work)
 
-    def _answers(self, asked: Sequence[Asked]) -> list[ScoreAnswer | Exception]:
+    def _begin(self, asked: Sequence[Asked]) -> Begun:
         try:
-            told = self.runtime().answer(asked)
+            return self.runtime().begin(asked)
         except Exception as bad:
-            return [bad] * len(asked)
+            return Begun(asked, [bad] * len(asked))
+
+    def _finish(self, begun: Begun) -> list[ScoreAnswer | Exception]:
+        if all(isinstance(one, Exception) for one in begun.told):
+            return begun.answers()  # without a model there may be no runtime
+        try:
+            told = self.runtime().finish(begun)
+        except Exception as bad:
+            return [bad] * len(begun.asked)
         self._gates.tell(self.runtime())
         return told
 
@@ -239,7 +248,9 @@ class Api:
         try:
             trace_id = problems.trace_id()
             lead_ids = bodies.decode(bodies.BatchRequest, body).lead_ids
-            told = self._answers([Asked(lead_id=i, trace_id=trace_id) for i in lead_ids])
+            told = self._finish(
+                self._begin([Asked(lead_id=i, trace_id=trace_id) for i in lead_ids])
+            )
             answers = [_answer(one) for one in told if not isinstance(one, UnknownLead)]
         except Exception as error:
             score_metrics.refused(error)

@@ -16,6 +16,7 @@ from typing import Generic, NamedTuple, TypeVar
 from serving.problems import Saturated
 
 T = TypeVar("T")
+B = TypeVar("B")
 R = TypeVar("R")
 
 SMOOTHING = 0.1
@@ -28,29 +29,31 @@ class _Waiting(NamedTuple, Generic[T, R]):
     context: Context
 
 
-class Together(Generic[T, R]):
-    """Works on items by `work`, which gives a result for each, in order, and raises nothing.
+class Together(Generic[T, B, R]):
+    """Works on items in two steps: `begin` a batch, then `finish` it with a result for each.
 
-    `most` items in a batch, so many `batches` at a time: one is worked on while another waits for
-    the disk. While more than `wait_s` of work waits, by the time that items took of
-    late, what comes is refused. To be asked from one event loop.
+    While one batch is finished, which is waiting for a disk, the next is begun. Both steps raise
+    nothing. `most` items in a batch; while more than `wait_s` of work waits, by the time that
+    items took of late, what comes is refused. To be asked from one event loop.
     """
 
     def __init__(
         self,
-        work: Callable[[Sequence[T]], Sequence[R]],
+        begin: Callable[[Sequence[T]], B],
+        finish: Callable[[B], Sequence[R]],
         *,
         most: int,
         wait_s: float,
-        batches: int = 1,
     ) -> None:
-        self._work = work
+        self._begin = begin
+        self._finish = finish
         self._most = most
         self._wait_s = wait_s
-        self._free = batches
         self._item_s = 0.0
         self._waiting: deque[_Waiting[T, R]] = deque()
-        self._threads = ThreadPoolExecutor(batches, "together")
+        self._idle = True
+        self._beginning = ThreadPoolExecutor(1, "begin")
+        self._finishing = ThreadPoolExecutor(1, "finish")
 
     async def ask(self, item: T) -> R:
         """The result for an item. Raises Saturated."""
@@ -61,45 +64,67 @@ class Together(Generic[T, R]):
                 rule="saturated",
                 todo="Ask again after the time that Retry-After says.",
             )
-        told: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[R] = loop.create_future()
         self._waiting.append(_Waiting(item, told, copy_context()))
-        if self._free:
-            self._begin()
+        if self._idle:
+            self._next(loop)
         return await told
 
     def close(self) -> None:
         """Finish what was begun."""
-        self._threads.shutdown()
+        self._beginning.shutdown()
+        self._finishing.shutdown()
 
-    def _begin(self) -> None:
-        """Work on the next batch, of those who still wait."""
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin the next batch, of those who still wait."""
         batch: list[_Waiting[T, R]] = []
         while self._waiting and len(batch) < self._most:
             one = self._waiting.popleft()
             if not one.told.done():
                 batch.append(one)
-        if not batch:
-            return
-        self._free -= 1
-        items, began = [one.item for one in batch], time.monotonic()
-        # in the context of the first: it holds the current span
-        done = asyncio.get_running_loop().run_in_executor(
-            self._threads, batch[0].context.run, self._work, items
-        )
-        done.add_done_callback(lambda finished: self._finish(batch, finished, began))
+        self._idle = not batch
+        if batch:
+            self._beginning.submit(self._work, loop, batch)
 
-    def _finish(
-        self, batch: list[_Waiting[T, R]], finished: "asyncio.Future[Sequence[R]]", began: float
-    ) -> None:
+    def _work(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting[T, R]]) -> None:
+        began = time.monotonic()
+        within = batch[0].context.run  # it holds the current span
+        try:
+            begun = within(self._begin, [one.item for one in batch])
+        except BaseException as bad:
+            loop.call_soon_threadsafe(self._failed, loop, batch, bad)
+            raise
         took = (time.monotonic() - began) / len(batch)
+        self._finishing.submit(self._done, loop, batch, begun)
+        loop.call_soon_threadsafe(self._begun, loop, took)
+
+    def _begun(self, loop: asyncio.AbstractEventLoop, took: float) -> None:
         self._item_s += SMOOTHING * (took - self._item_s)
-        failed = finished.exception()
-        self._free += 1
-        self._begin()  # the thread works on while answers go out
-        for at, one in enumerate(batch):
-            if one.told.done():
-                continue
-            if failed is None:
-                one.told.set_result(finished.result()[at])
-            else:
-                one.told.set_exception(failed)
+        self._next(loop)
+
+    def _done(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting[T, R]], begun: B) -> None:
+        try:
+            results = batch[0].context.run(self._finish, begun)
+        except BaseException as bad:
+            loop.call_soon_threadsafe(_tell_all, batch, bad)
+            raise
+        loop.call_soon_threadsafe(_tell, batch, results)
+
+    def _failed(
+        self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting[T, R]], bad: BaseException
+    ) -> None:
+        _tell_all(batch, bad)
+        self._next(loop)
+
+
+def _tell(batch: Sequence[_Waiting[T, R]], results: Sequence[R]) -> None:
+    for one, result in zip(batch, results, strict=True):
+        if not one.told.done():
+            one.told.set_result(result)
+
+
+def _tell_all(batch: Sequence[_Waiting[T, R]], bad: BaseException) -> None:
+    for one in batch:
+        if not one.told.done():
+            one.told.set_exception(bad)

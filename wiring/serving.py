@@ -10,10 +10,10 @@ from domain.decisions import Asked, DecisionRecord
 from domain.errors import Unavailable
 from domain.findings import Findings
 from domain.ports import SignalSink, Watch
-from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from domain.standing import LogStanding
 from domain.what_if import WhatIf, WhatIfRequest
+from scoring.begun import Begun, Told
 from signals import quarantine
 from wiring.bundle import unpack_bundle
 from wiring.collector import calm_collector
@@ -32,9 +32,13 @@ class Runtime:
         self._scoring = scoring
         self._sink = sink
 
-    def answer(self, asked: Sequence[Asked]) -> list[ScoreAnswer | Exception]:
-        """What each who asks is told, in order: the answer, recorded, or an error."""
-        return self._scoring.answerer.answer(asked)
+    def begin(self, asked: Sequence[Asked]) -> Begun:
+        """Score and decide; raises nothing."""
+        return self._scoring.answerer.begin(asked)
+
+    def finish(self, begun: Begun) -> list[Told]:
+        """Record what was begun; what each who asked is told, in order."""
+        return self._scoring.answerer.finish(begun)
 
     def what_if(self, request: WhatIfRequest) -> WhatIf:
         """What a lead would score if it were otherwise; nothing is recorded.

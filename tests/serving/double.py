@@ -19,6 +19,7 @@ from domain.scores import ScoreAnswer
 from domain.signals import Counts, decode
 from domain.standing import LogStanding
 from domain.what_if import WhatIf, WhatIfRequest
+from scoring.begun import Begun, Told
 from serving import examples
 from serving.service import Api, make_service
 from wiring.collector import calm_collector
@@ -44,7 +45,13 @@ class MemoryRuntime:
         self._store().execute("PRAGMA journal_mode = WAL")
         self._store().execute("CREATE TABLE d (id TEXT PRIMARY KEY, body BLOB)")
 
-    def answer(self, asked: Sequence[Asked]) -> list[ScoreAnswer | Exception]:
+    def begin(self, asked: Sequence[Asked]) -> Begun:
+        return Begun(asked, [*self._answer(asked)])
+
+    def finish(self, begun: Begun) -> list[Told]:
+        return begun.answers()
+
+    def _answer(self, asked: Sequence[Asked]) -> list[ScoreAnswer | Exception]:
         told = [self._told(one) for one in asked]
         rows = [
             (r.answer.decision_id, msgspec.json.encode(r))

@@ -15,8 +15,8 @@ WAIT_S = 60.0
 
 def together(
     work: Callable[[Sequence[int]], Sequence[int]], most: int = 4, wait_s: float = WAIT_S
-) -> Together[int, int]:
-    return Together(work, most=most, wait_s=wait_s)
+) -> Together[int, Sequence[int], int]:
+    return Together(work, lambda made: made, most=most, wait_s=wait_s)
 
 
 def test_each_gets_its_own_in_batches_of_what_waited() -> None:
@@ -33,6 +33,39 @@ def test_each_gets_its_own_in_batches_of_what_waited() -> None:
 
     assert asyncio.run(main()) == [-n for n in range(11)]
     assert batches == [[0], [1, 2, 3, 4], [5, 6, 7, 8], [9, 10]]
+
+
+def test_one_batch_is_finished_while_the_next_is_begun() -> None:
+    next_begun = threading.Event()
+
+    def begin(items: Sequence[int]) -> Sequence[int]:
+        if 1 in items:
+            next_begun.set()
+        return items
+
+    def finish(items: Sequence[int]) -> list[int]:
+        return [one if next_begun.wait(5) else -1 for one in items]
+
+    async def main() -> list[int]:
+        asked = Together(begin, finish, most=4, wait_s=WAIT_S)
+        return list(await asyncio.gather(asked.ask(0), asked.ask(1)))
+
+    assert asyncio.run(main()) == [0, 1]
+
+
+def test_what_cannot_be_finished_fails_those_who_were_in_it() -> None:
+    def finish(items: Sequence[int]) -> list[int]:
+        if 0 in items:
+            raise RuntimeError("once")
+        return list(items)
+
+    async def main() -> list[int | BaseException]:
+        asked = Together(lambda items: items, finish, most=1, wait_s=WAIT_S)
+        return await asyncio.gather(*(asked.ask(n) for n in range(3)), return_exceptions=True)
+
+    first, *others = asyncio.run(main())
+    assert isinstance(first, RuntimeError)
+    assert others == [1, 2]
 
 
 def test_what_fails_fails_those_who_were_in_it_and_nobody_after() -> None:

@@ -1,0 +1,51 @@
+"""What was asked, and what came of it before it was recorded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from domain.decisions import Asked, DecisionRecord
+from domain.errors import BadInput
+from domain.scores import ScoreAnswer
+
+Told = ScoreAnswer | Exception
+"""What one who asked is told: an answer, or the error that stands in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What was asked, and what came of it so far.
+
+    `told` [n] is None where nothing is told yet: where a decision is to be recorded first, or where
+    a request with the same key came before it, at place `first` [n]. `made` are the decisions, by
+    place, and why each is degraded.
+    """
+
+    asked: Sequence[Asked]
+    told: list[Told | None]
+    first: Sequence[int] = ()
+    made: Mapping[int, tuple[DecisionRecord, str]] = field(default_factory=dict)
+
+    def answers(self) -> list[Told]:
+        """What each is told, once all is recorded."""
+        for i, (record, _) in self.made.items():
+            self.told[i] = record.answer
+        return [
+            one if one is not None else self._same(self.first[i], i)
+            for i, one in enumerate(self.told)
+        ]
+
+    def _same(self, first: int, i: int) -> Told:
+        """What is told to the second of two that came together with one key."""
+        made = self.told[first]
+        if made is None:
+            raise LookupError("nobody answered")
+        return made if self.asked[first].request == self.asked[i].request else reused()
+
+
+def reused() -> BadInput:
+    """The error of a key that came with two requests that differ."""
+    return BadInput(
+        "the key of this request was another request's",
+        rule="idempotency-key",
+        todo="Send a key of its own with each request.",
+    )
