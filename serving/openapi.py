@@ -64,10 +64,11 @@ def schema_of(kind: type) -> JsonDict:
 
 def _exactly(found: JsonDict) -> JsonDict:
     """Schemas with what `bodies.check_choice` checks beyond the types: one of two, known kinds."""
-    name = bodies.ScoreRequest.__name__
-    if name not in found:
-        return found
-    held = found[name]
+    names = (bodies.ScoreRequest.__name__, WhatIfRequest.__name__)
+    return found | {name: _one_of_two(found[name]) for name in names if name in found}
+
+
+def _one_of_two(held: JsonDict) -> JsonDict:
     _, identifiers = sorted(
         held["properties"]["identifiers"]["anyOf"], key=lambda one: one["type"] != "null"
     )
@@ -77,7 +78,7 @@ def _exactly(found: JsonDict) -> JsonDict:
     }
     identifiers["propertyNames"] = {"enum": sorted(bodies.KINDS)}
     one = [{"required": [field], "properties": kinds} for field, kinds in given.items()]
-    return {**found, name: {**held, "oneOf": one}}
+    return {**held, "oneOf": one}
 
 
 @cache

@@ -21,10 +21,10 @@ from wiring.settings import Settings
 SEED = "5"
 CONFIG = """
 [[operations]]
-include-path = ["/leads", "/score"]
+include-path = ["/leads", "/score", "/what_if"]
 checks = { positive_data_acceptance = { enabled = false } }
 """
-"""A cursor is opaque, and what is an address or a telephone number no schema can say whole."""
+"""A cursor is opaque; no schema can say whole what is an address, or which features there are."""
 OPEN = """
 [checks]
 ignored_auth = { enabled = false }
