@@ -20,7 +20,7 @@ B = TypeVar("B")
 R = TypeVar("R")
 
 SMOOTHING = 0.1
-"""The weight of the newest batch in the time that one item takes."""
+"""The weight of the newest batch in the time that one takes."""
 
 
 class _Waiting(NamedTuple, Generic[T, R]):
@@ -33,8 +33,9 @@ class Together(Generic[T, B, R]):
     """Works on items in two steps: `begin` a batch, then `finish` it with a result for each.
 
     While one batch is finished, which is waiting for a disk, the next is begun. Both steps raise
-    nothing. `most` items in a batch; while more than `wait_s` of work waits, by the time that
-    items took of late, what comes is refused. To be asked from one event loop.
+    nothing. `most` items in a batch; while so many whole batches wait that they take more than
+    `wait_s`, by the time that batches took of late, what comes is refused. To be asked from one
+    event loop.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Together(Generic[T, B, R]):
         self._finish = finish
         self._most = most
         self._wait_s = wait_s
-        self._item_s = 0.0
+        self._batch_s = 0.0
         self._waiting: deque[_Waiting[T, R]] = deque()
         self._idle = True
         self._beginning = ThreadPoolExecutor(1, "begin")
@@ -57,8 +58,8 @@ class Together(Generic[T, B, R]):
 
     async def ask(self, item: T) -> R:
         """The result for an item. Raises Saturated."""
-        waiting_s = len(self._waiting) * self._item_s
-        if waiting_s > self._wait_s:
+        batches = len(self._waiting) // self._most
+        if batches * self._batch_s > self._wait_s:
             raise Saturated(
                 f"{len(self._waiting)} requests wait for their turn",
                 rule="saturated",
@@ -95,12 +96,12 @@ class Together(Generic[T, B, R]):
         except BaseException as bad:
             loop.call_soon_threadsafe(self._failed, loop, batch, bad)
             raise
-        took = (time.monotonic() - began) / len(batch)
+        took = time.monotonic() - began
         self._finishing.submit(self._done, loop, batch, begun)
         loop.call_soon_threadsafe(self._begun, loop, took)
 
     def _begun(self, loop: asyncio.AbstractEventLoop, took: float) -> None:
-        self._item_s += SMOOTHING * (took - self._item_s)
+        self._batch_s += SMOOTHING * (took - self._batch_s)
         self._next(loop)
 
     def _done(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting[T, R]], begun: B) -> None:
