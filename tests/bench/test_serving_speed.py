@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -143,8 +143,11 @@ def _mlflow(settings: Settings, folder: Path) -> Iterator[tuple[str, str]]:
     port = _free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder / "model")]
     command += ["-p", str(port), "--env-manager", "local", "--workers", "1"]
+    found = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, env=found, start_new_session=True
+        )
     try:
         _until(lambda: httpx.get(f"http://127.0.0.1:{port}/ping").is_success, server)
         yield f"http://127.0.0.1:{port}", body
@@ -171,5 +174,6 @@ def _until(ready: Callable[[], bool], server: "subprocess.Popen[bytes]") -> None
 
 
 def _end(server: "subprocess.Popen[bytes]") -> None:
-    os.killpg(server.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
     server.wait(20)
