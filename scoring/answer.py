@@ -7,11 +7,21 @@ from domain.clock import Clock, to_us
 from domain.decisions import Asked, DecisionRecord
 from domain.definition import FeatureDefinition
 from domain.errors import BadInput, NoModel, Unavailable, UnknownLead
-from domain.ports import DecisionLog, LeadDirectory, LeadRef, StateReader, Unwatched, Watch
+from domain.ports import (
+    PROFILE_ONLY,
+    DecisionLog,
+    LeadDirectory,
+    LeadRef,
+    StateReader,
+    Unwatched,
+    Watch,
+)
 from domain.scores import ScoreAnswer
 from feature_repo.features import category_names, number_names
 from feature_repo.quality import FeatureGate
+from scoring.arm_failures import ArmFailures
 from scoring.arms import Plans, assign_all
+from scoring.fallback import profile_rows, some_rows
 from scoring.live import Live, Versions
 from scoring.live_policy import LivePolicies
 from scoring.quality import Gates
@@ -45,6 +55,7 @@ class Answerer:
         self._ports = ports
         self._names = Names(number_names(definition), category_names(definition))
         self._gate = FeatureGate(definition, ports.gates.features)
+        self._failures = ArmFailures()
 
     def answer(self, asked: Sequence[Asked]) -> list[Told]:
         """What each is told, in order; every answer is recorded, all of them together.
@@ -90,9 +101,9 @@ class Answerer:
             for i, lead in enumerate(leads)
             if told[i] is None and first[i] == i and isinstance(lead, LeadRef)
         ]
-        records = self._decide([(asked[i], lead) for i, lead in todo], watermark_us)
-        for (i, _), record in zip(todo, records, strict=True):
-            told[i] = record.answer
+        made = self._decide([(asked[i], lead) for i, lead in todo], watermark_us)
+        for (i, _), one in zip(todo, made, strict=True):
+            told[i] = one.answer if isinstance(one, DecisionRecord) else one
         return [
             made if made is not None else _same(asked[first[i]], asked[i], told[first[i]])
             for i, made in enumerate(told)
@@ -114,9 +125,15 @@ class Answerer:
         return found, known.watermark_us
 
     def _before(self, asked: Sequence[Asked]) -> dict[int, Told]:
-        """By place, what requests that were sent before are told again."""
+        """By place, what requests that were sent before are told again.
+
+        Where nobody can say whether they were, they are not answered: others may be.
+        """
         keys = [one.request.key for one in asked if one.request is not None]
-        held: Mapping[str, DecisionRecord] = self._ports.log.answered(keys) if keys else {}
+        try:
+            held: Mapping[str, DecisionRecord] = self._ports.log.answered(keys) if keys else {}
+        except Unavailable as bad:
+            return {i: bad for i, one in enumerate(asked) if one.request is not None}
         return {
             i: record.answer if record.request == one.request else _reused()
             for i, one in enumerate(asked)
@@ -125,28 +142,56 @@ class Answerer:
 
     def _decide(
         self, asked: Sequence[tuple[Asked, LeadRef]], watermark_us: int
-    ) -> list[DecisionRecord]:
+    ) -> list[DecisionRecord | Unavailable]:
         if not asked:
             return []
         live, watch = self._ports.versions.current(), self._ports.watch
         with watch.stage("features"):
             rows = self.features([lead for _, lead in asked], to_us(self._ports.clock.now()))
-        batch = self._batch(live, rows, watermark_us)
-        with watch.stage("policy"):
-            records = [recorded(batch, i, one) for i, (one, _) in enumerate(asked)]
+        made = self._records(live, rows, [one for one, _ in asked], watermark_us)
+        records = [one for one in made if isinstance(one, DecisionRecord)]
         with watch.stage("audit"):
             self._ports.log.append(records)
-        for record, reason in zip(records, batch.reasons(), strict=True):
-            if reason:
-                watch.degraded(record.answer.arm, reason)
-        return records
+        for record in records:
+            if record.answer.degraded_by:
+                watch.degraded(record.answer.arm, record.answer.degraded_by)
+        return made
 
-    def _batch(self, live: Live, rows: Rows, watermark_us: int) -> Batch:
+    def _records(
+        self, live: Live, rows: Rows, asked: Sequence[Asked], watermark_us: int
+    ) -> list[DecisionRecord | Unavailable]:
+        """The decisions on rows; by fallbacks on those of whom the profile alone is known."""
+        alone = {i for i, why in enumerate(rows.states.degraded) if why == PROFILE_ONLY}
+        if not alone:
+            return [*self._recorded(self._batch(live, rows, watermark_us), asked)]
+        made: list[DecisionRecord | Unavailable] = [_nothing_to_score_with()] * len(asked)
+        usual = [i for i in range(len(asked)) if i not in alone]
+        profiles, fallback = sorted(alone), live.fallback()
+        batches: list[tuple[list[int], Batch]] = []
+        if usual:
+            batches.append((usual, self._batch(live, some_rows(rows, usual), watermark_us)))
+        if fallback is not None:
+            held = profile_rows(self._definition, some_rows(rows, profiles))
+            batches.append((profiles, self._batch(fallback, held, watermark_us, gated=False)))
+        for places, batch in batches:
+            records = self._recorded(batch, [asked[i] for i in places])
+            for i, record in zip(places, records, strict=True):
+                made[i] = record
+        return made
+
+    def _recorded(self, batch: Batch, asked: Sequence[Asked]) -> list[DecisionRecord]:
+        with self._ports.watch.stage("policy"):
+            return [recorded(batch, i, one) for i, one in enumerate(asked)]
+
+    def _batch(self, live: Live, rows: Rows, watermark_us: int, *, gated: bool = True) -> Batch:
         policies, found = self._ports.policy(), self._ports.gates.findings
         plans = Plans(live.rollout, policies.rollout, policies.holdout)
         with self._ports.watch.stage("score"):
-            scored = scored_by(live, rows, found)
-            sound = self._gate.sound(rows.numbers, rows.as_of_us, watermark_us, found).tolist()
+            scored = scored_by(live, rows, found, self._failures)
+            sound = [True] * len(rows.leads)
+            if gated:
+                told = self._gate.sound(rows.numbers, rows.as_of_us, watermark_us, found)
+                sound = told.tolist()
         return Batch(
             definition=self._definition,
             names=self._names,
@@ -158,7 +203,16 @@ class Answerer:
             scored=scored,
             sound=sound,
             random_bytes=self._ports.random_bytes,
+            failures=self._failures,
         )
+
+
+def _nothing_to_score_with() -> Unavailable:
+    return Unavailable(
+        "the online store does not answer, and this version has no model of the profile alone",
+        rule="online-store",
+        todo="Try again.",
+    )
 
 
 def _answer(told: Told) -> ScoreAnswer:

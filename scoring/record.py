@@ -1,7 +1,7 @@
 """Decisions in the making: what was scored of some rows, and the record of each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,9 @@ from domain.clock import SECOND, iso
 from domain.decisions import Asked, DecisionRecord, Facts
 from domain.definition import FeatureDefinition
 from domain.findings import Findings
+from domain.ports import ARM_FAILED
 from domain.scores import Reason, ScoreAnswer, VersionSet
+from scoring.arm_failures import ArmFailures
 from scoring.arms import Assigned, Version
 from scoring.facts import facts_of
 from scoring.live import Live, Loaded
@@ -56,24 +58,39 @@ class Batch:
     scored: dict[Version, ByVersion]
     sound: list[bool]
     random_bytes: Callable[[int], bytes]
+    failures: ArmFailures = field(default_factory=ArmFailures)
 
-    def reasons(self) -> list[str]:
-        """Why each answer [n] is degraded, of `domain.ports.DEGRADED_BY`, or ""."""
-        return [self.reason(i) for i in range(len(self.assigned))]
+    def version(self, row: int) -> Version:
+        """Which version answers: that of the arm, or the champion where the arm's failed."""
+        meant = self.assigned[row].version
+        return meant if meant in self.scored else "champion"
 
     def reason(self, row: int) -> str:
-        """Why one answer is degraded."""
+        """Why one answer is degraded, of `domain.ports.DEGRADED_BY`, or ""."""
+        why = self.rows.states.degraded
+        if why and why[row]:
+            return why[row]
+        if self._arm_failed(self.assigned[row]):
+            return ARM_FAILED
         if not self.sound[row]:
             return "features"
-        return "inputs" if self.scored[self.assigned[row].version].unlike[row] else ""
+        return "inputs" if self.scored[self.version(row)].unlike[row] else ""
+
+    def _arm_failed(self, assigned: Assigned) -> bool:
+        model = assigned.version not in self.scored
+        return model or (assigned.arms.policy == "challenger" and self.policies.challenger is None)
 
 
-def scored_by(live: Live, rows: Rows, found: Findings) -> dict[Version, ByVersion]:
-    """What the champion, and a challenger where there is one, say of rows."""
-    versions: dict[Version, Loaded] = {"champion": live.champion}
-    if live.challenger is not None:
-        versions["challenger"] = live.challenger
-    return {name: _by(one, rows, found) for name, one in versions.items()}
+def scored_by(
+    live: Live, rows: Rows, found: Findings, failures: ArmFailures
+) -> dict[Version, ByVersion]:
+    """What the champion, and a challenger where there is one that works, say of rows."""
+    scored: dict[Version, ByVersion] = {"champion": _by(live.champion, rows, found)}
+    if (other := live.challenger) is not None:
+        told = failures.attempt(other.scorer.label, lambda: _by(other, rows, found))
+        if told is not None:
+            scored["challenger"] = told
+    return scored
 
 
 def _by(loaded: Loaded, rows: Rows, found: Findings) -> ByVersion:
@@ -83,10 +100,25 @@ def _by(loaded: Loaded, rows: Rows, found: Findings) -> ByVersion:
 
 
 def recorded(batch: Batch, row: int, asked: Asked) -> DecisionRecord:
-    """The record of one row's decision, with its answer."""
-    rows, assigned = batch.rows, batch.assigned[row]
+    """The record of one row's decision, with its answer.
+
+    Where the challenger among policies fails the champion decides alone; its own errors are raised.
+    """
+    if batch.policies.challenger is None:
+        return _recorded(batch, row, asked)
+    made = batch.failures.attempt(
+        batch.policies.challenger.label, lambda: _recorded(batch, row, asked)
+    )
+    if made is not None:
+        return made
+    alone = replace(batch, policies=replace(batch.policies, challenger=None))
+    return _recorded(alone, row, asked)
+
+
+def _recorded(batch: Batch, row: int, asked: Asked) -> DecisionRecord:
+    rows, assigned, version = batch.rows, batch.assigned[row], batch.version(row)
     numbers = rows.numbers[row].tolist()
-    mine, lead = batch.scored[assigned.version], rows.leads[row]
+    mine, lead = batch.scored[version], rows.leads[row]
     values = _values(batch, numbers, rows.texts[row])
     facts = _facts(batch, row, values)
     routed = route(batch.policies, assigned, facts, lead.account_id or lead.lead_id)
@@ -102,7 +134,7 @@ def recorded(batch: Batch, row: int, asked: Asked) -> DecisionRecord:
         shadow={
             other.loaded.scorer.label: float(other.scored.scores[row])
             for name, other in batch.scored.items()
-            if name != assigned.version
+            if name != version
         },
         facts=facts,
         answer=_answer(batch, row, facts, routed, _reasons(mine, row, values), asked.trace_id),
@@ -125,7 +157,7 @@ def _reasons(mine: ByVersion, row: int, values: Values) -> tuple[Reason, ...]:
 
 def _facts(batch: Batch, row: int, values: Values) -> Facts:
     assigned, rows = batch.assigned[row], batch.rows
-    mine = batch.scored[assigned.version].scored
+    mine = batch.scored[batch.version(row)].scored
     return facts_of(
         answering(batch.policies, assigned),
         looks_at(batch.policies),
@@ -146,7 +178,7 @@ def _answer(
     trace_id: str,
 ) -> ScoreAnswer:
     assigned, as_of_us = batch.assigned[row], batch.rows.as_of_us
-    known_us = batch.rows.states.known_us[row]
+    known_us, reason = batch.rows.states.known_us[row], batch.reason(row)
     return ScoreAnswer(
         lead_id=batch.rows.leads[row].lead_id,
         score=facts.score,
@@ -155,7 +187,7 @@ def _answer(
         reasons=reasons,
         decision=routed.decision,
         versions=VersionSet(
-            model=batch.scored[assigned.version].loaded.scorer.label,
+            model=batch.scored[batch.version(row)].loaded.scorer.label,
             feature_service=batch.definition.label,
             policy=answering(batch.policies, assigned).label,
             catalogue=CATALOGUE,
@@ -164,7 +196,8 @@ def _answer(
         arms=assigned.arms,
         features_as_of=iso(known_us),
         staleness_s=max(0.0, (as_of_us - known_us) / SECOND),
-        degraded=bool(batch.reason(row)),
+        degraded=bool(reason),
+        degraded_by=reason,
         decision_id=new_decision_id(as_of_us, batch.random_bytes),
         trace_id=trace_id,
     )

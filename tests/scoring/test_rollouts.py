@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -93,6 +94,10 @@ def canary(weight: float, holdout: float = 0.0) -> Course:
 def scored(scoring: Scoring) -> list[DecisionRecord]:
     """Many leads decided under what is under way now."""
     time.sleep(LOOK_EVERY_S)
+    scoring.versions.current()
+    scoring.policy()
+    for opening in (t for t in threading.enumerate() if t.name == "follower"):
+        opening.join()
     ids = [ref.lead_id for ref in islice(scoring.plane.directory.all(), LEADS)]
     return [scoring.trail.get(a.decision_id) for a in scoring.answerer.score(ids)]
 
