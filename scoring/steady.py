@@ -1,7 +1,8 @@
 """Feature states that are there even while the online store is not.
 
 What the store gave is kept for a while, by lead; when it fails, or is left alone because it failed
-of late, leads get their last known states, and those without any their profile alone.
+of late, leads get their last known states, and those without any their profile alone. So do leads
+that the store lost: it answers, empty, after it was made anew.
 """
 
 from collections import OrderedDict
@@ -75,13 +76,15 @@ class SteadyStates:
             else:
                 self.breaker.worked()
                 self._keep(leads, states)
-                return states
-        return self._without(leads)
+                return self._mended(leads, states) if 0 in states.known_us else states
+        return _states(self._instead(leads))
 
     def _keep(self, leads: Sequence[LeadRef], states: LeadStates) -> None:
         now, most = self._monotonic(), self._keeping.leads
         with self._lock:
             for i, lead in enumerate(leads):
+                if not states.known_us[i]:
+                    continue
                 # copies: a view would keep the whole batch in memory
                 self._kept[lead.lead_id] = _Row(
                     states.leads[i].copy(),
@@ -95,18 +98,22 @@ class SteadyStates:
             while len(self._kept) > most:
                 self._kept.popitem(last=False)
 
-    def _without(self, leads: Sequence[LeadRef]) -> LeadStates:
+    def _mended(self, leads: Sequence[LeadRef], states: LeadStates) -> LeadStates:
+        """States with something instead of those that the store does not hold, but should."""
+        rows = _rows(states, "")
+        gone = [i for i, known_us in enumerate(states.known_us) if not known_us]
+        for i, row in zip(gone, self._instead([leads[i] for i in gone]), strict=True):
+            if row.known_us:  # else nobody knows more of it
+                rows[i] = row
+        return _states(rows)
+
+    def _instead(self, leads: Sequence[LeadRef]) -> list[_Row]:
+        """What leads get where the store gives nothing."""
         rows = [self._last(lead) for lead in leads]
         lacking = [lead for lead, row in zip(leads, rows, strict=True) if row is None]
-        others = iter(_rows(self._profiles.profiles(lacking)) if lacking else ())
-        held = [row if row is not None else next(others) for row in rows]
-        return LeadStates(
-            leads=np.array([row.lead for row in held]),
-            accounts=np.array([row.account for row in held]),
-            texts=[row.texts for row in held],
-            known_us=[row.known_us for row in held],
-            degraded=[row.degraded for row in held],
-        )
+        found = _rows(self._profiles.profiles(lacking), PROFILE_ONLY) if lacking else []
+        others = iter(found)
+        return [row if row is not None else next(others) for row in rows]
 
     def _last(self, lead: LeadRef) -> _Row | None:
         """What was read last of a lead, if that is not too long ago and of the same account."""
@@ -117,6 +124,16 @@ class SteadyStates:
         return row if self._monotonic() - row.read_s <= self._keeping.seconds else None
 
 
-def _rows(states: LeadStates) -> list[_Row]:
+def _rows(states: LeadStates, degraded: str) -> list[_Row]:
     columns = zip(states.leads, states.accounts, states.texts, states.known_us, strict=True)
-    return [_Row(*one, "", 0.0, PROFILE_ONLY) for one in columns]
+    return [_Row(*one, "", 0.0, degraded) for one in columns]
+
+
+def _states(rows: Sequence[_Row]) -> LeadStates:
+    return LeadStates(
+        leads=np.array([row.lead for row in rows]),
+        accounts=np.array([row.account for row in rows]),
+        texts=[row.texts for row in rows],
+        known_us=[row.known_us for row in rows],
+        degraded=[row.degraded for row in rows],
+    )
