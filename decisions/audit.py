@@ -49,9 +49,14 @@ class AuditTrail:
     under the database's write lock. How durable a commit is, the engine's settings say.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, wait_s: float = -1) -> None:
+        """`wait_s` bounds the wait for another thread's turn, -1 for no bound.
+
+        How long another process's lock is waited for, the engine's settings say.
+        """
         guards_of(engine)
         self._engine = engine
+        self._wait_s = wait_s
         self._lock = threading.Lock()  # waiting for SQLite's own lock means sleeping
         self._begin = _LOCKS[engine.dialect.name]
         newest = sa.select(AUDIT.c.sequence, AUDIT.c.hash).order_by(AUDIT.c.sequence.desc())
@@ -73,7 +78,7 @@ class AuditTrail:
         if not records:
             return
         rows = [_row(record) for record in records]
-        with self._lock, self._writing() as cursor:
+        with self._turn(), self._writing() as cursor:
             cursor.execute(self._newest_sql)
             sequence, digest = cursor.fetchone() or (0, GENESIS)
             for row in rows:
@@ -86,6 +91,12 @@ class AuditTrail:
             asked = [row for row in rows if row["request_key"]]
             if asked:
                 cursor.executemany(self._request[0], [self._request[1](row) for row in asked])
+
+    @staticmethod
+    def check(records: Sequence[DecisionRecord]) -> None:
+        """Raise BadInput where a number that must be one is none."""
+        for record in records:
+            _row(record)
 
     def get(self, decision_id: str) -> DecisionRecord:
         """One decision. Raises Missing; Unavailable."""
@@ -171,6 +182,15 @@ class AuditTrail:
         while chunk := self._read(query.where(AUDIT.c.sequence >= start)):
             yield from chunk
             start = chunk[-1].sequence + 1
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._lock.acquire(timeout=self._wait_s):
+            raise _unavailable()
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     @contextmanager
     def _writing(self) -> Iterator[Any]:

@@ -39,12 +39,15 @@ class LeadStates:
     definition's order, then the outcome that closed the
     lead; "" is none. `known_us` [n] is when
     the newest event in the state became known. What the store does not hold is all zeros.
+    `degraded` [n] says which rows are not what the store holds now, of DEGRADED_BY, "" for those
+    that are; empty where all are.
     """
 
     leads: Matrix
     accounts: Matrix
     texts: Sequence[Sequence[str]]
     known_us: Sequence[int]
+    degraded: Sequence[str] = ()
 
 
 class LeadDirectory(Protocol):
@@ -72,6 +75,14 @@ class StateReader(Protocol):
 
     def read(self, leads: Sequence[LeadRef]) -> LeadStates:
         """The states of leads. Raises Unavailable."""
+        ...
+
+
+class ProfileReader(Protocol):
+    """Reads what is known of who leads are, from another place than the online store."""
+
+    def profiles(self, leads: Sequence[LeadRef]) -> LeadStates:
+        """As `StateReader.read`, with the attributes of the profile alone. Raises Unavailable."""
         ...
 
 
@@ -160,8 +171,15 @@ class DecisionLog(Protocol):
         ...
 
 
-DEGRADED_BY = ("features", "inputs")
-"""Why an answer is degraded: features break a rule; inputs are unlike those of training."""
+LAST_KNOWN, PROFILE_ONLY, ARM_FAILED = "last-known", "profile-only", "arm-failed"
+DEGRADED_BY = (PROFILE_ONLY, LAST_KNOWN, ARM_FAILED, "features", "inputs")
+"""Why an answer is degraded, the worst first: behaviour cannot be read, the profile was scored
+alone; features are those that were read last; the arm's version or policy failed, the champion's
+answered; features break a rule; inputs are unlike those of training."""
+
+
+BREAKERS = ("features", "audit")
+"""The stores that are left alone for a while when they fail: the online store, the audit trail."""
 
 
 class Watch(Protocol):
@@ -181,6 +199,10 @@ class Watch(Protocol):
         """One answer of this arm is degraded, by this one of DEGRADED_BY."""
         ...
 
+    def breaker(self, name: str, is_open: int) -> None:
+        """What a store of this name keeps from being asked opened (1), or closed (0)."""
+        ...
+
 
 class Unwatched:
     """Hears nothing: the default."""
@@ -196,4 +218,7 @@ class Unwatched:
         return self._nothing
 
     def degraded(self, arm: str, reason: str) -> None:
+        """Do nothing."""
+
+    def breaker(self, name: str, is_open: int) -> None:
         """Do nothing."""

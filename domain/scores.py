@@ -102,6 +102,8 @@ class ScoreAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller of the service gets for one lead. `score` is a calibrated probability.
 
     `arm` says of both `arms` what matters first: holdout, else challenger, else champion.
+    `degraded_by` says why it is degraded, of `domain.ports.DEGRADED_BY`, "" where it is not, and
+    in answers from before it was kept.
     """
 
     lead_id: str
@@ -118,3 +120,4 @@ class ScoreAnswer(msgspec.Struct, frozen=True, kw_only=True):
     decision_id: str
     trace_id: str
     arms: Arms = Arms()
+    degraded_by: str = ""

@@ -19,7 +19,10 @@ MODEL_FILE = "model.cbm"
 TABLE_FILE = "explanation.npz"
 REFERENCE_FILE = "reference.parquet"
 CARD_FILE = "card.md"
+FALLBACK_FOLDER = "fallback"
+"""Where, in a version's folder, the files of its fallback are, named as the version's own."""
 REQUIRED = (MODEL_FILE, TABLE_FILE, REFERENCE_FILE, PROFILE_FILE, CARD_FILE)
+FALLBACK_FILES = (MODEL_FILE, TABLE_FILE, PROFILE_FILE)
 QUANTILES = 101
 
 VersionKind = Literal["model", "policy"]
@@ -73,6 +76,15 @@ class Blended(msgspec.Struct, frozen=True, kw_only=True):
     gain: Interval | None
 
 
+class Fallback(msgspec.Struct, frozen=True, kw_only=True):
+    """The model that scores where only the profile is known: as the fields of `Manifest` say."""
+
+    features: tuple[str, ...]
+    categories: tuple[str, ...]
+    calibrator: Calibrator
+    quantiles: tuple[float, ...]
+
+
 class Sealed(msgspec.Struct, frozen=True, kw_only=True):
     """What every version says of itself, whatever it is a version of.
 
@@ -111,7 +123,8 @@ class Manifest(Sealed, frozen=True, kw_only=True):
     `features` are the columns the model takes, in its order: numbers, then `categories`.
     `quantiles` are the 101 percentiles 0..100 of the calibrated score on the reference sample.
     `warnings` are what the run noticed of its data: traps, and leaks that were waived.
-    `blended` is None where no blend was asked for.
+    `blended` is None where no blend was asked for, `fallback` where there is none: in versions
+    from before it was kept, and of definitions without a profile.
     """
 
     kind: ClassVar[VersionKind] = "model"
@@ -127,6 +140,7 @@ class Manifest(Sealed, frozen=True, kw_only=True):
     lineage: Lineage
     warnings: tuple[str, ...] = ()
     blended: Blended | None = None
+    fallback: Fallback | None = None
 
     @property
     def service(self) -> str:
@@ -160,8 +174,24 @@ class Manifest(Sealed, frozen=True, kw_only=True):
             "no outcome within a horizon": bool(self.outcome) and self.horizon_days > 0,
             "a lineage without a log": lineage.events > 0 and bool(lineage.log_hash),
             "a lineage without a configuration": bool(lineage.configuration_hash),
+            "a fallback without its files": self.fallback is None
+            or all(f"{FALLBACK_FOLDER}/{name}" in self.files for name in FALLBACK_FILES),
         }
         return [what for what, sound in needed.items() if not sound]
+
+    def of_fallback(self) -> "Manifest | None":
+        """What its fallback says of itself, as if it were a version; None where it has none."""
+        own = self.fallback
+        if own is None:
+            return None
+        return msgspec.structs.replace(
+            self,
+            features=own.features,
+            categories=own.categories,
+            calibrator=own.calibrator,
+            quantiles=own.quantiles,
+            fallback=None,
+        )
 
 
 class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):

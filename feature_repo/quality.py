@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
 
 GATE = "features"
-RANGE, MISSING, PRESENT, NULL_SHARE, STALE = (
+RANGE, MISSING, PRESENT, NULL_SHARE, STALE, AHEAD = (
     "feature-range",
     "feature-missing",
     "feature-present",
     "feature-null-share",
     "features-stale",
+    "watermark-ahead",
 )
 _PANDERA = {
     "not_nullable": MISSING,
@@ -45,10 +46,12 @@ _MAY_MISS = frozenset(["days", ""])
 class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`stale_days`: features are stale where the newest signal of all is older than that.
 
+    `ahead_hours`: where it is later than now by more than that, a clock is wrong, here or there.
     `null_share`: a column of a frame that misses a larger share is warned of.
     """
 
     stale_days: float = 7.0
+    ahead_hours: float = 24.0
     null_share: float = 0.995
 
 
@@ -92,13 +95,15 @@ class FeatureGate:
     def __init__(self, definition: FeatureDefinition, rules: FeatureRules) -> None:
         self._bounds = bounds(definition)
         self._stale_us = rules.stale_days * DAY
+        self._ahead_us = rules.ahead_hours * DAY / 24
 
     def sound(
         self, numbers: Matrix, as_of_us: int, watermark_us: int, found: Findings
     ) -> NDArray[np.bool_]:
         """Whether each row [n] of all number features [n, features] keeps the rules; counted.
 
-        No row does where nothing was heard for too long: they are stale together.
+        No row does where nothing was heard for too long, or the log is ahead of the clock: they
+        are wrong together.
         """
         b = self._bounds
         bad = (numbers < b.low) | (numbers > b.high)
@@ -108,8 +113,9 @@ class FeatureGate:
             fine &= ~(bad | gone).any(axis=1)
             _count(RANGE, bad, b.names, found)
             _count(MISSING, gone, b.names, found)
-        if as_of_us - watermark_us > self._stale_us:
-            found.add(GATE, STALE, "", len(numbers))
+        age_us = as_of_us - watermark_us
+        if not -self._ahead_us <= age_us <= self._stale_us:
+            found.add(GATE, STALE if age_us > 0 else AHEAD, "", len(numbers))
             fine[:] = False
         return fine
 

@@ -4,7 +4,9 @@ Feast's own executes a statement for every feature of every row, which is most o
 states costs; reading, it makes keys field by field. What is stored is the same, byte for byte.
 """
 
-from collections.abc import Callable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from struct import pack
@@ -27,10 +29,14 @@ class BulkSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):  # type: ignore[misc
     type: Literal["feature_repo.sqlite_online_store.BulkSqliteOnlineStore"] = (
         "feature_repo.sqlite_online_store.BulkSqliteOnlineStore"
     )
+    wait_s: float = 10.0
+    """How long to wait for another's lock on the file."""
 
 
 class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
     """Writes entities of one text key; their values are bytes, of which Feast indexes nothing."""
+
+    _conn: sqlite3.Connection | None = None
 
     def online_write_batch(
         self,
@@ -49,8 +55,7 @@ class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
             for moment, made in [(to_naive_utc(known), created and to_naive_utc(created))]
             for feature, value in values.items()
         ]
-        connection = self._get_conn(config)
-        with connection:
+        with self._mending(), self._get_conn(config) as connection:
             connection.executemany(_upsert(name), rows)
         if progress:
             progress(len(data))
@@ -68,9 +73,27 @@ class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
         keys = [_key(entity, version) for entity in entity_keys]
         found: dict[bytes, tuple[int, dict[str, ValueProto]]] = {}
         sql = _select(compute_table_id(config.project, table, versioned), len(keys))
-        for key, name, value, known in self._get_conn(config).execute(sql, keys):
-            found.setdefault(key, (known, {}))[1][name] = ValueProto.FromString(value)
+        with self._mending():
+            for key, name, value, known in self._get_conn(config).execute(sql, keys):
+                found.setdefault(key, (known, {}))[1][name] = ValueProto.FromString(value)
         return [_stored(found.get(key)) for key in keys]
+
+    def _get_conn(self, config: Any) -> Any:
+        if not self._conn:
+            wait_ms = round(config.online_store.wait_s * 1000)
+            super()._get_conn(config).execute(f"PRAGMA busy_timeout={wait_ms}")
+        return self._conn
+
+    @contextmanager
+    def _mending(self) -> Iterator[None]:
+        """Let go of a connection that failed: its file may be replaced by a whole one."""
+        try:
+            yield
+        except sqlite3.DatabaseError:
+            held, self._conn = self._conn, None
+            if held is not None:
+                held.close()
+            raise
 
 
 def _stored(found: tuple[int, dict[str, ValueProto]] | None) -> Stored:

@@ -54,6 +54,9 @@ Stored = tuple[datetime | None, dict[str, ValueProto] | None]
 ROWS_PER_GROUP = 20_000
 """Rows of one Parquet row group: a few megabytes in memory."""
 
+WAIT_S = 10.0
+"""How long the store may be silent where nobody waits for an answer."""
+
 NOBODY = "none"
 """The account key of a lead without an account: Feast wants one, and nothing is stored there."""
 
@@ -62,10 +65,16 @@ class FeastStore:
     """Online reads and writes, and point-in-time joins, of one definition.
 
     `online` is "" for SQLite in the home, or a `redis://` URL. Feast keeps one connection for all
-    threads: calls are serialised here.
+    threads: calls are serialised here. `wait_s` bounds how long the store may be silent.
     """
 
-    def __init__(self, home: Path, definition: FeatureDefinition, online: str = "") -> None:
+    def __init__(
+        self,
+        home: Path,
+        definition: FeatureDefinition,
+        online: str = "",
+        wait_s: float = WAIT_S,
+    ) -> None:
         self.definition = definition
         self.layout = layout_of(definition)
         self.offline = home / "offline"
@@ -73,8 +82,8 @@ class FeastStore:
         self._views: dict[str, Any] = {}
         self._applied = home / "feast" / "applied"
         self._online = home / "feast" / "online.db"
-        self._server = redis_store(online) if online else None
-        self.feast = FeatureStore(config=_configuration(home, self._server))
+        self._server = redis_store(online, wait_s) if online else None
+        self.feast = FeatureStore(config=_configuration(home, self._server, wait_s))
 
     def apply(self) -> None:
         """Tell Feast of the definition, unless it knows; processes that begin at once take turns.
@@ -265,7 +274,7 @@ class HistoryFile:
         self._held, self._rows = [], 0
 
 
-def redis_store(url: str) -> dict[str, Any]:
+def redis_store(url: str, wait_s: float = WAIT_S) -> dict[str, Any]:
     """Feast's configuration of the Redis that a URL names.
 
     Feast would drop a write whose time is not newer than the stored one. A state that a split or a
@@ -284,16 +293,19 @@ def redis_store(url: str) -> dict[str, Any]:
         parts.append(f"password={unquote(parsed.password)}")
     if parsed.scheme == "rediss":
         parts.append("ssl=true")
-    parts += ["retry=null", "socket_connect_timeout=2", "socket_timeout=10"]
+    parts += ["retry=null", f"socket_timeout={wait_s}"]
+    parts.append(f"socket_connect_timeout={min(wait_s, 2.0)}")
     parts += ["health_check_interval=10"]
     return {"type": "redis", "connection_string": ",".join(parts), "skip_dedup": True}
 
 
-def _configuration(home: Path, server: dict[str, Any] | None) -> RepoConfig:
+def _configuration(home: Path, server: dict[str, Any] | None, wait_s: float) -> RepoConfig:
     text = Template(CONFIGURATION.read_text()).substitute(LEADSCORE_HOME=str(home.resolve()))
     held = yaml.safe_load(text)
     if server is not None:
         held["online_store"] = server
+    else:
+        held["online_store"]["wait_s"] = wait_s
     return RepoConfig(repo_path=home, **held)
 
 

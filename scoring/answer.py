@@ -7,12 +7,22 @@ from domain.clock import Clock, to_us
 from domain.decisions import Asked, DecisionRecord
 from domain.definition import FeatureDefinition
 from domain.errors import BadInput, NoModel, Unavailable, UnknownLead
-from domain.ports import DecisionLog, LeadDirectory, LeadRef, StateReader, Unwatched, Watch
+from domain.ports import (
+    PROFILE_ONLY,
+    DecisionLog,
+    LeadDirectory,
+    LeadRef,
+    StateReader,
+    Unwatched,
+    Watch,
+)
 from domain.scores import ScoreAnswer
 from feature_repo.features import category_names, number_names
 from feature_repo.quality import FeatureGate
+from scoring.arm_failures import ArmFailures
 from scoring.arms import Plans, assign_all
 from scoring.begun import Begun, Told, reused
+from scoring.fallback import profile_rows, some_rows
 from scoring.live import Live, Versions
 from scoring.live_policy import LivePolicies
 from scoring.quality import Gates
@@ -43,6 +53,7 @@ class Answerer:
         self._ports = ports
         self._names = Names(number_names(definition), category_names(definition))
         self._gate = FeatureGate(definition, ports.gates.features)
+        self._failures = ArmFailures()
 
     def answer(self, asked: Sequence[Asked]) -> list[Told]:
         """What each is told, in order; every answer is recorded, all of them together.
@@ -105,19 +116,24 @@ class Answerer:
             for i, lead in enumerate(leads)
             if told[i] is None and first[i] == i and isinstance(lead, LeadRef)
         ]
-        made = self._decide([(asked[i], lead) for i, lead in todo], watermark_us)
-        places = [i for i, _ in todo]
-        return Begun(asked, told, first, dict(zip(places, made, strict=True)))
+        made: dict[int, DecisionRecord] = {}
+        decided = self._decide([(asked[i], lead) for i, lead in todo], watermark_us)
+        for (i, _), one in zip(todo, decided, strict=True):
+            if isinstance(one, DecisionRecord):
+                made[i] = one
+            else:
+                told[i] = one
+        return Begun(asked, told, first, made)
 
     def _record(self, begun: Begun) -> None:
         records = list(begun.made.values())
         if not records:
             return
         with self._ports.watch.stage("audit"):
-            self._ports.log.append([record for record, _ in records])
-        for record, reason in records:
-            if reason:
-                self._ports.watch.degraded(record.answer.arm, reason)
+            self._ports.log.append(records)
+        for record in records:
+            if record.answer.degraded_by:
+                self._ports.watch.degraded(record.answer.arm, record.answer.degraded_by)
 
     def _leads(self, asked: Sequence[Asked]) -> tuple[list[LeadRef | Exception], int]:
         """Who is meant, or why nobody is; and the log's watermark."""
@@ -135,9 +151,15 @@ class Answerer:
         return found, known.watermark_us
 
     def _before(self, asked: Sequence[Asked]) -> dict[int, Told]:
-        """By place, what requests that were sent before are told again."""
+        """By place, what requests that were sent before are told again.
+
+        Where nobody can say whether they were, they are not answered: others may be.
+        """
         keys = [one.request.key for one in asked if one.request is not None]
-        held: Mapping[str, DecisionRecord] = self._ports.log.answered(keys) if keys else {}
+        try:
+            held: Mapping[str, DecisionRecord] = self._ports.log.answered(keys) if keys else {}
+        except Unavailable as bad:
+            return {i: bad for i, one in enumerate(asked) if one.request is not None}
         return {
             i: record.answer if record.request == one.request else reused()
             for i, one in enumerate(asked)
@@ -146,24 +168,49 @@ class Answerer:
 
     def _decide(
         self, asked: Sequence[tuple[Asked, LeadRef]], watermark_us: int
-    ) -> list[tuple[DecisionRecord, str]]:
-        """Decisions, and why each is degraded."""
+    ) -> list[DecisionRecord | Unavailable]:
         if not asked:
             return []
         live, watch = self._ports.versions.current(), self._ports.watch
         with watch.stage("features"):
             rows = self.features([lead for _, lead in asked], to_us(self._ports.clock.now()))
-        batch = self._batch(live, rows, watermark_us)
-        with watch.stage("policy"):
-            records = records_of(batch, [one for one, _ in asked])
-        return list(zip(records, batch.reasons(), strict=True))
+        return self._records(live, rows, [one for one, _ in asked], watermark_us)
 
-    def _batch(self, live: Live, rows: Rows, watermark_us: int) -> Batch:
+    def _records(
+        self, live: Live, rows: Rows, asked: Sequence[Asked], watermark_us: int
+    ) -> list[DecisionRecord | Unavailable]:
+        """The decisions on rows; by fallbacks on those of whom the profile alone is known."""
+        alone = {i for i, why in enumerate(rows.states.degraded) if why == PROFILE_ONLY}
+        if not alone:
+            return [*self._recorded(self._batch(live, rows, watermark_us), asked)]
+        made: list[DecisionRecord | Unavailable] = [_nothing_to_score_with()] * len(asked)
+        usual = [i for i in range(len(asked)) if i not in alone]
+        profiles, fallback = sorted(alone), live.fallback()
+        batches: list[tuple[list[int], Batch]] = []
+        if usual:
+            batches.append((usual, self._batch(live, some_rows(rows, usual), watermark_us)))
+        if fallback is not None:
+            held = profile_rows(self._definition, some_rows(rows, profiles))
+            batches.append((profiles, self._batch(fallback, held, watermark_us, gated=False)))
+        for places, batch in batches:
+            records = self._recorded(batch, [asked[i] for i in places])
+            for i, record in zip(places, records, strict=True):
+                made[i] = record
+        return made
+
+    def _recorded(self, batch: Batch, asked: Sequence[Asked]) -> list[DecisionRecord]:
+        with self._ports.watch.stage("policy"):
+            return records_of(batch, asked)
+
+    def _batch(self, live: Live, rows: Rows, watermark_us: int, *, gated: bool = True) -> Batch:
         policies, found = self._ports.policy(), self._ports.gates.findings
         plans = Plans(live.rollout, policies.rollout, policies.holdout)
         with self._ports.watch.stage("score"):
-            scored = scored_by(live, rows, found)
-            sound = self._gate.sound(rows.numbers, rows.as_of_us, watermark_us, found).tolist()
+            scored = scored_by(live, rows, found, self._failures)
+            sound = [True] * len(rows.leads)
+            if gated:
+                told = self._gate.sound(rows.numbers, rows.as_of_us, watermark_us, found)
+                sound = told.tolist()
         return Batch(
             definition=self._definition,
             names=self._names,
@@ -177,7 +224,16 @@ class Answerer:
             scored=scored,
             sound=sound,
             random_bytes=self._ports.random_bytes,
+            failures=self._failures,
         )
+
+
+def _nothing_to_score_with() -> Unavailable:
+    return Unavailable(
+        "the online store does not answer, and this version has no model of the profile alone",
+        rule="online-store",
+        todo="Try again.",
+    )
 
 
 def _answer(told: Told) -> ScoreAnswer:

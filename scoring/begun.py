@@ -17,17 +17,17 @@ class Begun:
 
     `told` [n] is None where nothing is told yet: where a decision is to be recorded first, or where
     a request with the same key came before it, at place `first` [n]. `made` are the decisions, by
-    place, and why each is degraded.
+    place.
     """
 
     asked: Sequence[Asked]
     told: list[Told | None]
     first: Sequence[int] = ()
-    made: Mapping[int, tuple[DecisionRecord, str]] = field(default_factory=dict)
+    made: Mapping[int, DecisionRecord] = field(default_factory=dict)
 
     def answers(self) -> list[Told]:
         """What each is told, once all is recorded."""
-        for i, (record, _) in self.made.items():
+        for i, record in self.made.items():
             self.told[i] = record.answer
         return [
             one if one is not None else self._same(self.first[i], i)

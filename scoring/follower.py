@@ -14,6 +14,7 @@ from registry.cache import STAGES_FILE
 
 T = TypeVar("T")
 Stamp = tuple[int, int] | None
+"""Which file it is; None where there is none, or none that can be read."""
 log = logging.getLogger(__name__)
 
 
@@ -54,7 +55,7 @@ class Follower(Generic[T]):
         self._opening, self._looking = Lock(), Lock()
         self._held: T | None = None
         self._seen: Stamp = None
-        self._refused: Stamp = None
+        self._refused: list[Stamp] = []
         self._next = 0.0
 
     def current(self) -> T:
@@ -88,15 +89,15 @@ class Follower(Generic[T]):
             self._held, self._seen = self._opened(), stamp
         except Exception as bad:  # whatever is wrong with it, it must not answer
             # its files may be mended, so it is tried again at each look, and told of once
-            if stamp != self._refused:
+            if [stamp] != self._refused:
                 log.warning("the %s in force stays as it is: %s", self._name, bad)
-            self._refused = stamp
+            self._refused = [stamp]
         finally:
             self._looking.release()
 
     def _stamp(self) -> Stamp:
         try:
             found = (self._cache / STAGES_FILE).stat()
-        except FileNotFoundError:
+        except OSError:
             return None
         return found.st_mtime_ns, found.st_ino

@@ -15,6 +15,7 @@ from domain.errors import LeadscoreError
 from domain.versions import Manifest
 from registry.cache import OpenedVersion, open_cached
 from registry.plan import RolloutPlan
+from scoring.fallback import of_fallback
 from scoring.follower import Aside, Follower, in_background
 from scoring.golden import check_golden
 from scoring.quality import InputGate, InputRules, input_profile
@@ -27,11 +28,15 @@ USUAL = InputRules()
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A version with what makes its reasons, and what knows the rows it was trained on."""
+    """A version with what makes its reasons, and what knows the rows it was trained on.
+
+    `fallback` is what it has for leads of whom only the profile is known, None for nothing.
+    """
 
     scorer: Scorer
     reasoner: Reasoner
     inputs: InputGate
+    fallback: "Loaded | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,16 @@ class Live:
     champion: Loaded
     challenger: Loaded | None
     rollout: RolloutPlan | None
+
+    def fallback(self) -> "Live | None":
+        """What answers where only the profile is known; None where the champion has nothing.
+
+        A challenger without a fallback is left out: the champion's answers for it.
+        """
+        if self.champion.fallback is None:
+            return None
+        other = None if self.challenger is None else self.challenger.fallback
+        return Live(self.champion.fallback, other, self.rollout)
 
 
 class Versions(Protocol):
@@ -99,9 +114,13 @@ class LiveVersions:
         return Live(self._load(cached.champion), challenger, rollout)
 
     def _load(self, opened: OpenedVersion[Manifest]) -> Loaded:
-        """Open a version, warm, and only if it says what it said when it was made."""
+        """Open a version with its fallback, each only if it says what it said when it was made."""
+        fallback = of_fallback(opened)
+        return self._one(opened, None if fallback is None else self._one(fallback, None))
+
+    def _one(self, opened: OpenedVersion[Manifest], fallback: Loaded | None) -> Loaded:
         scorer = Scorer(opened.label, opened.folder, opened.manifest, self._definition)
         check_golden(scorer, opened.folder, self._definition)
         profile = input_profile(opened.folder, opened.manifest)
         inputs = InputGate(profile, self._definition, self._inputs)
-        return Loaded(scorer, Reasoner(self._definition, scorer.features), inputs)
+        return Loaded(scorer, Reasoner(self._definition, scorer.features), inputs, fallback)

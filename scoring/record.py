@@ -1,7 +1,8 @@
 """Decisions in the making: what was scored of some rows, and the record of each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +14,10 @@ from domain.clock import SECOND, iso
 from domain.decisions import Asked, DecisionRecord, Facts
 from domain.definition import FeatureDefinition
 from domain.findings import Findings
+from domain.ports import ARM_FAILED
 from domain.scores import Reason, ScoreAnswer, VersionSet
 from domain.state import Matrix
+from scoring.arm_failures import ArmFailures
 from scoring.arms import Assigned, Version
 from scoring.facts import facts_of
 from scoring.live import Live, Loaded
@@ -63,31 +66,45 @@ class Batch:
     scored: dict[Version, ByVersion]
     sound: list[bool]
     random_bytes: Callable[[int], bytes]
+    failures: ArmFailures = field(default_factory=ArmFailures)
 
-    def reasons(self) -> list[str]:
-        """Why each answer [n] is degraded, of `domain.ports.DEGRADED_BY`, or ""."""
-        return [self.reason(i) for i in range(len(self.assigned))]
+    def version(self, row: int) -> Version:
+        """Which version answers: that of the arm, or the champion where the arm's failed."""
+        meant = self.assigned[row].version
+        return meant if meant in self.scored else "champion"
 
     def reason(self, row: int) -> str:
-        """Why one answer is degraded."""
+        """Why one answer is degraded, of `domain.ports.DEGRADED_BY`, or ""."""
+        why = self.rows.states.degraded
+        if why and why[row]:
+            return why[row]
+        if self._arm_failed(self.assigned[row]):
+            return ARM_FAILED
         if not self.sound[row]:
             return "features"
-        return "inputs" if self.scored[self.assigned[row].version].unlike[row] else ""
+        return "inputs" if self.scored[self.version(row)].unlike[row] else ""
+
+    def _arm_failed(self, assigned: Assigned) -> bool:
+        model = assigned.version not in self.scored
+        return model or (assigned.arms.policy == "challenger" and self.policies.challenger is None)
 
 
-def scored_by(live: Live, rows: Rows, found: Findings) -> dict[Version, ByVersion]:
-    """What the champion, and a challenger where there is one, say of rows."""
-    versions: dict[Version, Loaded] = {"champion": live.champion}
-    if live.challenger is not None:
-        versions["challenger"] = live.challenger
-    pools: dict[object, Pool] = {}
-    for one in versions.values():
-        if one.scorer.takes not in pools:
-            pools[one.scorer.takes] = one.scorer.pool(rows.numbers, rows.texts)
-    return {name: _by(one, rows, pools[one.scorer.takes], found) for name, one in versions.items()}
+def scored_by(
+    live: Live, rows: Rows, found: Findings, failures: ArmFailures
+) -> dict[Version, ByVersion]:
+    """What the champion, and a challenger where there is one that works, say of rows."""
+    own = live.champion.scorer
+    pool = own.pool(rows.numbers, rows.texts)
+    scored: dict[Version, ByVersion] = {"champion": _by(live.champion, rows, pool, found)}
+    if (other := live.challenger) is not None:
+        shared = pool if other.scorer.takes == own.takes else None
+        told = failures.attempt(other.scorer.label, lambda: _by(other, rows, shared, found))
+        if told is not None:
+            scored["challenger"] = told
+    return scored
 
 
-def _by(loaded: Loaded, rows: Rows, pool: Pool, found: Findings) -> ByVersion:
+def _by(loaded: Loaded, rows: Rows, pool: Pool | None, found: Findings) -> ByVersion:
     scored = loaded.scorer.score(rows.numbers, rows.texts, pool)
     unlike = loaded.inputs.degraded(rows.numbers, rows.texts, found).tolist()
     return ByVersion(loaded, scored, loaded.scorer.explain(scored.leaves), unlike)
@@ -96,14 +113,36 @@ def _by(loaded: Loaded, rows: Rows, pool: Pool, found: Findings) -> ByVersion:
 def records_of(batch: Batch, asked: Sequence[Asked]) -> list[DecisionRecord]:
     """The record of each row's decision, with its answer.
 
-    One step for all rows, then the next: what a step needs stays in the processor's caches.
+    Where the challenger among policies fails on a row the champion decides alone; its own errors
+    are raised.
     """
-    rows = range(len(asked))
+    every, challenger = range(len(asked)), batch.policies.challenger
+    if challenger is None:
+        return _records(batch, asked, every)
+    label, alone = challenger.label, replace(batch, policies=without_challenger(batch.policies))
+    made = batch.failures.attempt(label, lambda: _records(batch, asked, every))
+    if made is not None:
+        return made
+    found: list[DecisionRecord] = []
+    for row in every:
+        one = batch.failures.attempt(label, partial(_records, batch, asked, (row,)))
+        found += _records(alone, asked, (row,)) if one is None else one
+    return found
+
+
+def without_challenger(policies: LivePolicies) -> LivePolicies:
+    """The champion, while everything else stays as it is."""
+    return replace(policies, challenger=None)
+
+
+def _records(batch: Batch, asked: Sequence[Asked], rows: Sequence[int]) -> list[DecisionRecord]:
+    """One step for all rows, then the next: what a step needs stays in the processor's caches."""
     values = [_values(batch, row) for row in rows]
-    reasons = [_reasons(batch, row, values[row]) for row in rows]
-    facts = [_facts(batch, row, values[row]) for row in rows]
-    routed = [_routed(batch, row, facts[row]) for row in rows]
-    return [_record(batch, row, asked[row], facts[row], routed[row], reasons[row]) for row in rows]
+    reasons = [_reasons(batch, row, held) for row, held in zip(rows, values, strict=True)]
+    facts = [_facts(batch, row, held) for row, held in zip(rows, values, strict=True)]
+    routed = [_routed(batch, row, told) for row, told in zip(rows, facts, strict=True)]
+    made = zip(rows, facts, routed, reasons, strict=True)
+    return [_record(batch, row, asked[row], told, way, why) for row, told, way, why in made]
 
 
 def _record(
@@ -114,7 +153,7 @@ def _record(
     routed: Routed,
     reasons: tuple[Reason, ...],
 ) -> DecisionRecord:
-    rows, assigned = batch.rows, batch.assigned[row]
+    rows, assigned, version = batch.rows, batch.assigned[row], batch.version(row)
     return DecisionRecord(
         decided_us=rows.as_of_us,
         as_of_us=rows.as_of_us,
@@ -122,12 +161,12 @@ def _record(
         account_id=rows.leads[row].account_id,
         features=tuple(batch.features[row]),
         texts=tuple(rows.texts[row]),
-        margin=float(batch.scored[assigned.version].scored.margins[row]),
+        margin=float(batch.scored[version].scored.margins[row]),
         rollout=batch.live.rollout.id if batch.live.rollout else "",
         shadow={
             other.loaded.scorer.label: float(other.scored.scores[row])
             for name, other in batch.scored.items()
-            if name != assigned.version
+            if name != version
         },
         facts=facts,
         answer=_answer(batch, row, facts, routed, reasons, asked.trace_id),
@@ -159,13 +198,13 @@ def with_none(numbers: Matrix) -> list[list[float | None]]:
 
 
 def _reasons(batch: Batch, row: int, values: Values) -> tuple[Reason, ...]:
-    mine = batch.scored[batch.assigned[row].version]
+    mine = batch.scored[batch.version(row)]
     return mine.loaded.reasoner.reasons(mine.contributions[row], values)
 
 
 def _facts(batch: Batch, row: int, values: Values) -> Facts:
     assigned, rows = batch.assigned[row], batch.rows
-    mine = batch.scored[assigned.version].scored
+    mine = batch.scored[batch.version(row)].scored
     return facts_of(
         answering(batch.policies, assigned),
         looks_at(batch.policies),
@@ -186,7 +225,7 @@ def _answer(
     trace_id: str,
 ) -> ScoreAnswer:
     assigned, as_of_us = batch.assigned[row], batch.rows.as_of_us
-    known_us = batch.rows.states.known_us[row]
+    known_us, reason = batch.rows.states.known_us[row], batch.reason(row)
     return ScoreAnswer(
         lead_id=batch.rows.leads[row].lead_id,
         score=facts.score,
@@ -195,7 +234,7 @@ def _answer(
         reasons=reasons,
         decision=routed.decision,
         versions=VersionSet(
-            model=batch.scored[assigned.version].loaded.scorer.label,
+            model=batch.scored[batch.version(row)].loaded.scorer.label,
             feature_service=batch.definition.label,
             policy=answering(batch.policies, assigned).label,
             catalogue=CATALOGUE,
@@ -204,7 +243,8 @@ def _answer(
         arms=assigned.arms,
         features_as_of=iso(known_us),
         staleness_s=max(0.0, (as_of_us - known_us) / SECOND),
-        degraded=bool(batch.reason(row)),
+        degraded=bool(reason),
+        degraded_by=reason,
         decision_id=new_decision_id(as_of_us, batch.random_bytes),
         trace_id=trace_id,
     )

@@ -9,8 +9,8 @@ import numpy as np
 
 from domain.clock import SECOND, iso, to_us
 from domain.definition import FeatureDefinition
-from domain.errors import BadInput
-from domain.ports import LeadRef, Policy
+from domain.errors import BadInput, Unavailable
+from domain.ports import PROFILE_ONLY, LeadRef, Policy
 from domain.scores import VersionSet
 from domain.what_if import MOST_CHANGES, Change, Told, Value, WhatIf
 from feature_repo.features import categories, category_names, number_names, numbers
@@ -102,6 +102,10 @@ class WhatIfs:
     def _values(self, lead: LeadRef) -> tuple[Values, str, int]:
         """A lead's features by name, the outcome that closed it, and when they became known."""
         states = self._ports.states.read([lead])
+        if PROFILE_ONLY in states.degraded:
+            raise Unavailable(
+                "the online store does not answer", rule="online-store", todo="Try again."
+            )
         moment = np.array([to_us(self._ports.clock.now()) / SECOND])
         row = numbers(self._definition, states.leads, states.accounts, moment)[0]
         texts = categories(self._definition, states.leads, [list(t) for t in states.texts])[0]

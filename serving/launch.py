@@ -283,6 +283,7 @@ def _environment(settings: Settings, home: Path, metrics: Path) -> dict[str, str
         "LEADSCORE_HOME": str(home),
         "LEADSCORE_POLICY": str(policy.resolve()) if policy.is_file() else settings.policy,
         "LEADSCORE_JWT_KEYS": str(signers.resolve()) if signers.is_file() else settings.jwt_keys,
+        "LEADSCORE_AUDIT_SPOOL": settings.audit_spool and str(Path(settings.audit_spool).resolve()),
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_HOME": str(home / "bentoml"),
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),

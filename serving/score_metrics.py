@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import asdict
 
-from domain.ports import DEGRADED_BY, Unwatched, Watch
+from domain.ports import BREAKERS, DEGRADED_BY, Unwatched, Watch
 from domain.scores import ScoreAnswer
 from serving.problems import SLUGS, slug_of
 from wiring.traces import recording, tag
@@ -39,13 +39,14 @@ class Instruments(NamedTuple):
     staleness: Any
     score: Any
     degraded: Any
+    breaker: Any
     stage: Any
 
 
 @lru_cache(maxsize=1)
 def instruments() -> Instruments:
     """The instruments of this process: their names may be registered once."""
-    from prometheus_client import Counter, Histogram
+    from prometheus_client import Counter, Gauge, Histogram
 
     return Instruments(
         answers=Counter(
@@ -68,6 +69,12 @@ def instruments() -> Instruments:
             "leadscore_score", "Calibrated scores, by model version.", ["model"], buckets=SCORES
         ),
         degraded=Counter("leadscore_degraded", "Degraded answers, by reason.", ["arm", "reason"]),
+        breaker=Gauge(
+            "leadscore_breaker_open",
+            "1 while a store is not asked because it failed of late, in any worker.",
+            ["store"],
+            multiprocess_mode="livemax",
+        ),
         stage=Histogram("leadscore_stage_seconds", "Time of a stage.", ["stage"], buckets=STAGE_S),
     )
 
@@ -99,6 +106,8 @@ def begin() -> None:
     for arm in ARMS:
         for reason in DEGRADED_BY:
             instruments().degraded.labels(arm, reason)
+    for name in BREAKERS:
+        instruments().breaker.labels(name).set(0)
     for name in STAGES:
         _stage(name)
 
@@ -142,6 +151,10 @@ class StageMetrics:
         instruments().degraded.labels(arm, reason).inc()
         if self._inner:
             self._inner.degraded(arm, reason)
+
+    def breaker(self, name: str, is_open: int) -> None:
+        """Show it."""
+        instruments().breaker.labels(name).set(is_open)
 
 
 class _Timed:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -24,6 +23,7 @@ from training.evaluation import EVALUATION_FILE, Evaluation
 from training.fairness import FAIRNESS_FILE, FairnessReport
 from training.fit import Fold
 from training.page import page
+from training.profile_model import ProfileModel
 
 Array = NDArray[np.float64]
 
@@ -77,14 +77,14 @@ def rivals(
     config: TrainingConfig,
     definition: FeatureDefinition,
     rows: Rows,
-    parameters: dict[str, Any],
+    profile: ProfileModel | None,
     champion: Champion | None,
 ) -> list[Scores]:
     """The baselines, trained on what the version was trained on."""
     return [
         baselines.prior(rows.fitted, rows.test),
         baselines.scorecard(rows.fitted, rows.test),
-        baselines.static(definition, rows.folds, rows.fitted, rows.test, parameters, config.seed),
+        baselines.static(profile, rows.test),
         baselines.reigning(champion, definition, rows.test, config.outcome, config.horizon_days),
     ]
 

@@ -6,10 +6,8 @@
 - `champion`: the version that serves now.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +15,8 @@ from numpy.typing import NDArray
 from domain.definition import FeatureDefinition
 from domain.versions import MODEL_FILE, open_sealed
 from training import fit
-from training.calibrate import calibrate
-from training.dataset import Dataset
+from training.dataset import Dataset, columns
+from training.profile_model import ProfileModel
 
 Array = NDArray[np.float64]
 
@@ -70,23 +68,12 @@ def scorecard(train: Dataset, test: Dataset) -> Scores:
     return Scores("scorecard", np.asarray(chance, dtype=np.float64), told)
 
 
-def static(
-    definition: FeatureDefinition,
-    folds: Sequence[fit.Fold],
-    fitted: Dataset,
-    test: Dataset,
-    parameters: dict[str, Any],
-    seed: int,
-) -> Scores:
+def static(made: ProfileModel | None, test: Dataset) -> Scores:
     """CatBoost on the attributes of the profile alone, calibrated as the version is."""
-    names = [a.name for a in definition.attributes if a.name in fitted.features]
-    if not names:
+    if made is None:
         return Scores("static", None, "no column of the profile is left")
-    narrow = [(columns(train, names), columns(valid, names)) for train, valid in folds]
-    model = fit.fit(columns(fitted, names), parameters, seed)
-    calibrator = calibrate(fit.across(narrow, parameters, seed))
-    chance = calibrator.apply(fit.margins(model, columns(test, names)))
-    return Scores("static", chance, f"CatBoost on the profile alone: {', '.join(names)}")
+    told = f"CatBoost on the profile alone: {', '.join(made.names)}"
+    return Scores("static", made.chance(test), told)
 
 
 def reigning(
@@ -117,21 +104,6 @@ def reigning(
     seen = manifest.lineage.watermark_us > int(test.moments.min())
     warned = "; part of the test is time that it may have been made from" if seen else ""
     return Scores("champion", chance, f"{champion.label}, as it serves{warned}")
-
-
-def columns(data: Dataset, names: "tuple[str, ...] | list[str]") -> Dataset:
-    """The same rows with these columns alone: numbers in the order named, then categories."""
-    count = data.numbers.shape[1]
-    places = [data.features.index(name) for name in names]
-    numbers = [i for i in places if i < count]
-    texts = [i for i in places if i >= count]
-    return replace(
-        data,
-        features=tuple(data.features[i] for i in (*numbers, *texts)),
-        categories=tuple(data.features[i] for i in texts),
-        numbers=data.numbers[:, numbers],
-        texts=data.texts[:, [i - count for i in texts]],
-    )
 
 
 def _edges(column: Array) -> Array:

@@ -1,7 +1,7 @@
 """The data set: features at cutoffs, by Feast's point-in-time join, with labels beside them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -102,3 +102,18 @@ def _number(name: str) -> int:
 
 def _varies(column: "pd.Series[float]") -> bool:
     return bool(column.nunique(dropna=False) > 1)
+
+
+def columns(data: Dataset, names: "tuple[str, ...] | list[str]") -> Dataset:
+    """The same rows with these columns alone: numbers in the order named, then categories."""
+    count = data.numbers.shape[1]
+    places = [data.features.index(name) for name in names]
+    numbers = [i for i in places if i < count]
+    texts = [i for i in places if i >= count]
+    return replace(
+        data,
+        features=tuple(data.features[i] for i in (*numbers, *texts)),
+        categories=tuple(data.features[i] for i in texts),
+        numbers=data.numbers[:, numbers],
+        texts=data.texts[:, [i - count for i in texts]],
+    )

@@ -42,6 +42,7 @@ from training.assess import ALONE, Against
 from training.config import TrainingConfig
 from training.dataset import Dataset, History, build
 from training.page import page
+from training.profile_model import fit_profile, write_fallback
 from training.split import folds, require_both_classes, split_by_time
 from training.studies import Warmth, open_study, remember
 
@@ -258,7 +259,8 @@ class Run:
         leaves = np.asarray(model.calc_leaf_indexes(fit.pool(parts.test)), dtype=np.int64)
         importance = np.abs(table.explain(leaves)).mean(axis=0)
         rows = assess.Rows(parts.folds, fitted, parts.test)
-        others = assess.rivals(self.config, self.definition, rows, best, against.champion)
+        profile = fit_profile(self.definition, parts.folds, fitted, best, seed)
+        others = assess.rivals(self.config, self.definition, rows, profile, against.champion)
         done = assess.assess(self.config, parts.test, chance, others, against.grades)
         moving = dict(zip(table.features, importance.tolist(), strict=True))
         assess.write(done, self.name, moving, folder)
@@ -278,6 +280,7 @@ class Run:
             lineage=self.lineage(provenance, searched),
             warnings=prepared.warnings,
             blended=blended,
+            fallback=write_fallback(profile, fitted, parts.test, fair, GOLDEN_ROWS, folder),
         )
         text = card.model_card(manifest, removed, done.evaluation, done.audit)
         (folder / "card.md").write_text(text, encoding="utf-8")

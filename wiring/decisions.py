@@ -1,28 +1,47 @@
 """The decision plane, put together: the policy in force, and the audit trail."""
 
+import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from decisions.audit import AuditTrail
 from decisions.audit_tables import create_tables
 from decisions.policy import load_policy
+from decisions.spool import Spool
+from decisions.spooled_trail import SpooledTrail
 from decisions.zen_policy import ZenPolicy
-from domain.errors import Missing
+from domain.breaker import Breaker
+from domain.errors import Missing, Unavailable
 from domain.policy_version import POLICY_FILE, PolicyManifest
+from domain.ports import Unwatched, Watch
 from registry.cache import STAGES_FILE, open_version, read_cached_stages
 from wiring.registry import policy_cache_of
 from wiring.settings import Settings
-from wiring.stores import open_engine
+from wiring.stores import WAIT_S, open_engine
 
 POLICIES = Path(__file__).parents[1] / "decisions" / "policies"
+UNWATCHED = Unwatched()
 STANDARD = "standard"
 """The policy in force where none is registered and the settings name none."""
 
 
-def open_trail(settings: Settings) -> AuditTrail:
-    """The audit trail of this home."""
-    engine = open_engine(settings.audit_db)
+def open_trail(settings: Settings, *, live: bool = False, watch: Watch = UNWATCHED) -> AuditTrail:
+    """The audit trail of this home, with the spool before it where the settings name one.
+
+    `live`: somebody waits for an answer, so nothing is waited for longer than the settings say.
+    """
+    wait_s = settings.audit_wait_ms / 1000 if live else WAIT_S
+    engine = open_engine(settings.audit_db, wait_s)
     create_tables(engine)
-    return AuditTrail(engine)
+    if not settings.audit_spool:
+        return AuditTrail(engine, wait_s)
+    spool = Spool(Path(settings.audit_spool), settings.audit_spool_mb << 20)
+    breaker = Breaker(time.monotonic, told=partial(watch.breaker, "audit"), failures=1, open_s=5.0)
+    trail = SpooledTrail(engine, wait_s, spool, breaker)
+    with suppress(Unavailable):
+        trail.drain()
+    return trail
 
 
 def open_policy(settings: Settings) -> ZenPolicy:

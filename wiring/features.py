@@ -1,12 +1,14 @@
 """The feature store, put together."""
 
 from domain.definition import FeatureDefinition
-from feature_repo.store import FeastStore
+from feature_repo.store import WAIT_S, FeastStore
 from wiring.settings import Settings
 
 
-def open_features(settings: Settings, definition: FeatureDefinition) -> FeastStore:
-    """Feast on this home, told of the definition."""
-    store = FeastStore(settings.home, definition, settings.online)
+def open_features(
+    settings: Settings, definition: FeatureDefinition, wait_s: float = WAIT_S
+) -> FeastStore:
+    """Feast on this home, told of the definition; the online store may be silent for `wait_s`."""
+    store = FeastStore(settings.home, definition, settings.online, wait_s)
     store.apply()
     return store

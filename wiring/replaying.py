@@ -11,7 +11,9 @@ from domain.definition import FeatureDefinition
 from domain.errors import LeadscoreError
 from domain.place import place
 from feature_repo.features import category_names, number_names
+from registry.cache import OpenedVersion
 from scoring.arms import arm_at
+from scoring.fallback import of_fallback, version_of
 from scoring.reasons import Reasoner
 from scoring.scorer import Scored, Scorer
 from wiring.decisions import open_trail
@@ -83,8 +85,11 @@ def _unheard(settings: Settings, record: DecisionRecord) -> Iterator[str]:
 def _again(
     settings: Settings, label: str, record: DecisionRecord
 ) -> tuple[Scorer, Scored, FeatureDefinition]:
-    folder, manifest = open_registry(settings).fetch(label)
-    scorer = Scorer(label, folder, manifest, manifest.definition)
+    folder, manifest = open_registry(settings).fetch(version_of(label))
+    opened = OpenedVersion(version_of(label), folder, manifest)
+    if label != opened.label:
+        opened = of_fallback(opened) or opened
+    scorer = Scorer(label, opened.folder, opened.manifest, manifest.definition)
     numbers = np.array([[math.nan if v is None else v for v in record.features]])
     return scorer, scorer.score(numbers, [list(record.texts)]), manifest.definition
 

@@ -4,16 +4,20 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from decisions.audit import AuditTrail
+from domain.breaker import Breaker
 from domain.clock import Clock
 from domain.findings import Findings
 from domain.ports import Watch
-from feature_repo.store import FeastStore
+from feature_repo.store import WAIT_S, FeastStore
 from scoring.answer import Answerer, Ports
 from scoring.live import LiveVersions
 from scoring.live_policy import LivePolicies
+from scoring.steady import Keeping, SteadyStates
 from scoring.what_if import WhatIfs
+from signals.profiles import Profiles
 from wiring.clock import clock_of
 from wiring.decisions import open_trail
 from wiring.features import open_features
@@ -47,21 +51,35 @@ class Scoring:
 def open_scoring(settings: Settings, *, live: bool = False, watch: Watch | None = None) -> Scoring:
     """Everything that scoring needs, on this home; `live` as for the signal plane.
 
+    A live one bears that stores are away (docs/degradation.md); others stop, and are gone on with.
     `watch` hears of stages; without one, traces do where the settings ask for them.
     """
     watch = watch or traced(settings, "leadscore")
     plane = open_signals(settings, live=live)
-    features = open_features(settings, plane.definition)
+    features = open_features(
+        settings, plane.definition, settings.features_wait_ms / 1000 if live else WAIT_S
+    )
+    states = _steady(settings, plane, features, watch) if live else features
     quality, findings = load_quality(settings.home), Findings()
     versions = LiveVersions(
         cache_of(settings), plane.definition, LOOK_EVERY_S, time.monotonic, quality.inputs
     )
-    policy, trail = follow_policy(settings, LOOK_EVERY_S, time.monotonic), open_trail(settings)
+    policy = follow_policy(settings, LOOK_EVERY_S, time.monotonic)
+    trail = open_trail(settings, live=live, watch=watch)
     clock = clock_of(settings, plane.directory)
     directory, gates = plane.directory, quality.gates(findings)
-    ports = Ports(directory, features, versions, policy, trail, clock, os.urandom, gates, watch)
+    ports = Ports(directory, states, versions, policy, trail, clock, os.urandom, gates, watch)
     answerer = Answerer(plane.definition, ports)
     asked = WhatIfs(plane.definition, ports)
     return Scoring(
         plane, features, versions, policy, trail, clock, answerer, findings, ports, asked
     )
+
+
+def _steady(
+    settings: Settings, plane: SignalPlane, features: FeastStore, watch: Watch
+) -> SteadyStates:
+    breaker = Breaker(time.monotonic, told=partial(watch.breaker, "features"))
+    keeping = Keeping(settings.features_keep, settings.features_keep_s)
+    profiles = Profiles(plane.engine, plane.definition)
+    return SteadyStates(features, profiles, breaker, time.monotonic, keeping)

@@ -35,6 +35,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `http://` URL of an OpenLineage server, "" for the home's outbox alone. URLs may hold
     passwords: no message, log or repr shows one.
 
+    While the service answers: `features_wait_ms` is how long the online store may be silent;
+    `features_keep` leads' last known states are kept in each worker process, and used, when the
+    store is away, for `features_keep_s` seconds. `audit_wait_ms` is how long the audit trail's lock
+    may be waited for. `audit_spool` is a folder where decisions are kept, at most `audit_spool_mb`
+    megabytes, until the trail takes them, "" for none: then nobody is answered while it is away.
+
     `logs` is the form of the logs of service and worker, `json` for one object a line. `traces` is
     the base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as
     `http://collector:4318`, "" for none; `traces_share` of the traces that begin here are sent, and
@@ -62,6 +68,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     online: str = ""
     bus: str = ""
     events_waiting: Annotated[int, msgspec.Meta(ge=1)] = 20_000
+    features_wait_ms: Annotated[int, msgspec.Meta(ge=1)] = 250
+    features_keep: Annotated[int, msgspec.Meta(ge=0)] = 10_000
+    features_keep_s: Annotated[float, msgspec.Meta(ge=0)] = 900.0
+    audit_wait_ms: Annotated[int, msgspec.Meta(ge=1)] = 2_000
+    audit_spool: str = ""
+    audit_spool_mb: Annotated[int, msgspec.Meta(ge=1)] = 64
     logs: Literal["text", "json"] = "text"
     traces: str = ""
     traces_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
@@ -178,6 +190,12 @@ _NAMES = {
     "LEADSCORE_ONLINE": "online",
     "LEADSCORE_BUS": "bus",
     "LEADSCORE_EVENTS_WAITING": "events_waiting",
+    "LEADSCORE_FEATURES_WAIT_MS": "features_wait_ms",
+    "LEADSCORE_FEATURES_KEEP": "features_keep",
+    "LEADSCORE_FEATURES_KEEP_S": "features_keep_s",
+    "LEADSCORE_AUDIT_WAIT_MS": "audit_wait_ms",
+    "LEADSCORE_AUDIT_SPOOL": "audit_spool",
+    "LEADSCORE_AUDIT_SPOOL_MB": "audit_spool_mb",
     "LEADSCORE_LOGS": "logs",
     "LEADSCORE_TRACES": "traces",
     "LEADSCORE_TRACES_SHARE": "traces_share",

@@ -12,8 +12,15 @@ CONNECT_S = 10
 """How long a database server may take to answer the first call."""
 
 
-def open_engine(url: str) -> Engine:
+WAIT_S = 30.0
+"""How long another's lock is waited for where nobody waits for an answer."""
+
+
+def open_engine(url: str, wait_s: float = WAIT_S) -> Engine:
     """An engine of SQLite or PostgreSQL; nothing is connected yet.
+
+    `wait_s` bounds the wait for a lock; where it is less than the usual one, PostgreSQL is bounded
+    by it too, and how long it may take to connect.
 
     SQLite runs in write-ahead mode, with transactions that begin where code says so. A connection
     to PostgreSQL is tried before it is used again, so that a restart of the server goes unnoticed.
@@ -24,32 +31,34 @@ def open_engine(url: str) -> Engine:
     except ArgumentError:
         raise BadConfiguration("a database URL cannot be read", rule="database-url") from None
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(url, parsed.database)
+        return _sqlite(url, parsed.database, wait_s)
+    options = {} if wait_s >= WAIT_S else {"options": f"-c lock_timeout={round(wait_s * 1000)}"}
     engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"connect_timeout": CONNECT_S},
+        # libpq counts whole seconds, and takes 1 for 2
+        connect_args={"connect_timeout": min(CONNECT_S, max(2, round(wait_s))), **options},
     )
     event.listen(engine, "handle_error", _unreachable)
     return engine
 
 
-def _sqlite(url: str, database: str | None) -> Engine:
+def _sqlite(url: str, database: str | None, wait_s: float) -> Engine:
     if database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, hide_parameters=True)
-    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "connect", lambda connection, _: _prepare(connection, wait_s))
     return engine
 
 
-def _prepare(connection: Any, _record: object) -> None:
+def _prepare(connection: Any, wait_s: float) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
+        f"busy_timeout={round(wait_s * 1000)}",  # before the mode: to change it takes a lock
         "journal_mode=WAL",
         "synchronous=FULL",  # what was acknowledged survives a power cut too
-        "busy_timeout=30000",
         "cache_size=-49152",
         "wal_autocheckpoint=16000",  # 64 MB: a page that changes often is written back seldom
     ):

@@ -58,6 +58,9 @@ class Spans:
         """Say so on the current span."""
         tag({"degraded": reason, "arm": arm})
 
+    def breaker(self, name: str, is_open: int) -> None:
+        """Nothing: a span is of one answer, and the metric tells."""
+
 
 def links(led: Sequence[str]) -> list[trace.Link]:
     """Links to the contexts that these `traceparent` values name; what is none is left out."""

@@ -30,10 +30,10 @@ from tests.conftest import ROOT, SilentProgress, data_folder
 from tests.examples.conftest import FILES
 from tests.figures import raw
 from training import fit
-from training.baselines import Scores, columns
+from training.baselines import Scores
 from training.config import TrainingConfig, read_config
 from training.cutoffs import Cutoff, choose
-from training.dataset import Dataset, build
+from training.dataset import Dataset, build, columns
 from training.evaluate import evaluate
 from training.evaluation import Evaluation, Rival
 from training.run import Provenance, Run, Studies

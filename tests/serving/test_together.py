@@ -125,6 +125,42 @@ def test_more_work_than_may_wait_is_refused_and_soon_taken_again() -> None:
     assert after == 99
 
 
+def test_nobody_waits_for_the_sum_of_work_that_hangs() -> None:
+    def work(items: Sequence[int]) -> list[int]:
+        time.sleep(0.2)
+        return list(items)
+
+    async def main() -> tuple[list[int | BaseException], float]:
+        asked = together(work, most=1, wait_s=0.1)
+        began = time.monotonic()
+        every = await asyncio.gather(*(asked.ask(n) for n in range(40)), return_exceptions=True)
+        return every, time.monotonic() - began
+
+    every, took = asyncio.run(main())
+    assert [one for one in every if not isinstance(one, Saturated)] in ([0, 1], [0, 1, 2])
+    assert took < 1.0
+
+
+def test_what_took_long_before_a_quiet_time_refuses_nobody_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serving.together.QUIET_S", 0.05)
+    slow = [0.3]
+
+    def work(items: Sequence[int]) -> list[int]:
+        time.sleep(slow[0])
+        return list(items)
+
+    async def main() -> list[int | BaseException]:
+        asked = together(work, most=1, wait_s=0.5)
+        await asked.ask(0)
+        slow[0] = 0.0
+        await asyncio.sleep(0.1)
+        return await asyncio.gather(*(asked.ask(n) for n in range(20)), return_exceptions=True)
+
+    assert asyncio.run(main()) == list(range(20))
+
+
 def test_a_lone_request_waits_for_nobody() -> None:
     async def main() -> float:
         asked = together(list)

@@ -13,8 +13,9 @@ from domain.versions import MANIFEST, MODEL_FILE, Manifest, seal
 from measures.ranking import auroc
 from tests.training import worlds
 from training import fit
-from training.baselines import Champion, columns, prior, reigning, scorecard, static
-from training.dataset import Dataset
+from training.baselines import Champion, prior, reigning, scorecard, static
+from training.dataset import Dataset, columns
+from training.profile_model import fit_profile
 
 PARAMETERS = {"iterations": 20, "depth": 3}
 DEFINITION = msgspec.structs.replace(
@@ -57,14 +58,16 @@ def test_the_scorecard_learns_and_bears_what_it_never_saw(
 
 def test_static_knows_the_profile_alone(parts: tuple[Dataset, Dataset, Dataset]) -> None:
     train, valid, test = parts
-    told = static(DEFINITION, [(train, valid)], train, test, PARAMETERS, 7)
+    made = fit_profile(DEFINITION, [(train, valid)], train, PARAMETERS, 7)
+    told = static(made, test)
     assert told.chance is not None
     assert "z, c" in told.note
     changed = replace(test, numbers=np.column_stack([test.numbers[:, :2] * 9, test.numbers[:, 2]]))
-    again = static(DEFINITION, [(train, valid)], train, changed, PARAMETERS, 7).chance
+    again = static(made, changed).chance
     np.testing.assert_array_equal(told.chance, again)  # x and y, which it must not know
     nothing = msgspec.structs.replace(DEFINITION, attributes=())
-    assert static(nothing, [(train, valid)], train, test, PARAMETERS, 7).chance is None
+    none = fit_profile(nothing, [(train, valid)], train, PARAMETERS, 7)
+    assert static(none, test).chance is None
 
 
 def test_columns_are_chosen_in_the_models_order(parts: tuple[Dataset, Dataset, Dataset]) -> None:

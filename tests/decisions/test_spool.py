@@ -1,0 +1,240 @@
+"""The spool of decisions: whole batches or none, in order, once, through cuts and crashes."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from decisions.audit_tables import create_tables
+from decisions.spool import DAMAGED, FILE, Spool
+from decisions.spooled_trail import SpooledTrail
+from domain.breaker import Breaker
+from domain.decisions import DecisionRecord, RequestKey
+from domain.errors import Missing, Refused, Unavailable
+from tests.decisions.conftest import MakeRecord, connect
+
+MEGABYTE = 1 << 20
+
+
+def ids(records: list[DecisionRecord]) -> list[str]:
+    return [r.answer.decision_id for r in records]
+
+
+def drained(spool: Spool) -> list[DecisionRecord]:
+    held: list[DecisionRecord] = []
+    spool.drain(held.extend)
+    return held
+
+
+@pytest.fixture
+def made(make_record: MakeRecord) -> list[DecisionRecord]:
+    return [make_record(at=1_700_000_000_000_000 + n) for n in range(12)]
+
+
+def test_what_is_cut_off_anywhere_is_whole_batches(
+    tmp_path: Path, made: list[DecisionRecord]
+) -> None:
+    whole = Spool(tmp_path / "whole", MEGABYTE)
+    ends = [0]
+    for at in range(0, 12, 3):
+        whole.add(made[at : at + 3])
+        ends.append((tmp_path / "whole" / FILE).stat().st_size)
+    content = (tmp_path / "whole" / FILE).read_bytes()
+    cuts = {*range(0, len(content), 97), *ends, *(end - 1 for end in ends[1:])}
+    for cut in sorted(cuts):
+        folder = tmp_path / str(cut)
+        folder.mkdir()
+        (folder / FILE).write_bytes(content[:cut])
+        kept = sum(end <= cut for end in ends[1:]) * 3
+        torn = Spool(folder, MEGABYTE)
+        assert all(torn.get(i) is not None for i in ids(made[:kept]))
+        assert all(torn.get(i) is None for i in ids(made[kept:]))
+        if kept < 12:
+            torn.add(made[11:])
+            assert ids(drained(torn)) == ids([*made[:kept], made[11]])
+        else:
+            assert ids(drained(torn)) == ids(made)
+        assert torn.is_empty()
+        assert torn.get(made[0].answer.decision_id) is None
+
+
+def test_a_full_spool_refuses_and_stays_whole(tmp_path: Path, made: list[DecisionRecord]) -> None:
+    line = len(msgspec.json.encode(made[:3])) + 10
+    spool = Spool(tmp_path, line + 100)
+    spool.add(made[:3])
+    with pytest.raises(Unavailable, match="full"):
+        spool.add(made[3:6])
+    assert ids(drained(spool)) == ids(made[:3])
+    spool.add(made[3:6])
+    assert ids(drained(spool)) == ids(made[3:6])
+
+
+def test_ids_and_keys_are_there_once(tmp_path: Path, made: list[DecisionRecord]) -> None:
+    one, other = Spool(tmp_path, MEGABYTE), Spool(tmp_path, MEGABYTE)
+    keyed = msgspec.structs.replace(made[0], request=RequestKey(key="k", asked="a"))
+    one.add([keyed])
+    assert other.answered(["k", "l"]) == {"k": keyed}
+    with pytest.raises(Refused):
+        other.add([keyed])
+    with pytest.raises(Refused):
+        other.add([msgspec.structs.replace(made[1], request=RequestKey(key="k", asked="b"))])
+    other.add(made[2:3])
+    assert one.get(made[2].answer.decision_id) == made[2]
+    assert ids(drained(one)) == ids([keyed, made[2]])
+    assert other.answered(["k"]) == {}
+
+
+def test_a_damaged_batch_is_kept_aside_and_the_others_are_handed_over(
+    tmp_path: Path, made: list[DecisionRecord], caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = Spool(tmp_path, MEGABYTE)
+    for record in made[:3]:
+        spool.add([record])
+    lines = (tmp_path / FILE).read_bytes().splitlines(keepends=True)
+    (tmp_path / FILE).write_bytes(lines[0] + lines[1].replace(b"champion", b"chumpion") + lines[2])
+    assert ids(drained(spool)) == ids([made[0], made[2]])
+    assert spool.is_empty()
+    assert (tmp_path / DAMAGED).is_file()
+    assert "1 batches of the spool are damaged" in caplog.text
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import msgspec
+from decisions.spool import Spool
+from domain.decisions import DecisionRecord
+made = msgspec.json.decode(Path(sys.argv[2]).read_bytes(), type=list[DecisionRecord])
+spool = Spool(Path(sys.argv[1]), 1 << 24)
+replace = msgspec.structs.replace
+for n in range(100_000):
+    batch = [replace(r, answer=replace(r.answer, decision_id=f"{sys.argv[3]}-{n}-{i}"))
+             for i, r in enumerate(made)]
+    spool.add(batch)
+    print(n, flush=True)
+"""
+
+
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, made: list[DecisionRecord]) -> None:
+    (tmp_path / "made").write_bytes(msgspec.json.encode(made[:3]))
+    argv = [sys.executable, "-c", WRITER, str(tmp_path / "spool"), str(tmp_path / "made")]
+    each = [
+        subprocess.Popen([*argv, name], stdout=subprocess.PIPE, text=True) for name in ("a", "b")
+    ]
+    told: dict[str, int] = {}
+    for name, process in zip("ab", each, strict=True):
+        assert process.stdout is not None
+        for _ in range(20):
+            process.stdout.readline()
+        os.kill(process.pid, signal.SIGKILL)
+        told[name] = 19 + len(process.stdout.read().splitlines())
+        process.wait()
+    held = ids(drained(Spool(tmp_path / "spool", 1 << 24)))
+    for name, last in told.items():
+        numbers = [int(i.split("-")[1]) for i in held if i.startswith(name)]
+        assert numbers == sorted(numbers), "in order"
+        assert {n: numbers.count(n) for n in numbers} == dict.fromkeys(range(max(numbers) + 1), 3)
+        assert max(numbers) >= last
+
+
+class Seconds:
+    """A monotonic clock that is moved."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture
+def engine(database: Path) -> Iterator[sa.Engine]:
+    engine = connect(database)
+    create_tables(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def trail(engine: sa.Engine, tmp_path: Path, seconds: Seconds) -> SpooledTrail:
+    spool = Spool(tmp_path / "spool", MEGABYTE)
+    return SpooledTrail(engine, 0.2, spool, Breaker(seconds, failures=1, open_s=5))
+
+
+def lock(database: Path) -> sa.Connection:
+    """Hold the database's write lock."""
+    engine = sa.create_engine(f"sqlite:///{database}", poolclass=sa.NullPool)
+    connection = engine.connect()
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    return connection
+
+
+def impatient(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, "checkout")
+    def hurry(connection: object, *_: object) -> None:
+        connection.execute("PRAGMA busy_timeout=50")  # type: ignore[attr-defined]
+
+
+def test_decisions_wait_while_the_trail_is_locked_and_go_in_order_after(
+    trail: SpooledTrail,
+    engine: sa.Engine,
+    database: Path,
+    seconds: Seconds,
+    made: list[DecisionRecord],
+) -> None:
+    impatient(engine)
+    keyed = msgspec.structs.replace(made[3], request=RequestKey(key="k", asked="a"))
+    trail.append(made[:2])
+    held = lock(database)
+    trail.append([made[2]])
+    trail.append([keyed])
+    assert trail.get(made[2].answer.decision_id) == made[2]
+    assert trail.answered(["k", "l"]) == {"k": keyed}
+    assert trail.verify().count == 2
+    held.close()
+    trail.append([made[4]])
+    assert trail.verify().count == 2, "the breaker is open: the trail is left alone"
+    seconds.now += 5
+    trail.append([made[5]])
+    assert [r.answer.decision_id for r in trail.records()] == ids([*made[:3], keyed, *made[4:6]])
+    assert trail.verify().broken is None
+    assert trail.answered(["k"]) == {"k": keyed}
+    with pytest.raises(Missing):
+        trail.get("nobody's")
+
+
+def test_a_drain_that_died_is_done_again_without_a_second_entry(
+    trail: SpooledTrail, engine: sa.Engine, tmp_path: Path, made: list[DecisionRecord]
+) -> None:
+    spool = Spool(tmp_path / "spool", MEGABYTE)
+    spool.add(made[:3])
+    spool.add(made[3:5])
+    content = (tmp_path / "spool" / FILE).read_bytes()
+    trail.drain()
+    (tmp_path / "spool" / FILE).write_bytes(content)  # died before it forgot them
+    trail.append(made[5:6])
+    assert [r.answer.decision_id for r in trail.records()] == ids(made[:6])
+    assert trail.verify().broken is None
+
+
+def test_a_key_that_two_processes_answered_is_the_first_ones(
+    trail: SpooledTrail, tmp_path: Path, made: list[DecisionRecord]
+) -> None:
+    key = RequestKey(key="k", asked="a")
+    first, second = (msgspec.structs.replace(one, request=key) for one in made[:2])
+    trail.append([first])
+    Spool(tmp_path / "spool", MEGABYTE).add([second, made[2]])
+    trail.drain()
+    assert [r.answer.decision_id for r in trail.records()] == ids(made[:3])
+    assert trail.answered(["k"]) == {"k": first}
+    assert trail.verify().broken is None

@@ -1,0 +1,33 @@
+"""More load than the service bears: refused early, told when to come again, over at once."""
+
+import json
+import time
+
+import httpx
+import pytest
+
+from serving.launch import running
+from tests.bench.load import load
+from tests.degradation.conftest import lead_ids
+from wiring.scoring import open_scoring
+from wiring.settings import Settings
+
+CROWD = 400
+"""Connections that each ask again at once: whatever is refused comes back immediately."""
+BOUND_S = 3.0
+"""Half a second of work may wait; a machine that others use as well is given several times that."""
+
+
+@pytest.mark.slow
+def test_a_crowd_is_answered_or_told_to_wait_and_leaves_nothing_behind(own_home: Settings) -> None:
+    bodies = [json.dumps({"lead_id": i}) for i in lead_ids(open_scoring(own_home), 200)]
+    with running(own_home) as url, httpx.Client(base_url=url, timeout=30) as client:
+        told = load(url, "/score", bodies, connections=CROWD, seconds=3)
+        began = time.monotonic()
+        after = client.post("/score", json=json.loads(bodies[0]))
+        took = time.monotonic() - began
+    assert set(told.statuses) == {"200", "429"}, "every 429 has Retry-After"
+    assert told.p99_of["200"] < BOUND_S
+    assert told.p99_of["429"] < BOUND_S
+    assert after.status_code == 200
+    assert took < 0.5
