@@ -113,6 +113,7 @@ def story(answer: "ScoreAnswer") -> str:
         *(f"  {'+' if r.contribution > 0 else '-'} {r.text}" for r in answer.reasons),
         f"  -> {'' if d.eligible else 'not eligible; '}{d.action}, {routed} ({rules})",
         f"  {v.model} ({answer.arm}), {v.feature_service}, {v.policy}",
+        *([f"  degraded: {answer.degraded_by}"] if answer.degraded_by else []),
         f"  features as of {answer.features_as_of[:16]}, decision {answer.decision_id}",
     ]
     return "\n".join(lines)

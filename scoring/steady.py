@@ -35,15 +35,17 @@ class Keeping:
 
 
 class _Row(NamedTuple):
-    """One lead's states, as read; `read_s` by a monotonic clock."""
+    """One lead's states, and why they are not the store's own."""
 
     lead: Vector
     account: Vector
     texts: Sequence[str]
     known_us: int
-    account_id: str
-    read_s: float
-    degraded: str = LAST_KNOWN
+    degraded: str
+
+
+_Kept = tuple[bytes, bytes, Sequence[str], int, str, float]
+"""A lead's state, its account's, texts, when known; of which account, read at which second."""
 
 
 class SteadyStates:
@@ -64,10 +66,12 @@ class SteadyStates:
         self._monotonic = monotonic
         self._keeping = keeping
         self._lock = Lock()
-        self._kept: OrderedDict[str, _Row] = OrderedDict()
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     def read(self, leads: Sequence[LeadRef]) -> LeadStates:
         """States of leads. Raises Unavailable where not even profiles can be read."""
+        if not leads:
+            return self._inner.read(leads)
         if self.breaker.allows():
             try:
                 states = self._inner.read(leads)
@@ -80,23 +84,24 @@ class SteadyStates:
         return _states(self._instead(leads))
 
     def _keep(self, leads: Sequence[LeadRef], states: LeadStates) -> None:
-        now, most = self._monotonic(), self._keeping.leads
+        # bytes of their own: a view of a row would keep the whole batch in memory
+        own, account = states.leads.tobytes(), states.accounts.tobytes()
+        wide, wider = len(own) // len(leads), len(account) // len(leads)
+        now, most, kept = self._monotonic(), self._keeping.leads, self._kept
         with self._lock:
             for i, lead in enumerate(leads):
-                if not states.known_us[i]:
-                    continue
-                # copies: a view would keep the whole batch in memory
-                self._kept[lead.lead_id] = _Row(
-                    states.leads[i].copy(),
-                    states.accounts[i].copy(),
-                    states.texts[i],
-                    states.known_us[i],
-                    lead.account_id,
-                    now,
-                )
-                self._kept.move_to_end(lead.lead_id)
-            while len(self._kept) > most:
-                self._kept.popitem(last=False)
+                if states.known_us[i]:
+                    kept[lead.lead_id] = (
+                        own[i * wide : (i + 1) * wide],
+                        account[i * wider : (i + 1) * wider],
+                        states.texts[i],
+                        states.known_us[i],
+                        lead.account_id,
+                        now,
+                    )
+                    kept.move_to_end(lead.lead_id)
+            while len(kept) > most:
+                kept.popitem(last=False)
 
     def _mended(self, leads: Sequence[LeadRef], states: LeadStates) -> LeadStates:
         """States with something instead of those that the store does not hold, but should."""
@@ -118,15 +123,18 @@ class SteadyStates:
     def _last(self, lead: LeadRef) -> _Row | None:
         """What was read last of a lead, if that is not too long ago and of the same account."""
         with self._lock:
-            row = self._kept.get(lead.lead_id)
-        if row is None or row.account_id != lead.account_id:
+            kept = self._kept.get(lead.lead_id)
+        if kept is None:
             return None
-        return row if self._monotonic() - row.read_s <= self._keeping.seconds else None
+        own, account, texts, known_us, account_id, read_s = kept
+        if account_id != lead.account_id or self._monotonic() - read_s > self._keeping.seconds:
+            return None
+        return _Row(np.frombuffer(own), np.frombuffer(account), texts, known_us, LAST_KNOWN)
 
 
 def _rows(states: LeadStates, degraded: str) -> list[_Row]:
     columns = zip(states.leads, states.accounts, states.texts, states.known_us, strict=True)
-    return [_Row(*one, "", 0.0, degraded) for one in columns]
+    return [_Row(*one, degraded) for one in columns]
 
 
 def _states(rows: Sequence[_Row]) -> LeadStates:

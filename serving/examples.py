@@ -38,6 +38,7 @@ ANSWER: dict[str, Any] = {
     "features_as_of": "2026-01-15T09:30:00Z",
     "staleness_s": 12.5,
     "degraded": False,
+    "degraded_by": "",
     "decision_id": "dec_7c9e6679f7a14b6e",
     "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
 }

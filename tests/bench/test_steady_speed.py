@@ -1,0 +1,19 @@
+"""What it costs, while all is well, to be ready for a store that is away."""
+
+from itertools import islice
+from typing import Any
+
+from scoring.steady import SteadyStates
+from tests.bench.alternating import ratio
+from tests.conftest import Trained
+from wiring.scoring import open_scoring
+
+
+def test_a_read_that_is_kept_costs_little_more(benchmark: Any, trained: Trained) -> None:
+    """One lead at a time, which is dearest: at most a tenth of the bare read."""
+    scoring = open_scoring(trained.settings, live=True)
+    steady, bare = scoring.ports.states, scoring.features
+    assert isinstance(steady, SteadyStates)
+    leads = list(islice(scoring.plane.directory.all(), 1))
+    found = ratio(benchmark, lambda: bare.read(leads), lambda: steady.read(leads), 100)
+    assert found < 1.1

@@ -1,0 +1,63 @@
+"""A version is put in force whose files are damaged: it never answers, in the running service."""
+
+import time
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from domain.versions import FALLBACK_FOLDER, MODEL_FILE
+from registry.cache import read_cached_stages, version_folder, write_stages
+from serving.launch import running
+from tests.degradation.conftest import lead_ids
+from wiring.registry import cache_of
+from wiring.scoring import LOOK_EVERY_S, open_scoring
+from wiring.settings import Settings
+
+
+def damage(path: Path) -> bytes:
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-10] + b"0123456789")
+    return whole
+
+
+def test_the_old_version_answers_until_every_file_of_the_new_one_is_whole(
+    own_home: Settings,
+) -> None:
+    cache, lead = cache_of(own_home), lead_ids(open_scoring(own_home), 1)[0]
+    stages = read_cached_stages(cache)
+    assert stages.champion is not None
+    assert stages.challenger is not None
+    folder = version_folder(cache, stages.challenger.label)
+    model, fallback = folder / MODEL_FILE, folder / FALLBACK_FOLDER / MODEL_FILE
+
+    def answers(client: httpx.Client, label: str, seconds: float) -> bool:
+        """Ask all the time; whether that version answered. Nobody else than the old one may."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            told = client.post("/score", json={"lead_id": lead})
+            assert told.status_code == 200
+            assert not told.json()["degraded_by"].startswith("profile")
+            if told.json()["versions"]["model"] == label:
+                return True
+            time.sleep(0.02)
+        return False
+
+    with running(own_home) as url, httpx.Client(base_url=url, timeout=30) as client:
+        assert client.post("/score", json={"lead_id": lead}).status_code == 200
+        whole = damage(model), damage(fallback)
+        changed = msgspec.structs.replace(
+            stages,
+            sequence=stages.sequence + 1,
+            champion=stages.challenger,
+            challenger=None,
+            rollout=None,
+        )
+        write_stages(cache, changed)
+        old, new = stages.champion.label, stages.challenger.label
+        assert answers(client, old, 5.0)
+        assert not answers(client, new, 2.5 * LOOK_EVERY_S)
+        model.write_bytes(whole[0])
+        assert not answers(client, new, 1.5 * LOOK_EVERY_S), "its fallback is damaged still"
+        fallback.write_bytes(whole[1])
+        assert answers(client, new, 10.0), "no restart is needed"
