@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from domain.definition import FeatureDefinition
 from domain.scores import Reason
 from feature_repo.features import Feature, catalogue
+from scoring.strongest import strongest
 
 Values = Mapping[str, float | str]
 CATALOGUE = "reasons-2"
@@ -40,12 +41,10 @@ class Reasoner:
         self._known = {f.name: f for f in catalogue(definition)}
         self._families = {f.name: f.text or f.name for f in definition.families}
         names = [self._known[name].group for name in features]
-        self._groups = tuple(dict.fromkeys(names))
-        at = {name: place for place, name in enumerate(self._groups)}
+        at = {name: place for place, name in enumerate(dict.fromkeys(names))}
         self._group_of = np.array([at[name] for name in names], dtype=np.int64)
-        self._members: list[list[int]] = [[] for _ in self._groups]
-        for place, group in enumerate(self._group_of.tolist()):
-            self._members[group].append(place)
+        self._groups = len(at)
+        self.reasons(np.zeros(len(names)), {})  # compiled now, not in the first request
 
     def reasons(
         self, contributions: NDArray[np.float64], values: Values, each: int = 3
@@ -54,14 +53,11 @@ class Reasoner:
 
         `contributions` [features] of one row, `values` by name of all named features.
         """
-        totals = np.bincount(self._group_of, contributions, len(self._groups))
-        order = np.argsort(-np.abs(totals), kind="stable").tolist()
-        sums, sizes = totals.tolist(), np.abs(contributions).tolist()
-        chosen = _strongest(sums, order, each)
-        return tuple(self._reason(group, sums[group], sizes, values) for group in chosen)
+        places, totals = strongest(contributions, self._group_of, self._groups, each, SMALLEST)
+        pairs = zip(places.tolist(), totals.tolist(), strict=True)
+        return tuple(self._reason(self._features[at], total, values) for at, total in pairs)
 
-    def _reason(self, group: int, total: float, sizes: list[float], values: Values) -> Reason:
-        name = self._features[max(self._members[group], key=sizes.__getitem__)]
+    def _reason(self, name: str, total: float, values: Values) -> Reason:
         held = values[name]
         value = None if held == "" or (isinstance(held, float) and math.isnan(held)) else held
         said = self._say(self._known[name], values)
@@ -89,17 +85,6 @@ class Reasoner:
             case _:
                 said, unit = _plain(values[name]), UNITS.get(name, "")
                 return f"{feature.text}: {said}{unit if said != UNKNOWN else ''}"
-
-
-def _strongest(sums: list[float], order: list[int], each: int) -> list[int]:
-    left = {True: each, False: each}
-    chosen = []
-    for group in order:
-        up = sums[group] > 0
-        if abs(sums[group]) >= SMALLEST and left[up]:
-            left[up] -= 1
-            chosen.append(group)
-    return chosen
 
 
 def effect(contribution: float) -> str:

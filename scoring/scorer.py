@@ -17,7 +17,7 @@ from domain.errors import BadInput
 from domain.explanation import load_table
 from domain.state import Matrix
 from domain.versions import MODEL_FILE, TABLE_FILE, Manifest
-from feature_repo.features import category_names, number_names
+from feature_repo.features import category_names, compile_numbers, number_names
 from scoring.gather import Floats, Gatherer, Leaves
 from scoring.percentiles import percentiles
 
@@ -70,7 +70,9 @@ class Scorer:
         self._numbers = _places(number_names(definition), manifest.features[:count], label)
         self._texts = _places(category_names(definition), manifest.categories, label).tolist()
         self._quantiles = np.array(manifest.quantiles, dtype=np.float64)
-        percentiles(self._quantiles, np.zeros(1))  # compiled now, not in the first request
+        # compiled now, not in the first request
+        percentiles(self._quantiles, np.zeros(1))
+        compile_numbers(definition)
 
     @property
     def takes(self) -> tuple[tuple[str, ...], int]:
