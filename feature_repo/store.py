@@ -121,19 +121,28 @@ class FeastStore:
         try:
             with self._lock:
                 held = self._read(LEAD_VIEW, [lead.lead_id for lead in leads])
-                accounts = self._read(ACCOUNT_VIEW, [lead.account_id or NOBODY for lead in leads])
+                accounts = self._read_accounts([lead.account_id or NOBODY for lead in leads])
         except Exception as bad:
             raise Unavailable(
                 f"the online store does not answer: {type(bad).__name__}", rule="online-store"
             ) from bad
         return self._states(held, accounts)
 
+    def _read_accounts(self, accounts: Sequence[str]) -> list[Stored]:
+        """Leads of one account share it."""
+        once = list(dict.fromkeys(accounts))
+        held = dict(zip(once, self._read(ACCOUNT_VIEW, once), strict=True))
+        return [held[account] for account in accounts]
+
     def _read(self, view: str, entities: Sequence[str]) -> list[Stored]:
         # Feast's own way out, a response by columns, costs two times as much
-        keys = [_key(KEYS[view], entity) for entity in entities]
-        found: list[Stored] = self.feast.provider.online_read(
-            self.feast.config, self._view(view), keys, FIELDS[view]
-        )
+        config, table, provider = self.feast.config, self._view(view), self.feast.provider
+        found: list[Stored]
+        if self._server is None:
+            found = provider.online_store.read_entities(config, table, KEYS[view], entities)
+        else:
+            keys = [_key(KEYS[view], entity) for entity in entities]
+            found = provider.online_read(config, table, keys, FIELDS[view])
         return found
 
     def _states(self, leads: Sequence[Stored], accounts: Sequence[Stored]) -> LeadStates:
