@@ -43,19 +43,18 @@ def test_the_old_version_answers_until_every_file_of_the_new_one_is_whole(
             time.sleep(0.02)
         return False
 
-    with running(own_home) as url, httpx.Client(base_url=url, timeout=30) as client:
-        assert client.post("/score", json={"lead_id": lead}).status_code == 200
-        whole = damage(model), damage(fallback)
-        changed = msgspec.structs.replace(
-            stages,
-            sequence=stages.sequence + 1,
-            champion=stages.challenger,
-            challenger=None,
-            rollout=None,
+    old, new = stages.champion.label, stages.challenger.label
+    before, after = (
+        msgspec.structs.replace(
+            stages, sequence=at, champion=version, challenger=None, rollout=None
         )
-        write_stages(cache, changed)
-        old, new = stages.champion.label, stages.challenger.label
+        for at, version in ((1_000, stages.champion), (1_001, stages.challenger))
+    )
+    write_stages(cache, before)
+    with running(own_home) as url, httpx.Client(base_url=url, timeout=30) as client:
         assert answers(client, old, 5.0)
+        whole = damage(model), damage(fallback)
+        write_stages(cache, after)
         assert not answers(client, new, 2.5 * LOOK_EVERY_S)
         model.write_bytes(whole[0])
         assert not answers(client, new, 1.5 * LOOK_EVERY_S), "its fallback is damaged still"

@@ -110,6 +110,9 @@ def test_last_known_states_grow_too_old(on_redis: Settings, own_redis: Process) 
     assert sorted(why(scoring.answerer.score(leads))) == ["last-known"] * 2 + ["profile-only"]
     time.sleep(0.25)
     assert why(scoring.answerer.score(leads)) == ["profile-only"] * 3
+    restarted = open_live(settings)
+    restarted.versions.current()
+    assert why(restarted.answerer.score(leads)) == ["profile-only"] * 3
 
 
 def test_a_version_without_a_fallback_says_that_it_cannot(
