@@ -19,12 +19,12 @@ from domain.definition import (
 )
 from domain.errors import BadInput
 from domain.state import (
-    COUNT,
     DAY,
     DAY_BITS,
     FAMILIES,
     SECONDS_PER_DAY,
     SEQUENCE,
+    SEQUENCE_LENGTH,
     WORD,
     Matrix,
     Vector,
@@ -36,9 +36,7 @@ from feature_repo.standard import standard_service
 from tests.features import slow_numbers
 
 NOW = 1.7e9
-TIMES = st.one_of(st.just(0.0), st.floats(NOW - 200 * SECONDS_PER_DAY, NOW + SECONDS_PER_DAY))
-VALUES = st.one_of(st.just(0.0), st.just(np.nan), st.floats(0, 1e6), TIMES)
-BITS = st.one_of(st.just(0.0), st.integers(0, (1 << WORD) - 1).map(float))
+MOMENTS = st.floats(NOW - 90 * SECONDS_PER_DAY, NOW + 40 * SECONDS_PER_DAY)
 
 
 @st.composite
@@ -84,18 +82,29 @@ def definitions(draw: st.DrawFn) -> FeatureDefinition:
 @st.composite
 def states(draw: st.DrawFn, d: FeatureDefinition, rows: int) -> tuple[Matrix, Matrix]:
     """Leads and accounts whose slots hold anything; what holds bits or codes, bits and codes."""
-    layout = layout_of(d)
-    width = layout.account_width if d.accounts else 0
-    leads = draw(arrays(np.float64, (rows, layout.width), elements=VALUES, fill=st.just(0.0)))
-    accounts = draw(arrays(np.float64, (rows, width), elements=VALUES, fill=st.just(0.0)))
-    leads[:, COUNT] = draw(arrays(np.float64, rows, elements=st.integers(0, 9).map(float)))
-    codes = st.integers(0, layout.families).map(float)
-    leads[:, SEQUENCE + 2 : FAMILIES : 3] = draw(arrays(np.float64, (rows, 5), elements=codes))
-    leads[:, DAY] = np.floor(draw(arrays(np.float64, rows, elements=TIMES)) / SECONDS_PER_DAY)
-    leads[:, DAY_BITS] = draw(arrays(np.float64, rows, elements=BITS))
-    sets = (rows, layout.width - layout.sets_at)
-    leads[:, layout.sets_at :] = draw(arrays(np.float64, sets, elements=BITS))
-    return leads, accounts
+    layout, random = layout_of(d), np.random.default_rng(draw(st.integers(0, 1 << 32)))
+    held = draw(st.sampled_from([0.0, 0.3, 0.9, 1.0]))
+    missing = draw(st.sampled_from([0.0, 0.05]))
+
+    def mixed(*shape: int) -> Matrix:
+        """Times and small numbers, some of them zero, some missing."""
+        times = NOW - random.uniform(-1.0, 60.0, shape) * SECONDS_PER_DAY
+        out = np.where(random.random(shape) < 0.5, times, random.exponential(3.0, shape))
+        out[random.random(shape) < missing] = np.nan
+        out[random.random(shape) >= held] = 0.0
+        return out
+
+    def bits(*shape: int) -> Matrix:
+        words = random.integers(0, 1 << WORD, shape).astype(np.float64)
+        return np.where(random.random(shape) < held, words, 0.0)
+
+    leads = mixed(rows, layout.width)
+    codes = random.integers(0, layout.families + 1, (rows, SEQUENCE_LENGTH))
+    leads[:, SEQUENCE + 2 : FAMILIES : 3] = codes
+    leads[:, DAY] = np.floor(NOW / SECONDS_PER_DAY) - random.integers(-2, 60, rows)
+    leads[:, DAY_BITS] = bits(rows)
+    leads[:, layout.sets_at :] = bits(rows, layout.width - layout.sets_at)
+    return leads, mixed(rows, layout.account_width if d.accounts else 0)
 
 
 def close(held: Matrix, wanted: Matrix) -> None:
@@ -107,7 +116,9 @@ def close(held: Matrix, wanted: Matrix) -> None:
 @given(st.data(), st.one_of(st.just(standard_service()), definitions()), st.integers(0, 3))
 def test_compiled_and_slow_numbers_agree(data: Any, d: FeatureDefinition, rows: int) -> None:
     leads, accounts = data.draw(states(d, rows))
-    as_of: Vector = data.draw(arrays(np.float64, rows, elements=st.just(0.0) | TIMES))
+    as_of: Vector = data.draw(
+        arrays(np.float64, rows, elements=st.sampled_from([0.0, NOW]) | MOMENTS)
+    )
     wanted = slow_numbers.numbers(d, leads, accounts, as_of)
     close(numbers(d, leads, accounts, as_of), wanted)
     # a row's features are its own, however the rows are laid out in memory
