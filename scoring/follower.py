@@ -27,6 +27,11 @@ def in_background(work: Callable[[], None]) -> None:
     Thread(target=work, name="follower", daemon=True).start()
 
 
+def at_once(work: Callable[[], None]) -> None:
+    """Do it here and now: for what is quickly opened."""
+    work()
+
+
 class Follower(Generic[T]):
     """What `opened` gives, as of the newest `stages.json` of a cache folder that could be opened.
 

@@ -11,7 +11,7 @@ from domain.policy_version import POLICY_FILE, PolicyManifest
 from domain.ports import Policy
 from registry.cache import STAGES_FILE, CachedVersion, open_version, read_cached_stages
 from registry.plan import RolloutPlan
-from scoring.follower import Aside, Follower, in_background
+from scoring.follower import Follower, at_once
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +38,11 @@ class LivePolicy:
         default: Callable[[], Policy],
         interval_s: float,
         monotonic: Callable[[], float],
-        aside: Aside = in_background,
     ) -> None:
-        """As `Follower`."""
+        """The cache is looked at no more often than every `interval_s` seconds."""
         self._cache = cache
         self._default = default
-        self._follower = Follower(cache, self._open, interval_s, monotonic, "policy", aside)
+        self._follower = Follower(cache, self._open, interval_s, monotonic, "policy", at_once)
 
     def current(self) -> LivePolicies:
         """The policies in force. Raises Missing or BadInput where none could ever be opened."""
