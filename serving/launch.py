@@ -33,6 +33,8 @@ SERVICE = "serving.service:LeadScoring"
 WORKER = "_bentoml_impl.worker.service"
 START_S = 120.0
 """How long a server may take to become ready."""
+PROBE_S = 5.0
+"""How long one look at `/readyz` may take: a worker that ended meanwhile never answers it."""
 STOP_S = 10.0
 """How long workers may take to finish their requests before they are killed."""
 YOUNG_S, GIVE_UP = 30.0, 3
@@ -122,7 +124,7 @@ class Server:
         last: LeadscoreError | None = None
         while time.monotonic() < until and not self.dead():
             try:
-                answer = httpx.get(f"{self.url}/readyz", timeout=seconds, verify=False)  # noqa: S501
+                answer = httpx.get(f"{self.url}/readyz", timeout=PROBE_S, verify=False)  # noqa: S501
                 if answer.is_success:
                     return
                 last = error_of(answer)

@@ -70,7 +70,7 @@ def write_fallback(
     if made is None:
         return None
     within = folder / FALLBACK_FOLDER
-    within.mkdir()
+    within.mkdir(exist_ok=True)
     seen, rows = columns(fitted, made.names), columns(test, made.names)
     made.model.save_model(str(within / MODEL_FILE))
     table = explain.build_table(made.model, rows.features)

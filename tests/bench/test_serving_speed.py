@@ -30,12 +30,13 @@ from registry.cache import open_cached
 from registry.promotion import Terms, promote
 from serving.launch import running
 from tests.bench.load import Load, load
-from tests.bench.noop import PATH
 from tests.conftest import Trained
 from wiring.registry import cache_of, open_registry
 from wiring.settings import Settings
 from wiring.signals import open_signals
 
+PATH = "/noop"
+"""What `tests.bench.noop` serves beside all else."""
 FLOOR = 0.45
 """The least share of an empty endpoint's throughput."""
 SLOWEST = 3.0
