@@ -40,7 +40,7 @@ from wiring.settings import Settings
 
 THREADS = 4
 """Requests for many leads that one worker process works on at the same time."""
-TOGETHER = 32
+TOGETHER = 64
 """Requests for one lead that are worked on together, at most."""
 WAIT_S = 0.5
 """Work for one lead each that may wait before requests are refused."""

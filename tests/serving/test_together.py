@@ -35,7 +35,10 @@ def test_each_gets_its_own_in_batches_of_what_waited() -> None:
     assert batches == [[0], [1, 2, 3, 4], [5, 6, 7, 8], [9, 10]]
 
 
-def test_one_batch_is_finished_while_the_next_is_begun() -> None:
+def test_one_batch_may_be_finished_while_the_next_is_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serving.together.DEPTH", 2)
     next_begun = threading.Event()
 
     def begin(items: Sequence[int]) -> Sequence[int]:
