@@ -26,8 +26,8 @@ QUIET_S = 1.0
 LATE = 4
 """Who waited so many times as long as anyone should is refused: an estimate was wrong."""
 DEPTH = 1
-"""Batches that may be under way at once. With two, one is begun while another is finished; they share
-one interpreter, so on a disk that flushes within milliseconds larger batches gain more."""
+"""Batches that may be under way at once. With two, one is begun while another is finished; they
+share one interpreter, so on a disk that flushes within milliseconds larger batches gain more."""
 
 
 class _Waiting(NamedTuple, Generic[T, R]):
@@ -40,10 +40,10 @@ class _Waiting(NamedTuple, Generic[T, R]):
 class Together(Generic[T, B, R]):
     """Works on items in two steps: `begin` a batch, then `finish` it with a result for each.
 
-    Up to DEPTH batches are under way at once. Both steps raise nothing. `most` items in a batch; while so many whole batches wait that they take more than
-    `wait_s`, by the time that batches took of late, what comes is refused. So is, once it is its
-    turn, what waited LATE times that: work that hangs makes nobody wait for the sum of it. To be
-    asked from one event loop.
+    Up to DEPTH batches are under way at once. Both steps raise nothing. `most` items in a batch;
+    while so many whole batches wait that they take more than `wait_s`, by the time that batches
+    took of late, what comes is refused. So is, once it is its turn, what waited LATE times that:
+    work that hangs makes nobody wait for the sum of it. To be asked from one event loop.
     """
 
     def __init__(

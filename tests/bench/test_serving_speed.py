@@ -43,7 +43,7 @@ SLOWEST = 3.0
 """The most times an empty endpoint's p99."""
 MLFLOW = 6.0
 """The least times MLflow's throughput."""
-CONNECTIONS, SECONDS, ROUNDS = 16, 4.0, 5
+CONNECTIONS, SECONDS, ROUNDS = 32, 4.0, 5
 
 
 class Served(NamedTuple):
