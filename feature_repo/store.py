@@ -45,7 +45,7 @@ from feature_repo.views import (
 
 CONFIGURATION = Path(__file__).parent / "feature_store.yaml"
 KEYS = {LEAD_VIEW: "lead_id", ACCOUNT_VIEW: "account_id"}
-FIELDS = {LEAD_VIEW: ["state", "texts"], ACCOUNT_VIEW: ["account"]}
+FIELDS = {LEAD_VIEW: ("state", "texts"), ACCOUNT_VIEW: ("account",)}
 """By view: the entity's key, and the fields that are stored."""
 
 Stored = tuple[datetime | None, dict[str, ValueProto] | None]
@@ -142,7 +142,8 @@ class FeastStore:
             found = provider.online_store.read_entities(config, table, KEYS[view], entities)
         else:
             keys = [_key(KEYS[view], entity) for entity in entities]
-            found = provider.online_read(config, table, keys, FIELDS[view])
+            # a list of its own: Feast's Redis store adds to it
+            found = provider.online_read(config, table, keys, list(FIELDS[view]))
         return found
 
     def _states(self, leads: Sequence[Stored], accounts: Sequence[Stored]) -> LeadStates:
