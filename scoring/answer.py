@@ -91,15 +91,6 @@ class Answerer:
         told = self.answer([Asked(lead_id=i, trace_id=trace_id) for i in lead_ids])
         return [_answer(one) for one in told]
 
-    def score_known(
-        self, lead_ids: Sequence[str], trace_id: str = ""
-    ) -> tuple[list[ScoreAnswer], list[str]]:
-        """Answers for the leads that are known, and the ids of those that are not."""
-        told = self.answer([Asked(lead_id=i, trace_id=trace_id) for i in lead_ids])
-        known = [_answer(one) for one in told if not isinstance(one, UnknownLead)]
-        pairs = zip(lead_ids, told, strict=True)
-        return known, [lead_id for lead_id, one in pairs if isinstance(one, UnknownLead)]
-
     def features(self, leads: Sequence[LeadRef], as_of_us: int) -> Rows:
         """The named features of leads at a moment, from the states stored online."""
         return rows_of(self._definition, leads, self._ports.states.read(leads), as_of_us)

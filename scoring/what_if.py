@@ -7,19 +7,20 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from domain.clock import SECOND, iso, to_us
+from domain.clock import iso, to_us
 from domain.definition import FeatureDefinition
 from domain.errors import BadInput, Unavailable
 from domain.ports import PROFILE_ONLY, LeadRef, Policy
 from domain.scores import VersionSet
 from domain.what_if import MOST_CHANGES, Change, Told, Value, WhatIf
-from feature_repo.features import categories, category_names, number_names, numbers
+from feature_repo.features import category_names, number_names
 from scoring.answer import Ports
 from scoring.arms import Plans, assign_all
 from scoring.facts import facts_of, known
 from scoring.live import Loaded
 from scoring.reasons import CATALOGUE
 from scoring.routing import answering
+from scoring.rows import rows_of
 
 Values = dict[str, float | str]
 Changes = Mapping[str, Value]
@@ -106,11 +107,9 @@ class WhatIfs:
             raise Unavailable(
                 "the online store does not answer", rule="online-store", todo="Try again."
             )
-        moment = np.array([to_us(self._ports.clock.now()) / SECOND])
-        row = numbers(self._definition, states.leads, states.accounts, moment)[0]
-        texts = categories(self._definition, states.leads, [list(t) for t in states.texts])[0]
-        values: Values = dict(zip(self._names[0], row.tolist(), strict=True))
-        values.update(zip(self._names[1], texts, strict=True))
+        rows = rows_of(self._definition, [lead], states, to_us(self._ports.clock.now()))
+        values: Values = dict(zip(self._names[0], rows.numbers[0].tolist(), strict=True))
+        values.update(zip(self._names[1], rows.texts[0], strict=True))
         return values, states.texts[0][-1], states.known_us[0]
 
     def _checked(self, changes: Changes) -> Values:
