@@ -1,7 +1,6 @@
 """Accounts over time: their people's summed state, how many they are, how active each is."""
 
 from collections.abc import Iterable
-from heapq import nsmallest
 from typing import TypeVar, cast
 
 import numpy as np
@@ -83,7 +82,7 @@ class AccountHistory:
         if self._is_held:
             self._held[account] = known_us
         else:
-            self._write([account], [known_us], [self._sums[account]])
+            self._write([account], [known_us], self._sums[account : account + 1])
 
     def fold(self, events: Events, accounts: Index, known_us: Index) -> None:
         """Fold events of leads, whose numbers are their rows, into their accounts'."""
@@ -92,14 +91,14 @@ class AccountHistory:
             kernel.fold(self._sums, own, 0, len(leads), s.half_lives)
             self._see(leads, accounts, events.times)
             some = accounts != NOBODYS
-            self._held[accounts[some]] = known_us[some]
+            note_latest(self._held, accounts[some], known_us[some])
         else:
             out = np.empty((len(leads), s.layout.width))
             kernel.replay(self._sums, own, s.half_lives, out)
             for i in np.flatnonzero(accounts != NOBODYS).tolist():
                 one = slice(i, i + 1)
                 self._see(leads[one], accounts[one], events.times[one])
-                self._write([int(accounts[i])], [int(known_us[i])], [out[i]])
+                self._write([int(accounts[i])], [int(known_us[i])], out[one])
         self._sums[len(self._keys)] = 0.0
 
     def write_held(self) -> None:
@@ -129,27 +128,28 @@ class AccountHistory:
         self._member_of[was:] = NOBODYS
         self._seen = with_room(self._seen, len(self._leads))
 
-    def _write(self, accounts: list[int], known_us: list[int], sums: Matrix | list[Vector]) -> None:
-        vectors = [self._vector(one, state) for one, state in zip(accounts, sums, strict=True)]
+    def _write(self, accounts: list[int], known_us: list[int], sums: Matrix) -> None:
         ids = [account_of(self._keys[one]) for one in accounts]
-        self._sink.add(ids, known_us, np.array(vectors))
+        self._sink.add(ids, known_us, self._vectors(accounts, sums))
 
-    def _vector(self, account: int, state: Vector) -> Vector:
-        layout, people = self._store.layout, list(self._people[account])
-        seen = zip(people, self._seen[people].tolist(), strict=True)
-        newest = nsmallest(
-            PEOPLE, ((-int(last), self._leads[lead], last, x) for lead, (last, x) in seen)
-        )
-        vector = np.zeros(layout.account_width)
-        vector[: layout.width] = state
-        vector[layout.width] = len(people)
-        at = layout.width + 1
-        vector[at : at + len(newest)] = [-negative for negative, *_ in newest]
-        at += PEOPLE
-        vector[at : at + len(newest)] = [
-            intensity * 2.0 ** ((last - int(last)) / self._life) for *_, last, intensity in newest
-        ]
-        return vector
+    def _vectors(self, accounts: list[int], sums: Matrix) -> Matrix:
+        """What is told of accounts [n]: sums [n, width], how many people, those seen last."""
+        layout, sizes = self._store.layout, [len(self._people[one]) for one in accounts]
+        vectors = np.zeros((len(accounts), layout.account_width))
+        vectors[:, : layout.width] = sums
+        vectors[:, layout.width] = sizes
+        leads = np.array([lead for one in accounts for lead in self._people[one]], dtype=np.int64)
+        owners = np.repeat(np.arange(len(accounts)), sizes)
+        last, intensity = self._seen[leads].T
+        second = np.floor(last)
+        names = np.array([self._leads[lead] for lead in leads.tolist()], dtype=np.str_)
+        order = np.lexsort((names, -second, owners))
+        places = np.arange(len(leads)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        newest, at = places < PEOPLE, layout.width + 1 + places
+        aged = intensity * np.exp2((last - second) / self._life)
+        for told, begin in ((second, at), (aged, at + PEOPLE)):
+            vectors[owners[newest], begin[newest]] = told[order][newest]
+        return vectors
 
 
 def with_room(held: Rows, rows: int) -> Rows:
@@ -159,3 +159,8 @@ def with_room(held: Rows, rows: int) -> Rows:
     out = np.zeros((max(rows, 2 * len(held)), *held.shape[1:]), held.dtype)
     out[: len(held)] = held
     return cast("Rows", out)
+
+
+def note_latest(held: Index, places: Index, moments_us: Index) -> None:
+    """Note moments, which ascend, at places that may repeat; never one before the one held."""
+    held[places] = np.maximum(held[places], moments_us)

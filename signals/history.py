@@ -9,19 +9,18 @@ from collections.abc import Iterable, Sequence, Set
 
 import numpy as np
 
-from domain.identifiers import is_identified
-from domain.journeys import FOREVER, Anchor, Journeys, LeadSpan, OutcomeEvent
+from domain.journeys import Anchor, Journeys, OutcomeEvent
 from domain.state import COUNT, LAST, Events, Index, Vector, empty
 from signals import kernel
-from signals.account_history import NOBODYS, AccountHistory, with_room
+from signals.account_history import NOBODYS, AccountHistory, note_latest, with_room
 from signals.batch import smaller
-from signals.identity import account_of
 from signals.log_columns import EMPTY, News, Part
 from signals.looks import Looks
 from signals.matching import Columns
 from signals.people_history import PeopleHistory, Rearranged
 from signals.runs import Run, between
 from signals.sinks import HistorySink, LastOfMoment
+from signals.spans import Spans
 from signals.states import NO_TEXT, Written
 from signals.writer import Writer
 
@@ -49,7 +48,7 @@ class Replay:
             store, self._account_sink, self._names, held=looks is not None
         )
         self._people = PeopleHistory(writer)
-        self._spans: dict[str, LeadSpan] = {}
+        self._spans = Spans()
         self._account: dict[str, str] = {}
         self._texts: dict[str, list[Written]] = {}
         self._inherited: dict[str, str] = {}
@@ -73,10 +72,10 @@ class Replay:
         for sink in (self._lead_sink, self._account_sink):
             if isinstance(sink, LastOfMoment):
                 sink.close()
-        for span in self._spans.values():
+        for span in self._spans.told.values():
             span.final = self._people.lead_named(span.lead_id)
         return Journeys(
-            spans=self._spans,
+            spans=self._spans.told,
             outcomes=[
                 OutcomeEvent(self._people.lead_of(keys), name, happened, known)
                 for keys, name, happened, known in self._outcomes
@@ -132,7 +131,7 @@ class Replay:
             self._rearrange(run, news.place, change)
         lead = self._people.lead_of(news.number)
         if self._moves(lead, news.account):
-            self._fold(run, news.place)
+            self._fold_if_written(run, news.place)
             self._settle([lead], known_us, news.account)
         self._open(lead, known_us)
         self._note(lead, news.account, known_us)
@@ -154,24 +153,17 @@ class Replay:
             self._account_of = with_room(self._account_of, row + 1)
             self._account_of[row] = NOBODYS
             self._texts[lead] = [NO_TEXT] * self._store.texts
-        span = self._spans.get(lead)
-        if span is not None and span.ended_us < FOREVER:
-            self._spans[f"{lead}~{span.ended_us}"] = span
-            span = None
-        if span is None:
-            self._spans[lead] = LeadSpan(lead, known_us)
+        self._spans.open(lead, known_us)
 
     def _note(self, lead: str, account: str, known_us: int) -> None:
         """Note what an event makes known of a lead: a person, an account."""
-        span = self._spans[lead]
-        if is_identified(lead):
-            span.known_us = min(span.known_us, known_us)
+        self._spans.hear(lead, known_us)
         self._belong(lead, smaller(self._account.get(lead, ""), account), known_us)
 
     def _belong(self, lead: str, account: str, known_us: int) -> None:
         if account and account != self._account.get(lead):
             self._account[lead] = account
-            self._spans[lead].accounts.append((known_us, account_of(account)))
+            self._spans.join(lead, account, known_us)
             self._account_of[self._row[lead]] = self._history.open(account)
 
     def _leave_account(self, lead: str) -> None:
@@ -188,7 +180,10 @@ class Replay:
         """
         if change is None:
             return
-        self._fold(run, place)
+        if change.torn:
+            self._fold(run, place)
+        else:
+            self._fold_if_written(run, place)
         known_us = run.known_us[place]
         touched = {*change.ended, *change.torn, *change.ended.values(), *change.lead_of}
         held = {lead for lead in touched if lead in self._row}
@@ -205,7 +200,7 @@ class Replay:
         self._fold_again(change, known_us)
         for number in change.moved:
             self._row_of[number] = self._row[self._people.lead_of(number)]
-        alive = [one for one in sorted(touched) if one in self._row and self._state(one)[COUNT]]
+        alive = [one for one in sorted(touched) if self._has_events(one, run, place)]
         for old in held - set(alive):
             self._end(old, change.ended.get(old) or change.went.get(old, ""), known_us)
         self._leave(left, touched)
@@ -219,6 +214,15 @@ class Replay:
             np.array([self._state(one) for one in alive]),
             [[value for _, _, value in self._texts[one]] for one in alive],
         )
+
+    def _has_events(self, lead: str, run: Run, place: int) -> bool:
+        """Whether any event before a place is a lead's, folded or not."""
+        row = self._row.get(lead)
+        if row is None:
+            return False
+        if self._states[row, COUNT]:
+            return True
+        return row in self._row_of[run.part.sets[run.folded : place]]
 
     def _leave(self, accounts: Set[str], leads: Iterable[str]) -> None:
         rows = [self._row[lead] for lead in leads if lead in self._row]
@@ -239,7 +243,7 @@ class Replay:
             kernel.fold(self._states, columns.events(), 0, len(change.events), lives)
 
     def _take_over(self, lead: str, old: str) -> None:
-        s, span, gone = self._store, self._spans[lead], self._spans[old]
+        s = self._store
         kernel.merge_into(self._state(lead), self._state(old), s.half_lives, s.layout.families)
         pairs = zip(self._texts[lead], self._texts[old], strict=True)
         self._texts[lead] = [max(a, b) for a, b in pairs]
@@ -248,12 +252,10 @@ class Replay:
         if account:
             self._inherited[lead] = account
         self._state(old)[:] = 0.0
-        span.known_us = min(span.known_us, gone.known_us)
+        self._spans.take_over(lead, old)
 
     def _end(self, lead: str, into: str, known_us: int) -> None:
-        span = self._spans[lead]
-        if span.ended_us == FOREVER:
-            span.ended_us, span.into = known_us, into
+        self._spans.end(lead, into, known_us)
         self._leave_account(lead)
         self._texts[lead] = [NO_TEXT] * self._store.texts
 
@@ -269,10 +271,9 @@ class Replay:
                 self._leave({was}, [lead])
                 changed.add(was)
             self._belong(lead, now, known_us)
-            told = self._spans[lead].accounts
-            if not now and told and told[-1][1]:
-                told.append((known_us, ""))
-            if now:
+            if not now:
+                self._spans.leave(lead, known_us)
+            else:
                 last_s = float(np.floor(self._state(lead)[LAST]))
                 self._history.join(self._history.open(now), self._row[lead], last_s)
                 changed.add(now)
@@ -291,6 +292,15 @@ class Replay:
 
     # -- runs of events between them ----------------------------------------------------------
 
+    def _fold_if_written(self, run: Run, end: int) -> None:
+        """Fold before a change, so that what is written of each event is as it stood then.
+
+        Between two looks nothing is written. Events then wait, and go where they belong in the
+        end: what is folded does not depend on the order.
+        """
+        if self._looks is None:
+            self._fold(run, end)
+
     def _fold(self, run: Run, end: int) -> None:
         """Fold the events before `end` that have not been."""
         begin = run.folded
@@ -303,7 +313,7 @@ class Replay:
         events, known_us = between(run.part.events, begin, end, rows), run.part.known_us[begin:end]
         if self._looks is not None:
             kernel.fold(self._states, events, 0, len(rows), self._store.half_lives)
-            self._touched[rows] = known_us
+            note_latest(self._touched, rows, known_us)
             for at, attribute, written in run.texts(end):
                 self._write_text(self._names[rows[at - begin]], attribute, written)
         else:

@@ -4,7 +4,7 @@ All that can be said of an event before anything is known of who is who: half of
 replay, which needs nothing of it, so that another process may do it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from hashlib import blake2b
 from typing import NamedTuple
@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from sqlalchemy import Engine, select
 
-from domain.clock import to_us
+from domain.clock import SECOND, to_us
 from domain.signals import recall
-from domain.state import Events, Index, tie_of
+from domain.state import Events, Index
 from signals.matching import Columns, Matcher, outcome_namer
-from signals.reading import digest_of
+from signals.reading import ties_of
 from signals.schema import events
 
 CHUNK = 20_000
@@ -97,47 +97,70 @@ class _Columnist:
         self._matcher = matcher
         self._anchors = frozenset(anchors)
         self._outcome = outcome_namer(matcher.definition)
-        self._sets: dict[str, tuple[int, str]] = {}
+        self._sets: dict[str, int] = {}
         self._pairs: set[tuple[int, str]] = set()
-        self._digest = blake2b(digest_size=16)
+        self._digest = _Digest()
 
     def part(self, rows: Sequence[tuple[int, str, int, str, str, bytes]]) -> Part:
         """Rows as `read_parts` selects them."""
-        columns, news, outcomes, anchors = Columns(), [], [], []
-        sequences, known = [], []
+        sequences, keys, known_us, joined, accounts, bodies = zip(*rows, strict=True)
+        told = [recall(body) for body in bodies]
+        times_us = [to_us(one.time) for one in told]
+        columns, match = Columns(), self._matcher.match
+        for one in told:
+            match(one, columns)
+        columns.rows, columns.times = [0] * len(rows), [us / SECOND for us in times_us]
+        sets, news = self._numbered(joined, accounts)
+        as_index, types = partial(np.array, dtype=np.int64), [one.type for one in told]
+        return Part(
+            sequences=as_index(sequences),
+            known_us=as_index(known_us),
+            sets=as_index(sets),
+            news=news,
+            events=columns.events()._replace(ties=ties_of(keys)),
+            texts=columns.texts,
+            outcomes=[
+                Outcome(place, name, times_us[place])
+                for place, one in enumerate(types)
+                if (name := self._outcome(one))
+            ],
+            anchors=[place for place, one in enumerate(types) if one in self._anchors],
+            digest=self._digest.add(zip(keys, accounts, joined, strict=True), bodies),
+        )
+
+    def _numbered(
+        self, joined: Sequence[str], accounts: Sequence[str]
+    ) -> tuple[list[int], list[News]]:
+        """The number of each event's set of keys, and what comes for the first time."""
+        held, pairs = self._sets, self._pairs
         sets: list[int] = []
-        told: list[bytes] = []
-        held, pairs, match = self._sets, self._pairs, self._matcher.match
-        for place, (sequence, key, known_us, joined, account, body) in enumerate(rows):
-            number, apart = held.get(joined) or (len(held), joined.replace(",", "\0"))
-            if number == len(held):
-                held[joined] = number, apart
-                news.append(News(place, number, tuple(joined.split(",")), account))
+        news: list[News] = []
+        for place, (keys, account) in enumerate(zip(joined, accounts, strict=True)):
+            number = held.get(keys)
+            if number is None:
+                number = held[keys] = len(held)
+                news.append(News(place, number, tuple(keys.split(",")), account))
                 pairs.add((number, account))
             elif account and (number, account) not in pairs:
                 news.append(News(place, number, (), account))
                 pairs.add((number, account))
-            sequences.append(sequence)
-            known.append(known_us)
             sets.append(number)
-            event = recall(body)
-            time_us = to_us(event.time)
-            match(event, time_us, tie_of(digest_of(key)), 0, columns)
-            if name := self._outcome(event.type):
-                outcomes.append(Outcome(place, name, time_us))
-            if event.type in self._anchors:
-                anchors.append(place)
-            told.append(f"{key}\0{account}\0{apart}".encode() + body)
-        self._digest.update(b"".join(told))
-        as_index = partial(np.array, dtype=np.int64)
-        return Part(
-            sequences=as_index(sequences),
-            known_us=as_index(known),
-            sets=as_index(sets),
-            news=news,
-            events=columns.events(),
-            texts=columns.texts,
-            outcomes=outcomes,
-            anchors=anchors,
-            digest=self._digest.hexdigest(),
-        )
+        return sets, news
+
+
+class _Digest:
+    """The digest of all events so far, however they come in parts.
+
+    Who they are of, and what they tell, have a digest each: long texts need not be put together.
+    """
+
+    def __init__(self) -> None:
+        self._whose = blake2b(digest_size=16)
+        self._told = blake2b(digest_size=16)
+
+    def add(self, whose: Iterable[Iterable[str]], bodies: Iterable[bytes]) -> str:
+        """Add events, and tell the digest to their end."""
+        self._whose.update("\n".join(["", *map("\0".join, whose)]).encode())
+        self._told.update(b"".join(bodies))
+        both = self._whose.digest() + self._told.digest()
+        return blake2b(both, digest_size=16).hexdigest()

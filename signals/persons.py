@@ -29,7 +29,7 @@ class Persons:
             self._core |= edge
             machines = self._machines(edge) - seen
             seen |= machines
-            edge = self._over(machines)
+            edge = self._over(machines) if machines else set()
 
     def joined(self) -> list[set[str]]:
         """The persons, those put together that a machine joins."""
@@ -44,7 +44,10 @@ class Persons:
 
     def _learn(self, seeds: set[str]) -> set[frozenset[str]]:
         """Find the persons that seeds are of, as far as links between their identifiers go."""
-        region = self._r.region(seeds - self._cluster.keys())
+        unknown = seeds - self._cluster.keys()
+        if not unknown:
+            return {self._cluster[key] for key in seeds}
+        region = self._r.region(unknown)
         rules = {key: self._r.why_alone(key) for key in region}
         self.rules.update(rules)
         parts = [{key} for key, rule in rules.items() if rule]
@@ -99,6 +102,8 @@ class Persons:
     def _judge_mailboxes(self, linked: dict[str, list[str]]) -> None:
         """Decide of addresses known from machines only whether a team reads them."""
         slight = {key for keys in linked.values() for key in keys if self._slight(key)}
+        if slight <= self._judged:
+            return
         around = {m for key in slight - self._judged for m in self._r.links[key]}
         near = self._look(around)
         for key in slight - self._judged:

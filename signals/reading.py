@@ -1,16 +1,17 @@
 """From a JSON document to a signal that may be committed, or to the rule it breaks."""
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 
 from domain.clock import DAY, Clock, to_us
 from domain.errors import BadSignal
 from domain.findings import Findings
 from domain.signals import Signal, decode, encode
-from domain.state import event_digest, tie_of
+from domain.state import Vector, event_digest, tie_of
 from signals.contracts import ContractBook, blank
 from signals.identity import Known, read_identifiers
 from signals.quality_door import Door
@@ -91,9 +92,11 @@ def key_of(digest: bytes) -> str:
     return b2a_base64(digest, newline=False).decode()
 
 
-def digest_of(key: str) -> bytes:
-    """The digest that a key of the log was made of."""
-    return a2b_base64(key)
+def ties_of(keys: Sequence[str]) -> Vector:
+    """The ties [n] of the log's keys, see `domain.state.tie_of`."""
+    digests = np.frombuffer(a2b_base64("".join(keys)), dtype=np.uint8).reshape(len(keys), -1)
+    first = np.ascontiguousarray(digests[:, :8]).view(">u8")[:, 0]
+    return ((first >> 12) + 1).astype(np.float64)
 
 
 def _decode(document: bytes) -> Signal:

@@ -206,6 +206,8 @@ class Resolver:
 
     def clusters(self, keys: set[str]) -> list[set[str]]:
         """The persons that these identifiers, none of them alone by a rule, stand for."""
+        if len(keys) == 1:
+            return [keys]
         found = components(keys, self._linked_persons(keys))
         whole = [c for c in found if self._fits(c)]
         broken = [c for c in found if not self._fits(c)]
