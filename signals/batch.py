@@ -1,6 +1,6 @@
 """One transaction's work on leads and accounts: resolve, fold, save."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 import numpy as np
@@ -69,7 +69,7 @@ class Batch:
         log.append(self._connection, fresh, homes)
         self._apply(change, fresh, homes)
 
-    def separate(self, seeds: Iterable[str], reason: str, now_us: int) -> None:
+    def separate(self, seeds: Set[str], reason: str, now_us: int) -> None:
         """Decide anew about identifiers whose sides have changed."""
         resolved = self._identities.resolver.resolve(seeds)
         change = self._rearrange(resolved, {}, reason, now_us)

@@ -62,7 +62,7 @@ class PeopleHistory:
         _, sides = self._decisions.pop()
         for key, stands in sides.items():
             self._resolver.sides.setdefault(key, {}).update(stands)
-        known = [key for key in sides if key in self._resolver.leads]
+        known = {key for key in sides if key in self._resolver.leads}
         return self._change(self._resolver.resolve(known), since)
 
     def meet(self, keys: Keys, since: "Since") -> Rearranged | None:

@@ -24,7 +24,7 @@ A lead is named after the smallest key in it, so an id never depends on history 
 id is resolved by the identifier that gave it its name.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
 from sys import intern
 from typing import NamedTuple
 
@@ -137,7 +137,7 @@ class Resolver:
                     yield Link(key, other, keys)
 
     def resolve(
-        self, seeds: Iterable[str], links: Sequence[Link] = (), lonely: Iterable[str] = ()
+        self, seeds: Set[str], links: Sequence[Link] = (), lonely: Iterable[str] = ()
     ) -> Resolved:
         """Decide anew whatever the links, or the sides, of these keys can reach.
 
@@ -145,6 +145,8 @@ class Resolver:
         """
         after: dict[str, tuple[str, str]]
         after = {key: (lead_id(key), _NAMELESS.get(key[0], "")) for key in lonely}
+        if not seeds:
+            return self._settle(after, links)
         strong: set[str] = set()
         weak: set[str] = set()
         for key in seeds:
@@ -243,10 +245,12 @@ class Resolver:
             kinds = [key[0] for key in cluster]
             if max(kinds.count(kind) for kind in set(kinds)) > self.protections.cluster:
                 return False
-        return not self.sides or self.one_side(cluster)
+        return self.one_side(cluster)
 
     def one_side(self, cluster: Iterable[str]) -> bool:
         """Whether no separation stands between any two of these."""
+        if not self.sides:
+            return True
         stands: dict[int, int] = {}
         for key in cluster:
             for separation, side in self.sides.get(key, {}).items():

@@ -36,7 +36,7 @@ def separate(
         resolver = writer.identities.resolver
         for key, side in sides.items():
             resolver.sides.setdefault(key, {})[last + 1] = side
-        writer.batch(connection).separate(held, reason, now_us)
+        writer.batch(connection).separate(set(held), reason, now_us)
         return sorted({resolver.leads[key] for key in held})
 
 
