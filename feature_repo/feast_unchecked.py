@@ -57,6 +57,7 @@ with _unchecked():
     from feast.protos.feast.types.Value_pb2 import Value as ValueProto
     from feast.transformation.pandas_transformation import PandasTransformation
     from feast.types import Bytes, Float64, String
+    from google.protobuf.timestamp_pb2 import Timestamp
 
 __all__ = [
     "Bytes",
@@ -73,6 +74,7 @@ __all__ = [
     "RepoConfig",
     "RequestSource",
     "String",
+    "Timestamp",
     "ValueProto",
     "ValueType",
     "import_joins",

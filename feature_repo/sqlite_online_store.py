@@ -9,18 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
-from struct import pack
 from typing import Any, Literal
 
-from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.infra.online_stores.helpers import compute_table_id
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
 from feast.utils import to_naive_utc
 
+from feature_repo.entities import Stored, Wanted, entity_keys
 from feature_repo.feast_unchecked import EntityKey, ValueProto
 
 Row = tuple[EntityKey, dict[str, ValueProto], datetime, datetime | None]
-Stored = tuple[datetime | None, dict[str, ValueProto] | None]
 
 
 class BulkSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):  # type: ignore[misc]
@@ -64,24 +62,24 @@ class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
         self,
         config: Any,
         table: Any,
-        entity_keys: Sequence[EntityKey],
+        entities: Sequence[EntityKey],
         requested_features: Sequence[str] | None = None,  # noqa: ARG002 Feast's signature
     ) -> list[Stored]:
         """Entities in the order of their keys: when they were known, and all that is stored."""
-        name = entity_keys[0].join_keys[0] if entity_keys else ""
-        texts = [entity.entity_values[0].string_val for entity in entity_keys]
-        return self.read_entities(config, table, name, texts)
+        name = entities[0].join_keys[0] if entities else ""
+        texts = [entity.entity_values[0].string_val for entity in entities]
+        return self.read_together(config, [Wanted(table, name, (), texts)])[0]
 
-    def read_entities(
-        self, config: Any, table: Any, join_key: str, entities: Sequence[str]
-    ) -> list[Stored]:
-        """As `online_read`, of entities by their texts: a message for each costs as much again."""
+    def read_together(self, config: Any, wanted: Sequence[Wanted]) -> list[list[Stored]]:
+        """What is stored of each view's entities, in their order: all of their fields."""
+        return [self._read(config, one) for one in wanted]
+
+    def _read(self, config: Any, wanted: Wanted) -> list[Stored]:
         versioned = config.registry.enable_online_feature_view_versioning
-        head = _head(join_key, config.entity_key_serialization_version)
-        texts = [entity.encode() for entity in entities]
-        keys = [head + pack("<I", len(text)) + text for text in texts]
+        version = config.entity_key_serialization_version
+        keys = entity_keys(wanted.join_key, wanted.entities, version)
         found: dict[bytes, tuple[int, dict[str, ValueProto]]] = {}
-        sql = _select(compute_table_id(config.project, table, versioned), len(keys))
+        sql = _select(compute_table_id(config.project, wanted.view, versioned), len(keys))
         with self._mending():
             for key, name, value, known in self._get_conn(config).execute(sql, keys):
                 held = found.get(key)
@@ -133,13 +131,5 @@ def _upsert(table: str) -> str:
 
 
 def _key(entity: EntityKey, version: int) -> bytes:
-    """What Feast makes of an entity's key: the same head for all, its length, the text."""
-    text: bytes = entity.entity_values[0].string_val.encode()
-    return _head(entity.join_keys[0], version) + pack("<I", len(text)) + text
-
-
-@lru_cache(maxsize=8)
-def _head(name: str, version: int) -> bytes:
-    empty = EntityKey(join_keys=[name], entity_values=[ValueProto(string_val="")])
-    whole: bytes = serialize_entity_key(empty, entity_key_serialization_version=version)
-    return whole[: -len(pack("<I", 0))]
+    texts = [entity.entity_values[0].string_val]
+    return entity_keys(entity.join_keys[0], texts, version)[0]

@@ -2,14 +2,12 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
 from string import Template
 from threading import Lock
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pandas as pd
@@ -24,6 +22,7 @@ from domain.files import exclusive
 from domain.packing import pack
 from domain.ports import LeadRef, LeadStates
 from domain.state import Matrix, layout_of
+from feature_repo.entities import ReadsTogether, Stored, Wanted
 from feature_repo.feast_unchecked import (
     EntityKey,
     FeatureStore,
@@ -47,9 +46,6 @@ CONFIGURATION = Path(__file__).parent / "feature_store.yaml"
 KEYS = {LEAD_VIEW: "lead_id", ACCOUNT_VIEW: "account_id"}
 FIELDS = {LEAD_VIEW: ("state", "texts"), ACCOUNT_VIEW: ("account",)}
 """By view: the entity's key, and the fields that are stored."""
-
-Stored = tuple[datetime | None, dict[str, ValueProto] | None]
-"""An entity as Feast gives it back: when it was known, and its fields; None where there is none."""
 
 ROWS_PER_GROUP = 20_000
 """Rows of one Parquet row group: a few megabytes in memory."""
@@ -82,7 +78,7 @@ class FeastStore:
         self._views: dict[str, Any] = {}
         self._applied = home / "feast" / "applied"
         self._online = home / "feast" / "online.db"
-        self._server = redis_store(online, wait_s) if online else None
+        self._server = _server(online, wait_s) if online else None
         self.feast = FeatureStore(config=_configuration(home, self._server, wait_s))
 
     def apply(self) -> None:
@@ -118,33 +114,27 @@ class FeastStore:
         """
         if not leads:
             return self._states([], [])
+        # leads of one account share it
+        accounts = [lead.account_id or NOBODY for lead in leads]
+        once = list(dict.fromkeys(accounts))
         try:
             with self._lock:
-                held = self._read(LEAD_VIEW, [lead.lead_id for lead in leads])
-                accounts = self._read_accounts([lead.account_id or NOBODY for lead in leads])
+                wanted = [
+                    self._wanted(LEAD_VIEW, [lead.lead_id for lead in leads]),
+                    self._wanted(ACCOUNT_VIEW, once),
+                ]
+                # Feast's own way out, a response by columns, costs two times as much
+                store: ReadsTogether = self.feast.provider.online_store
+                held, shared = store.read_together(self.feast.config, wanted)
         except Exception as bad:
             raise Unavailable(
                 f"the online store does not answer: {type(bad).__name__}", rule="online-store"
             ) from bad
-        return self._states(held, accounts)
+        beside = dict(zip(once, shared, strict=True))
+        return self._states(held, [beside[account] for account in accounts])
 
-    def _read_accounts(self, accounts: Sequence[str]) -> list[Stored]:
-        """Leads of one account share it."""
-        once = list(dict.fromkeys(accounts))
-        held = dict(zip(once, self._read(ACCOUNT_VIEW, once), strict=True))
-        return [held[account] for account in accounts]
-
-    def _read(self, view: str, entities: Sequence[str]) -> list[Stored]:
-        # Feast's own way out, a response by columns, costs two times as much
-        config, table, provider = self.feast.config, self._view(view), self.feast.provider
-        found: list[Stored]
-        if self._server is None:
-            found = provider.online_store.read_entities(config, table, KEYS[view], entities)
-        else:
-            keys = [_key(KEYS[view], entity) for entity in entities]
-            # a list of its own: Feast's Redis store adds to it
-            found = provider.online_read(config, table, keys, list(FIELDS[view]))
-        return found
+    def _wanted(self, view: str, entities: Sequence[str]) -> Wanted:
+        return Wanted(self._view(view), KEYS[view], FIELDS[view], entities)
 
     def _states(self, leads: Sequence[Stored], accounts: Sequence[Stored]) -> LeadStates:
         wide = len(self.definition.texts) + 1
@@ -284,29 +274,10 @@ class HistoryFile:
         self._held, self._rows = [], 0
 
 
-def redis_store(url: str, wait_s: float = WAIT_S) -> dict[str, Any]:
-    """Feast's configuration of the Redis that a URL names.
+def _server(url: str, wait_s: float) -> dict[str, Any]:
+    from feature_repo.redis_online_store import redis_store
 
-    Feast would drop a write whose time is not newer than the stored one. A state that a split or a
-    late event changed is just that, and its one writer pushes merged states only: so it is told
-    not to compare. A Redis that is away is said to be at once: who asks knows how to wait.
-
-    >>> redis_store("redis://:secret@cache:6380/2")["connection_string"].split(",")[:3]
-    ['cache:6380', 'db=2', 'password=secret']
-    """
-    parsed = urlsplit(url)
-    parts = [f"{parsed.hostname or 'localhost'}:{parsed.port or 6379}"]
-    parts.append(f"db={parsed.path.strip('/') or 0}")
-    if parsed.username:
-        parts.append(f"username={unquote(parsed.username)}")
-    if parsed.password:
-        parts.append(f"password={unquote(parsed.password)}")
-    if parsed.scheme == "rediss":
-        parts.append("ssl=true")
-    parts += ["retry=null", f"socket_timeout={wait_s}"]
-    parts.append(f"socket_connect_timeout={min(wait_s, 2.0)}")
-    parts += ["health_check_interval=10"]
-    return {"type": "redis", "connection_string": ",".join(parts), "skip_dedup": True}
+    return redis_store(url, wait_s)
 
 
 def _configuration(home: Path, server: dict[str, Any] | None, wait_s: float) -> RepoConfig:

@@ -1,0 +1,48 @@
+"""Entities of one text key, as Feast's online stores keep them: asked for, keyed, given back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from struct import pack
+from typing import Any, NamedTuple, Protocol
+
+from feast.infra.key_encoding_utils import serialize_entity_key
+
+from feature_repo.feast_unchecked import EntityKey, ValueProto
+
+Stored = tuple[datetime | None, dict[str, ValueProto] | None]
+"""An entity as Feast gives it back: when it was known, and its fields; None where there is none."""
+
+
+class Wanted(NamedTuple):
+    """Entities of a feature view, by their texts, and the fields that are stored of them."""
+
+    view: Any
+    join_key: str
+    fields: Sequence[str]
+    entities: Sequence[str]
+
+
+class ReadsTogether(Protocol):
+    """An online store that reads entities of several views at once."""
+
+    def read_together(self, config: Any, wanted: Sequence[Wanted]) -> list[list[Stored]]:
+        """What is stored of each view's entities, in their order."""
+        ...
+
+
+def entity_keys(join_key: str, texts: Sequence[str], version: int) -> list[bytes]:
+    """What Feast makes of entities' keys: the same head for all, the text's length, the text.
+
+    A message of Feast's for each costs as much as a read.
+    """
+    head = _head(join_key, version)
+    encoded = [text.encode() for text in texts]
+    return [head + pack("<I", len(text)) + text for text in encoded]
+
+
+@lru_cache(maxsize=8)
+def _head(name: str, version: int) -> bytes:
+    empty = EntityKey(join_keys=[name], entity_values=[ValueProto(string_val="")])
+    whole: bytes = serialize_entity_key(empty, entity_key_serialization_version=version)
+    return whole[: -len(pack("<I", 0))]
