@@ -5,6 +5,7 @@ what was known of it then, under the id that it had then. A late event changes t
 moment it arrived, not before.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence, Set
 
 import numpy as np
@@ -87,21 +88,19 @@ class Replay:
         )
 
     def _add(self, part: Part) -> None:
-        """Add a part. Only where something new is said of who is who need a replay stop."""
-        run = Run(part)
-        news = [*part.news, News(run.end, 0, (), "")]
-        at = 0
-        while (stop := self._next_stop(run, news[at].place)) < run.end:
-            known_us = run.known_us[stop]
-            if self._is_look(known_us):
-                self._fold(run, stop)
-                self._look_up(known_us)
-            elif known_us >= self._people.next_decision_us:
-                self._rearrange(run, stop, self._people.decide(run.before(stop)))
-            else:
-                self._meet(run, news[at])
-                at += 1
-        self._fold(run, run.end)
+        """Add a part, stretch by stretch; who is who changes only where a stretch begins."""
+        run, heard = Run(part), 0
+        places = [news.place for news in part.news]
+        while run.folded < run.end:
+            begin_us = run.known_us[run.folded]
+            self._look_before(begin_us)
+            while begin_us >= self._people.next_decision_us:
+                self._rearrange(self._people.decide(run.before(run.folded)), begin_us)
+            end = self._stretch(run, places[heard : heard + 2])
+            until = bisect_left(places, end)
+            self._meet(run, part.news[heard:until])
+            self._fold(run, end)
+            heard = until
         self._people.count(run.before(run.end))
         self._outcomes += [
             (int(part.sets[o.place]), o.name, o.happened_us, run.known_us[o.place])
@@ -111,32 +110,42 @@ class Replay:
         self._watermark = run.known_us[-1]
         self._digest = part.digest
 
-    def _next_stop(self, run: Run, news: int) -> int:
-        """The next event before which something is to be done, given the next news."""
-        stop = min(news, run.first_at(self._people.next_decision_us))
+    def _stretch(self, run: Run, news: Sequence[int]) -> int:
+        """Where a stretch of events ends: before the next look, before who is who changes.
+
+        Without looks it ends before the next news: what is written of an event is as it stood
+        then. Between two looks nobody asks. All that is new of who is who is then taken in
+        together, and leads that came and ended there are never told of.
+        """
+        end = min(run.end, run.first_at(self._people.next_decision_us))
+        if self._looks is not None:
+            return min(end, run.first_at(self._look + 1))
+        return min([end, *(place for place in news if place > run.folded)])
+
+    def _look_before(self, known_us: int) -> None:
+        """Write what stands, if what comes next comes after a look."""
         if self._looks is None:
-            return stop
+            return
         if not self._look:
-            self._look = self._looks.begin(run.known_us[0])
-        return min(stop, run.first_at(self._look + 1))
+            self._look = self._looks.begin(known_us)
+        if known_us > self._look:
+            self._write_touched()
+            self._look = self._looks.next_after(self._look, known_us)
 
-    def _is_look(self, known_us: int) -> bool:
-        return self._looks is not None and known_us > self._look
-
-    def _meet(self, run: Run, news: News) -> None:
-        """Take in a set of keys, or an account, that comes for the first time with an event."""
-        known_us = run.known_us[news.place]
-        if news.keys:
-            change = self._people.meet(news.keys, run.before(news.place))
-            self._rearrange(run, news.place, change)
-        lead = self._people.lead_of(news.number)
-        if self._moves(lead, news.account):
-            self._fold_if_written(run, news.place)
-            self._settle([lead], known_us, news.account)
-        self._open(lead, known_us)
-        self._note(lead, news.account, known_us)
-        self._row_of = with_room(self._row_of, news.number + 1)
-        self._row_of[news.number] = self._row[lead]
+    def _meet(self, run: Run, heard: Sequence[News]) -> None:
+        """Take in sets of keys, or accounts, that come for the first time in the next stretch."""
+        sets = [news.keys for news in heard if news.keys]
+        if sets:
+            change = self._people.meet(sets, run.before(run.folded))
+            self._rearrange(change, run.known_us[run.folded])
+        for news in heard:
+            known_us, lead = run.known_us[news.place], self._people.lead_of(news.number)
+            if self._moves(lead, news.account):
+                self._settle([lead], known_us, news.account)
+            self._open(lead, known_us)
+            self._note(lead, news.account, known_us)
+            self._row_of = with_room(self._row_of, news.number + 1)
+            self._row_of[news.number] = self._row[lead]
 
     def _moves(self, lead: str, account: str) -> bool:
         """Whether a lead with a past comes to an account, or leaves one for another."""
@@ -173,18 +182,10 @@ class Replay:
 
     # -- changes of who is who ---------------------------------------------------------------
 
-    def _rearrange(self, run: Run, place: int, change: Rearranged | None) -> None:
-        """Merge leads that ended, fold anew those that were torn; sum their accounts anew.
-
-        Events before `place` belong where they did.
-        """
+    def _rearrange(self, change: Rearranged | None, known_us: int) -> None:
+        """Merge leads that ended, fold anew those that were torn; sum their accounts anew."""
         if change is None:
             return
-        if change.torn:
-            self._fold(run, place)
-        else:
-            self._fold_if_written(run, place)
-        known_us = run.known_us[place]
         touched = {*change.ended, *change.torn, *change.ended.values(), *change.lead_of}
         held = {lead for lead in touched if lead in self._row}
         left = {self._account.get(lead, "") for lead in touched} - {""}
@@ -200,7 +201,7 @@ class Replay:
         self._fold_again(change, known_us)
         for number in change.moved:
             self._row_of[number] = self._row[self._people.lead_of(number)]
-        alive = [one for one in sorted(touched) if self._has_events(one, run, place)]
+        alive = [one for one in sorted(touched) if one in self._row and self._state(one)[COUNT]]
         for old in held - set(alive):
             self._end(old, change.ended.get(old) or change.went.get(old, ""), known_us)
         self._leave(left, touched)
@@ -214,15 +215,6 @@ class Replay:
             np.array([self._state(one) for one in alive]),
             [[value for _, _, value in self._texts[one]] for one in alive],
         )
-
-    def _has_events(self, lead: str, run: Run, place: int) -> bool:
-        """Whether any event before a place is a lead's, folded or not."""
-        row = self._row.get(lead)
-        if row is None:
-            return False
-        if self._states[row, COUNT]:
-            return True
-        return row in self._row_of[run.part.sets[run.folded : place]]
 
     def _leave(self, accounts: Set[str], leads: Iterable[str]) -> None:
         rows = [self._row[lead] for lead in leads if lead in self._row]
@@ -292,15 +284,6 @@ class Replay:
 
     # -- runs of events between them ----------------------------------------------------------
 
-    def _fold_if_written(self, run: Run, end: int) -> None:
-        """Fold before a change, so that what is written of each event is as it stood then.
-
-        Between two looks nothing is written. Events then wait, and go where they belong in the
-        end: what is folded does not depend on the order.
-        """
-        if self._looks is None:
-            self._fold(run, end)
-
     def _fold(self, run: Run, end: int) -> None:
         """Fold the events before `end` that have not been."""
         begin = run.folded
@@ -338,12 +321,6 @@ class Replay:
         self._lead_sink.add(leads, known_us.tolist(), out, texts)
 
     # -- moments at which history is looked at ------------------------------------------------
-
-    def _look_up(self, known_us: int) -> None:
-        """Write what stands, because the next event comes after a look."""
-        self._write_touched()
-        if self._looks is not None:
-            self._look = self._looks.next_after(self._look, known_us)
 
     def _write_touched(self) -> None:
         """Write the states of leads and accounts that changed since they were last written."""

@@ -1,6 +1,7 @@
 """Who was who, event by event: the resolver replayed, with the events of each identifier."""
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,13 +66,13 @@ class PeopleHistory:
         known = {key for key in sides if key in self._resolver.leads}
         return self._change(self._resolver.resolve(known), since)
 
-    def meet(self, keys: Keys, since: "Since") -> Rearranged | None:
-        """Take in a set of keys that was never seen; what it changes for those before it."""
-        change = self._change(self._resolver.add([keys]), since)
-        number = len(self._keys)
-        self._keys.append(keys)
-        self._sequences.append(array("q"))
-        self._homed.setdefault(self._resolver.route(keys), []).append(number)
+    def meet(self, sets: Sequence[Keys], since: "Since") -> Rearranged | None:
+        """Take in sets of keys that were never seen; what they change for those before them."""
+        change = self._change(self._resolver.add(sets), since)
+        for keys in sets:
+            self._homed.setdefault(self._resolver.route(keys), []).append(len(self._keys))
+            self._keys.append(keys)
+            self._sequences.append(array("q"))
         return change
 
     def count(self, since: "Since") -> None:
