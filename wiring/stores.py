@@ -7,6 +7,7 @@ from sqlalchemy import Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from domain.errors import BadConfiguration, Unavailable
+from wiring.watchdog import Watchdog
 
 CONNECT_S = 10
 """How long a database server may take to answer the first call."""
@@ -20,7 +21,7 @@ def open_engine(url: str, wait_s: float = WAIT_S) -> Engine:
     """An engine of SQLite or PostgreSQL; nothing is connected yet.
 
     `wait_s` bounds the wait for a lock; where it is less than the usual one, PostgreSQL is bounded
-    by it too, and how long it may take to connect.
+    by it too: how long it may take to connect, and how long a connection may be in use.
 
     SQLite runs in write-ahead mode, with transactions that begin where code says so. A connection
     to PostgreSQL is tried before it is used again, so that a restart of the server goes unnoticed.
@@ -32,15 +33,18 @@ def open_engine(url: str, wait_s: float = WAIT_S) -> Engine:
         raise BadConfiguration("a database URL cannot be read", rule="database-url") from None
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(url, parsed.database, wait_s)
-    options = {} if wait_s >= WAIT_S else {"options": f"-c lock_timeout={round(wait_s * 1000)}"}
+    bounded = wait_s < WAIT_S
+    options = {"options": f"-c lock_timeout={round(wait_s * 1000)}"} if bounded else {}
     engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
-        pool_pre_ping=True,
+        pool_pre_ping=not bounded,  # the watchdog's turn
         hide_parameters=True,
         # libpq counts whole seconds, and takes 1 for 2
         connect_args={"connect_timeout": min(CONNECT_S, max(2, round(wait_s))), **options},
     )
     event.listen(engine, "handle_error", _unreachable)
+    if bounded:
+        Watchdog(2 * wait_s).watch(engine)  # a wait for a lock, and what comes after it
     return engine
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -18,7 +19,7 @@ from domain.errors import Unavailable
 from domain.scores import ScoreAnswer
 from serving.launch import running as serving
 from tests.degradation.conftest import lead_ids
-from tests.servers import postgres_server
+from tests.servers import Postgres, postgres_server
 from wiring.decisions import open_trail
 from wiring.scoring import Scoring, open_scoring
 from wiring.settings import Settings
@@ -223,3 +224,35 @@ def test_a_server_that_goes_and_comes_back(own_home: Settings, tmp_path: Path) -
             assert refused(plain, leads), "another holds the trail's lock"
             assert time.monotonic() - began < 10 * WAIT_MS / 1000
         assert not refused(plain, leads)
+
+
+def test_a_server_that_hangs_is_not_waited_for(own_home: Settings) -> None:
+    """It hangs without hanging up: its processes are stopped where they are."""
+    with postgres_server() as server:
+        scoring = open_live(own_home, audit_url=server.fresh())
+        leads = lead_ids(scoring, 3)
+        assert not refused(scoring, leads)
+        with hanging(server):
+            for _ in range(2):
+                began = time.monotonic()
+                assert refused(scoring, leads)
+                assert time.monotonic() - began < 5
+        assert not refused(scoring, leads)
+        found = scoring.trail.verify()
+        assert (found.broken, found.count) == (None, 6)
+
+
+@contextmanager
+def hanging(server: Postgres) -> Iterator[None]:
+    """Stop a server and all of its processes where they are."""
+    started = server.process.started
+    assert started is not None
+    children = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()
+    every = [started.pid, *map(int, children)]
+    for one in every:
+        os.kill(one, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for one in every:
+            os.kill(one, signal.SIGCONT)
