@@ -40,7 +40,7 @@ def leadscore(home: Path, *words: str, stdin: str = "") -> Answer:
             main()
         except SystemExit as end:
             code = int(end.code or 0)
-    return Answer(words, code, *(s.buffer.getvalue().decode() for s in (out, err)))  # type: ignore[attr-defined]
+    return Answer(words, code, *(s.buffer.getvalue().decode() for s in (out, err)))
 
 
 def program(home: Path, *words: str, stdin: str = "") -> Answer:
