@@ -169,7 +169,7 @@ def test_training_that_is_interrupted_goes_on(own_home: Settings) -> None:
     environment = {**os.environ, "LEADSCORE_HOME": str(own_home.home)}
     config = own_home.home / "training.yaml"
     config.write_text(
-        "horizon_days: 21\ncutoffs: {rule: every, days: 21}\ntrials: 500\n"
+        "horizon_days: 21\ncutoffs: {rule: every, days: 7}\ntrials: 500\n"
         "iterations: 60\nborder_count: 32\nseed: 3\n"
     )
     words = [sys.executable, "-m", "leadscore", "train", "--config", str(config)]
