@@ -40,6 +40,12 @@ class SilentProgress:
         pass
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Long proofs, marked `soak`, are run by `make soak` alone."""
+    if item.get_closest_marker("soak") and os.environ.get("LEADSCORE_SOAK") != "1":
+        pytest.skip("a long proof: `make soak` runs it")
+
+
 @dataclass(frozen=True)
 class Trained:
     """A home with simulated signals, a champion and a challenger; not to be written to."""

@@ -12,24 +12,9 @@ from pathlib import Path
 import pytest
 
 from domain.signals import Signal
+from tests.commands import Answer, leadscore, program
 from tests.conftest import ROOT, Trained
 from wiring.settings import Settings
-
-Answer = subprocess.CompletedProcess[str]
-
-
-def leadscore(home: Path, *words: str, stdin: str = "") -> Answer:
-    environment = {**os.environ, "LEADSCORE_HOME": str(home), "LEADSCORE_CLOCK": "watermark"}
-    return subprocess.run(
-        [sys.executable, "-m", "leadscore", *words],
-        env=environment,
-        cwd=ROOT,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def refused(answer: Answer, code: int, *said: str) -> None:
@@ -40,7 +25,7 @@ def refused(answer: Answer, code: int, *said: str) -> None:
 
 
 def test_help_names_every_command(tmp_path: Path) -> None:
-    answer = leadscore(tmp_path, "--help")
+    answer = program(tmp_path, "--help")
     assert answer.returncode == 0
     for command in ("demo", "ingest", "train", "promote", "score", "serve", "canary", "audit"):
         assert command in answer.stdout
@@ -75,6 +60,13 @@ def test_help_loads_no_heavy_library() -> None:
 )
 def test_mistakes(tmp_path: Path, words: list[str], code: int, said: str) -> None:
     refused(leadscore(tmp_path / "home", *words), code, said)
+
+
+@pytest.mark.parametrize(("words", "code"), [("score lead_x", 3), ("no-such-command", 2)])
+def test_the_program_itself_ends_in_one_line_and_a_code(
+    tmp_path: Path, words: str, code: int
+) -> None:
+    refused(program(tmp_path / "home", *words.split()), code)
 
 
 def test_unreadable_files(tmp_path: Path) -> None:
@@ -116,7 +108,7 @@ def test_a_bad_signal_on_standard_input_is_kept(tmp_path: Path) -> None:
     import msgspec
 
     lines = msgspec.json.encode(good).decode() + '\n{"id": 7}\n'
-    answer = leadscore(tmp_path, "ingest", "-", "--json", stdin=lines)
+    answer = program(tmp_path, "ingest", "-", "--json", stdin=lines)
     assert answer.returncode == 0, answer.stderr
     assert '"accepted": 1' in answer.stdout
     assert '"quarantined": 1' in answer.stdout
@@ -136,7 +128,7 @@ def test_a_port_in_use(trained: Trained) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        refused(leadscore(trained.settings.home, "serve", "--port", port), 2, port, "in use")
+        refused(program(trained.settings.home, "serve", "--port", port), 2, port, "in use")
 
 
 def test_reading_commands_answer_in_json(trained: Trained) -> None:
@@ -218,7 +210,7 @@ ONE = (
 def test_a_home_that_is_broken_is_told_in_one_line(tmp_path: Path) -> None:
     home, file = tmp_path / "home", tmp_path / "one.jsonl"
     file.write_text(ONE % ("1", "ann@acme.com"))
-    assert leadscore(home, "ingest", str(file)).returncode == 0
+    assert program(home, "ingest", str(file)).returncode == 0
     (home / "settings.yaml").write_text("foo: [")
     refused(leadscore(home, "quarantine", "list"), 2, "settings.yaml", "[settings]")
     (home / "settings.yaml").unlink()

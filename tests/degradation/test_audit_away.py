@@ -9,11 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
 import pytest
 
+from domain.breaker import Breaker
 from domain.decisions import Asked, RequestKey
 from domain.errors import Unavailable
 from domain.scores import ScoreAnswer
@@ -26,6 +28,17 @@ from wiring.settings import Settings
 
 WAIT_MS = 300
 DISK_KB = 6_000
+AGAIN_S = 1.0
+
+
+@pytest.fixture
+def soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trail that failed is tried again after a second, not after five."""
+
+    def breaker(*given: Any, open_s: float, **others: Any) -> Breaker:
+        return Breaker(*given, open_s=min(open_s, AGAIN_S), **others)
+
+    monkeypatch.setattr("wiring.decisions.Breaker", breaker)
 
 
 def open_live(settings: Settings, **changed: object) -> Scoring:
@@ -138,6 +151,7 @@ def fill(ballast: Path) -> None:
             pass
 
 
+@pytest.mark.usefixtures("soon_again")
 @pytest.mark.parametrize("spooled", [False, True])
 def test_a_full_disk_refuses_and_room_lets_go_on(
     own_home: Settings, tmp_path: Path, *, spooled: bool
@@ -160,7 +174,7 @@ def test_a_full_disk_refuses_and_room_lets_go_on(
         assert refused(scoring, leads) != spooled
         answered += 3 if spooled else 0
         ballast.unlink()
-        time.sleep(5.1 if spooled else 0)
+        time.sleep(AGAIN_S if spooled else 0)
         assert not refused(scoring, leads), "room is there again"
         answered += 3
         found = scoring.trail.verify()
@@ -189,6 +203,7 @@ def test_a_database_that_may_not_grow_refuses(own_home: Settings) -> None:
     assert not refused(scoring, leads)
 
 
+@pytest.mark.usefixtures("soon_again")
 def test_a_server_that_goes_and_comes_back(own_home: Settings, tmp_path: Path) -> None:
     with postgres_server() as server:
         url = server.fresh()
@@ -211,7 +226,7 @@ def test_a_server_that_goes_and_comes_back(own_home: Settings, tmp_path: Path) -
         assert spooled.trail.get(second.decision_id).answer == second
         server.process.start()
         assert not refused(plain, leads)
-        time.sleep(5.1)
+        time.sleep(AGAIN_S)
         assert not refused(spooled, leads)
         found = plain.trail.verify()
         assert (found.broken, found.count) == (None, 3 + 3 + 3 + 1 + 3 + 3)

@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Sequence
+from statistics import median
 
 import msgspec
 import pytest
@@ -21,6 +22,8 @@ from wiring.replaying import replay
 from wiring.scoring import Scoring, open_scoring
 from wiring.settings import Settings
 from wiring.signals import definition_of, rebuild_states
+
+KEEP_S = 2.0
 
 
 def why(answers: Sequence[ScoreAnswer]) -> list[str]:
@@ -84,7 +87,7 @@ def test_a_hanging_store_is_waited_for_no_longer_than_set_and_then_not_at_all(
         own_redis.started.send_signal(signal.SIGCONT)
     bound = WAIT_MS / 1000
     assert max(took) < 10 * bound, "the wait is bounded, on a busy machine too"
-    assert sum(took[3:]) / 5 < bound, "the breaker is open: nobody waits any more"
+    assert median(took[3:]) < bound, "the breaker is open: nobody waits any more"
     time.sleep(OPEN_S)
     assert set(why(scoring.answerer.score(leads))) <= {"", "inputs"}
 
@@ -102,13 +105,13 @@ def test_a_store_that_came_back_empty_is_not_believed(
 
 
 def test_last_known_states_grow_too_old(on_redis: Settings, own_redis: Process) -> None:
-    settings = msgspec.structs.replace(on_redis, features_keep_s=0.2, features_keep=2)
+    settings = msgspec.structs.replace(on_redis, features_keep_s=KEEP_S, features_keep=2)
     scoring = open_live(settings)
     leads = lead_ids(scoring, 3)
     scoring.answerer.score(leads)
     own_redis.stop()
     assert sorted(why(scoring.answerer.score(leads))) == ["last-known"] * 2 + ["profile-only"]
-    time.sleep(0.25)
+    time.sleep(KEEP_S)
     assert why(scoring.answerer.score(leads)) == ["profile-only"] * 3
     restarted = open_live(settings)
     restarted.versions.current()

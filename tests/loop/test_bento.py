@@ -56,7 +56,8 @@ def served(tag: str, store: Path, folder: Path) -> Iterator[httpx.Client]:
     process = subprocess.Popen(
         [sys.executable, "-m", "bentoml", "serve", tag, "--port", str(port)],
         cwd=folder,
-        env=_environment(store),
+        # a copy's kernels would be compiled anew, for half a minute; checkouts' are, in other tests
+        env={**_environment(store), "NUMBA_DISABLE_JIT": "1"},
         stdout=log,
         stderr=log,
     )

@@ -31,7 +31,7 @@ class Collector:
             for scope in resource.scope_spans:
                 self.spans.extend(scope.spans)
 
-    def wait(self, enough: Callable[[list[Span]], bool], seconds: float = 15) -> list[Span]:
+    def wait(self, enough: Callable[[list[Span]], bool], seconds: float = 60) -> list[Span]:
         """All spans once there are enough of them; a BatchSpanProcessor sends every 5 s."""
         until = time.monotonic() + seconds
         while not enough(self.spans):

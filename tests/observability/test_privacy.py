@@ -19,6 +19,7 @@ from serving.launch import start
 from tests.observability.collector import collecting
 from tests.serving.double import SECRET
 from wiring.logs import Discreet, JsonLines, redacted
+from wiring.publishing import publish_files
 from wiring.settings import Settings
 
 ADDRESS, NUMBER = "jo.private@example.com", "+1 555 000 1234"
@@ -105,8 +106,7 @@ def test_nothing_private_leaves_a_worker(nats: str, tmp_path: Path) -> None:
         "LEADSCORE_LOGS": "json",
         "LEADSCORE_ONLINE": "redis://127.0.0.1:9",
     }
-    publish = [sys.executable, "-m", "leadscore", "publish", str(events)]
-    subprocess.run(publish, env=environment, check=True, capture_output=True, timeout=120)
+    publish_files(Settings(home=tmp_path / "home", bus=nats), [str(events)], None, lambda _: None)
     errors = tmp_path / "errors"
     with errors.open("wb") as out:
         worker = subprocess.Popen(

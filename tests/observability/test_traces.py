@@ -16,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from serving.launch import running
 from tests.conftest import Trained
 from tests.observability.collector import Collector, attributes, collecting
+from wiring.publishing import publish_files
 from wiring.settings import Settings
 from wiring.traces import links
 
@@ -123,11 +124,7 @@ def test_the_worker_links_its_batches_to_what_their_producers_say(
         '"identifiers":{"email":"jo.doe@example.com"},"data":{"page":"pricing"}}\n'
     )
 
-    def leadscore(*words: str) -> None:
-        argv = [sys.executable, "-m", "leadscore", *words]
-        subprocess.run(argv, env=environment, check=True, capture_output=True, timeout=120)
-
-    leadscore("publish", str(events))
+    publish_files(Settings(home=tmp_path / "home", bus=nats), [str(events)], None, lambda _: None)
 
     async def traced_message() -> None:
         client = await connect(nats)

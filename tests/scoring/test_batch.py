@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
@@ -13,33 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from domain.versions import Stage
-from tests.conftest import ROOT, Trained
+from tests.commands import leadscore
+from tests.conftest import Trained
+from tests.soak.commands import forks
 from wiring.batch import SCHEMA, score_all
-from wiring.batch_run import RUN_FILE, Run
+from wiring.batch_run import RUN_FILE, Parts, Run
 from wiring.decisions import open_trail
 from wiring.registry import open_registry
 from wiring.scoring import open_scoring
 from wiring.settings import Settings
 
 CHUNK = 60
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from wiring import batch, batch_run
-from wiring.scoring import open_scoring
-from wiring.settings import Settings
-home, out, moment = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-whole, done = batch_run.Parts.add, []
-def add(self, number, table):
-    done.append(number)
-    if len(done) == 3 and moment == "recorded":
-        os.kill(os.getpid(), signal.SIGKILL)
-    whole(self, number, table)
-    if len(done) == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-batch_run.Parts.add = add
-batch.score_all(open_scoring(Settings(home=home, clock="watermark")), out, print, chunk=60)
-"""
 
 
 def run(settings: Settings, out: Path, chunk: int = CHUNK) -> tuple[int, list[str]]:
@@ -53,10 +35,27 @@ def content(out: Path) -> pa.Table:
 
 def killed(settings: Settings, out: Path, moment: str) -> None:
     """A run that is killed at its third part, before that is written or after."""
-    asked = [sys.executable, "-c", KILLED, str(settings.home), str(out), moment]
-    ended = subprocess.run(asked, cwd=ROOT, capture_output=True, check=False)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()[-2000:]
+    process = forks.Process(target=run_until_killed, args=(settings.home, out, moment))
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
     assert not out.exists()
+
+
+def run_until_killed(home: Path, out: Path, moment: str) -> None:
+    """Run in a process of its own, which ends there."""
+    whole, done = Parts.add, []
+
+    def add(self: Parts, number: int, table: pa.Table) -> None:
+        done.append(number)
+        if len(done) == 3 and moment == "recorded":
+            os.kill(os.getpid(), signal.SIGKILL)
+        whole(self, number, table)
+        if len(done) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Parts.add = add  # type: ignore[method-assign]
+    score_all(open_scoring(Settings(home=home, clock="watermark")), out, print, chunk=CHUNK)
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +142,9 @@ def test_notes_that_cannot_be_read_begin_anew(
 
 def test_by_the_command_line(own_home: Settings, tmp_path: Path, undisturbed: pa.Table) -> None:
     out = tmp_path / "all.parquet"
-    asked = [sys.executable, "-m", "leadscore", "score", "--all", "--out", str(out)]
-    environment = os.environ | {"LEADSCORE_HOME": str(own_home.home)}
-    told = subprocess.run(asked, cwd=ROOT, env=environment, capture_output=True, check=True)
-    assert f"{len(undisturbed):,} leads in {out}" in told.stdout.decode()
-    assert "leads scored" in told.stderr.decode()
+    told = leadscore(own_home.home, "score", "--all", "--out", str(out))
+    assert told.returncode == 0, told.stderr
+    assert f"{len(undisturbed):,} leads in {out}" in told.stdout
+    assert "leads scored" in told.stderr
     assert content(out).equals(undisturbed)
     assert pq.read_schema(out).equals(SCHEMA)

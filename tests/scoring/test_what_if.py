@@ -1,9 +1,6 @@
 """A lead as it would be: against the same lead made anew with those features."""
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -17,7 +14,8 @@ from domain.ports import LeadRef
 from domain.what_if import Value
 from feature_repo.features import category_names, number_names
 from scoring.what_if import read_changes
-from tests.conftest import ROOT, Trained
+from tests.commands import Answer, leadscore
+from tests.conftest import Trained
 from wiring.scoring import Scoring, open_scoring
 
 
@@ -135,11 +133,8 @@ def test_changes_as_typed(scoring: Scoring) -> None:
 
 
 def test_by_the_command_line(trained: Trained, leads: list[LeadRef]) -> None:
-    environment = os.environ | {"LEADSCORE_HOME": str(trained.settings.home)}
-
-    def run(*asked: str) -> subprocess.CompletedProcess[bytes]:
-        command = [sys.executable, "-m", "leadscore", "score", *asked]
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+    def run(*asked: str) -> Answer:
+        return leadscore(trained.settings.home, "score", *asked)
 
     lead = str(leads[0].lead_id)
     told = run(lead, "--what-if", "employees=900", "--what-if", "industry=alchemy", "--json")
@@ -149,4 +144,4 @@ def test_by_the_command_line(trained: Trained, leads: list[LeadRef]) -> None:
     assert [c["feature"] for c in answer["changes"]] == ["employees", "industry"]
     refused = run(lead, "--what-if", "employes=900")
     assert refused.returncode == 2
-    assert b"employees" in refused.stderr
+    assert "employees" in refused.stderr

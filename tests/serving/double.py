@@ -25,6 +25,7 @@ from serving.service import Api, make_service
 from wiring.collector import calm_collector
 
 KNOWN = tuple(lead_id(identifier_key("crm_id", str(n))) for n in range(20))
+HELD_S = 20.0
 SECRET = "jo.personal@example.com"
 """Sits in the messages of unforeseen errors, and must never get out."""
 
@@ -32,14 +33,16 @@ SECRET = "jo.personal@example.com"
 class MemoryRuntime:
     """Twenty leads, by CRM id "0" to "19". Decisions are committed to SQLite.
 
-    A batch whose first event says "slow" takes half a second. CRM id "down" cannot be answered
-    (Unavailable); "bug" raises an unforeseen error.
+    A batch whose first event says "slow" takes half a second; one that says "held" takes until
+    somebody asks for CRM id "release", and no longer than `HELD_S`. CRM id "down" cannot be
+    answered (Unavailable); "bug" raises an unforeseen error.
     """
 
     def __init__(self) -> None:
         self._file = str(Path(mkdtemp()) / "decisions.sqlite")
         self._local = threading.local()
         self._one = threading.Lock()
+        self._released = threading.Event()
         self._seen: set[tuple[str, str]] = set()
         self.found = Findings()
         self._store().execute("PRAGMA journal_mode = WAL")
@@ -70,6 +73,8 @@ class MemoryRuntime:
                 return Unavailable(
                     "The feature store does not answer.", rule="features-unavailable"
                 )
+            if value == "release":
+                self._released.set()
             if value == "bug":
                 return RuntimeError(f"unforeseen, with {SECRET}")
             lead = lead_id(identifier_key("crm_id", value))
@@ -87,6 +92,8 @@ class MemoryRuntime:
     def accept(self, documents: Sequence[bytes]) -> Counts:
         counts = Counts(received=len(documents))
         sleep(0.5 if b'"slow"' in documents[0] else 0)
+        if b'"held"' in documents[0]:
+            self._released.wait(HELD_S)
         for document in documents:
             try:
                 signal = decode(document)

@@ -146,7 +146,7 @@ def assert_rebuild_changes_nothing(plane: Plane) -> None:
         assert (texts, us) == again[lead][1:]
 
 
-@limits(max_examples=60, deadline=None)
+@limits(max_examples=25, deadline=None)
 @given(tangles(), st.randoms(use_true_random=False), st.integers(1, 4))
 def test_order_and_batching_change_no_state(
     signals: list[Signal], random: object, batch: int
@@ -156,7 +156,7 @@ def test_order_and_batching_change_no_state(
     assert_same(plane_of(signals, 1000), plane_of(shuffled, batch))
 
 
-@limits(max_examples=60, deadline=None)
+@limits(max_examples=25, deadline=None)
 @given(tangles(), st.integers(1, 4))
 def test_history_and_rebuild_are_the_stream(signals: list[Signal], batch: int) -> None:
     plane = plane_of(signals, batch)
@@ -164,7 +164,7 @@ def test_history_and_rebuild_are_the_stream(signals: list[Signal], batch: int) -
     assert_rebuild_changes_nothing(plane)
 
 
-@limits(max_examples=60, deadline=None)
+@limits(max_examples=25, deadline=None)
 @given(tangles(), tangles(), st.randoms(use_true_random=False))
 def test_a_split_stays_whatever_comes(
     before: list[Signal], after: list[Signal], random: object

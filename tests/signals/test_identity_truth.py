@@ -36,7 +36,7 @@ from simulation.simulator import simulate
 from simulation.writer import write
 from tests.signals.planes import open_plane
 
-LEADS, SEEDS = 500, [3, 11]
+LEADS, SEEDS = 500, [3, pytest.param(11, marks=pytest.mark.soak)]
 Identifier = tuple[str, str]
 Tables = dict[Identifier, Counter[tuple[str, str]]]
 """By identifier: how many events of each (person, lead) carried it."""

@@ -78,7 +78,7 @@ def plane_of(signals: list[Signal], batch: int) -> Plane:
     return plane
 
 
-@limits(max_examples=40)
+@limits(max_examples=20)
 @given(streams(), st.randoms(), st.integers(1, 7))
 def test_order_duplicates_and_batching_change_nothing(
     signals: list[Signal], random: object, batch: int
@@ -88,7 +88,7 @@ def test_order_duplicates_and_batching_change_nothing(
     assert_same(plane_of(signals, 1000), plane_of(shuffled, batch))
 
 
-@limits(max_examples=40)
+@limits(max_examples=20)
 @given(streams())
 def test_bulk_history_and_rebuild_are_the_stream(signals: list[Signal]) -> None:
     plane = plane_of(signals, 3)
@@ -113,7 +113,7 @@ def test_bulk_history_and_rebuild_are_the_stream(signals: list[Signal]) -> None:
         assert (texts, us) == again[lead][1:]
 
 
-@limits(max_examples=60)
+@limits(max_examples=25)
 @given(streams())
 def test_leads_are_the_connected_components(signals: list[Signal]) -> None:
     sets = keys_of(signals)

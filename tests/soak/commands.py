@@ -18,10 +18,11 @@ from typing import Protocol
 SOAK = os.environ.get("LEADSCORE_SOAK") == "1"
 LOADED = [
     *("leadscore.cli", "wiring.ingestion", "wiring.worker", "wiring.features"),
+    *("wiring.scoring", "wiring.batch", "catboost"),
     *("signals.kernel", "signals.nats_stream", "feature_repo.store"),
 ]
-_forks = get_context("forkserver")
-_forks.set_forkserver_preload(LOADED)
+forks = get_context("forkserver")
+forks.set_forkserver_preload(LOADED)
 
 
 class Command(Protocol):
@@ -39,7 +40,7 @@ class Command(Protocol):
 class _Forked:
     def __init__(self, words: tuple[str, ...], environment: Mapping[str, str], out: Path) -> None:
         given = (words, dict(environment), out)
-        self._process: ForkServerProcess = _forks.Process(target=_main, args=given, daemon=True)
+        self._process: ForkServerProcess = forks.Process(target=_main, args=given, daemon=True)
         self._process.start()
 
     def ended(self) -> int | None:

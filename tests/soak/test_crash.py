@@ -123,7 +123,7 @@ def read_with_kills(settings: Settings, usual: Undisturbed, rng: random.Random, 
     return kills
 
 
-@pytest.mark.parametrize(("seed", "most"), [(0, 8), *SOAK])
+@pytest.mark.parametrize(("seed", "most"), [(0, 4), *SOAK])
 def test_killed_while_reading_files(
     seed: int, most: int, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
@@ -140,7 +140,7 @@ def test_killed_while_reading_files(
             break
 
 
-@pytest.mark.parametrize(("seed", "most"), [(0, 4), *SOAK])
+@pytest.mark.parametrize(("seed", "most"), [(0, 2), *SOAK])
 def test_workers_killed_over_nats_with_postgres_and_redis(
     seed: int,
     most: int,

@@ -103,8 +103,10 @@ def test_an_absent_database_is_waited_for_and_a_stop_ends_the_wait() -> None:
             await sending
             assert sink.taken == [document(1)]
             sink.away = True
+            waits = kafka.handler.tally.waits
             sending = asyncio.create_task(kafka.batch([document(2)]))
-            await asyncio.sleep(0.05)
+            while kafka.handler.tally.waits == waits:
+                await asyncio.sleep(0.005)
             kafka.stopping.set()
             await asyncio.wait_for(sending, 5)
         assert sink.taken == [document(1)]

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 from nats.js.errors import NotFoundError
 
 from signals import nats_stream
@@ -88,10 +89,11 @@ def test_two_workers_share_the_partitions_and_keep_the_order(own_nats: Process) 
 def test_a_worker_that_leaves_hands_over_at_once(own_nats: Process) -> None:
     async def run() -> None:
         sink, url = RecordingSink(), url_of(own_nats)
-        async with working(url, sink) as one:
+        patient = msgspec.structs.replace(FAST, lease_s=10.0)
+        async with working(url, sink, patient) as one:
             await until(lambda: len(one.worker.reading) == FAST.partitions)
-        async with working(url, sink) as two:
-            await until(lambda: len(two.worker.reading) == FAST.partitions, 0.5 * FAST.lease_s)
+        async with working(url, sink, patient) as two:
+            await until(lambda: len(two.worker.reading) == FAST.partitions, patient.lease_s / 2)
             await publish(url, shuffled_documents(3))
             await until(lambda: len(sink.taken) == 36)
 
@@ -149,10 +151,10 @@ def test_single_messages_arrive_at_once_and_once(own_nats: Process) -> None:
         bus = await nats_stream.connect(url, FAST)
         async with working(url, sink) as running:
             await until(lambda: len(running.worker.reading) == FAST.partitions)
-            for number in range(200):
+            for number in range(60):
                 await nats_stream.publish(bus, [Outgoing(document(number, f"person{number}"))])
                 await until(lambda n=number: len(sink.taken) > n)  # type: ignore[misc]
-                await asyncio.sleep(0.001 * (number % 50))
+                await asyncio.sleep(0.001 * (7 * number % 50))
             assert running.handler.tally.redelivered == 0
         await bus.broker.stop()
 

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
+from tests import commands
 from tests.servers import Process, free_port
 from tests.stream.buses import document, publish
 from wiring.settings import Settings
@@ -43,10 +44,7 @@ def leadscore(*words: str) -> list[str]:
     return [sys.executable, "-m", "leadscore", *words]
 
 
-def run(words: Sequence[str], environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        leadscore(*words), env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+def said(done: commands.Answer) -> str:
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -83,9 +81,11 @@ def until(fact: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def test_killed_stopped_and_begun_again_nothing_is_lost_nor_taken_twice(
-    environment: dict[str, str], events: Path
+    environment: dict[str, str], events: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent = json.loads(run(["publish", str(events), "--json"], environment))
+    home = Path(environment["LEADSCORE_HOME"])
+    monkeypatch.setenv("LEADSCORE_BUS", environment["LEADSCORE_BUS"])
+    sent = json.loads(said(commands.leadscore(home, "publish", str(events), "--json")))
     assert sent == {str(events): TOTAL}
     killed = started(environment)
     until(lambda: len(logged(environment)) > 0)
@@ -97,10 +97,10 @@ def test_killed_stopped_and_begun_again_nothing_is_lost_nor_taken_twice(
     until(lambda: len(logged(environment)) > at_kill)
     stopped.send_signal(signal.SIGTERM)
     assert stopped.wait(30) == 0
-    said = (stopped.stderr.read() if stopped.stderr else b"").decode()
-    assert "Traceback" not in said
+    assert "Traceback" not in (stopped.stderr.read() if stopped.stderr else b"").decode()
     asyncio.run(publish(environment["LEADSCORE_BUS"], events.read_bytes().splitlines()))  # again
-    last = json.loads(run(["worker", "--until-idle", "--lease", "1", "--json"], environment))
+    words = ["worker", "--until-idle", "--lease", "1", "--json"]
+    last = json.loads(said(commands.leadscore(home, *words)))
     assert last["counts"]["quarantined"] == 0
     assert last["counts"]["duplicates"] >= TOTAL
     assert last["dead"] == {}
@@ -137,17 +137,10 @@ def test_metrics_say_what_was_taken_and_what_waits(
     assert worker.wait(30) == 0
 
 
-def test_what_is_wrong_is_said_in_one_line(tmp_path: Path) -> None:
-    environment = {**os.environ, "LEADSCORE_HOME": str(tmp_path)}
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for bus, code, rule in (("", 2, "bus-known"), ("nats://127.0.0.1:1", 3, "bus-reachable")):
-        done = subprocess.run(
-            leadscore("worker"),
-            env={**environment, "LEADSCORE_BUS": bus},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        monkeypatch.setenv("LEADSCORE_BUS", bus)
+        done = commands.leadscore(tmp_path, "worker")
         assert done.returncode == code, done.stderr
         assert rule in done.stderr
         assert "Traceback" not in done.stderr

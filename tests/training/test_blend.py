@@ -93,4 +93,3 @@ def test_a_run_that_is_asked_for_a_blend_says_what_came_of_it(
     table = load_table(folder / TABLE_FILE)
     leaves = np.asarray(model.calc_leaf_indexes(fit.pool(rows)), dtype=np.int64)
     np.testing.assert_allclose(table.margins(leaves), fit.margins(model, rows), atol=1e-9)
-    assert execute(tmp_path, blend=False)[1].blended is None

@@ -84,6 +84,7 @@ def test_the_same_seed_makes_the_same_version(made: Made, tmp_path: Path) -> Non
     np.testing.assert_array_equal(margins(model_of(folder), rows), margins(model_of(again), rows))
     same = msgspec.structs.replace(other, files=manifest.files)
     assert same == manifest
+    assert manifest.blended is None, "it was not asked for a blend"
     for name in (REFERENCE_FILE, "card.md"):
         assert manifest.files[name] == other.files[name]
 
