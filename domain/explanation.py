@@ -2,7 +2,8 @@
 
 An oblivious tree's SHAP values depend only on the leaf that a row reaches. For each leaf the
 table holds the contributions of the tree's few distinct features; a row's explanation is the sum
-over its trees. Building the table is training's work (`training.explain`).
+over its trees. Beside them stands what each tree asks, which says the leaf that a row reaches.
+Building the table is training's work (`training.explain`).
 """
 
 from dataclasses import dataclass
@@ -27,6 +28,11 @@ class ExplanationTable:
 
     `starts` [trees] is each tree's first row in `values`. `columns` [trees, depth] are feature
     indexes; unused ones point one past the last feature. `bias` is the expected raw score.
+
+    `levels` [trees, depth] are the features that each level asks about, level i for bit i of a
+    leaf's index; unused ones point one past the last feature. A number answers 1 above the level's
+    `borders`, both as 32-bit floats, and `missing` where it is NaN. A category's border is NaN:
+    what it answers, the model knows.
     """
 
     features: tuple[str, ...]
@@ -34,6 +40,9 @@ class ExplanationTable:
     starts: NDArray[np.int64]
     columns: NDArray[np.int64]
     values: NDArray[np.float64]
+    levels: NDArray[np.int64]
+    borders: NDArray[np.float32]
+    missing: NDArray[np.bool_]
 
     def explain(self, leaves: Leaves) -> NDArray[np.float64]:
         """Contributions [rows, features] in log-odds, from leaf indexes [rows, trees].
@@ -62,6 +71,9 @@ class ExplanationTable:
             starts=self.starts,
             columns=self.columns,
             values=self.values,
+            levels=self.levels,
+            borders=self.borders,
+            missing=self.missing,
         )
 
 
@@ -75,6 +87,9 @@ def load_table(path: Path) -> ExplanationTable:
                 starts=held["starts"],
                 columns=held["columns"],
                 values=held["values"],
+                levels=held["levels"],
+                borders=held["borders"],
+                missing=held["missing"],
             )
     except (OSError, ValueError, KeyError) as bad:
         raise BadInput(

@@ -6,7 +6,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from catboost import Pool
 from numpy.typing import NDArray
 
 from decisions.decision_id import new_decision_id
@@ -93,19 +92,16 @@ def scored_by(
     live: Live, rows: Rows, found: Findings, failures: ArmFailures
 ) -> dict[Version, ByVersion]:
     """What the champion, and a challenger where there is one that works, say of rows."""
-    own = live.champion.scorer
-    pool = own.pool(rows.numbers, rows.texts)
-    scored: dict[Version, ByVersion] = {"champion": _by(live.champion, rows, pool, found)}
+    scored: dict[Version, ByVersion] = {"champion": _by(live.champion, rows, found)}
     if (other := live.challenger) is not None:
-        shared = pool if other.scorer.takes == own.takes else None
-        told = failures.attempt(other.scorer.label, lambda: _by(other, rows, shared, found))
+        told = failures.attempt(other.scorer.label, lambda: _by(other, rows, found))
         if told is not None:
             scored["challenger"] = told
     return scored
 
 
-def _by(loaded: Loaded, rows: Rows, pool: Pool | None, found: Findings) -> ByVersion:
-    scored = loaded.scorer.score(rows.numbers, rows.texts, pool)
+def _by(loaded: Loaded, rows: Rows, found: Findings) -> ByVersion:
+    scored = loaded.scorer.score(rows.numbers, rows.texts)
     unlike = loaded.inputs.degraded(rows.numbers, rows.texts, found).tolist()
     return ByVersion(loaded, scored, loaded.scorer.explain(scored.leaves), unlike)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from catboost import CatBoostClassifier, CatBoostError, FeaturesData, Pool
+from catboost import CatBoostClassifier, CatBoostError
 from numpy.typing import NDArray
 
 from domain.definition import FeatureDefinition
@@ -18,11 +18,9 @@ from domain.explanation import load_table
 from domain.state import Matrix
 from domain.versions import MODEL_FILE, TABLE_FILE, Manifest
 from feature_repo.features import category_names, compile_numbers, number_names
-from scoring.gather import Floats, Gatherer, Leaves
+from scoring.gather import Floats, Gatherer
+from scoring.leaf_finder import LeafFinder, Leaves
 from scoring.percentiles import percentiles
-
-FEW = 5
-"""Up to so many rows CatBoost takes a list sooner than arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,45 +49,35 @@ class Scorer:
         self.label = label
         self.manifest = manifest
         self.features = manifest.features
-        self._model = _load(folder / MODEL_FILE, label)
+        model = _load(folder / MODEL_FILE, label)
         table = load_table(folder / TABLE_FILE)
-        if not tuple(self._model.feature_names_) == table.features == self.features:
+        if not tuple(model.feature_names_) == table.features == self.features:
             raise BadInput(
                 "model, explanation table and manifest are of different features",
                 rule="version-complete",
                 where=label,
             )
-        sizes = np.cumsum([0, *self._model.get_tree_leaf_counts()])
+        sizes = np.cumsum([0, *model.get_tree_leaf_counts()])
         if sizes[-1] != len(table.values) or not np.array_equal(sizes[:-1], table.starts):
             raise BadInput(
                 "the explanation table is of another model", rule="version-complete", where=label
             )
         self._gatherer = Gatherer(table)
         count = len(manifest.features) - len(manifest.categories)
-        self._category_columns = list(range(count, len(manifest.features)))
-        self._numbers = _places(number_names(definition), manifest.features[:count], label)
-        self._texts = _places(category_names(definition), manifest.categories, label).tolist()
+        numbers = _places(number_names(definition), manifest.features[:count], label)
+        texts = _places(category_names(definition), manifest.categories, label)
+        self._finder = LeafFinder(model, table, numbers, texts.tolist())
         self._quantiles = np.array(manifest.quantiles, dtype=np.float64)
         # compiled now, not in the first request
         percentiles(self._quantiles, np.zeros(1))
         compile_numbers(definition)
 
-    @property
-    def takes(self) -> tuple[tuple[str, ...], int]:
-        """What a pool of it holds: the features in order, the last so many of them categories."""
-        return self.features, len(self._category_columns)
-
-    def score(
-        self, numbers: Matrix, texts: Sequence[Sequence[str]], pool: Pool | None = None
-    ) -> Scored:
+    def score(self, numbers: Matrix, texts: Sequence[Sequence[str]]) -> Scored:
         """Score rows of named features: numbers [n, all] and n rows of all category texts.
 
-        `pool` is one of these rows that a version which `takes` the same has made. One thread; of
-        very many rows, some thousands at a time stay within a processor's cache.
+        One thread; of very many rows, some thousands at a time stay within a processor's cache.
         """
-        held = pool or self.pool(numbers, texts)
-        found = self._model.calc_leaf_indexes(held, thread_count=1)
-        leaves = np.asarray(found, dtype=np.uint32)
+        leaves = self._finder.find(numbers, texts)
         margins = self._gatherer.margins(leaves)
         scores = self.manifest.calibrator.apply(margins)
         return Scored(margins, scores, percentiles(self._quantiles, scores), leaves)
@@ -97,27 +85,6 @@ class Scorer:
     def explain(self, leaves: Leaves) -> Floats:
         """Contributions [n, features of this version] in log-odds, of scored rows."""
         return self._gatherer.explain(leaves)
-
-    def pool(self, numbers: Matrix, texts: Sequence[Sequence[str]]) -> Pool:
-        """Rows as CatBoost takes them."""
-        if len(numbers) <= FEW:
-            return self._small_pool(numbers, texts)
-        held = words = None
-        if len(self._numbers):
-            held = numbers.take(self._numbers, axis=1).astype(np.float32)
-        if self._texts:
-            words = np.array(
-                [[row[place].encode() for place in self._texts] for row in texts], dtype=object
-            )
-        return Pool(FeaturesData(num_feature_data=held, cat_feature_data=words))
-
-    def _small_pool(self, numbers: Matrix, texts: Sequence[Sequence[str]]) -> Pool:
-        held = numbers.take(self._numbers, axis=1).astype(np.float32).tolist()
-        rows = [
-            [*own, *(row[place] for place in self._texts)]
-            for own, row in zip(held, texts, strict=True)
-        ]
-        return Pool(rows, cat_features=self._category_columns, thread_count=1)
 
 
 def _load(path: Path, label: str) -> CatBoostClassifier:

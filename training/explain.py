@@ -144,8 +144,15 @@ def _assemble(forest: Forest, features: tuple[str, ...]) -> ExplanationTable:
         for tree in trees:
             distinct = tuple(dict.fromkeys(forest.levels[tree]))
             columns[tree, : len(distinct)] = distinct
+    levels = np.full_like(columns, len(features))
+    borders = np.full(columns.shape, np.nan, dtype=np.float32)
+    missing = np.zeros(columns.shape, dtype=np.bool_)
+    for tree, asked in enumerate(forest.levels):
+        levels[tree, : len(asked)] = asked
+        borders[tree, : len(asked)] = forest.borders[tree]
+        missing[tree, : len(asked)] = forest.missing[tree]
     return ExplanationTable(
-        features=features, bias=bias, starts=forest.starts, columns=columns, values=values
+        features, bias, forest.starts, columns, values, levels, borders, missing
     )
 
 

@@ -1,6 +1,7 @@
 """A CatBoost model's trees as arrays, read from its JSON export."""
 
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,11 +17,15 @@ from domain.errors import Refused
 class Forest:
     """Oblivious trees. `levels` holds per tree the column that each level splits on.
 
-    Level i decides bit i of a leaf's index; the root is the last. `values` and `weights` [leaves]
-    are those of all trees, one after the other; `starts` [trees] is where each tree's begin.
+    Level i decides bit i of a leaf's index; the root is the last. Of a number it asks whether it is
+    above the level's border, and what is missing answers as `missing` says; `borders` of categories
+    are NaN. `values` and `weights` [leaves] are those of all trees, one after the other; `starts`
+    [trees] is where each tree's begin.
     """
 
     levels: tuple[tuple[int, ...], ...]
+    borders: tuple[tuple[float, ...], ...]
+    missing: tuple[tuple[bool, ...], ...]
     starts: NDArray[np.int64]
     values: NDArray[np.float64]
     weights: NDArray[np.float64]
@@ -37,6 +42,7 @@ class _Split(msgspec.Struct):
     split_index: int
     float_feature_index: int = -1
     cat_feature_index: int = -1
+    border: float = nan
 
 
 class _Tree(msgspec.Struct):
@@ -48,6 +54,7 @@ class _Column(msgspec.Struct):
     flat_feature_index: int
     borders: list[float] | None = None
     values: list[int] | None = None
+    nan_value_treatment: str = "AsIs"
 
 
 class _Element(msgspec.Struct):
@@ -92,6 +99,8 @@ def read_forest(model: Any, columns: int) -> Forest:
         raise Refused(f"the model's scale is {scale}, must be 1", rule="explanation-scale")
     return Forest(
         levels=_levels(export),
+        borders=tuple(tuple(s.border for s in splits) for splits in _splits(export)),
+        missing=_missing(export),
         starts=np.cumsum(counts) - counts,
         values=values,
         weights=np.asarray(model.get_leaf_weights(), dtype=np.float64),
@@ -142,8 +151,23 @@ def _levels(export: _Export) -> tuple[tuple[int, ...], ...]:
             f"a split is of the unknown type {split.split_type!r}", rule="explanation-columns"
         )
 
-    trees = export.oblivious_trees or []
-    return tuple(tuple(column(split) for split in tree.splits or ()) for tree in trees)
+    return tuple(tuple(map(column, splits)) for splits in _splits(export))
+
+
+def _splits(export: _Export) -> list[list[_Split]]:
+    return [tree.splits or [] for tree in export.oblivious_trees or []]
+
+
+def _missing(export: _Export) -> tuple[tuple[bool, ...], ...]:
+    """Whether what is missing counts as more than any border. As it is, NaN is never more."""
+    more = {
+        c.feature_index: c.nan_value_treatment == "AsTrue"
+        for c in export.features_info.float_features
+    }
+    return tuple(
+        tuple(more.get(split.float_feature_index, False) for split in splits)
+        for splits in _splits(export)
+    )
 
 
 def _only(ctr: _Ctr, texts: dict[int, int]) -> int:

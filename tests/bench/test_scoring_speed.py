@@ -86,9 +86,11 @@ def test_one_row_explained_beside_predict_proba(benchmark: Any, sized: Sized) ->
 
 def test_one_row_explained_beside_catboosts_shap_values(benchmark: Any, sized: Sized) -> None:
     numbers, texts = rows(sized.names, 1)
+    row = [*numbers.astype(np.float32)[0].tolist(), *texts[0]]
+    categories = list(range(sized.names[0], len(row)))
 
     def theirs() -> Any:
-        pool = sized.scorer.pool(numbers, texts)
+        pool = Pool([row], cat_features=categories, thread_count=1)
         return sized.model.get_feature_importance(pool, type="ShapValues", thread_count=1)
 
     def ours() -> NDArray[np.float64]:
@@ -110,7 +112,9 @@ def test_many_rows_explained_beside_catboosts_shap_values(benchmark: Any, sized:
         found["ours"] = np.concatenate([scorer.explain(one.leaves) for one in scored])
 
     def theirs() -> None:
-        pool = scorer.pool(numbers, texts)
+        words = np.array([[t.encode() for t in row] for row in texts], dtype=object)
+        data = FeaturesData(num_feature_data=numbers.astype(np.float32), cat_feature_data=words)
+        pool = Pool(data)
         found["theirs"] = sized.model.get_feature_importance(
             pool, type="ShapValues", thread_count=1
         )
