@@ -93,5 +93,8 @@ def load_table(path: Path) -> ExplanationTable:
             )
     except (OSError, ValueError, KeyError) as bad:
         raise BadInput(
-            "the file is no explanation table", rule="explanation-table", where=path.name
+            "the file is no explanation table, or one of an earlier form",
+            rule="explanation-table",
+            where=path.name,
+            todo="Train and register the version anew.",
         ) from bad

@@ -68,4 +68,5 @@ class Gatherer:
         out = np.zeros((self._count, len(leaves)))
         reached = np.ascontiguousarray(leaves.T)
         _contributions(self._values, self._columns, self._starts, reached, out)
-        return out.T
+        # a row's contributions beside each other: whoever looks at one takes it whole
+        return np.ascontiguousarray(out.T)

@@ -34,7 +34,7 @@ def check_golden(scorer: Scorer, folder: Path, definition: FeatureDefinition) ->
             row[place] = text
     scored = scorer.score(held, texts)
     scorer.explain(scored.leaves)
-    # one row takes another way than many, see Scorer: the first request must find it warm
+    # the first request, most often of one row, must find everything warm
     alone = scorer.score(held[:1], texts[:1])
     gaps = [np.abs(scored.scores - rows.scores), np.abs(alone.scores - rows.scores[:1])]
     if rows.margins:

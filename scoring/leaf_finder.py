@@ -114,10 +114,11 @@ class LeafFinder:
         """Ask the model for the values that are not known, a row for as many as there are."""
         unknown: dict[int, list[str]] = {}
         for at, one in self._categories.items():
-            values = dict.fromkeys(row[one.place] for row in texts)
-            if len(values) + len(one.answers.places) > MOST:
-                one.forget()
+            values = list(dict.fromkeys(row[one.place] for row in texts))
             unknown[at] = [value for value in values if value not in one.answers.places]
+            if unknown[at] and len(unknown[at]) + len(one.answers.places) > MOST:
+                one.forget()
+                unknown[at] = values
         if not any(unknown.values()):  # another thread was here
             return
         words = np.full((max(map(len, unknown.values())), self._texts), b"", dtype=object)

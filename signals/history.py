@@ -140,9 +140,10 @@ class Replay:
             self._rearrange(change, run.known_us[run.folded])
         for news in heard:
             known_us, lead = run.known_us[news.place], self._people.lead_of(news.number)
-            if self._moves(lead, news.account):
-                self._settle([lead], known_us, news.account)
+            moves = self._moves(lead, news.account)
             self._open(lead, known_us)
+            if moves:
+                self._settle([lead], known_us, news.account)
             self._note(lead, news.account, known_us)
             self._row_of = with_room(self._row_of, news.number + 1)
             self._row_of[news.number] = self._row[lead]
@@ -242,7 +243,8 @@ class Replay:
         account = smaller(self._account.get(lead, ""), self._account.get(old, ""))
         self._leave_account(old)
         if account:
-            self._inherited[lead] = account
+            # another that ended in the same lead may have left one as well
+            self._inherited[lead] = smaller(self._inherited.get(lead, ""), account)
         self._state(old)[:] = 0.0
         self._spans.take_over(lead, old)
 

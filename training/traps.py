@@ -8,7 +8,7 @@ import numpy as np
 
 from domain.clock import DAY, iso
 from domain.errors import Refused
-from domain.journeys import Journeys
+from domain.journeys import FOREVER, Journeys
 from training.config import TrainingConfig
 from training.cutoffs import Cutoff
 from training.dataset import Dataset
@@ -82,13 +82,16 @@ def _leads_begin_early(
     cutoffs: Sequence[Cutoff], journeys: Journeys, config: TrainingConfig
 ) -> Trap | None:
     """Leads that were there before the log was: their past is cut off."""
-    born = np.sort([span.born_us for span in journeys.spans.values()])
+    first_of: dict[str, int] = {}
+    for span in journeys.spans.values():
+        first_of[span.final] = min(first_of.get(span.final, FOREVER), span.born_us)
+    born = np.sort(list(first_of.values()))
     window = int(config.horizon_days * DAY)
     windows = np.bincount((born - born[0]) // window)
     usual = float(np.median(windows[1:-1])) if len(windows) > 3 else 0.0
     if not usual or windows[0] < BURST * usual:
         return None
-    old = {s.final for s in journeys.spans.values() if s.born_us < born[0] + window}
+    old = {lead for lead, first_us in first_of.items() if first_us < born[0] + window}
     rows = sum(c.final_id in old for c in cutoffs)
     return Trap(
         "leads-begin-early",

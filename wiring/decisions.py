@@ -32,8 +32,12 @@ def open_trail(settings: Settings, *, live: bool = False, watch: Watch = UNWATCH
     `live`: somebody waits for an answer, so nothing is waited for longer than the settings say.
     """
     wait_s = settings.audit_wait_ms / 1000 if live else WAIT_S
-    engine = open_engine(settings.audit_db, wait_s)
-    create_tables(engine)
+    # nobody waits for an answer yet: a new index on a long trail may take its time
+    patient = open_engine(settings.audit_db)
+    create_tables(patient)
+    if live:
+        patient.dispose()
+    engine = open_engine(settings.audit_db, wait_s) if live else patient
     if not settings.audit_spool:
         return AuditTrail(engine, wait_s)
     spool = Spool(Path(settings.audit_spool), settings.audit_spool_mb << 20)

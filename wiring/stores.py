@@ -13,6 +13,9 @@ CONNECT_S = 10
 """How long a database server may take to answer the first call."""
 
 
+LEAST_S = 0.5
+"""A connection may be in use for so long at least: less is no sign that its server hangs."""
+
 WAIT_S = 30.0
 """How long another's lock is waited for where nobody waits for an answer."""
 
@@ -44,7 +47,8 @@ def open_engine(url: str, wait_s: float = WAIT_S) -> Engine:
     )
     event.listen(engine, "handle_error", _unreachable)
     if bounded:
-        Watchdog(2 * wait_s).watch(engine)  # a wait for a lock, and what comes after it
+        # a wait for a lock, and what comes after it
+        Watchdog(max(2 * wait_s, LEAST_S)).watch(engine)
     return engine
 
 

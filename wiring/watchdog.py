@@ -37,6 +37,9 @@ class Watchdog:
         """Watch an engine of psycopg from now on. Its connections are tried before each use."""
         event.listen(engine, "checkout", partial(self._try, engine.dialect))
         event.listen(engine, "checkin", lambda connection, _: self._end(connection))
+        # before its file is closed, whose number another's may have then
+        event.listen(engine, "invalidate", lambda connection, *_: self._end(connection))
+        event.listen(engine, "close", lambda connection, _: self._end(connection))
 
     def _try(self, dialect: Dialect, connection: Any, _record: object, _proxy: object) -> None:
         self._begin(connection)
