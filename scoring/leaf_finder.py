@@ -25,7 +25,7 @@ Bits = NDArray[np.uint32]
 Indexes = NDArray[np.int64]
 Places = NDArray[np.uint64]
 
-BLOCK = 1024
+BLOCK = 256
 """Rows that are walked at once: their values stay within a processor's cache."""
 
 MOST = 4096
