@@ -24,6 +24,7 @@ Leaves = NDArray[np.uint32]
 Bits = NDArray[np.uint32]
 Indexes = NDArray[np.int64]
 Places = NDArray[np.uint64]
+"""Unsigned, so that the compiler need not look for indexes from the end: a third of the time."""
 
 BLOCK = 256
 """Rows that are walked at once: their values stay within a processor's cache."""
