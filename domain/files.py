@@ -7,6 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+PRIVATE_UMASK = 0o077
+"""The umask of processes that write a home: files are 0600 and folders 0700."""
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder that its owner alone may enter; take others' rights to one that is there.
+
+    Rights of the owner's group stay as they are. A folder that belongs to another user is let be.
+    """
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    held = path.stat()
+    if held.st_mode & 0o007 and held.st_uid == os.geteuid():
+        path.chmod(held.st_mode & 0o7770)
+
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:

@@ -5,6 +5,7 @@ there; 130 interrupted.
 """
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -12,6 +13,7 @@ from typing import NoReturn
 import typer
 
 from domain.errors import LeadscoreError
+from domain.files import PRIVATE_UMASK
 from leadscore import (
     audit_cli,
     contracts_cli,
@@ -88,6 +90,7 @@ for name, group in GROUPS:
 
 def main() -> None:
     """Run the command line; every error of a user's becomes one line and an exit code."""
+    os.umask(PRIVATE_UMASK)  # homes and what is written of people are their owner's alone
     logging.captureWarnings(capture=True)  # libraries' warnings are for us, not for users
     logging.getLogger("py.warnings").propagate = False
     try:

@@ -58,7 +58,7 @@ def _put_entries(entries: "Sequence[Entry]", *, as_json: bool) -> None:
                 e.subject,
                 e.to_stage or (e.rollout.told if e.rollout else ""),
                 _gates(e),
-                e.by,
+                f"{e.by} ({e.credential})" if e.credential else e.by,
                 e.reason,
             ]
             for e in entries

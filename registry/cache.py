@@ -130,7 +130,6 @@ def write_stages(cache: Path, stages: Stages) -> None:
         stream.write(msgspec.json.format(msgspec.json.encode(stages)))
         stream.flush()
         os.fsync(stream.fileno())
-    Path(stream.name).chmod(0o644)
     Path(stream.name).replace(cache / STAGES_FILE)
 
 
@@ -203,7 +202,6 @@ def place(cache: Path, part: Path, label: str) -> None:
         old = new_part(cache)
         target.replace(old)
         discard(old)
-    part.chmod(0o755)
     try:
         part.replace(target)
     except OSError:

@@ -48,6 +48,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A change that is to be recorded.
 
+    `by` is the name that was given, `credential` what its maker was known by: the account at the
+    operating system (`os:ann`), an API key (`key:…`) or a token's subject; "" before it was kept.
     `subject` is a version's label. `requested` is a promotion that waits for a second person;
     `approves` is the sequence of the request that a promotion completes. `rules` is the label of
     the gate rules that `gates` are of; of `retraining_considered` they are the triggers, which
@@ -71,6 +73,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     rollout: RolloutPlan | None = None
     evidence: Evidence | None = None
     approves: int | None = None
+    credential: str = ""
 
 
 class Entry(Draft, frozen=True, kw_only=True):

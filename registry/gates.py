@@ -142,7 +142,23 @@ def load_gates(path: Path = STANDARD_FILE) -> GateRules:
         raise BadConfiguration(
             "the file of gate rules cannot be read", rule="gate-rules", where=path.name
         ) from bad
-    return parse_gates(document, path.name)
+    rules = parse_gates(document, path.name)
+    _require_gates(rules, path.name)
+    return rules
+
+
+def _require_gates(rules: GateRules, where: str) -> None:
+    """Raise BadConfiguration where a stage would be taken without a gate."""
+    for prefix, held in (("", rules), ("policy.", rules.policy)):
+        for stage in (Stage.CHALLENGER, Stage.CHAMPION):
+            if not held.of(stage):
+                raise BadConfiguration(
+                    f"{prefix}{stage} has no gates.",
+                    rule="gate-rules",
+                    where=where,
+                    todo="Give it at least one gate; the product's own gates.yaml has some to "
+                    "begin from. A single promotion passes with --override and a reason.",
+                )
 
 
 def run_gates(

@@ -32,13 +32,15 @@ class _Detail(msgspec.Struct, frozen=True, omit_defaults=True):
     rollout: RolloutPlan | None = None
     approves: int | None = None
     evidence: Evidence | None = None
+    credential: str = ""
 
 
 class LedgerWriter:
     """The sole right to append, for as long as `Ledger.exclusive` is open."""
 
-    def __init__(self, connection: Connection, clock: Clock) -> None:
+    def __init__(self, connection: Connection, clock: Clock, credential: str = "") -> None:
         self._connection = connection
+        self._credential = credential
         self._now = to_us(clock.now())  # what is written together happened at one moment
 
     def entries(self) -> list[Entry]:
@@ -53,6 +55,7 @@ class LedgerWriter:
             draft,
             sequence=1 if last is None else last["sequence"] + 1,
             at_us=self._now if last is None else max(self._now, last["at_us"]),
+            credential=draft.credential or self._credential,
         )
         row["previous"] = GENESIS if last is None else last["hash"]
         row["hash"] = link(str(row["previous"]), _body(row))
@@ -63,11 +66,13 @@ class LedgerWriter:
 class Ledger:
     """The ledger in the database of `engine`; its table is made where it is missing.
 
+    `credential` is what the makers of changes through this object are known by; each entry has it.
     Every method raises Unavailable where the database does not answer.
     """
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Engine, clock: Clock, credential: str = "") -> None:
         self._engine = engine
+        self.credential = credential
         self._clock = clock
         with _answering():
             present = inspect(engine).has_table(LEDGER.name)
@@ -79,7 +84,7 @@ class Ledger:
     def exclusive(self) -> Iterator[LedgerWriter]:
         """Keep every other process from appending; all appends commit on leaving, or none."""
         with self._writing() as connection:
-            yield LedgerWriter(connection, self._clock)
+            yield LedgerWriter(connection, self._clock, self.credential)
 
     def append(self, draft: Draft) -> Entry:
         """Record one change."""
@@ -155,8 +160,8 @@ def _rows(connection: Connection) -> Sequence[_Row]:
     return [dict(row) for row in connection.execute(ordered).mappings()]
 
 
-def _row(draft: Draft, *, sequence: int, at_us: int) -> _Row:
-    detail = _Detail(draft.registration, draft.rollout, draft.approves, draft.evidence)
+def _row(draft: Draft, *, sequence: int, at_us: int, credential: str) -> _Row:
+    detail = _Detail(draft.registration, draft.rollout, draft.approves, draft.evidence, credential)
     return {
         "sequence": sequence,
         "at_us": at_us,
@@ -200,4 +205,5 @@ def _entry(row: _Row) -> Entry:
         rollout=detail.rollout,
         approves=detail.approves,
         evidence=detail.evidence,
+        credential=detail.credential,
     )

@@ -85,7 +85,7 @@ def approve(
     An override that was asked for holds. Raises Missing where no request waits, Refused for the
     person who asked, and what `promote` raises.
     """
-    author = Author(by, reason)
+    author = Author(by, reason, registry.ledger.credential)
     former = registry.get(label)
     waiting = requested(registry.standing(), former.label)
     verdict = judge(registry, former, Stage.CHAMPION, terms or Terms(), override=waiting.override)

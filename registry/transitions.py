@@ -16,16 +16,22 @@ from registry.standing import Standing
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who makes a change, and why. Raises BadInput where either is blank."""
+    """Who makes a change, and why. Raises BadInput where either is blank.
+
+    `credential`: what the maker is known by, whatever name is given; "" where nothing says so.
+    """
 
     by: str
     reason: str
+    credential: str = ""
 
     def __post_init__(self) -> None:
         if not self.by.strip():
-            raise BadInput("it is not said who makes the change", rule="author-named")
+            raise BadInput("`by` must not be empty.", rule="author-named", todo="Give --by NAME.")
         if not self.reason.strip():
-            raise BadInput("no reason is given for the change", rule="reason-given")
+            raise BadInput(
+                "A change needs a reason.", rule="reason-given", todo="Give --reason TEXT."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +182,12 @@ def approve(standing: Standing, label: str, author: Author, verdict: Verdict) ->
     Raises Missing where none waits, Refused for the same person, and what `move` raises.
     """
     waiting = requested(standing, label)
-    if _same(waiting.by, author.by):
+    if _same(waiting.by, author.by) or _same_credential(waiting, author):
         raise Refused(
-            f"{label} was asked for by the same person",
+            f"{label} was requested by the same person, or with the same credential.",
             rule="second-approver",
-            todo="Another person must approve it.",
+            todo="Another person must approve it, from an account of their own: another name in "
+            "--by does not count.",
         )
     *before, moved = move(standing, label, Stage.CHAMPION, author, verdict)
     return [*before, msgspec.structs.replace(moved, approves=waiting.sequence)]
@@ -188,6 +195,10 @@ def approve(standing: Standing, label: str, author: Author, verdict: Verdict) ->
 
 def _same(one: str, other: str) -> bool:
     return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+
+
+def _same_credential(waiting: Entry, author: Author) -> bool:
+    return bool(author.credential) and waiting.credential == author.credential
 
 
 def back(standing: Standing, author: Author) -> list[Draft]:

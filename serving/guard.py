@@ -1,7 +1,7 @@
 """The access layer as the settings say, and whether a service may listen where it is told to."""
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from starlette.types import ASGIApp
 
@@ -12,7 +12,7 @@ from serving.following import Followed
 from serving.key_store import open_keys
 from serving.loopback import loopback_address
 from serving.rate import Rate
-from wiring.settings import Settings
+from wiring.settings import Settings, runs_as_service
 
 if TYPE_CHECKING:
     from serving.tokens import Tokens
@@ -67,24 +67,33 @@ def _tokens(settings: Settings) -> "Tokens | None":
     return Tokens(signers, settings.jwt_issuer, settings.jwt_audience)
 
 
-def access_at(settings: Settings, host: str) -> str:
-    """What `access` must be where a service listens on a host.
+def access_at(settings: Settings, host: str) -> Literal["loopback", "required"]:
+    """What `access` is where `leadscore serve` listens on a host.
+
+    Loopback trust is a developer's convenience: where `access` is left out, it holds on a loopback
+    address alone, and not for what a service manager or a container engine started.
 
     Raises Missing where a credential would be needed, and there is none that could be good;
     Unavailable where the keys cannot be read.
     """
-    if settings.access == "loopback" and loopback_address(host):
+    asked = settings.access or ("required" if runs_as_service() else "loopback")
+    if asked == "loopback" and loopback_address(host):
         return "loopback"
     if not settings.jwt_issuer:
-        store = open_keys(settings)
-        try:
-            if not store.any_live():
-                raise Missing(
-                    "callers need a credential here, and there is no key that is live",
-                    rule="access-configured",
-                    todo="Make one with `leadscore keys create`, or set jwt_issuer, jwt_audience "
-                    "and jwt_keys, or listen on 127.0.0.1, where callers need none.",
-                )
-        finally:
-            store.close()
+        _require_live_key(settings)
     return "required"
+
+
+def _require_live_key(settings: Settings) -> None:
+    store = open_keys(settings)
+    try:
+        if not store.any_live():
+            raise Missing(
+                "Callers need a credential here, and there is no live key.",
+                rule="access-configured",
+                todo="Make one with `leadscore keys create`, or set jwt_issuer, jwt_audience and "
+                "jwt_keys; or, on a developer's machine, listen on 127.0.0.1 with "
+                "LEADSCORE_ACCESS=loopback.",
+            )
+    finally:
+        store.close()

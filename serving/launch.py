@@ -42,6 +42,11 @@ YOUNG_S, GIVE_UP = 30.0, 3
 LOOK_S = 0.1
 BACKLOG = 2048
 TAIL = 12
+_ACCESS = {
+    "loopback": "access: programs on this machine need no credential; set "
+    "LEADSCORE_ACCESS=required where a proxy passes requests on, or others use this machine",
+    "required": "access: every caller needs a credential",
+}
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -65,6 +70,8 @@ class Server:
     metrics: Path
     spawn: Callable[[int], subprocess.Popen[bytes]]
     workers: list[Worker]
+    access: str
+    """Who needs a credential, in words."""
 
     def tail(self) -> str:
         """The last lines of the log."""
@@ -160,7 +167,7 @@ def start(settings: Settings, host: str, port: int, workers: int, service: str =
         bound = listening.getsockname()[1]
         secured = msgspec.structs.replace(settings, access=access_at(settings, host))
         log = _fresh(home / "logs") / f"serving-{bound}.log"
-        log.write_bytes(b"")
+        log.write_text(f"{_ACCESS[secured.access]}\n")
         metrics = _fresh(home / "bentoml" / f"metrics-{bound}", empty=True)
         environment = _environment(secured, home, metrics)
     except BaseException:
@@ -183,7 +190,8 @@ def start(settings: Settings, host: str, port: int, workers: int, service: str =
     shown = f"[{host}]" if ":" in host else host
     scheme = "https" if encrypted else "http"
     started = [Worker(spawn(n), time.monotonic()) for n in range(1, workers + 1)]
-    return Server(f"{scheme}://{shown}:{bound}", listening, log, metrics, spawn, started)
+    said = _ACCESS[secured.access]
+    return Server(f"{scheme}://{shown}:{bound}", listening, log, metrics, spawn, started, said)
 
 
 def serve(
@@ -195,6 +203,7 @@ def serve(
     """
     with _until_told() as told:
         server = start(settings, host, port, workers, service)
+        sys.stderr.write(f"{server.access}\n")
         try:
             server.wait_ready()
             sys.stderr.write(f"serving on {server.url}, log in {server.log}\n")

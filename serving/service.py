@@ -6,6 +6,7 @@ supervising workers stay light.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,12 +25,14 @@ from starlette.types import ASGIApp, Scope
 
 from domain.decisions import Asked
 from domain.errors import LeadscoreError, NoModel, Unavailable, UnknownLead
+from domain.files import PRIVATE_UMASK
 from domain.scores import ScoreAnswer
 from domain.signals import Counts
 from domain.what_if import WhatIf, WhatIfRequest
 from scoring.begun import Begun
 from serving import bodies, openapi, problems, routes, score_metrics
 from serving.boundary import DECISIONS, UNKNOWN, Boundary
+from serving.connections import bound_connections
 from serving.guard import guard
 from serving.idempotency import request_of
 from serving.intake import Intake
@@ -305,6 +308,8 @@ class BoundedService(bentoml.Service):  # type: ignore[misc]
         from wiring.settings import load_settings
 
         settings = load_settings()
+        os.umask(PRIVATE_UMASK)
+        bound_connections()
         observe(settings)
         guarded = guard(super().to_asgi(is_main), settings)
         return Boundary(guarded, PATHS | {DECISIONS, UNKNOWN})

@@ -36,10 +36,14 @@ def leadscore(home: Path, *words: str, stdin: str = "") -> Answer:
         patch.setattr(sys, "argv", ["leadscore", *words])
         patch.setattr(sys, "stdin", given)
         patch.chdir(ROOT)
+        mask = os.umask(0)
+        os.umask(mask)
         try:
             main()
         except SystemExit as end:
             code = int(end.code or 0)
+        finally:
+            os.umask(mask)
     return Answer(words, code, *(s.buffer.getvalue().decode() for s in (out, err)))
 
 

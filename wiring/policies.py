@@ -13,6 +13,7 @@ from decisions.zen_policy import ZenPolicy
 from domain.clock import SystemClock, iso, to_us
 from domain.decisions import Facts
 from domain.errors import Missing, Refused
+from domain.files import private_folder
 from domain.policy_version import GOLDEN_FILE, POLICY_FILE, GoldenRow, PolicyManifest
 from domain.versions import ModelVersion, Stage, seal
 from registry.promotion import Promotion, Terms, approve, promote
@@ -80,7 +81,7 @@ def register(settings: Settings, path: Path, by: str) -> ModelVersion:
         fingerprint=policy.fingerprint,
         description=held.description,
     )
-    settings.home.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.home)
     with tempfile.TemporaryDirectory(dir=settings.home, prefix="policy-") as scratch:
         folder = Path(scratch)
         shutil.copyfile(path, folder / POLICY_FILE)

@@ -6,6 +6,7 @@ from domain.clock import SystemClock
 from registry.gates import STANDARD_FILE, GateRules, load_gates
 from registry.ledger import Ledger
 from registry.store import PolicyRegistry, Registry
+from wiring.os_account import os_account
 from wiring.settings import Settings
 from wiring.stores import open_engine
 
@@ -44,7 +45,7 @@ def policy_cache_of(settings: Settings) -> Path:
 
 
 def _ledger(settings: Settings, clock: SystemClock) -> Ledger:
-    return Ledger(open_engine(settings.ledger_db), clock)
+    return Ledger(open_engine(settings.ledger_db), clock, credential=os_account())
 
 
 def _artifacts(settings: Settings) -> Path:

@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from domain.errors import BadConfiguration
+from domain.files import private_folder
 
 FILE = "settings.yaml"
 
@@ -46,11 +47,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `http://collector:4318`, "" for none; `traces_share` of the traces that begin here are sent, and
     of those that a caller began, the ones the caller sends.
 
-    `access`: `loopback`, where callers on this machine need no credential, or `required`. API keys
-    are in `access_db`. Tokens of `jwt_issuer` for `jwt_audience` are taken too, checked with the
-    key set at `jwt_keys`, a URL or a file. `rate` is how many requests a second each caller may
-    make of one worker process, `burst` how many at once; rate 0 sets no limit. `tls_certificate`
-    and `tls_key` are PEM files with which `leadscore serve` speaks HTTPS.
+    `access`: `required`, where every caller needs a credential, or `loopback`, where programs on
+    this machine need none. Left out, it is `required`, but for a developer's `leadscore serve` on
+    a loopback address. API keys are in `access_db`. Tokens of `jwt_issuer` for `jwt_audience` are
+    taken too, checked with the key set at `jwt_keys`, a URL or a file. `rate` is how many requests
+    a second each caller may make of one worker process, `burst` how many at once; rate 0 sets no
+    limit. `tls_certificate` and `tls_key` are PEM files with which `leadscore serve` speaks HTTPS.
     """
 
     home: Path = Path(".leadscore")
@@ -78,7 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     traces: str = ""
     traces_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
 
-    access: Literal["loopback", "required"] = "loopback"
+    access: Literal["", "loopback", "required"] = ""
     jwt_issuer: str = ""
     jwt_audience: str = ""
     jwt_keys: str = ""
@@ -218,6 +220,13 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return _convert({**_of_home(home), **said, "home": str(home)}, "settings")
 
 
+def runs_as_service(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether systemd started this very process, or Kubernetes the container that it runs in."""
+    given = os.environ if environment is None else environment
+    by_systemd = given.get("SYSTEMD_EXEC_PID") == str(os.getpid())
+    return by_systemd or bool(given.get("KUBERNETES_SERVICE_HOST"))
+
+
 def _of_home(home: Path) -> dict[str, object]:
     path = home / FILE
     if not path.is_file():
@@ -238,7 +247,7 @@ def _of_home(home: Path) -> dict[str, object]:
 
 def write_home_settings(home: Path, **settings: str) -> None:
     """Write a home's own settings, keeping those that are not named."""
-    home.mkdir(parents=True, exist_ok=True)
+    private_folder(home)
     merged = {**_of_home(home), **settings}
     _convert({**merged, "home": str(home)}, FILE)
     (home / FILE).write_text(yaml.safe_dump(merged, sort_keys=True))

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from domain.clock import SystemClock, to_us
 from domain.definition import FeatureDefinition
 from domain.errors import BadConfiguration, BadInput, BadSignal, Missing
-from domain.files import write_whole
+from domain.files import private_folder, write_whole
 from domain.journeys import Journeys
 from domain.ports import LeadRef, StateWriter
 from domain.signals import Counts
@@ -104,7 +104,7 @@ def adopt(
     settings: Settings, definition: FeatureDefinition, contracts: Sequence[Contract] = ()
 ) -> None:
     """Make a definition and contracts the home's own; a home keeps one definition at a time."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.home)
     path = settings.definition_file
     if path.is_file() and definition_of(settings).fingerprint != definition.fingerprint:
         raise BadConfiguration(

@@ -57,7 +57,7 @@ def served(tag: str, store: Path, folder: Path) -> Iterator[httpx.Client]:
         [sys.executable, "-m", "bentoml", "serve", tag, "--port", str(port)],
         cwd=folder,
         # a copy's kernels would be compiled anew, for half a minute; checkouts' are, in other tests
-        env={**_environment(store), "NUMBA_DISABLE_JIT": "1"},
+        env={**_environment(store), "NUMBA_DISABLE_JIT": "1", "LEADSCORE_ACCESS": "loopback"},
         stdout=log,
         stderr=log,
     )

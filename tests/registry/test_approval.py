@@ -13,6 +13,7 @@ from registry.gates import GateRules, load_gates
 from registry.promotion import Terms, approve, promote
 from registry.store import Registry
 from registry.transitions import GateRefusal
+from wiring.os_account import _logged_in, os_account
 
 Sealed = Callable[..., Path]
 Open = Callable[..., Registry]
@@ -90,3 +91,26 @@ def test_what_was_not_asked_for_cannot_be_approved(registry: Registry, terms: Te
     registry.transition("lead-2", Stage.ARCHIVED, by="bob", reason="no")
     with pytest.raises(Missing, match="promotion-requested"):
         approve(registry, "2", by="bob", reason="withdrawn", terms=terms)
+
+
+def test_another_name_is_no_other_person(registry: Registry, terms: Terms) -> None:
+    registry.ledger.credential = "os:ann"
+    promote(registry, "1", CHAMPION, by="ann", reason="first", terms=terms)
+    assert registry.ledger.entries()[-1].credential == "os:ann"
+    with pytest.raises(Refused, match="same credential"):
+        approve(registry, "1", by="bob", reason="me, by another name", terms=terms)
+    registry.ledger.credential = "os:bob"
+    approve(registry, "1", by="bob", reason="seen", terms=terms)
+    last = registry.ledger.entries()[-1]
+    assert (last.by, last.credential) == ("bob", "os:bob")
+    assert registry.verify() is None
+
+
+def test_a_shared_account_is_told_apart_by_who_logged_in(tmp_path: Path) -> None:
+    login = tmp_path / "loginuid"
+    login.write_text("1001")
+    assert _logged_in(login, 0) == 1001
+    login.write_text("4294967295")
+    assert _logged_in(login, 7) == 7
+    assert _logged_in(tmp_path / "absent", 7) == 7
+    assert os_account().startswith("os:")

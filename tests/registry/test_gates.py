@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from domain.errors import BadConfiguration
 from domain.measurement import Interval
 from domain.versions import Manifest, Stage
-from registry.gates import load_gates, parse_gates, run_gates
+from registry.gates import STANDARD_FILE, load_gates, parse_gates, run_gates
 
 Maker = Callable[..., Manifest]
 NAN = float("nan")
@@ -115,3 +116,21 @@ def test_the_label_tells_rules_apart() -> None:
     other = parse_gates({"version": 1, "champion": [_above(limit=0.6)]}, "x")
     assert one.label != other.label
     assert one.label.startswith("gates_v1-")
+
+
+@pytest.mark.parametrize(
+    "missing", ["challenger", "champion", "policy.challenger", "policy.champion"]
+)
+def test_a_stage_without_gates_is_refused(tmp_path: Path, missing: str) -> None:
+    document = yaml.safe_load(STANDARD_FILE.read_text())
+    *above, last = missing.split(".")
+    held = document
+    for name in above:
+        held = held[name]
+    for value in ([], None):
+        held.pop(last, None)
+        if value is not None:
+            held[last] = value
+        (tmp_path / "gates.yaml").write_text(yaml.safe_dump(document))
+        with pytest.raises(BadConfiguration, match=f"{missing} has no gates"):
+            load_gates(tmp_path / "gates.yaml")

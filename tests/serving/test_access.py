@@ -287,7 +287,7 @@ def test_where_others_can_reach_it_a_service_without_keys_does_not_start(tmp_pat
         (Settings(home=tmp_path), "::"),
         (Settings(home=tmp_path, access="required"), "127.0.0.1"),
     ):
-        with pytest.raises(Missing, match="no key") as refused:
+        with pytest.raises(Missing, match="no live key") as refused:
             start(settings, host, 0, 1, DOUBLE)
         assert refused.value.rule == "access-configured"
         assert "leadscore keys create" in refused.value.todo

@@ -1,4 +1,4 @@
-"""What BentoML's own command serves is safe too, where it listens on every address."""
+"""What BentoML's own command serves on every address, where this machine is trusted."""
 
 import os
 import signal
@@ -38,6 +38,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]]:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("LEADSCORE_")},
         "LEADSCORE_HOME": str(home),
+        "LEADSCORE_ACCESS": "loopback",
         "BENTOML_HOME": str(home / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",
     }

@@ -15,6 +15,7 @@ from serving.credentials import Credentials, Keys, Refusal
 from serving.following import Followed
 from serving.key_set import Signers, reader, signers
 from serving.keys import Held, Scope, digest_of
+from serving.loopback import loopback_host
 from serving.rate import CALLERS, Rate
 from serving.service import PATHS
 from serving.tokens import SPACING_S, Tokens
@@ -95,6 +96,10 @@ def test_every_path_that_is_served_has_its_scope() -> None:
         {},
         {"server": ("::1", 3000), "client": ("::1", 4), "headers": [(b"host", b"[::1]:3000")]},
         {"headers": [(b"host", b"localhost:3000")]},
+        {"headers": [(b"host", b"LocalHost")]},
+        {"headers": [(b"host", b"127.8.9.10:80")]},
+        {"headers": [*LOCAL, (b"sec-fetch-site", b"none")]},
+        {"headers": [*LOCAL, (b"sec-fetch-site", b"same-origin")]},
         {"headers": []},
         {"server": ("::ffff:127.0.0.1", 1), "client": ("::ffff:127.0.0.1", 1)},
     ],
@@ -121,6 +126,19 @@ def test_a_program_on_this_machine_needs_no_credential(scope: Any) -> None:
         {"headers": [(b"x-real-ip", b"192.0.2.7")]},
         {"headers": [(b"origin", b"https://page.example")]},
         {"headers": [(b"host", b"rebound.example:3000")]},
+        {"headers": [(b"host", b"localhost.evil.example:4101")]},
+        {"headers": [(b"host", b"127.evil.example")]},
+        {"headers": [(b"host", b"127.0.0.1.evil.example:3000")]},
+        {"headers": [(b"host", b"[::1].evil.example")]},
+        {"headers": [(b"host", b"[::1")]},
+        {"headers": [(b"host", b"localhost:3000.evil.example")]},
+        {"headers": [(b"host", b"user@localhost")]},
+        {"headers": [(b"host", b"0x7f.1")]},
+        {"headers": [(b"host", "l\u00f6calhost".encode())]},
+        {"headers": [*LOCAL, *LOCAL]},
+        {"headers": [*LOCAL, (b"sec-fetch-site", b"cross-site")]},
+        {"headers": [*LOCAL, (b"sec-fetch-site", b"same-site")]},
+        {"http_version": "1.0"},
     ],
 )
 def test_whatever_comes_from_elsewhere_does(scope: Any) -> None:
@@ -128,6 +146,14 @@ def test_whatever_comes_from_elsewhere_does(scope: Any) -> None:
     assert layer.ask(**scope) == 401
     assert layer.counted == {Refusal.MISSING: 1}
     assert layer.ask(**{**scope, "headers": [*scope.get("headers", []), *bearing(GOOD)]}) == 200
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=12))
+def test_a_host_that_only_begins_or_ends_like_this_machine_is_another(more: str) -> None:
+    for host in ("localhost", "127.0.0.1", "[::1]"):
+        longer = f"{host}.{more}x".encode()
+        assert not loopback_host(longer)
+        assert not loopback_host(f"{more}x.{host}".encode())
 
 
 def test_a_bad_credential_is_refused_on_this_machine_too() -> None:

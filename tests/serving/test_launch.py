@@ -71,6 +71,7 @@ def test_sigterm_ends_the_server_and_frees_its_port(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", code, str(tmp_path), str(port)]
     child = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
     assert child.stderr is not None
+    assert child.stderr.readline().startswith("access: programs on this machine need no")
     assert child.stderr.readline().startswith(f"serving on http://127.0.0.1:{port}")
     os.kill(child.pid, signal.SIGTERM)
     assert child.wait(20) == 0

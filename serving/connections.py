@@ -1,0 +1,146 @@
+"""Connections that are held open without a request, bounded: in time, in bytes and in number.
+
+A request's head must be complete within HEADERS_S and HEAD_BYTES. Who opens connections and sends
+no request takes descriptors from everybody else, probes included: of such connections one address
+may hold WAITING_PER_ADDRESS, and all together no more than leave SPARE descriptors free; the
+oldest is closed where another comes. Connections that are answering count for nothing here: a
+proxy may keep many.
+"""
+
+import asyncio
+import resource
+from collections import Counter, OrderedDict
+from typing import Any
+
+import uvicorn.config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEADERS_S = 10.0
+"""How long a request's head may take to arrive, from the connection or its first byte on."""
+HEAD_BYTES = 64 * 1024
+"""How long a request's head may be."""
+WAITING_PER_ADDRESS = 128
+SPARE = 128
+"""Descriptors that connections without a request leave to files, databases and probes."""
+MOST_DESCRIPTORS = 65_536
+"""The process's own limit is raised to this, where the system lets it."""
+_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n"
+_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n"
+
+
+class Waiting:
+    """The connections of a process whose request's head has not arrived, oldest first.
+
+    `most` in all, `per_address` of one address. To be used from one event loop.
+    """
+
+    def __init__(self, most: int, per_address: int) -> None:
+        self._most = most
+        self._per_address = per_address
+        self._since: OrderedDict[Any, str] = OrderedDict()
+        self._of: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._since)
+
+    def begin(self, connection: Any, address: str) -> Any | None:
+        """Count a connection; the one to close in its favour, or None."""
+        if connection in self._since:
+            return None
+        over = None
+        if self._of[address] >= self._per_address:
+            over = next(one for one, whose in self._since.items() if whose == address)
+        elif len(self._since) >= self._most:
+            over = next(iter(self._since))
+        self._since[connection] = address
+        self._of[address] += 1
+        return over
+
+    def end(self, connection: Any) -> None:
+        """Count a connection no longer."""
+        address = self._since.pop(connection, None)
+        if address is None:
+            return
+        self._of[address] -= 1
+        if not self._of[address]:
+            del self._of[address]
+
+
+def raise_descriptors() -> int:
+    """Raise this process's limit of descriptors as far as it may; the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = hard == resource.RLIM_INFINITY
+    wanted = MOST_DESCRIPTORS if unlimited else min(hard, MOST_DESCRIPTORS)
+    if soft == resource.RLIM_INFINITY:
+        return MOST_DESCRIPTORS
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return min(max(soft, wanted), MOST_DESCRIPTORS)
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """Uvicorn's HTTP protocol, within these bounds. One `waiting` serves a process."""
+
+    waiting = Waiting(1024 - SPARE, WAITING_PER_ADDRESS)
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._head = 0
+        self._late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for a request."""
+        super().connection_made(transport)
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._end()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; refuse a head that is too long."""
+        super().data_received(data)
+        if self._late is not None:
+            self._head += len(data)
+            if self._head > HEAD_BYTES:
+                self._close(_TOO_LONG)
+
+    def on_message_begin(self) -> None:
+        """Wait for the rest of the head."""
+        super().on_message_begin()
+        self._begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is here."""
+        self._end()
+        super().on_headers_complete()
+
+    def _begin(self) -> None:
+        if self._late is not None:
+            return
+        self._head = 0
+        self._late = self.loop.call_later(HEADERS_S, self._close, _TOO_SLOW)
+        over = self.waiting.begin(self, self.client[0] if self.client else "")
+        if over is not None:
+            over.transport.abort()
+            over._end()
+
+    def _end(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+        self.waiting.end(self)
+
+    def _close(self, said: bytes) -> None:
+        self._end()
+        if not self.transport.is_closing():
+            self.transport.write(said)
+            self.transport.close()
+
+
+def bound_connections() -> None:
+    """Make servers that this process starts from now on use `BoundedHttp`."""
+    most = max(SPARE, raise_descriptors() - SPARE)
+    BoundedHttp.waiting = Waiting(most, WAITING_PER_ADDRESS)
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{BoundedHttp.__name__}"
