@@ -25,9 +25,10 @@ QUIET_S = 1.0
 """After so long without work, what a batch took says nothing of what one will take."""
 LATE = 4
 """Who waited so many times as long as anyone should is refused: an estimate was wrong."""
-DEPTH = 1
-"""Batches that may be under way at once. With two, one is begun while another is finished; they
-share one interpreter, so on a disk that flushes within milliseconds larger batches gain more."""
+OVERLAP = 1.5
+"""A batch is begun while another is finished where finishing takes this many times as long as
+beginning: then it mostly waits for the disk. Where it does not, both would only share one
+interpreter, and larger batches gain more."""
 
 
 class _Waiting(NamedTuple, Generic[T, R]):
@@ -37,13 +38,38 @@ class _Waiting(NamedTuple, Generic[T, R]):
     came: float
 
 
+class _Timing:
+    """Smoothed seconds of the two steps of a batch."""
+
+    def __init__(self) -> None:
+        self.begin_s = self.finish_s = 0.0
+
+    def learn(self, begin_s: float, finish_s: float) -> None:
+        """Take in what the newest batch took."""
+        self.begin_s += SMOOTHING * (begin_s - self.begin_s)
+        self.finish_s += SMOOTHING * (finish_s - self.finish_s)
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether a batch should be begun while another is finished."""
+        return self.finish_s > OVERLAP * self.begin_s
+
+    @property
+    def batch_s(self) -> float:
+        """How long after one batch the next is done, while batches wait."""
+        if self.overlaps:
+            return max(self.begin_s, self.finish_s)
+        return self.begin_s + self.finish_s
+
+
 class Together(Generic[T, B, R]):
     """Works on items in two steps: `begin` a batch, then `finish` it with a result for each.
 
-    Up to DEPTH batches are under way at once. Both steps raise nothing. `most` items in a batch;
-    while so many whole batches wait that they take more than `wait_s`, by the time that batches
-    took of late, what comes is refused. So is, once it is its turn, what waited LATE times that:
-    work that hangs makes nobody wait for the sum of it. To be asked from one event loop.
+    Both steps raise nothing. A batch takes one thread from end to end; where finishing mostly waits
+    for the disk, the next batch is begun meanwhile, in another. `most` items in a batch; while so
+    many whole batches wait that they take more than `wait_s`, by the time that batches took of
+    late, what comes is refused. So is, once it is its turn, what waited LATE times that: work that
+    hangs makes nobody wait for the sum of it. To be asked from one event loop.
     """
 
     def __init__(
@@ -58,20 +84,20 @@ class Together(Generic[T, B, R]):
         self._finish = finish
         self._most = most
         self._wait_s = wait_s
-        self._batch_s = 0.0
+        self._timing = _Timing()
         self._ended = 0.0
         self._waiting: deque[_Waiting[T, R]] = deque()
         self._under_way = 0
-        self._scoring = False
-        self._beginning = ThreadPoolExecutor(1, "begin")
-        self._finishing = ThreadPoolExecutor(1, "finish")
+        self._beginning = False
+        self._begin_thread = ThreadPoolExecutor(1, "begin")
+        self._finish_thread = ThreadPoolExecutor(1, "finish")
 
     async def ask(self, item: T) -> R:
         """The result for an item. Raises Saturated."""
         now = time.monotonic()
         if not self._under_way and now - self._ended > QUIET_S:
-            self._batch_s = 0.0
-        if len(self._waiting) // self._most * self._batch_s > self._wait_s:
+            self._timing = _Timing()
+        if len(self._waiting) // self._most * self._timing.batch_s > self._wait_s:
             raise self._saturated()
         loop = asyncio.get_running_loop()
         told: asyncio.Future[R] = loop.create_future()
@@ -81,8 +107,8 @@ class Together(Generic[T, B, R]):
 
     def close(self) -> None:
         """Finish what was begun."""
-        self._beginning.shutdown()
-        self._finishing.shutdown()
+        self._begin_thread.shutdown()
+        self._finish_thread.shutdown()
 
     def _saturated(self) -> Saturated:
         return Saturated(
@@ -93,8 +119,16 @@ class Together(Generic[T, B, R]):
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin the next batch, of those who still wait, where one may be begun."""
-        if self._scoring or self._under_way >= DEPTH:
+        may = 2 if self._timing.overlaps else 1
+        if self._beginning or self._under_way >= may:
             return
+        batch = self._take()
+        if batch:
+            self._beginning = True
+            self._under_way += 1
+            self._begin_thread.submit(self._work, loop, batch)
+
+    def _take(self) -> list[_Waiting[T, R]]:
         batch: list[_Waiting[T, R]] = []
         since = time.monotonic() - LATE * self._wait_s
         while self._waiting and len(batch) < self._most:
@@ -105,45 +139,57 @@ class Together(Generic[T, B, R]):
                 one.told.set_exception(self._saturated())
             else:
                 batch.append(one)
-        if batch:
-            self._scoring = True
-            self._under_way += 1
-            self._beginning.submit(self._work, loop, batch)
+        return batch
 
     def _work(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting[T, R]]) -> None:
-        began = time.monotonic()
+        """Begin a batch; finish it here, or in the other thread where the next may be begun."""
+        came = time.monotonic()
         within = batch[0].context.run  # it holds the current span
         try:
             begun = within(self._begin, [one.item for one in batch])
         except BaseException as bad:
-            loop.call_soon_threadsafe(self._begun, loop, began)
-            loop.call_soon_threadsafe(self._told, loop, batch, bad)
+            loop.call_soon_threadsafe(self._told, loop, batch, bad, True)
             raise
-        self._finishing.submit(self._done, loop, batch, begun)
-        loop.call_soon_threadsafe(self._begun, loop, began)
+        begin_s = time.monotonic() - came
+        if self._timing.overlaps:
+            self._finish_thread.submit(self._done, loop, batch, begun, begin_s, False)
+            loop.call_soon_threadsafe(self._begun, loop)
+        else:
+            self._done(loop, batch, begun, begin_s, True)
 
-    def _begun(self, loop: asyncio.AbstractEventLoop, began: float) -> None:
-        took = time.monotonic() - began
-        self._batch_s += SMOOTHING * (took - self._batch_s)
-        self._scoring = False
+    def _begun(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._beginning = False
         self._next(loop)
 
-    def _done(self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting[T, R]], begun: B) -> None:
+    def _done(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: list[_Waiting[T, R]],
+        begun: B,
+        begin_s: float,
+        here: bool,  # noqa: FBT001
+    ) -> None:
+        came = time.monotonic()
         try:
             results: Sequence[R] = batch[0].context.run(self._finish, begun)
         except BaseException as bad:
-            loop.call_soon_threadsafe(self._told, loop, batch, bad)
+            loop.call_soon_threadsafe(self._told, loop, batch, bad, here)
             raise
-        loop.call_soon_threadsafe(self._told, loop, batch, results)
+        self._timing.learn(begin_s, time.monotonic() - came)
+        loop.call_soon_threadsafe(self._told, loop, batch, results, here)
 
     def _told(
         self,
         loop: asyncio.AbstractEventLoop,
         batch: list[_Waiting[T, R]],
         results: Sequence[R] | BaseException,
+        here: bool,  # noqa: FBT001
     ) -> None:
+        """Tell a batch; `here`: it was finished in the thread that begins batches."""
         self._ended = time.monotonic()
         self._under_way -= 1
+        if here:
+            self._beginning = False
         self._next(loop)
         for at, one in enumerate(batch):
             if one.told.done():

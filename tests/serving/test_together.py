@@ -35,10 +35,7 @@ def test_each_gets_its_own_in_batches_of_what_waited() -> None:
     assert batches == [[0], [1, 2, 3, 4], [5, 6, 7, 8], [9, 10]]
 
 
-def test_one_batch_may_be_finished_while_the_next_is_begun(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("serving.together.DEPTH", 2)
+def test_a_batch_is_begun_while_another_waits_for_the_disk() -> None:
     next_begun = threading.Event()
 
     def begin(items: Sequence[int]) -> Sequence[int]:
@@ -47,13 +44,36 @@ def test_one_batch_may_be_finished_while_the_next_is_begun(
         return items
 
     def finish(items: Sequence[int]) -> list[int]:
-        return [one if next_begun.wait(5) else -1 for one in items]
+        time.sleep(0.01)  # what a slow disk takes
+        return [one if one < 0 or next_begun.wait(5) else -1 for one in items]
 
     async def main() -> list[int]:
         asked = Together(begin, finish, most=4, wait_s=WAIT_S)
+        await asked.ask(-9)  # how long each step takes is learnt
         return list(await asyncio.gather(asked.ask(0), asked.ask(1)))
 
     assert asyncio.run(main()) == [0, 1]
+
+
+def test_where_nothing_waits_for_the_disk_batches_come_one_after_the_other() -> None:
+    under_way, most = [0], [0]
+
+    def begin(items: Sequence[int]) -> Sequence[int]:
+        under_way[0] += 1
+        most[0] = max(most[0], under_way[0])
+        time.sleep(0.002)
+        return items
+
+    def finish(items: Sequence[int]) -> list[int]:
+        under_way[0] -= 1
+        return list(items)
+
+    async def main() -> list[int]:
+        asked = Together(begin, finish, most=1, wait_s=WAIT_S)
+        return list(await asyncio.gather(*(asked.ask(n) for n in range(9))))
+
+    assert asyncio.run(main()) == list(range(9))
+    assert most == [1]
 
 
 def test_what_cannot_be_finished_fails_those_who_were_in_it() -> None:
