@@ -148,14 +148,14 @@ class Together(Generic[T, B, R]):
         try:
             begun = within(self._begin, [one.item for one in batch])
         except BaseException as bad:
-            loop.call_soon_threadsafe(self._told, loop, batch, bad, True)
+            loop.call_soon_threadsafe(self._told, loop, batch, bad, self._begin_thread)
             raise
         begin_s = time.monotonic() - came
         if self._timing.overlaps:
-            self._finish_thread.submit(self._done, loop, batch, begun, begin_s, False)
+            self._finish_thread.submit(self._done, loop, batch, begun, begin_s, self._finish_thread)
             loop.call_soon_threadsafe(self._begun, loop)
         else:
-            self._done(loop, batch, begun, begin_s, True)
+            self._done(loop, batch, begun, begin_s, self._begin_thread)
 
     def _begun(self, loop: asyncio.AbstractEventLoop) -> None:
         self._beginning = False
@@ -167,28 +167,28 @@ class Together(Generic[T, B, R]):
         batch: list[_Waiting[T, R]],
         begun: B,
         begin_s: float,
-        here: bool,  # noqa: FBT001
+        thread: ThreadPoolExecutor,
     ) -> None:
         came = time.monotonic()
         try:
             results: Sequence[R] = batch[0].context.run(self._finish, begun)
         except BaseException as bad:
-            loop.call_soon_threadsafe(self._told, loop, batch, bad, here)
+            loop.call_soon_threadsafe(self._told, loop, batch, bad, thread)
             raise
         self._timing.learn(begin_s, time.monotonic() - came)
-        loop.call_soon_threadsafe(self._told, loop, batch, results, here)
+        loop.call_soon_threadsafe(self._told, loop, batch, results, thread)
 
     def _told(
         self,
         loop: asyncio.AbstractEventLoop,
         batch: list[_Waiting[T, R]],
         results: Sequence[R] | BaseException,
-        here: bool,  # noqa: FBT001
+        thread: ThreadPoolExecutor,
     ) -> None:
-        """Tell a batch; `here`: it was finished in the thread that begins batches."""
+        """Tell a batch, which was finished in `thread`."""
         self._ended = time.monotonic()
         self._under_way -= 1
-        if here:
+        if thread is self._begin_thread:
             self._beginning = False
         self._next(loop)
         for at, one in enumerate(batch):
