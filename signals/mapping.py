@@ -55,6 +55,7 @@ class Mapping:
         self._where = where
         self._versions = {kind: 1 if kind in standard else file.version for kind in events_of(file)}
         self.file = file
+        self._check_missing_in()
         try:
             self._contracts = derive_contracts(file, standard)
             self._definition = self._define()
@@ -90,7 +91,18 @@ class Mapping:
     def documents(self, path: Path) -> Documents:
         """What the rows of a file come to. Raises BadMapping at once or while reading."""
         table = self.table_for(path)
-        return Documents(path, table, TablePlan(self.file, table, self._versions))
+        return Documents(path, table, TablePlan(self.file, table, self._versions, path.name))
+
+    def _check_missing_in(self) -> None:
+        for t, table in enumerate(self.file.tables):
+            used = TablePlan(self.file, table, self._versions).columns
+            for column in table.missing_in.keys() - used:
+                raise BadMapping(
+                    f"nothing uses missing_in of {column!r}: the column is not mapped",
+                    rule="missing",
+                    where=f"{self._where}, tables[{t}]",
+                    todo="Mind its spelling, or leave it out.",
+                )
 
     def _define(self) -> FeatureDefinition | None:
         if self.file.features is not None:
@@ -108,7 +120,7 @@ def load_mapping(path: Path) -> Mapping:
             getattr(bad, "what", str(bad)),
             rule="mapping-file",
             where=path.name,
-            todo="See docs/glossary.md, and examples for mappings that work.",
+            todo="docs/mapping.md tells every key; examples/ has mappings that work.",
         ) from bad
     return Mapping(file, path.name)
 
