@@ -88,10 +88,15 @@ class Mapping:
             todo=f"Its tables are for {', '.join(patterns)}.",
         )
 
-    def documents(self, path: Path) -> Documents:
-        """What the rows of a file come to. Raises BadMapping at once or while reading."""
+    def documents(self, path: Path, tally: Tally | None = None) -> Documents:
+        """What the rows of a file come to. Raises BadMapping at once or while reading.
+
+        `tally` is counted on, where one is given.
+        """
         table = self.table_for(path)
-        return Documents(path, table, TablePlan(self.file, table, self._versions, path.name))
+        plan = TablePlan(self.file, table, self._versions, path.name)
+        plan.tally = plan.tally if tally is None else tally
+        return Documents(path, table, plan)
 
     def _check_missing_in(self) -> None:
         for t, table in enumerate(self.file.tables):
@@ -116,12 +121,11 @@ def load_mapping(path: Path) -> Mapping:
     try:
         file = msgspec.convert(read_yaml(path), MappingFile)
     except (msgspec.ValidationError, BadConfiguration) as bad:
-        raise BadMapping(
-            getattr(bad, "what", str(bad)),
-            rule="mapping-file",
-            where=path.name,
-            todo="docs/mapping.md tells every key; examples/ has mappings that work.",
-        ) from bad
+        what = getattr(bad, "what", str(bad))
+        todo = "docs/mapping.md tells every key; examples/ has mappings that work."
+        if "got `bool`" in what:
+            todo = "YAML takes yes, no, on and off for true and false: put such words in quotes."
+        raise BadMapping(what, rule="mapping-file", where=path.name, todo=todo) from bad
     return Mapping(file, path.name)
 
 

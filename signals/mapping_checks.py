@@ -67,6 +67,15 @@ def _check_table(table: TableSpec) -> None:
         "".encode(table.encoding)
     except LookupError:
         _bad(f"encoding {table.encoding!r} is not known", "encoding", "Try utf-8 or cp1252.")
+    _check_identifiers(table)
+    for words in (table.missing, *table.missing_in.values()):
+        _check_missing(words)
+    for condition in (*table.ignore, *(c for r in table.refuse for c in r.when)):
+        _check_condition(condition)
+    _check_event_names(table)
+
+
+def _check_identifiers(table: TableSpec) -> None:
     kinds = [*IdentifierKind, ACCOUNT_KIND]
     for kind in table.identifiers:
         if kind not in kinds:
@@ -76,10 +85,9 @@ def _check_table(table: TableSpec) -> None:
     for kind, given in table.identifiers.items():
         if isinstance(given, IdentifierSpec):
             _check_identifier(kind, given)
-    for words in (table.missing, *table.missing_in.values()):
-        _check_missing(words)
-    for condition in (*table.ignore, *(c for r in table.refuse for c in r.when)):
-        _check_condition(condition)
+
+
+def _check_event_names(table: TableSpec) -> None:
     made = Counter((t, event.name) for event in table.events for t in event.types)
     for (kind, name), times in made.items():
         if times > 1:

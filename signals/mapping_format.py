@@ -6,13 +6,14 @@ without blanks around it. Cells are compared without blanks around them: with a 
 a number as numbers, with true and false by what they say. docs/mapping.md tells every key.
 """
 
+from collections.abc import Container
 from typing import Annotated, Literal
 
 import msgspec
 
 from domain.definition import FeatureDefinition, Name
 from domain.signals import Aware, Text, TypeName
-from signals.words import Word, Words
+from signals.words import Word, words
 
 Kind = Literal["text", "number", "integer", "percent", "boolean"]
 ValueKind = Literal["text", "number", "integer", "boolean"]
@@ -230,10 +231,10 @@ class MappingFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     accounts: bool | None = None
     features: FeatureDefinition | None = None
 
-    def missing_in(self, table: TableSpec, column: str) -> Words:
-        """The words that mean missing in a column; an empty cell always does."""
-        words = (*self.missing, *table.missing, *table.missing_in.get(column, ()))
-        return Words(words, table.point)
+    def missing_in(self, table: TableSpec, column: str) -> Container[str]:
+        """The texts that mean missing in a column; an empty cell always does."""
+        held = (*self.missing, *table.missing, *table.missing_in.get(column, ()))
+        return words(held, table.point)
 
     def channel_of(self, event: EventSpec, kind: str) -> str:
         """The event's channel, or the mapping's, or the first part of the event type."""

@@ -91,7 +91,7 @@ class _Event:
                 yield from ((i, values[i]) for i in rows if type(values[i]) is Bad)
 
     def columns(self, view: View, rows: Sequence[int]) -> list[Sequence[Any]]:
-        """The values of the data fields in these rows, field by field; None for what is left out."""
+        """The values of these rows, data field by data field; None for what is left out."""
         return [
             [None if type(v) is Bad else v for v in found] if source.bad else found
             for source in self.values
@@ -125,6 +125,7 @@ class TablePlan:
         self._ignores = _tests(make, table.ignore)
         self._events = [_event(make, event) for event in table.events]
         self._occurrences = Occurrences()
+        self._rows = 0
         self.tally = Tally()
 
     @property
@@ -134,7 +135,8 @@ class TablePlan:
 
     def run(self, batch: Batch) -> list[Mapped]:
         """What a batch comes to, in the order of its lines."""
-        view = View(batch, self.tally.rows)
+        view = View(batch, self._rows)
+        self._rows += view.size + len(batch.broken)
         people = self._people(view)
         chosen = [event.rows(view) for event in self._events]
         ignored = {i for test in self._ignores for i in compress(range(view.size), view.of(test))}

@@ -17,13 +17,12 @@ LONGEST = 64
 EXACT = 1 << 53
 """From here on a float no longer holds every whole number."""
 
-_ASCII = {code + 0xFEE0: code for code in range(0x21, 0x7F)}  # full-width forms
-_ALIKE: dict[int, str | int] = {
-    **_ASCII,
-    **str.maketrans(dict.fromkeys("−–﹣", "-")),
-    **str.maketrans(dict.fromkeys("’‘ʼ´`", "'")),
-    **str.maketrans(dict.fromkeys("\u00a0\u202f\u2009\u2007\u2002\u3000", " ")),
-}
+_WIDE = "".join(chr(code) for code in range(0xFF01, 0xFF5F))
+_ASCII = "".join(chr(code) for code in range(0x21, 0x7F))
+_BLANKS = "\u00a0\u202f\u2009\u2007\u2002\u3000"
+_ALIKE = str.maketrans(f"{_WIDE}−–﹣’‘ʼ´`{_BLANKS}", f"{_ASCII}---{5 * chr(39)}{6 * ' '}")
+"""Full-width forms, minus signs, apostrophes and blanks by what they stand for."""
+
 _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 _PLAIN = {
     point: re.compile(rf"[+-]?(?:[0-9]+(?:{mark}[0-9]*)?|{mark}[0-9]+){_EXPONENT}")
@@ -55,7 +54,7 @@ class Unread(ValueError):
 
 
 class Numeral(NamedTuple):
-    """A number in plain form, and what stood beside it: a currency's sign or code, a per cent sign."""
+    """A number in plain form, and what stood beside it: a currency's mark, a per cent sign."""
 
     plain: str
     currency: str = ""

@@ -14,7 +14,7 @@ from signals.mapping_format import Condition, FieldSpec, MappingFile, TableSpec,
 from signals.row_batches import Batch
 from signals.slug import slug_pattern
 from signals.timeformats import duration, moments, time_zone
-from signals.words import Words
+from signals.words import words
 
 ROW = "\0row"
 """Stands for the number of a row in its file, from 1: a column that no file has."""
@@ -59,7 +59,7 @@ class View:
         return [row[k] for row in self.rows]
 
     def _numbers(self) -> list[str]:
-        """The rows' numbers; what is no row has one too, so that the rest keep theirs once mended."""
+        """The rows' numbers; what is no row has one too, lest the others' change once it is."""
         broken = [b.line for b in self._batch.broken]
         lines = self._batch.lines
         skipped = (bisect_left(broken, line) for line in lines) if broken else repeat(0)
@@ -185,11 +185,11 @@ class Sources:
 
     def _chosen(self, spec: TypeSpec, bad: Bad | None) -> Callable[[str], object]:
         table = spec.types if isinstance(spec.types, dict) else {t: t for t in spec.types}
-        choices = [(Words((word,), self.table.point), kind) for word, kind in table.items()]
+        choices = [(words((word,), self.table.point), kind) for word, kind in table.items()]
 
         def choose(raw: str) -> object:
             value = raw.strip()
-            return next((kind for words, kind in choices if value in words), bad)
+            return next((kind for texts, kind in choices if value in texts), bad)
 
         return choose
 
@@ -198,7 +198,7 @@ class Sources:
         number = self._number(test.column, "number")
         start, negative = test.starts_with, test.sign == "negative"
         equal = () if test.equals is None else (test.equals,)
-        among = Words((*(test.among or ()), *equal), self.table.point)
+        among = words((*(test.among or ()), *equal), self.table.point)
 
         def holds(raw: str) -> bool:
             value = clean(raw)

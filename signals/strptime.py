@@ -32,6 +32,7 @@ _ONE_OF = (
 _WITH: dict[str, tuple[str, ...]] = {
     "p": ("I",),
     "I": ("p",),
+    "H": ("d", "j", "a", "A", "w", "u"),
     "M": ("H", "I"),
     "S": ("M",),
     "f": ("S",),
@@ -75,7 +76,7 @@ def _check_parts(pattern: str, held: set[str]) -> None:
     for one, needed in _WITH.items():
         if one in held and not held.intersection(needed):
             todo = "It goes with " + " or ".join(f"%{other}" for other in needed) + "."
-            _bad(pattern, f"%{one} would be dropped", todo)
+            _bad(pattern, f"%{one} by itself says nothing certain", todo)
     week = held.intersection(_WEEKS)
     if week and held.intersection(_DAYS):
         _bad(pattern, "it has both weeks and days", "Leave one of them out.")

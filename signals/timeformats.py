@@ -105,7 +105,7 @@ def _reader(spec: TimeSpec, zone: tzinfo | None, point: str) -> Read:
         return _since(spec.since, spec.unit or "seconds", zone, point)
     match spec.format or "iso":
         case "iso":
-            return lambda value: _in_utc(_iso(value), zone)
+            return _iso(zone)
         case "date":
             return lambda value: _in_utc(_midnight(value), zone)
         case name if name in _UNIX:
@@ -125,15 +125,24 @@ def _in_utc(moment: datetime, zone: tzinfo | None) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _iso(value: str) -> datetime:
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        found = _ZONE_AT_END.search(value)
-        if found is None or found[1].upper() in ("AM", "PM"):
-            raise
+def _iso(zone: tzinfo | None) -> Read:
+    def read(value: str) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = _iso_with_name(value)
+        return _in_utc(moment, zone)
+
+    return read
+
+
+def _iso_with_name(value: str) -> datetime:
+    """A moment with a zone's name after it, of which only that of UTC is certain."""
+    found = _ZONE_AT_END.search(value)
+    if found is None or found[1].upper() in ("AM", "PM"):
+        raise ValueError
     local = datetime.fromisoformat(value[: found.start()])
-    if found[1].upper() not in _CERTAIN:
+    if found[1].upper() not in _CERTAIN or local.tzinfo is not None:
         raise Unread("time-zone-name", "a zone's name that may mean several; write an offset")
     return local.replace(tzinfo=UTC)
 

@@ -1,6 +1,6 @@
 """Words of a mapping against cells: a number is compared as a number, a text as text."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from decimal import Decimal
 
 from signals.numerals import Unread, exact, numeral
@@ -38,6 +38,13 @@ class Words:
         if self._numbers and (found := _number(value, self._point)) is not None:
             return found in self._numbers
         return bool(self._truths) and truth(value, self._point) in self._truths
+
+
+def words(held: Iterable[Word], point: str) -> Container[str]:
+    """The texts that words stand for: `Words`, or a plain set where texts alone are among them."""
+    held = tuple(held)
+    texts = frozenset(word for word in held if isinstance(word, str))
+    return texts if len(texts) == len(set(map(repr, held))) else Words(held, point)
 
 
 def truth(value: str, point: str) -> bool | None:
