@@ -83,15 +83,18 @@ def _put_counts(counts: "dict[str, Taken]", *, as_json: bool) -> None:
     )
     if any(c.quarantined for c in counts.values()):
         say("`leadscore quarantine list` shows what was quarantined, and why.")
-    _put_left_out(counts)
+    _put_wanting(counts)
 
 
-def _put_left_out(counts: "dict[str, Taken]") -> None:
+def _put_wanting(counts: "dict[str, Taken]") -> None:
     rows = [
         [Path(f).name, left.where, left.rule, left.count]
         for f, taken in counts.items()
         for left in taken.left_out
     ]
+    for f, taken in counts.items():
+        if taken.unmet:
+            say(f"{Path(f).name}: no row became {', '.join(taken.unmet)}. Does its `when` fit?")
     if rows:
         put("")
         put_table(["file", "left out of its rows", "rule", "cells"], rows)

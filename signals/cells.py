@@ -140,15 +140,15 @@ def boolean(point: str) -> Callable[[str], bool]:
     return parse
 
 
-def identifier(point: str, *, whole: bool) -> Callable[[str], str]:
-    """An identifier as it stands; `whole`: digits, from which .0 is taken. Raises Unread."""
+def identifier(column: str, missing: Container[str], *, whole: bool, point: str = ".") -> Convert:
+    """An identifier as it stands; `whole`: digits, from which .0 is taken."""
 
     def parse(value: str) -> str:
         if len(value) > LONGEST_IDENTIFIER:
             raise Unread("identifier", "an identifier that is too long")
         return _digits(value, point) if whole else value
 
-    return parse
+    return reading(column, missing, parse)
 
 
 def _digits(value: str, point: str) -> str:

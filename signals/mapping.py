@@ -109,6 +109,12 @@ class Mapping:
                     todo="Mind its spelling, or leave it out.",
                 )
 
+    def unmet(self, path: Path, tally: Tally) -> tuple[str, ...]:
+        """The types of outcomes that the file's table may make and that no row became."""
+        own = {kind for event in self.table_for(path).events for kind in event.types}
+        told = {kind for outcome in self.file.outcomes.values() for kind in outcome.types}
+        return tuple(sorted((own & told) - tally.made.keys())) if tally.rows else ()
+
     def _define(self) -> FeatureDefinition | None:
         if self.file.features is not None:
             return self.file.features

@@ -52,7 +52,8 @@ class Mapped(msgspec.Struct, frozen=True, gc=False):
 class Tally(msgspec.Struct):
     """Rows read and what became of them; a row that is neither ignored nor rejected is taken.
 
-    `left_out` counts the cells that rows were taken without, for they could not be read.
+    `left_out` counts the cells that rows were taken without, for they could not be read; `made`
+    the signals by type.
     """
 
     rows: int = 0
@@ -60,6 +61,7 @@ class Tally(msgspec.Struct):
     rejected: int = 0
     signals: int = 0
     left_out: Counter[LeftOut] = msgspec.field(default_factory=Counter)
+    made: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ class TablePlan:
             made = self._signals(event, kept, view, people, keys[event.key])
             found.extend(map(Mapped, made, _take(batch.lines, kept)))
             self.tally.signals += len(kept)
+            self.tally.made.update(_take(view.of(event.kind), kept))
             left_out.update(event.left_out(view, kept))
         self.tally.left_out.update(what for _, what in left_out)
         found.sort(key=_line)

@@ -95,8 +95,8 @@ class Sources:
 
     def identifier(self, column: str, *, whole: bool) -> Source:
         """An identifier's value, or None."""
-        parse = cells.identifier(self.table.point, whole=whole)
-        convert = cells.reading(column, self._missing(column), parse)
+        missing, point = self._missing(column), self.table.point
+        convert = cells.identifier(column, missing, whole=whole, point=point)
         return self._make(("identifier", column, whole), (column,), convert)
 
     def row(self, file: str) -> Source:

@@ -47,9 +47,10 @@ T = TypeVar("T")
 
 
 class Taken(Counts):
-    """What became of a file, and which cells its rows were taken without."""
+    """What became of a file, what was left out of its rows, which outcomes none of them became."""
 
     left_out: tuple[LeftOutCells, ...] = ()
+    unmet: tuple[str, ...] = ()
 
 
 def ingest_files(
@@ -145,7 +146,9 @@ def _ingest(
             whole = total.received == 0 and size < PIECE and _bytes(parts) < PIECE_BYTES
             total = sum(plane.ingest.commit_parts(parts, whole=whole), total)
             told(size)
-    return Taken(**msgspec.structs.asdict(total), left_out=listed(tally.left_out))
+    unmet = mapping.unmet(Path(name), tally) if mapping else ()
+    left_out = listed(tally.left_out)
+    return Taken(**msgspec.structs.asdict(total), left_out=left_out, unmet=unmet)
 
 
 def _noted(

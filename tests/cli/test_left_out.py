@@ -52,3 +52,16 @@ def test_a_file_of_events_leaves_nothing_out(tmp_path: Path) -> None:
         leadscore(tmp_path, "ingest", str(tmp_path / "e.jsonl"), "--json").stdout
     ).values()
     assert (taken["accepted"], taken["left_out"]) == (1, [])
+
+
+def test_outcomes_that_no_row_became_are_named(tmp_path: Path) -> None:
+    events = "{type: own.won, when: [{column: won, equals: %s}]}, {type: own.seen}"
+    head = MAPPING.partition("    events:")[0] + f"    events: [{events}]\n"
+    (tmp_path / "t.csv").write_text("id,at,won\n1,2024-01-01,1.0\n2,2024-01-01,\n")
+    found: list[str] = []
+    for word in ('"1"', "1"):
+        (tmp_path / "m.yaml").write_text(head % word + "outcomes: {won: {types: [own.won]}}\n")
+        words = ("ingest", str(tmp_path / "t.csv"), "--mapping", str(tmp_path / "m.yaml"))
+        found.append(leadscore(tmp_path / f"home{len(found)}", *words).stderr)
+    assert "t.csv: no row became own.won" in found[0]
+    assert "no row became" not in found[1]

@@ -154,7 +154,7 @@ def test_no_text_whatever_breaks_a_number(raw: str) -> None:
     for point in (".", ",", ""):
         for parse in (Numbers(point).number, Numbers(point).whole, Numbers(point).percent):
             reading("v", NONE, parse)(raw)
-        reading("v", NONE, identifier(point, whole=True))(raw)
+        identifier("v", NONE, whole=True, point=point)(raw)
         reading("v", words([1, True, "x"], point), boolean(point))(raw)
 
 
@@ -179,14 +179,14 @@ def test_no_text_whatever_breaks_a_number(raw: str) -> None:
     ],
 )
 def test_whole_numbers_as_identifiers(raw: str, point: str, found: str) -> None:
-    read = reading("v", NONE, identifier(point, whole=True))(raw)
+    read = identifier("v", NONE, whole=True, point=point)(raw)
     assert (read.rule if isinstance(read, Bad) else read) == found
 
 
 @given(st.integers(-(2**53) + 1, 2**53 - 1))
 def test_a_whole_number_survives_a_float(value: int) -> None:
     assert reading("v", NONE, Numbers(".").whole)(f"{float(value):.1f}") == value
-    assert reading("v", NONE, identifier(".", whole=True))(f"{float(value):.1f}") == str(value)
+    assert identifier("v", NONE, whole=True)(f"{float(value):.1f}") == str(value)
 
 
 @given(st.integers(2**53, 2**63 - 1))
