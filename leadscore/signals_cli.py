@@ -1,15 +1,17 @@
 """Commands about what happened: simulate, ingest, quarantine."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from domain.errors import LeadscoreError, Refused
-from domain.signals import Counts
 from leadscore.options import AsJson, OutFile, group
 from leadscore.output import put, put_json, put_table, say
 from leadscore.progress import counting
+
+if TYPE_CHECKING:
+    from wiring.ingestion import Taken
 
 quarantine = group("Signals that could not be accepted: kept whole, with the rule they broke.")
 
@@ -46,11 +48,11 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Take signals in: checked, deduplicated, resolved to leads, logged, made features."""
-    from wiring.ingestion import ingest_files
+    from wiring.ingestion import Taken, ingest_files
     from wiring.settings import load_settings, quiet_libraries
 
     quiet_libraries()
-    counts: dict[str, Counts] = {}
+    counts: dict[str, Taken] = {}
     try:
         with counting("rows") as counter:
             ingest_files(
@@ -68,7 +70,7 @@ def ingest(
     _put_counts(counts, as_json=as_json)
 
 
-def _put_counts(counts: dict[str, Counts], *, as_json: bool) -> None:
+def _put_counts(counts: "dict[str, Taken]", *, as_json: bool) -> None:
     if as_json:
         put_json(counts)
         return
@@ -81,6 +83,22 @@ def _put_counts(counts: dict[str, Counts], *, as_json: bool) -> None:
     )
     if any(c.quarantined for c in counts.values()):
         say("`leadscore quarantine list` shows what was quarantined, and why.")
+    _put_wanting(counts)
+
+
+def _put_wanting(counts: "dict[str, Taken]") -> None:
+    rows = [
+        [Path(f).name, left.where, left.rule, left.count]
+        for f, taken in counts.items()
+        for left in taken.left_out
+    ]
+    for f, taken in counts.items():
+        if taken.unmet:
+            say(f"{Path(f).name}: no row became {', '.join(taken.unmet)}. Does its `when` fit?")
+    if rows:
+        put("")
+        put_table(["file", "left out of its rows", "rule", "cells"], rows)
+        say("docs/mapping.md tells what each rule asks, and how the cells come in afterwards.")
 
 
 @quarantine.command("list")

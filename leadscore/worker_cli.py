@@ -70,12 +70,17 @@ def publish(
     as_json: AsJson = False,
 ) -> None:
     """Put events on the bus, for workers to consume, keyed so that a lead's keep their order."""
+    from signals.left_out import listed
+    from signals.mapping_plan import Tally
     from wiring.publishing import publish_files
     from wiring.settings import load_settings, quiet_libraries
 
     quiet_libraries()
+    tally = Tally()
     with counting("events") as counter:
-        sent = publish_files(load_settings(), files, mapping, counter.add)
+        sent = publish_files(load_settings(), files, mapping, counter.add, tally)
+    for left in listed(tally.left_out):
+        say(f"{left.count:,} cells of {left.where} were left out: {left.rule}.")
     if as_json:
         put_json(sent)
         return

@@ -1,26 +1,27 @@
 """From the text of a cell to a value: text, number, whole number, truth value, identifier."""
 
-import math
 import re
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Container, Hashable, Iterable
+from math import isfinite
 from typing import Generic, NamedTuple, TypeVar
+
+from signals.numerals import LONGEST, Unread, exact, is_plain, numeral, real, whole_text
+from signals.words import truth
 
 REMEMBERED = 20_000
 """Distinct values that a converter remembers before it forgets them all: bounds its memory."""
 
 LONGEST_IDENTIFIER = 512
-_WHOLE = re.compile(r"([+-]?\d+)(?:\.0*)?", re.ASCII)
-_TRUTH = {
-    **dict.fromkeys(("true", "yes", "y", "t", "1"), True),
-    **dict.fromkeys(("false", "no", "n", "f", "0"), False),
-}
+_SHORT = re.compile(r"-?[0-9]{1,18}")
+_POINT_ZERO = re.compile(r"[+-]?[0-9]+\.0{1,2}")
 
 
 class Bad(NamedTuple):
-    """Why a cell cannot be read: the rule that it breaks, and a detail without its content."""
+    """Why a cell cannot be read: the rule, a detail without the cell's content, the column."""
 
     rule: str
     detail: str
+    where: str = ""
 
 
 K = TypeVar("K", bound=Hashable)
@@ -52,7 +53,7 @@ class Memo(dict[K, V], Generic[K, V]):
 Convert = Callable[[str], object]
 
 
-def text(missing: frozenset[str]) -> Callable[[str], str | None]:
+def text(missing: Container[str]) -> Callable[[str], str | None]:
     """Text without blanks around it; None where it is missing."""
 
     def convert(raw: str) -> str | None:
@@ -62,9 +63,8 @@ def text(missing: frozenset[str]) -> Callable[[str], str | None]:
     return convert
 
 
-def _read(
-    column: str, missing: frozenset[str], parse: Callable[[str], object], bad: Bad
-) -> Convert:
+def reading(column: str, missing: Container[str], parse: Callable[[str], object]) -> Convert:
+    """What a parser makes of a column's texts: None where one is missing, `Bad` where it raises."""
     clean = text(missing)
 
     def convert(raw: str) -> object:
@@ -73,58 +73,92 @@ def _read(
             return None
         try:
             return parse(value)
-        except (ValueError, KeyError):
-            return Bad(bad.rule, f"column {column}: {bad.detail}")
+        except Unread as bad:
+            return Bad(bad.rule, f"column {column}: {bad.detail}", column)
 
     return convert
 
 
-def number(column: str, missing: frozenset[str], decimal: str) -> Convert:
-    """A finite number; with a decimal comma, points group its thousands."""
+class Numbers:
+    """Reads the numbers of one column; an amount in a second currency is refused.
 
-    def parse(value: str) -> float:
-        return _finite(_pointed(value, decimal))
+    `point` is the decimal sign, "" where nobody said it.
+    """
 
-    return _read(column, missing, parse, Bad("number", "not a finite number"))
+    def __init__(self, point: str) -> None:
+        self._point = point
+        self._currency = ""
+
+    def number(self, value: str) -> float:
+        """A finite number. Raises Unread."""
+        if self._point != "," and value.isascii() and "_" not in value:
+            try:  # most are plain, and this is several times as fast
+                found = float(value)
+            except ValueError:
+                return real(self._plain(value))
+            if isfinite(found):
+                return found
+        return real(self._plain(value))
+
+    def whole(self, value: str) -> int:
+        """A whole number of 64 bits, perhaps written as 12.0. Raises Unread."""
+        if _SHORT.fullmatch(value):
+            return int(value)
+        found = int(digits) if len(digits := whole_text(self._plain(value))) < LONGEST else 1 << 63
+        if abs(found) >= 1 << 63:
+            raise Unread("number", "not a whole number of 64 bits")
+        return found
+
+    def percent(self, value: str) -> float:
+        """The share that a percentage is: 45 % is 0.45. Raises Unread."""
+        found = numeral(value, self._point)
+        if not found.percent:
+            raise Unread("number-percent", "no per cent sign; set kind: number")
+        return float(exact(found.plain) / 100)
+
+    def _plain(self, value: str) -> str:
+        plain, currency, percent = numeral(value, self._point)
+        if percent:
+            raise Unread("number-percent", "a percentage; set kind: percent")
+        if currency and currency != self._currency:
+            if self._currency:
+                todo = "the column holds several currencies; map each by an event with when"
+                raise Unread("number-currency", todo)
+            self._currency = currency
+        return plain
 
 
-def integer(column: str, missing: frozenset[str], decimal: str) -> Convert:
-    """A whole number, perhaps written as 12.0."""
+def boolean(point: str) -> Callable[[str], bool]:
+    """True of true, yes, y, t, 1; False of false, no, n, f, 0; in any case. Raises Unread."""
 
-    def parse(value: str) -> int:
-        found = _WHOLE.fullmatch(_pointed(value, decimal))
-        if found is None or abs(whole := int(found[1])) >= 1 << 63:
-            raise ValueError
-        return whole if found[1][0] != "-" else -whole
+    def parse(value: str) -> bool:
+        found = truth(value, point)
+        if found is None:
+            raise Unread("boolean", "neither yes nor no")
+        return found
 
-    return _read(column, missing, parse, Bad("number", "not a whole number of 64 bits"))
-
-
-def boolean(column: str, missing: frozenset[str]) -> Convert:
-    """True of true, yes, y, t, 1; False of false, no, n, f, 0; in any case."""
-    bad = Bad("boolean", "neither yes nor no")
-    return _read(column, missing, lambda value: _TRUTH[value.lower()], bad)
+    return parse
 
 
-def identifier(column: str, missing: frozenset[str], *, whole: bool) -> Convert:
-    """An identifier as it stands; `whole`: digits, from which a trailing .0 is taken."""
-    what = "not a whole number" if whole else "too long"
+def identifier(column: str, missing: Container[str], *, whole: bool, point: str = ".") -> Convert:
+    """An identifier as it stands; `whole`: digits, from which .0 is taken."""
 
     def parse(value: str) -> str:
-        found = _WHOLE.fullmatch(value) if whole else None
-        if len(value) > LONGEST_IDENTIFIER or (whole and found is None):
-            raise ValueError
-        return found[1] if found else value
+        if len(value) > LONGEST_IDENTIFIER:
+            raise Unread("identifier", "an identifier that is too long")
+        return _digits(value, point) if whole else value
 
-    return _read(column, missing, parse, Bad("identifier", f"an identifier that is {what}"))
-
-
-def _pointed(value: str, decimal: str) -> str:
-    return value if decimal == "." else value.replace(".", "").replace(",", ".")
+    return reading(column, missing, parse)
 
 
-def _finite(value: str) -> float:
-    found = float(value)
-    if "_" in value or not math.isfinite(found):
-        raise ValueError
-    return found
+def _digits(value: str, point: str) -> str:
+    if is_plain(value, point):
+        value = value.replace(",", ".")
+    elif not _POINT_ZERO.fullmatch(value):
+        raise Unread("identifier", "an identifier that is not a whole number")
+    try:
+        return whole_text(value)
+    except Unread as bad:
+        if bad.rule == "number":
+            raise Unread("identifier", "an identifier that is not a whole number") from bad
+        raise Unread("identifier-inexact", f"an identifier {bad.detail}") from bad

@@ -55,6 +55,7 @@ class Mapping:
         self._where = where
         self._versions = {kind: 1 if kind in standard else file.version for kind in events_of(file)}
         self.file = file
+        self._check_missing_in()
         try:
             self._contracts = derive_contracts(file, standard)
             self._definition = self._define()
@@ -87,10 +88,32 @@ class Mapping:
             todo=f"Its tables are for {', '.join(patterns)}.",
         )
 
-    def documents(self, path: Path) -> Documents:
-        """What the rows of a file come to. Raises BadMapping at once or while reading."""
+    def documents(self, path: Path, tally: Tally | None = None) -> Documents:
+        """What the rows of a file come to. Raises BadMapping at once or while reading.
+
+        `tally` is counted on, where one is given.
+        """
         table = self.table_for(path)
-        return Documents(path, table, TablePlan(self.file, table, self._versions))
+        plan = TablePlan(self.file, table, self._versions, path.name)
+        plan.tally = plan.tally if tally is None else tally
+        return Documents(path, table, plan)
+
+    def _check_missing_in(self) -> None:
+        for t, table in enumerate(self.file.tables):
+            used = TablePlan(self.file, table, self._versions).columns
+            for column in table.missing_in.keys() - used:
+                raise BadMapping(
+                    f"nothing uses missing_in of {column!r}: the column is not mapped",
+                    rule="missing",
+                    where=f"{self._where}, tables[{t}]",
+                    todo="Mind its spelling, or leave it out.",
+                )
+
+    def unmet(self, path: Path, tally: Tally) -> tuple[str, ...]:
+        """The types of outcomes that the file's table may make and that no row became."""
+        own = {kind for event in self.table_for(path).events for kind in event.types}
+        told = {kind for outcome in self.file.outcomes.values() for kind in outcome.types}
+        return tuple(sorted((own & told) - tally.made.keys())) if tally.rows else ()
 
     def _define(self) -> FeatureDefinition | None:
         if self.file.features is not None:
@@ -104,12 +127,11 @@ def load_mapping(path: Path) -> Mapping:
     try:
         file = msgspec.convert(read_yaml(path), MappingFile)
     except (msgspec.ValidationError, BadConfiguration) as bad:
-        raise BadMapping(
-            getattr(bad, "what", str(bad)),
-            rule="mapping-file",
-            where=path.name,
-            todo="See docs/glossary.md, and examples for mappings that work.",
-        ) from bad
+        what = getattr(bad, "what", str(bad))
+        todo = "docs/mapping.md tells every key; examples/ has mappings that work."
+        if "got `bool`" in what:
+            todo = "YAML takes yes, no, on and off for true and false: put such words in quotes."
+        raise BadMapping(what, rule="mapping-file", where=path.name, todo=todo) from bad
     return Mapping(file, path.name)
 
 

@@ -1,6 +1,5 @@
 """What must fit together in a mapping file, checked before any row is read."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,13 +17,15 @@ from signals.mapping_format import (
     Condition,
     EventSpec,
     FieldSpec,
+    IdentifierSpec,
     MappingFile,
     TableSpec,
-    TimeSpec,
     TypeSpec,
 )
+from signals.mapping_time_checks import check_time
 from signals.slug import slug_pattern
-from signals.timeformats import NAMED, duration, time_zone
+from signals.timeformats import time_zone
+from signals.words import Word
 
 _TESTS = ("equals", "among", "present", "absent", "starts_with", "sign")
 
@@ -34,6 +35,7 @@ def check_mapping(file: MappingFile, where: str, standard: Mapping[str, Contract
     with _at(where):
         if file.time_zone:
             time_zone(file.time_zone)
+        _check_missing(file.missing)
     for t, table in enumerate(file.tables):
         place = f"{where}, tables[{t}]"
         with _at(place):
@@ -65,19 +67,46 @@ def _check_table(table: TableSpec) -> None:
         "".encode(table.encoding)
     except LookupError:
         _bad(f"encoding {table.encoding!r} is not known", "encoding", "Try utf-8 or cp1252.")
+    _check_identifiers(table)
+    for words in (table.missing, *table.missing_in.values()):
+        _check_missing(words)
+    for condition in (*table.ignore, *(c for r in table.refuse for c in r.when)):
+        _check_condition(condition)
+    _check_event_names(table)
+
+
+def _check_identifiers(table: TableSpec) -> None:
     kinds = [*IdentifierKind, ACCOUNT_KIND]
     for kind in table.identifiers:
         if kind not in kinds:
             _bad(f"identifier {kind!r} is not known", "identifier-kind", f"Use {_list(kinds)}.")
     if not table.identifiers.keys() - {ACCOUNT_KIND}:
         _bad("no identifier of a lead", "identifier-kind", f"Map one of {_list(kinds[:-1])}.")
-    for condition in (*table.ignore, *(c for r in table.refuse for c in r.when)):
-        _check_condition(condition)
+    for kind, given in table.identifiers.items():
+        if isinstance(given, IdentifierSpec):
+            _check_identifier(kind, given)
+
+
+def _check_event_names(table: TableSpec) -> None:
     made = Counter((t, event.name) for event in table.events for t in event.types)
     for (kind, name), times in made.items():
         if times > 1:
             what = f"{times} events make {kind}" + (f" under the name {name}" if name else "")
             _bad(what, "event-names-differ", "Give each a name, so that their ids differ.")
+
+
+def _check_identifier(kind: str, spec: IdentifierSpec) -> None:
+    if (spec.column is None) == (spec.row is None):
+        _bad(f"{kind} has column and row, or neither", "identifier", "Give exactly one of them.")
+    if spec.row and spec.kind != "text":
+        _bad(f"nothing uses the kind of {kind}", "identifier", "Leave the kind out.")
+
+
+def _check_missing(words: tuple[Word, ...]) -> None:
+    for word in words:
+        if isinstance(word, bool):
+            said = "yes, true or on" if word else "no, false or off"
+            _bad(f"missing has {said} without quotes", "missing", "Put the word in quotes.")
 
 
 def _check_event(file: MappingFile, table: TableSpec, event: EventSpec) -> None:
@@ -88,7 +117,7 @@ def _check_event(file: MappingFile, table: TableSpec, event: EventSpec) -> None:
     time = table.time_of(event)
     if time is None:
         _bad("no time", "time", "Give the event or its table a time.")
-    _check_time(time, time.time_zone or table.time_zone or file.time_zone)
+    check_time(time, time.time_zone or table.time_zone or file.time_zone)
     for name, field in event.fields.items():
         _check_field(name, field)
     if event.value is not None:
@@ -127,23 +156,6 @@ def _check_condition(test: Condition) -> None:
         _bad(f"a condition on {test.column} has {len(given)} tests", "condition", todo)
 
 
-def _check_time(spec: TimeSpec, zone: str | None) -> None:
-    if spec.time_zone:
-        time_zone(spec.time_zone)
-    duration(spec.plus)
-    if (spec.column is None) == (spec.at is None):
-        _bad("time has column and at, or neither", "time", "Give exactly one of them.")
-    if spec.since is not None and (spec.column is None or spec.format != "iso"):
-        _bad("since goes with a column and no format", "time", "Leave the other out.")
-    if spec.format not in NAMED and "%" not in spec.format:
-        todo = f"Use {_list(NAMED)} or a strptime pattern such as %d/%m/%Y %H:%M."
-        _bad(f"time format {spec.format!r} is not known", "time", todo)
-    bare = spec.format == "date" or ("%" in spec.format and not re.search("%z|%Z", spec.format))
-    if bare and zone is None:
-        todo = "Set time_zone, such as time_zone: Europe/London."
-        _bad(f"the format {spec.format} gives no offset", "time-zone", todo)
-
-
 def _check_field(name: str, spec: FieldSpec) -> None:
     given = [x for x in (spec.column, spec.constant, spec.product) if x is not None]
     if len(given) != 1:
@@ -151,6 +163,11 @@ def _check_field(name: str, spec: FieldSpec) -> None:
         _bad(f"the data field {name} has {len(given)} sources", "field", todo)
     if spec.product is not None and spec.of_kind not in ("number", "integer"):
         _bad(f"{name} is a product of kind {spec.of_kind}", "field", "Make it a number.")
+    if spec.kind == "percent" and spec.column is None:
+        _bad(f"{name} is a percentage without a column", "field", "Give it a column.")
+    bounds = spec.minimum is not None or spec.maximum is not None
+    if bounds and spec.of_kind not in ("number", "integer"):
+        _bad(f"{name} has a minimum or maximum, is {spec.of_kind}", "field", "Set kind: number.")
     if spec.constant is not None and spec.of_kind != FieldSpec(constant=spec.constant).of_kind:
         _bad(f"{name} is a constant, not {spec.of_kind}", "field", "Leave the kind out.")
     if spec.enum and spec.of_kind != "text":

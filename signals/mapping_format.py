@@ -2,36 +2,40 @@
 
 This module only says what may stand where; `mapping_checks` says what must fit together. Unknown
 keys are refused everywhere. Wherever a column is named, its name stands as in the file's header,
-without blanks around it. Values are compared as text, without blanks around them.
+without blanks around it. Cells are compared without blanks around them: with a text as text, with
+a number as numbers, with true and false by what they say. docs/mapping.md tells every key.
 """
 
+from collections.abc import Container
 from typing import Annotated, Literal
 
 import msgspec
 
 from domain.definition import FeatureDefinition, Name
 from domain.signals import Aware, Text, TypeName
+from signals.words import Word, words
 
-Word = str | int
-Kind = Literal["text", "number", "integer", "boolean"]
+Kind = Literal["text", "number", "integer", "percent", "boolean"]
+ValueKind = Literal["text", "number", "integer", "boolean"]
 Scalar = str | int | float | bool
 Classification = Literal["public", "internal", "personal"]
 
 
 class TimeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A moment: from a `column`, or `at` a constant; `plus` a duration such as 1h or -30m.
+    """A moment: from a `column` or the `row`'s number, or `at` a constant; `plus` a duration.
 
-    `format` is iso (the default), date, unix_s, unix_ms, or a strptime pattern. With `since`, the
-    column is a serial number that counts `unit`s from there. `time_zone` is meant where the text
-    has no offset: a local time that occurs twice is taken as the first, one that the clock
-    skipped is moved on by the gap.
+    `format` is one of `timeformats.NAMED` or a strptime pattern; without it ISO 8601 is read. With
+    `since` the text is a serial number: so many of its `unit` (seconds, where none is named) after
+    it. `time_zone` is meant where the text has no offset: a local time that occurs twice is taken
+    as the first, one that the clock skipped is moved on by the gap.
     """
 
     column: str | None = None
+    row: Literal[True] | None = None
     at: Aware | None = None
-    format: str = "iso"
+    format: str | None = None
     since: Aware | None = None
-    unit: Literal["seconds", "minutes", "hours", "days"] = "seconds"
+    unit: Literal["seconds", "minutes", "hours", "days"] | None = None
     time_zone: str | None = None
     plus: str = "0s"
 
@@ -52,7 +56,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class FieldSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One field of an event's data: a `column`, a `constant`, or the `product` of two columns.
 
-    A missing value leaves the field out, or refuses the row where it is `required`. `attribute`
+    A value that is missing or cannot be read leaves the field out, or refuses the row where it is
+    `required`. `kind: percent` makes the number 0.45 of the text 45 %. `attribute`
     says whether the lead keeps it as a property. The rest goes into the event's contract.
     """
 
@@ -70,8 +75,10 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     retention_days: int | None = None
 
     @property
-    def of_kind(self) -> Kind:
-        """The kind as stated, or as it follows: a product is a number, a column is text."""
+    def of_kind(self) -> ValueKind:
+        """The value's kind, stated or as it follows: a product is a number, a column is text."""
+        if self.kind == "percent":
+            return "number"
         if self.kind is not None:
             return self.kind
         if self.product is not None or isinstance(self.constant, float):
@@ -82,10 +89,19 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class IdentifierSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The columns of an identifier. `kind: integer` reads 17850.0 as 17850."""
+    """The columns of an identifier. `kind: integer` reads 17850.0 as 17850.
 
-    column: str | tuple[str, ...]
+    `row` is for a table without a key: the file's name and the row's number identify a lead.
+    """
+
+    column: str | tuple[str, ...] | None = None
+    row: Literal[True] | None = None
     kind: Literal["text", "integer"] = "text"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Its columns, none where it is the row's number."""
+        return (self.column,) if isinstance(self.column, str) else self.column or ()
 
 
 class TypeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,7 +113,7 @@ class TypeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     are quarantined as of an unknown type, or, with `others: skip`, left to the other events.
     """
 
-    types: dict[str, TypeName] | tuple[TypeName, ...]
+    types: dict[Word, TypeName] | tuple[TypeName, ...]
     others: Literal["reject", "skip"] = "reject"
     column: str | None = None
     pattern: str | None = None
@@ -155,13 +171,15 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     that are left out on purpose: one that holds is enough. A row that is neither ignored nor
     refused and becomes no event is quarantined. `id` is the default of its events; without it an
     event's id is made from the whole row and how often that row stood in the file before.
+    `decimal` is the decimal sign of numbers: a point where it is not set, but a comma that may be
+    either is then refused in a file of semicolons, which are written where decimals have commas.
     """
 
     files: tuple[str, ...] = ()
     delimiter: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = ","
     quote: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = '"'
     encoding: str = "utf-8"
-    decimal: Literal[".", ","] = "."
+    decimal: Literal[".", ","] | None = None
     columns: tuple[str, ...] = ()
     missing: tuple[Word, ...] = ()
     missing_in: dict[str, tuple[Word, ...]] = {}
@@ -172,6 +190,16 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     refuse: tuple[Refusal, ...] = ()
     ignore: tuple[Condition, ...] = ()
     events: Annotated[tuple[EventSpec, ...], msgspec.Meta(min_length=1)]
+
+    @property
+    def by_row(self) -> bool:
+        """Whether an identifier is made of the row's number; event ids are then too."""
+        return any(isinstance(i, IdentifierSpec) and i.row for i in self.identifiers.values())
+
+    @property
+    def point(self) -> str:
+        """The decimal sign; "" where it is neither set nor certain."""
+        return self.decimal or ("" if self.delimiter == ";" else ".")
 
     def time_of(self, event: EventSpec) -> TimeSpec | None:
         """When an event of this table happened: its own time, or the table's."""
@@ -203,10 +231,10 @@ class MappingFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     accounts: bool | None = None
     features: FeatureDefinition | None = None
 
-    def missing_in(self, table: TableSpec, column: str) -> frozenset[str]:
-        """The words that mean missing in a column; an empty cell always does."""
-        words = (*self.missing, *table.missing, *table.missing_in.get(column, ()))
-        return frozenset(str(word) for word in words)
+    def missing_in(self, table: TableSpec, column: str) -> Container[str]:
+        """The texts that mean missing in a column; an empty cell always does."""
+        held = (*self.missing, *table.missing, *table.missing_in.get(column, ()))
+        return words(held, table.point)
 
     def channel_of(self, event: EventSpec, kind: str) -> str:
         """The event's channel, or the mapping's, or the first part of the event type."""

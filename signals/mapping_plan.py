@@ -4,6 +4,7 @@ Everything works by column: each distinct text of a column is converted once and
 is taken whole or not at all: where one of its events cannot be made, the row is rejected.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -16,6 +17,7 @@ import msgspec
 from domain.identifiers import ACCOUNT_KIND
 from domain.signals import Signal, encode
 from signals.cells import Bad
+from signals.left_out import LeftOut
 from signals.mapping_format import (
     Condition,
     EventSpec,
@@ -48,12 +50,18 @@ class Mapped(msgspec.Struct, frozen=True, gc=False):
 
 
 class Tally(msgspec.Struct):
-    """Rows read and what became of them; a row that is neither ignored nor rejected is taken."""
+    """Rows read and what became of them; a row that is neither ignored nor rejected is taken.
+
+    `left_out` counts the cells that rows were taken without, for they could not be read; `made`
+    the signals by type.
+    """
 
     rows: int = 0
     ignored: int = 0
     rejected: int = 0
     signals: int = 0
+    left_out: Counter[LeftOut] = msgspec.field(default_factory=Counter)
+    made: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,7 @@ class _Event:
     time: Source
     fields: tuple[str, ...]
     values: tuple[Source, ...]
+    needed: tuple[Source, ...]
     key: tuple[str, ...]
 
     def rows(self, view: View) -> Sequence[int]:
@@ -78,24 +87,47 @@ class _Event:
 
     def bad(self, view: View, rows: Sequence[int]) -> Iterator[tuple[int, Bad]]:
         """The rows of which the event cannot be made, and why."""
-        for source in (self.kind, self.time, *self.values):
+        for source in (self.kind, self.time, *self.needed):
             values = view.of(source)
             if source.bad:
                 yield from ((i, values[i]) for i in rows if type(values[i]) is Bad)
 
+    def columns(self, view: View, rows: Sequence[int]) -> list[Sequence[Any]]:
+        """The values of these rows, data field by data field; None for what is left out."""
+        return [
+            [None if type(v) is Bad else v for v in found] if source.bad else found
+            for source in self.values
+            for found in (_take(view.of(source), rows),)
+        ]
+
+    def left_out(self, view: View, rows: Sequence[int]) -> Iterator[tuple[int, LeftOut]]:
+        """What these rows are taken without, each with its row."""
+        for source in self.values:
+            if source.bad:
+                values = view.of(source)
+                found = ((i, values[i]) for i in rows)
+                yield from ((i, LeftOut(v.where, v.rule)) for i, v in found if type(v) is Bad)
+
 
 class TablePlan:
-    """The compiled table. It remembers what it has seen: make a new one for each file."""
+    """The compiled table. It remembers what it has seen: make a new one for each file.
 
-    def __init__(self, file: MappingFile, table: TableSpec, versions: dict[str, int]) -> None:
+    `name` is the file's; with the rows' numbers it makes their identifiers where the table asks.
+    """
+
+    def __init__(
+        self, file: MappingFile, table: TableSpec, versions: dict[str, int], name: str = ""
+    ) -> None:
         self._make = make = Sources(file, table)
         self._source = file.source
         self._versions = versions
-        self._identifiers = _identifiers(make, table)
+        self._identifiers = _identifiers(make, table, name)
+        self._row = make.row(name) if table.by_row else None
         self._refusals = [(_tests(make, r.when), r.rule) for r in table.refuse]
         self._ignores = _tests(make, table.ignore)
         self._events = [_event(make, event) for event in table.events]
         self._occurrences = Occurrences()
+        self._rows = 0
         self.tally = Tally()
 
     @property
@@ -105,7 +137,8 @@ class TablePlan:
 
     def run(self, batch: Batch) -> list[Mapped]:
         """What a batch comes to, in the order of its lines."""
-        view = View(batch)
+        view = View(batch, self._rows)
+        self._rows += view.size + len(batch.broken)
         people = self._people(view)
         chosen = [event.rows(view) for event in self._events]
         ignored = {i for test in self._ignores for i in compress(range(view.size), view.of(test))}
@@ -116,11 +149,15 @@ class TablePlan:
         self.tally.rejected += len(found)
         skip = ignored.union(i for i, _ in bad)
         keys = {key: self._keys(view, key) for key in {event.key for event in self._events}}
+        left_out: set[tuple[int, LeftOut]] = set()
         for event, rows in zip(self._events, chosen, strict=True):
             kept = [i for i in rows if i not in skip] if skip else rows
             made = self._signals(event, kept, view, people, keys[event.key])
             found.extend(map(Mapped, made, _take(batch.lines, kept)))
             self.tally.signals += len(kept)
+            self.tally.made.update(_take(view.of(event.kind), kept))
+            left_out.update(event.left_out(view, kept))
+        self.tally.left_out.update(what for _, what in left_out)
         found.sort(key=_line)
         return found
 
@@ -160,6 +197,9 @@ class TablePlan:
         if columns:
             rows = zip(*map(view.raw, columns), strict=True)
             return [_digest([cell.strip() for cell in row]).hex() for row in rows]
+        if self._row is not None:
+            named = zip(view.of(self._row), view.rows, strict=True)
+            return [_digest([name, *row]).hex() for name, row in named]
         digests = list(map(_digest, view.rows))
         numbers = self._occurrences.number(digests)
         return [
@@ -171,7 +211,7 @@ class TablePlan:
         self, event: _Event, rows: Sequence[int], view: View, people: list[Any], keys: list[str]
     ) -> Iterator[bytes]:
         source, versions, fields = self._source, self._versions, event.fields
-        columns = [_take(view.of(value), rows) for value in event.values]
+        columns = event.columns(view, rows)
         data = zip(*columns, strict=True) if columns else repeat(())
         times, kinds = _take(view.of(event.time), rows), _take(view.of(event.kind), rows)
         who, key = _take(people, rows), _take(keys, rows)
@@ -188,13 +228,13 @@ class TablePlan:
             yield encode(signal)
 
 
-def _identifiers(make: Sources, table: TableSpec) -> list[tuple[str, list[Source]]]:
+def _identifiers(make: Sources, table: TableSpec, name: str) -> list[tuple[str, list[Source]]]:
     found = []
     for kind, given in table.identifiers.items():
         spec = given if isinstance(given, IdentifierSpec) else IdentifierSpec(column=given)
-        columns = (spec.column,) if isinstance(spec.column, str) else spec.column
         whole = spec.kind == "integer"
-        found.append((kind, [make.identifier(column, whole=whole) for column in columns]))
+        sources = [make.identifier(column, whole=whole) for column in spec.columns]
+        found.append((kind, [make.row(name)] if spec.row else sources))
     return found
 
 
@@ -203,6 +243,7 @@ def _event(make: Sources, event: EventSpec) -> _Event:
     if time is None:
         raise ValueError("an event without a time passed the mapping's checks")
     fields = event.fields
+    values = {name: make.field(name, spec) for name, spec in fields.items()}
     return _Event(
         when=_tests(make, event.when),
         name=event.name,
@@ -210,7 +251,8 @@ def _event(make: Sources, event: EventSpec) -> _Event:
         selective=isinstance(event.type, TypeSpec) and event.type.others == "skip",
         time=make.moment(time),
         fields=tuple(fields),
-        values=tuple(make.field(name, spec) for name, spec in fields.items()),
+        values=tuple(values.values()),
+        needed=tuple(source for name, source in values.items() if fields[name].required),
         key=make.need(event.id or make.table.id),
     )
 

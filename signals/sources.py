@@ -1,8 +1,11 @@
 """Where values come from: columns of a batch, converted; each conversion made once and shared."""
 
-from collections.abc import Callable, Hashable, Sequence
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Container, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
+from itertools import repeat
 from typing import Any
 
 from signals import cells
@@ -10,7 +13,14 @@ from signals.cells import Bad, Memo
 from signals.mapping_format import Condition, FieldSpec, MappingFile, TableSpec, TimeSpec, TypeSpec
 from signals.row_batches import Batch
 from signals.slug import slug_pattern
-from signals.timeformats import moments, time_zone
+from signals.timeformats import duration, moments, time_zone
+from signals.words import words
+
+ROW = "\0row"
+"""Stands for the number of a row in its file, from 1: a column that no file has."""
+
+
+_ENDINGS = re.compile(r"(\.(csv|tsv|txt|json|jsonl|parquet|xlsx))?(\.gz)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,11 +37,13 @@ class Source:
 
 
 class View:
-    """A batch by column; what was asked for once is kept."""
+    """A batch by column; what was asked for once is kept. `before`: rows that came before it."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, before: int = 0) -> None:
         self.size = len(batch.rows)
         self.rows = batch.rows
+        self._batch = batch
+        self._before = before
         self._at = {name: k for k, name in enumerate(batch.names)}
         self._raw: dict[str, list[str]] = {}
         self._values: dict[Source, list[Any]] = {}
@@ -39,9 +51,20 @@ class View:
     def raw(self, column: str) -> list[str]:
         """A column's text as it stands."""
         if column not in self._raw:
-            k = self._at[column]
-            self._raw[column] = [row[k] for row in self.rows]
+            self._raw[column] = self._numbers() if column == ROW else self._cells(column)
         return self._raw[column]
+
+    def _cells(self, column: str) -> list[str]:
+        k = self._at[column]
+        return [row[k] for row in self.rows]
+
+    def _numbers(self) -> list[str]:
+        """The rows' numbers; what is no row has one too, lest the others' change once it is."""
+        broken = [b.line for b in self._batch.broken]
+        lines = self._batch.lines
+        skipped = (bisect_left(broken, line) for line in lines) if broken else repeat(0)
+        first = self._before + 1
+        return [str(first + i + k) for i, k in zip(range(self.size), skipped, strict=False)]
 
     def of(self, source: Source) -> list[Any]:
         """A source's values, one a row."""
@@ -72,16 +95,23 @@ class Sources:
 
     def identifier(self, column: str, *, whole: bool) -> Source:
         """An identifier's value, or None."""
-        convert = cells.identifier(column, self._missing(column), whole=whole)
+        missing, point = self._missing(column), self.table.point
+        convert = cells.identifier(column, missing, whole=whole, point=point)
         return self._make(("identifier", column, whole), (column,), convert)
+
+    def row(self, file: str) -> Source:
+        """The row's own identifier: the file's name without its endings, and the row's number."""
+        name = _ENDINGS.sub("", file)
+        return self._make(("row", name), (ROW,), lambda number: f"{name}:{number}")
 
     def moment(self, spec: TimeSpec) -> Source:
         """An event's time."""
-        if spec.column is None:
-            at = spec.at.astimezone(UTC) if spec.at else None
+        if spec.at is not None:
+            at = spec.at.astimezone(UTC) + duration(spec.plus)
             return self._make(spec, (), lambda _: at)
-        convert = moments(spec, self._zone, self._missing(spec.column))
-        return self._make(spec, (spec.column,), convert)
+        column = spec.column or ROW
+        convert = moments(spec, self._zone, self._missing(column), self.table.point)
+        return self._make(spec, (column,), convert)
 
     def type(self, spec: str | TypeSpec) -> Source:
         """An event's type; None for a row that is left to other events."""
@@ -90,8 +120,7 @@ class Sources:
         unknown = Bad("unknown-type", "the row's event type is not declared in the mapping")
         bad = unknown if spec.others == "reject" else None
         if spec.column is not None:
-            table = spec.types if isinstance(spec.types, dict) else {t: t for t in spec.types}
-            return self._make(None, (spec.column,), lambda raw: table.get(raw.strip(), bad))
+            return self._make(None, (spec.column,), self._chosen(spec, bad))
         columns, fill = slug_pattern(spec.pattern or "")
         known = frozenset(spec.names)
 
@@ -103,7 +132,8 @@ class Sources:
 
     def field(self, name: str, spec: FieldSpec) -> Source:
         """A data field's value, or None."""
-        key = ("field", name if spec.required else "", spec)
+        # by its text, for 1, 1.0 and true are equal to Python, and are not one constant
+        key = ("field", name if spec.required else "", repr(spec))
         columns: tuple[str, ...] = spec.product or ((spec.column,) if spec.column else ())
         convert: Callable[[Any], object] = lambda _: spec.constant  # noqa: E731
         if spec.product is not None:
@@ -116,11 +146,11 @@ class Sources:
     def test(self, condition: Condition) -> Source:
         """Whether a condition holds."""
         column = condition.column
-        return self._make(condition, (column,), self._holds(condition))
+        return self._make(("test", repr(condition)), (column,), self._holds(condition))
 
     def need(self, columns: Sequence[str]) -> tuple[str, ...]:
         """Note that these columns are used."""
-        self.columns.update(dict.fromkeys(columns))
+        self.columns.update(dict.fromkeys(c for c in columns if c != ROW))
         return tuple(columns)
 
     def _make(
@@ -132,27 +162,43 @@ class Sources:
             self._made[key] = source
         return source
 
-    def _missing(self, column: str) -> frozenset[str]:
+    def _missing(self, column: str) -> Container[str]:
         return self.file.missing_in(self.table, column)
 
     def _cell(self, column: str, spec: FieldSpec) -> cells.Convert:
+        if spec.kind == "percent":
+            parse = cells.Numbers(self.table.point).percent
+            return cells.reading(column, self._missing(column), parse)
         match spec.of_kind:
             case "text":
                 return cells.text(self._missing(column))
             case "boolean":
-                return cells.boolean(column, self._missing(column))
+                parse_truth = cells.boolean(self.table.point)
+                return cells.reading(column, self._missing(column), parse_truth)
             case kind:
                 return self._number(column, kind)
 
     def _number(self, column: str, kind: str) -> cells.Convert:
-        read = cells.integer if kind == "integer" else cells.number
-        return read(column, self._missing(column), self.table.decimal)
+        numbers = cells.Numbers(self.table.point)
+        parse = numbers.whole if kind == "integer" else numbers.number
+        return cells.reading(column, self._missing(column), parse)
+
+    def _chosen(self, spec: TypeSpec, bad: Bad | None) -> Callable[[str], object]:
+        table = spec.types if isinstance(spec.types, dict) else {t: t for t in spec.types}
+        choices = [(words((word,), self.table.point), kind) for word, kind in table.items()]
+
+        def choose(raw: str) -> object:
+            value = raw.strip()
+            return next((kind for texts, kind in choices if value in texts), bad)
+
+        return choose
 
     def _holds(self, test: Condition) -> Callable[[str], bool]:
         clean = cells.text(self._missing(test.column))
-        among = frozenset(str(w) for w in test.among or ())
         number = self._number(test.column, "number")
-        start = test.starts_with
+        start, negative = test.starts_with, test.sign == "negative"
+        equal = () if test.equals is None else (test.equals,)
+        among = words((*(test.among or ()), *equal), self.table.point)
 
         def holds(raw: str) -> bool:
             value = clean(raw)
@@ -163,15 +209,13 @@ class Sources:
                 return isinstance(found, float) and (found < 0 if negative else found > 0)
             if start is not None:
                 return value.startswith(start)
-            return bool(test.present) or value in among or value == equals
+            return bool(test.present) or value in among
 
-        equals = None if test.equals is None else str(test.equals)
-        negative = test.sign == "negative"
         return (lambda raw: not holds(raw)) if test.negate else holds
 
 
 def _required(name: str, convert: Callable[[Any], object]) -> Callable[[Any], object]:
-    bad = Bad("field-missing", f"the required field {name} is missing")
+    bad = Bad("field-missing", f"the required field {name} is missing", name)
 
     def required(raw: Any) -> object:
         value = convert(raw)
@@ -183,7 +227,8 @@ def _required(name: str, convert: Callable[[Any], object]) -> Callable[[Any], ob
 def _product(
     first: cells.Convert, second: cells.Convert, spec: FieldSpec
 ) -> Callable[[tuple[str, str]], object]:
-    bad = Bad("number", f"the product of {' and '.join(spec.product or ())} is out of range")
+    names = " and ".join(spec.product or ())
+    bad = Bad("number", f"the product of {names} is out of range", names)
     limit = 1 << 63 if spec.of_kind == "integer" else float("inf")
 
     def product(raw: tuple[str, str]) -> object:

@@ -11,10 +11,13 @@ from pathlib import Path
 from threading import Thread
 from typing import BinaryIO, NamedTuple, TypeVar, cast
 
+import msgspec
+
 from domain.errors import BadInput, Missing
 from domain.signals import Counts
 from feature_repo.standard import standard_service
-from signals.mapping import Mapping, load_mapping
+from signals.left_out import LeftOutCells, listed
+from signals.mapping import Mapping, Tally, load_mapping
 from signals.mapping_plan import Mapped
 from signals.preparing import Prepared, size_of
 from signals.quarantine import Rejected
@@ -43,6 +46,13 @@ Told = Callable[[int], None]
 T = TypeVar("T")
 
 
+class Taken(Counts):
+    """What became of a file, what was left out of its rows, which outcomes none of them became."""
+
+    left_out: tuple[LeftOutCells, ...] = ()
+    unmet: tuple[str, ...] = ()
+
+
 def ingest_files(
     settings: Settings,
     files: Iterable[str],
@@ -50,8 +60,8 @@ def ingest_files(
     told: Told,
     *,
     let_through: bool = False,
-    done: dict[str, Counts] | None = None,
-) -> dict[str, Counts]:
+    done: dict[str, Taken] | None = None,
+) -> dict[str, Taken]:
     """Take files in, one after the other; what became of each. `told` hears of every batch.
 
     `done` is filled in with each file that is finished, also where a later one fails.
@@ -118,10 +128,10 @@ def _ingest(
     name: str,
     mapping: Mapping | None,
     helped: tuple[ProcessPoolExecutor | None, Told],
-) -> Counts:
-    total, origin = Counts(), origin_of(name)
+) -> Taken:
+    total, origin, tally = Counts(), origin_of(name), Tally()
     pool, told = helped
-    with _deliveries(name, origin, mapping) as deliveries:
+    with _deliveries(name, origin, mapping, tally) as deliveries:
         held: deque[_Delivery] = deque()
         documents = _noted(deliveries, held)
         prepare = plane.ingest.preparer.prepare
@@ -136,7 +146,9 @@ def _ingest(
             whole = total.received == 0 and size < PIECE and _bytes(parts) < PIECE_BYTES
             total = sum(plane.ingest.commit_parts(parts, whole=whole), total)
             told(size)
-    return total
+    unmet = mapping.unmet(Path(name), tally) if mapping else ()
+    left_out = listed(tally.left_out)
+    return Taken(**msgspec.structs.asdict(total), left_out=left_out, unmet=unmet)
 
 
 def _noted(
@@ -180,9 +192,12 @@ def _bytes(parts: Iterable[Prepared]) -> int:
 
 
 @contextmanager
-def _deliveries(name: str, origin: str, mapping: Mapping | None) -> Iterator[Iterator[_Delivery]]:
+def _deliveries(
+    name: str, origin: str, mapping: Mapping | None, tally: Tally
+) -> Iterator[Iterator[_Delivery]]:
     if mapping is not None:
-        yield (_mapped(rows, origin) for rows in batches(mapping.documents(Path(name))))
+        documents = mapping.documents(Path(name), tally)
+        yield (_mapped(rows, origin) for rows in batches(documents))
         return
     with lines_of(name) as lines:
         numbered = ((n, line) for n, line in enumerate(lines, 1) if line.strip())

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from signals.mapping import Mapping, load_mapping
+from signals.mapping import Mapping, Tally, load_mapping
 from signals.stream_commits import Outgoing
 from signals.stream_options import StreamOptions
 from wiring.ingestion import Told, batches, check_file, lines_of, origin_of
@@ -16,29 +16,34 @@ Publish = Callable[[list[Outgoing]], Awaitable[int]]
 
 
 def publish_files(
-    settings: Settings, files: Iterable[str], mapping: Path | None, told: Told
+    settings: Settings,
+    files: Iterable[str],
+    mapping: Path | None,
+    told: Told,
+    tally: Tally | None = None,
 ) -> dict[str, int]:
     """Put every document of files on the bus, in order, keyed by lead; how many per file.
 
-    Rows that the mapping rejects go along as they are: a worker quarantines them. Raises Missing,
-    BadInput, BadConfiguration without a bus, Unavailable where it does not answer.
+    Rows that the mapping rejects go along as they are: a worker quarantines them. `tally` counts
+    the mapping's rows. Raises Missing, BadInput, BadConfiguration without a bus, Unavailable where
+    it does not answer.
     """
     names = list(files)
     bus_of(settings)
     for name in names:
         check_file(name, mapping)
     mapped = load_mapping(mapping) if mapping else None
-    return asyncio.run(_publish(settings, names, mapped, told))
+    return asyncio.run(_publish(settings, names, (mapped, tally or Tally()), told))
 
 
 async def _publish(
-    settings: Settings, names: list[str], mapping: Mapping | None, told: Told
+    settings: Settings, names: list[str], mapped: tuple[Mapping | None, Tally], told: Told
 ) -> dict[str, int]:
     sent: dict[str, int] = {}
     async with _bus(settings) as publish:
         for name in names:
             sent[name] = 0
-            for batch in batches(_documents(name, mapping)):
+            for batch in batches(_documents(name, *mapped)):
                 sent[name] += await publish(batch)
                 told(len(batch))
     return sent
@@ -66,10 +71,10 @@ async def _bus(settings: Settings) -> AsyncIterator[Publish]:
         await bus.broker.stop()
 
 
-def _documents(name: str, mapping: Mapping | None) -> Iterator[Outgoing]:
+def _documents(name: str, mapping: Mapping | None, tally: Tally) -> Iterator[Outgoing]:
     origin = origin_of(name)
     if mapping is not None:
-        for row in mapping.documents(Path(name)):
+        for row in mapping.documents(Path(name), tally):
             yield Outgoing(row.document, origin, row.line)
         return
     with lines_of(name) as lines:

@@ -95,8 +95,6 @@ def test_missing_words_hold_where_they_are_declared(tmp_path: Path) -> None:
         ({"at": ""}, "time-missing"),
         ({"at": "soon"}, "time-format"),
         ({"kind": "returned"}, "no-event"),
-        ({"n": "1.5"}, "number"),
-        ({"n": "1" * 30}, "number"),
         ({"price": "1_0"}, "number"),
         ({"price": "inf"}, "number"),
         ({"n": "9", "price": "1e308"}, "number"),
@@ -112,6 +110,19 @@ def test_a_bad_row_is_rejected_whole_with_its_rule(
     assert (bad.rule, bad.line) == (rule, 2)
     assert json.loads(bad.document) == dict(zip(HEADER, row, strict=True))
     assert "b.example" not in bad.detail
+
+
+@pytest.mark.parametrize("n", ["1.5", "1" * 30, "many", "50 %"])
+def test_an_optional_cell_that_cannot_be_read_is_left_out_and_counted(
+    tmp_path: Path, n: str
+) -> None:
+    documents = made(BASE).documents(table(tmp_path, changed(n=n, kind="seen"), GOOD))
+    first, *_ = (decode(m.document) for m in documents)
+    assert first.data == {"colour": "red"}
+    ((left, count),) = documents.tally.left_out.items()
+    assert (left.where, count) == ("n", 1)
+    assert left.rule == ("number-percent" if "%" in n else "number")
+    assert (documents.tally.rows, documents.tally.rejected) == (2, 0)
 
 
 def test_ignored_rows_are_counted_and_nothing_else(tmp_path: Path) -> None:
