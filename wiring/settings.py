@@ -244,6 +244,11 @@ def write_home_settings(home: Path, **settings: str) -> None:
     (home / FILE).write_text(yaml.safe_dump(merged, sort_keys=True))
 
 
+def process_environment(**said: str) -> dict[str, str]:
+    """This process's environment with some variables set, for a process that it starts."""
+    return {**os.environ, **said}
+
+
 def quiet_libraries() -> None:
     """Tell libraries not to count their users nor to warn ours. Before any is imported."""
     warnings.filterwarnings(
