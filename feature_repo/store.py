@@ -113,7 +113,7 @@ class FeastStore:
                 self._applied.write_text(wanted)
 
     def _knows(self, wanted: str) -> bool:
-        return self._applied.exists() and self._applied.read_text() == wanted
+        return self._applied.is_file() and self._applied.read_bytes() == wanted.encode()
 
     def _apply(self) -> None:
         self.offline.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,13 @@ def run_feast(settings: Settings, arguments: Sequence[str]) -> int:
         wanted = store.document(settings.home, settings.online, store.WAIT_S)
         held.write_text(yaml.safe_dump(wanted, sort_keys=False))
         given = process_environment(LEADSCORE_HOME=str(settings.home.resolve()))
-        return subprocess.run(command(held, arguments), env=given, check=False).returncode
+        ran = subprocess.run(
+            command(held, arguments),
+            env=given,
+            cwd=store.CONFIGURATION.parent,  # where Python looks for code first
+            check=False,
+        )
+        return ran.returncode
 
 
 def command(configuration: Path, arguments: Sequence[str]) -> list[str]:
