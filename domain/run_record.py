@@ -39,7 +39,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_record(record: RunRecord, folder: Path) -> None:
-    """Write it into a version's folder."""
+    """Write it into a version's folder, which is made where it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
     kept = msgspec.structs.replace(record, trials=record.trials[-TRIALS:])
     (folder / RECORD_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(kept)))
 

@@ -33,6 +33,8 @@ FOLDER = "version"
 """The folder of a run's artifacts that holds a version's files."""
 
 TRIES = 5
+TRIALS = 200
+"""So many trials become runs at most, the newest: each takes a tenth of a second or so."""
 INCOMPLETE = "incomplete"
 MANIFEST_TAG = "manifest"
 STAGE_TAG = "stage"
@@ -116,7 +118,7 @@ class Tracking:
                 return
 
     def _log_trials(self, experiment: str, parent: str, record: RunRecord) -> None:
-        for trial in record.trials:
+        for trial in record.trials[-TRIALS:]:
             metrics, params, tags = trial_of(trial, parent)
             name, began = f"trial {trial.number}", trial.started_ms
             child = self._client.create_run(experiment, began, run_name=name).info.run_id
