@@ -1,9 +1,14 @@
-"""What `feast apply` finds: the standard service's objects."""
+"""What `feast plan` and `feast apply` find: the objects of the home's own definition."""
 
 from pathlib import Path
 
-from feature_repo.standard import standard_service
+from feast.repo_config import load_repo_config
+
+from feature_repo.derived_registry import OFFLINE, PROJECT, read_definition
+from feature_repo.feast_unchecked import Project
 from feature_repo.views import views
 
-LEAD, ACCOUNT, *APPLIED = views(standard_service(), Path("../.leadscore/offline"))
+HOME = Path(load_repo_config(Path(), Path(__file__).with_name("feature_store.yaml")).registry.path)
+LEAD, ACCOUNT, *APPLIED = views(read_definition(HOME), HOME.parent / OFFLINE)
 lead, account, named, service = APPLIED
+project = Project(name=PROJECT)

@@ -23,11 +23,19 @@ class Wanted(NamedTuple):
     entities: Sequence[str]
 
 
-class ReadsTogether(Protocol):
-    """An online store that reads entities of several views at once."""
+Row = tuple[EntityKey, dict[str, ValueProto], datetime, datetime | None]
+"""An entity as Feast is given it: its key, its fields, when they were known and when made."""
+
+
+class StoresTogether(Protocol):
+    """An online store with a quick way in and out for states, beside those that Feast uses."""
 
     def read_together(self, config: Any, wanted: Sequence[Wanted]) -> list[list[Stored]]:
         """What is stored of each view's entities, in their order."""
+        ...
+
+    def write_together(self, config: Any, view: Any, rows: Sequence[Row]) -> None:
+        """Write rows of a view, whatever was stored of the same entities before."""
         ...
 
 

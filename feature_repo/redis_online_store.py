@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from feast.infra.online_stores.helpers import _mmh3, compute_versioned_name
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
 
-from feature_repo.entities import Stored, Wanted, entity_keys
+from feature_repo.entities import Row, Stored, Wanted, entity_keys
 from feature_repo.feast_unchecked import Timestamp, ValueProto
 
 
@@ -39,13 +39,15 @@ class OneTripRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc]
             told = iter(pipe.execute())
         return [[_stored(one.fields, next(told)) for _ in one.entities] for one in wanted]
 
+    def write_together(self, config: Any, view: Any, rows: Sequence[Row]) -> None:
+        """Write rows in one pipeline; `config` says whether times are compared."""
+        self.online_write_batch(config, view, list(rows), None)
+
 
 def redis_store(url: str, wait_s: float) -> dict[str, Any]:
     """Feast's configuration of the Redis that a URL names.
 
-    Feast would drop a write whose time is not newer than the stored one. A state that a split or a
-    late event changed is just that, and its one writer pushes merged states only: so it is told
-    not to compare. A Redis that is away is said to be at once: who asks knows how to wait.
+    A Redis that is away is said to be at once: who asks knows how to wait.
 
     >>> redis_store("redis://:secret@cache:6380/2", 1.0)["connection_string"].split(",")[:3]
     ['cache:6380', 'db=2', 'password=secret']
@@ -65,7 +67,6 @@ def redis_store(url: str, wait_s: float) -> dict[str, Any]:
     return {
         "type": "feature_repo.redis_online_store.OneTripRedisOnlineStore",
         "connection_string": ",".join(parts),
-        "skip_dedup": True,
     }
 
 

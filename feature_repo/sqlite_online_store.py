@@ -1,11 +1,11 @@
-"""Feast's SQLite online store, whose writes go in by one statement for all rows.
+"""Feast's SQLite online store, with a way in by one statement for all rows of states.
 
 Feast's own executes a statement for every feature of every row, which is most of what a push of
 states costs; reading, it makes keys field by field. What is stored is the same, byte for byte.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,10 +15,8 @@ from feast.infra.online_stores.helpers import compute_table_id
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
 from feast.utils import to_naive_utc
 
-from feature_repo.entities import Stored, Wanted, entity_keys
+from feature_repo.entities import Row, Stored, Wanted, entity_keys
 from feature_repo.feast_unchecked import EntityKey, ValueProto
-
-Row = tuple[EntityKey, dict[str, ValueProto], datetime, datetime | None]
 
 
 class BulkSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):  # type: ignore[misc]
@@ -32,43 +30,26 @@ class BulkSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):  # type: ignore[misc
 
 
 class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
-    """Writes entities of one text key; their values are bytes, of which Feast indexes nothing."""
+    """Feast's own store, with a quick way for entities of one text key whose values are bytes.
+
+    Feast reads and writes by its own methods, which are left as they are.
+    """
 
     _conn: sqlite3.Connection | None = None
 
-    def online_write_batch(
-        self,
-        config: Any,
-        table: Any,
-        data: Sequence[Row],
-        progress: Callable[[int], Any] | None,
-    ) -> None:
+    def write_together(self, config: Any, view: Any, rows: Sequence[Row]) -> None:
         """Write rows in one transaction."""
         versioned = config.registry.enable_online_feature_view_versioning
-        name = compute_table_id(config.project, table, versioned)
+        name = compute_table_id(config.project, view, versioned)
         version = config.entity_key_serialization_version
-        rows = [
+        told = [
             (_key(entity, version), feature, value.SerializeToString(), moment, made)
-            for entity, values, known, created in data
+            for entity, values, known, created in rows
             for moment, made in [(to_naive_utc(known), created and to_naive_utc(created))]
             for feature, value in values.items()
         ]
         with self._mending(), self._get_conn(config) as connection:
-            connection.executemany(_upsert(name), rows)
-        if progress:
-            progress(len(data))
-
-    def online_read(
-        self,
-        config: Any,
-        table: Any,
-        entities: Sequence[EntityKey],
-        requested_features: Sequence[str] | None = None,  # noqa: ARG002 Feast's signature
-    ) -> list[Stored]:
-        """Entities in the order of their keys: when they were known, and all that is stored."""
-        name = entities[0].join_keys[0] if entities else ""
-        texts = [entity.entity_values[0].string_val for entity in entities]
-        return self.read_together(config, [Wanted(table, name, (), texts)])[0]
+            connection.executemany(_upsert(name), told)
 
     def read_together(self, config: Any, wanted: Sequence[Wanted]) -> list[list[Stored]]:
         """What is stored of each view's entities, in their order: all of their fields."""

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
-from string import Template
 from threading import Lock
 from typing import Any
 
@@ -22,7 +21,7 @@ from domain.files import exclusive
 from domain.packing import pack
 from domain.ports import LeadRef, LeadStates
 from domain.state import Matrix, layout_of
-from feature_repo.entities import ReadsTogether, Stored, Wanted
+from feature_repo.entities import Stored, StoresTogether, Wanted
 from feature_repo.feast_unchecked import (
     EntityKey,
     FeatureStore,
@@ -30,16 +29,18 @@ from feature_repo.feast_unchecked import (
     ValueProto,
 )
 from feature_repo.views import (
+    ACCOUNT,
     ACCOUNT_VIEW,
     ACCOUNTS,
     AS_OF,
+    LEAD,
     LEAD_VIEW,
     LEADS,
     TIMESTAMP,
     stored_states,
     stored_texts,
+    stored_views,
     texts_json,
-    views,
 )
 
 CONFIGURATION = Path(__file__).parent / "feature_store.yaml"
@@ -52,6 +53,16 @@ ROWS_PER_GROUP = 20_000
 
 WAIT_S = 10.0
 """How long the store may be silent where nobody waits for an answer."""
+
+WHATEVER_IS_STORED = {"skip_dedup": True}
+"""Told to Feast's Redis store for our own writes: it would drop one whose time is not newer.
+
+A state that a split or a late event changed is just that, and its one writer pushes merged states
+only.
+"""
+
+DEFINITION_FILE = "definition.json"
+"""The home's feature definition, which Feast's registry is made of."""
 
 NOBODY = "none"
 """The account key of a lead without an account: Feast wants one, and nothing is stored there."""
@@ -75,36 +86,44 @@ class FeastStore:
         self.layout = layout_of(definition)
         self.offline = home / "offline"
         self._lock = Lock()
-        self._views: dict[str, Any] = {}
+        self._views = {view.name: view for view in stored_views(self.offline.resolve())}
         self._applied = home / "feast" / "applied"
         self._online = home / "feast" / "online.db"
-        self._server = _server(online, wait_s) if online else None
-        self.feast = FeatureStore(config=_configuration(home, self._server, wait_s))
+        self._kind = "redis" if online else "sqlite"
+        config = configuration(home, definition, online, wait_s)
+        self.feast = FeatureStore(config=config)
+        self._writing = (
+            config
+            if not online
+            else configuration(home, definition, online, wait_s, **WHATEVER_IS_STORED)
+        )
 
     def apply(self) -> None:
-        """Tell Feast of the definition, unless it knows; processes that begin at once take turns.
+        """Make what Feast needs in the home, unless it is there; who begins at once takes turns.
 
-        It keeps the history's whole path: a home that was copied or moved is told of anew.
+        Of Feast's registry nothing is kept: it is made of the definition where it is asked for.
         """
-        kind = "redis" if self._server else "sqlite"
-        wanted = f"{self.definition.fingerprint} {kind} packed {self.offline.resolve()}"
+        wanted = f"{self.definition.fingerprint} {self._kind} packed"
         if self._knows(wanted):
             return
+        self._applied.parent.mkdir(parents=True, exist_ok=True)
         with exclusive(self._applied.with_name("applying")):
             if not self._knows(wanted):
                 self._apply()
                 self._applied.write_text(wanted)
 
     def _knows(self, wanted: str) -> bool:
-        return self._applied.exists() and self._applied.read_text() == wanted
+        return self._applied.is_file() and self._applied.read_bytes() == wanted.encode()
 
     def _apply(self) -> None:
         self.offline.mkdir(parents=True, exist_ok=True)
         for name in (LEADS, ACCOUNTS):
             if not (self.offline / name).exists():
                 HistoryFile(self.offline / name).close()
-        self.feast.apply(views(self.definition, self.offline.resolve()))
-        if self._server is None:
+        self._applied.with_name("registry.db").unlink(missing_ok=True)  # of former homes
+        kept, provider = list(self._views.values()), self.feast.provider
+        provider.update_infra(self.feast.project, [], kept, [], [LEAD, ACCOUNT], partial=True)
+        if self._kind == "sqlite":
             _write_ahead(self._online)
 
     def read(self, leads: Sequence[LeadRef]) -> LeadStates:
@@ -124,7 +143,7 @@ class FeastStore:
                     self._wanted(ACCOUNT_VIEW, once),
                 ]
                 # Feast's own way out, a response by columns, costs two times as much
-                store: ReadsTogether = self.feast.provider.online_store
+                store: StoresTogether = self.feast.provider.online_store
                 held, shared = store.read_together(self.feast.config, wanted)
         except Exception as bad:
             raise Unavailable(
@@ -134,7 +153,7 @@ class FeastStore:
         return self._states(held, [beside[account] for account in accounts])
 
     def _wanted(self, view: str, entities: Sequence[str]) -> Wanted:
-        return Wanted(self._view(view), KEYS[view], FIELDS[view], entities)
+        return Wanted(self._views[view], KEYS[view], FIELDS[view], entities)
 
     def _states(self, leads: Sequence[Stored], accounts: Sequence[Stored]) -> LeadStates:
         wide = len(self.definition.texts) + 1
@@ -192,17 +211,12 @@ class FeastStore:
             return
         try:
             with self._lock:
-                table = self._view(view)
-                self.feast.provider.online_write_batch(self.feast.config, table, rows, None)
+                store: StoresTogether = self.feast.provider.online_store
+                store.write_together(self._writing, self._views[view], rows)
         except Exception as bad:
             raise Unavailable(
                 f"the online store does not take writes: {type(bad).__name__}", rule="online-store"
             ) from bad
-
-    def _view(self, name: str) -> Any:
-        if name not in self._views:
-            self._views[name] = self.feast.get_feature_view(name)
-        return self._views[name]
 
     def history(
         self, leads: Sequence[str], accounts: Sequence[str], moments_us: Sequence[int]
@@ -280,14 +294,29 @@ def _server(url: str, wait_s: float) -> dict[str, Any]:
     return redis_store(url, wait_s)
 
 
-def _configuration(home: Path, server: dict[str, Any] | None, wait_s: float) -> RepoConfig:
-    text = Template(CONFIGURATION.read_text()).substitute(LEADSCORE_HOME=str(home.resolve()))
-    held = yaml.safe_load(text)
-    if server is not None:
-        held["online_store"] = server
-    else:
-        held["online_store"]["wait_s"] = wait_s
+def configuration(
+    home: Path, definition: FeatureDefinition, online: str, wait_s: float, **told: object
+) -> RepoConfig:
+    """Feast's configuration of a home, whose registry is made of `definition`.
+
+    `online` is as for FeastStore; `told` is what its online store is told besides.
+    """
+    held = document(home, online, wait_s)
+    held["registry"]["definition"] = definition
+    held["online_store"] |= told
     return RepoConfig(repo_path=home, **held)
+
+
+def document(home: Path, online: str, wait_s: float) -> dict[str, Any]:
+    """What stands in `feature_store.yaml` for a home and its online store."""
+    held: dict[str, Any] = yaml.safe_load(CONFIGURATION.read_text())
+    root = str(home.resolve())
+    held["registry"]["path"] = f"{root}/{DEFINITION_FILE}"
+    if online:
+        held["online_store"] = _server(online, wait_s)
+    else:
+        held["online_store"] |= {"path": f"{root}/feast/online.db", "wait_s": wait_s}
+    return held
 
 
 def _bytes(fields: Mapping[str, ValueProto], name: str) -> bytes:

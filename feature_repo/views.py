@@ -107,18 +107,7 @@ def stored_texts(held: object, wide: int) -> tuple[str, ...]:
 
 def views(definition: FeatureDefinition, offline: Path) -> list[Any]:
     """Everything to apply to Feast for one definition; `offline` holds its Parquet history."""
-    lead = _stored(
-        LEAD_VIEW,
-        LEAD,
-        offline / LEADS,
-        [Field(name="state", dtype=Bytes), Field(name="texts", dtype=Bytes)],
-    )
-    account = _stored(
-        ACCOUNT_VIEW,
-        ACCOUNT,
-        offline / ACCOUNTS,
-        [Field(name="account", dtype=Bytes)],
-    )
+    lead, account = stored_views(offline)
     moment = RequestSource(name="moment", schema=[Field(name=AS_OF, dtype=Float64)])
     transform = NamedFeatures(definition)
     named = OnDemandFeatureView(
@@ -140,11 +129,19 @@ def views(definition: FeatureDefinition, offline: Path) -> list[Any]:
     return [LEAD, ACCOUNT, lead, account, named, service]
 
 
+def stored_views(offline: Path) -> tuple[FeatureView, FeatureView]:
+    """The packed states of leads and of accounts, whatever the definition."""
+    texts = Field(name="texts", dtype=Bytes)
+    lead = _stored(LEAD_VIEW, LEAD, offline / LEADS, [Field(name="state", dtype=Bytes), texts])
+    fields = [Field(name="account", dtype=Bytes)]
+    return lead, _stored(ACCOUNT_VIEW, ACCOUNT, offline / ACCOUNTS, fields)
+
+
 def _stored(name: str, entity: Entity, parquet: Path, schema: list[Field]) -> FeatureView:
     return FeatureView(
         name=name,
         entities=[entity],
-        schema=schema,
+        schema=[*(Field(name=key, dtype=String) for key in [entity.join_key]), *schema],
         source=FileSource(name=f"{name}_history", path=str(parquet), timestamp_field=TIMESTAMP),
         online=True,
     )

@@ -55,6 +55,22 @@ def list_services(as_json: AsJson = False) -> None:
     )
 
 
+@features.command(
+    "feast", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def run_feast(context: typer.Context) -> None:
+    """Feast's own command line on this home, such as `features feast plan` or `features feast ui`.
+
+    What comes after `feast` is Feast's. `ui` and `serve` listen on 127.0.0.1 unless `--host` says
+    otherwise.
+    """
+    from wiring.feast_command import run_feast as run
+    from wiring.settings import load_settings, quiet_libraries
+
+    quiet_libraries()
+    raise typer.Exit(run(load_settings(), context.args))
+
+
 @features.command("build")
 def build_service(
     service: Annotated[Path, typer.Option(help="The feature service, as YAML.")],

@@ -79,7 +79,7 @@ class Versions(Generic[M]):
             version = self._admit(part, manifest, upload, author)
         finally:
             local.discard(part)
-        self._tracking.finish(upload)
+        self._tracking.finish(upload, version.label, to_us(self._clock.now()) // 1000)
         self.reconcile()
         return version
 

@@ -10,24 +10,31 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
-from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.errors import BadInput, Unavailable
-from domain.versions import MANIFEST, M, Sealed, Stage
+from domain.run_record import RunRecord, read_record
+from domain.versions import MANIFEST, M, Manifest, Sealed, Stage
 from registry.cache import open_checked
 from registry.entry import Registration
+from registry.model_files import write_model_files
+from registry.relocation import EXPERIMENT
+from registry.run_log import datasets_of, metrics_of, params_of, tags_of, trial_of
 
-EXPERIMENT = "leadscore"
 FOLDER = "version"
 """The folder of a run's artifacts that holds a version's files."""
 
+TRIES = 5
+TRIALS = 200
+"""So many trials become runs at most, the newest: each takes a tenth of a second or so."""
 INCOMPLETE = "incomplete"
 MANIFEST_TAG = "manifest"
 STAGE_TAG = "stage"
@@ -57,22 +64,66 @@ class Tracking:
             self._client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def upload(self, folder: Path, manifest: Sealed, run_id: str | None, at_ms: int) -> Upload:
-        """Log a version's files, metrics and parameters to a run, a new one if none is given."""
+        """Log a version's files and all that is told of it to a run, a new one if none is given.
+
+        A run of the registry's own began when the version's training did, and its search's trials
+        are runs within it.
+        """
+        record = read_record(folder)
         with _answering():
             own = run_id is None
-            run = self._new_run(manifest.name) if run_id is None else self._client.get_run(run_id)
-            identity = run.info.run_id
-            self._client.log_artifacts(identity, str(folder), FOLDER)
-            self._client.log_batch(
-                identity, metrics=_metrics(manifest, at_ms), params=_params(manifest, run)
+            run = (
+                self._new_run(manifest.name, record.started_ms if record else at_ms)
+                if run_id is None
+                else self._client.get_run(run_id)
             )
+            identity = run.info.run_id
+            self._log_files(identity, folder, manifest)
+            self._client.log_batch(
+                identity,
+                metrics=metrics_of(manifest, at_ms),
+                params=params_of(manifest, run.data.params),
+                tags=tags_of(manifest) if own else [],
+            )
+            self._log_datasets(identity, manifest)
+            if record is not None:
+                self._log_trials(run.info.experiment_id, identity, record)
             return Upload(identity, f"{run.info.artifact_uri}/{FOLDER}", own)
 
-    def finish(self, upload: Upload) -> None:
-        """End a run that the registry made."""
+    def finish(self, upload: Upload, label: str, at_ms: int) -> None:
+        """End a run that the registry made, named by the version that came of it."""
         if upload.own:
+            day = datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
             with _answering():
-                self._client.set_terminated(upload.run_id)
+                self._client.update_run(upload.run_id, name=f"{label}, {day}")
+                self._client.set_terminated(upload.run_id, end_time=at_ms)
+
+    def _log_files(self, run_id: str, folder: Path, manifest: Sealed) -> None:
+        self._client.log_artifacts(run_id, str(folder), FOLDER)
+        if isinstance(manifest, Manifest):
+            with TemporaryDirectory() as beside:
+                files = Path(beside) / "model"
+                write_model_files(manifest, files)
+                self._client.log_artifacts(run_id, str(files), FOLDER)
+
+    def _log_datasets(self, run_id: str, manifest: Sealed) -> None:
+        """Two that name the same data set at once meet in MLflow's database: one tries again."""
+        for left in range(TRIES, 0, -1):
+            try:
+                self._client.log_inputs(run_id, datasets_of(manifest))
+            except MlflowException:
+                if left == 1:
+                    raise
+            else:
+                return
+
+    def _log_trials(self, experiment: str, parent: str, record: RunRecord) -> None:
+        for trial in record.trials[-TRIALS:]:
+            metrics, params, tags = trial_of(trial, parent)
+            name, began = f"trial {trial.number}", trial.started_ms
+            child = self._client.create_run(experiment, began, run_name=name).info.run_id
+            self._client.log_batch(child, metrics=metrics, params=params, tags=tags)
+            self._client.set_terminated(child, end_time=trial.ended_ms)
 
     def create_version(self, upload: Upload, manifest: Sealed, manifest_hash: str) -> int:
         """A new version's number. It stays `incomplete` until the ledger holds it."""
@@ -145,7 +196,7 @@ class Tracking:
                 raise BadInput(f"{name} is missing", rule="version-complete", where=label)
             self._client.download_artifacts(run_id, f"{FOLDER}/{name}", str(target.parent))
 
-    def _new_run(self, name: str) -> Any:
+    def _new_run(self, name: str, start_ms: int) -> Any:
         found = self._client.get_experiment_by_name(EXPERIMENT)
         if found is None:
             try:
@@ -154,7 +205,7 @@ class Tracking:
                 if bad.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
             found = self._client.get_experiment_by_name(EXPERIMENT)
-        return self._client.create_run(found.experiment_id, run_name=name)
+        return self._client.create_run(found.experiment_id, start_ms, run_name=name)
 
     def _ensure_model(self, name: str) -> None:
         try:
@@ -162,26 +213,6 @@ class Tracking:
         except MlflowException as bad:
             if bad.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-
-
-def _metrics(manifest: Sealed, at_ms: int) -> list[Any]:
-    ends = {
-        name + suffix: value
-        for name, interval in manifest.metrics.items()
-        for suffix, value in (
-            ("", interval.value),
-            (".low", interval.low),
-            (".high", interval.high),
-        )
-    }
-    counts = {f"count.{name}": float(count) for name, count in manifest.counts.items()}
-    return [Metric(name, value, at_ms, 0) for name, value in (ends | counts).items()]
-
-
-def _params(manifest: Sealed, run: Any) -> list[Any]:
-    """Parameters that the run has not got: MLflow refuses to change one."""
-    said = manifest.told().items()
-    return [Param(name, text) for name, text in said if name not in run.data.params]
 
 
 def _altered(what: str, label: str) -> BadInput:

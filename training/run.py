@@ -14,6 +14,7 @@ from domain.golden_rows import GOLDEN_ROWS, GoldenRows, golden_rows, write_golde
 from domain.input_profile import profile_inputs, write_profile
 from domain.journeys import Journeys
 from domain.measurement import Interval
+from domain.run_record import RunRecord, TrialRecord, write_record
 from domain.scores import Calibrator
 from domain.versions import (
     MODEL_FILE,
@@ -152,8 +153,10 @@ class Run:
 
         Raises Refused where the leakage guard names a feature that has no waiver.
         """
+        began = to_us(self.clock.now()) // 1000
         prepared = self.prepare(progress)
-        best, searched = self._search(prepared.parts, studies, progress, folder / PLOTS)
+        best, searched, trials = self._search(prepared.parts, studies, progress, folder / PLOTS)
+        write_record(RunRecord(started_ms=began, trials=trials), folder)
         progress.phase("fitting and calibrating")
         return self._finish(prepared, best, searched, folder, provenance, against)
 
@@ -202,7 +205,7 @@ class Run:
 
     def _search(
         self, parts: Parts, studies: Studies, progress: Progress, plots: Path | None
-    ) -> tuple[dict[str, Any], Searched]:
+    ) -> tuple[dict[str, Any], Searched, tuple[TrialRecord, ...]]:
         config, name = self.config, self.study_name(parts)
         rows, count = len(parts.fitted), len(parts.fitted.features)
         progress.phase(f"searching, {count} features, {rows:,} rows, {len(parts.folds)} folds")
@@ -221,12 +224,13 @@ class Run:
         if plots is not None:
             searching.draw(study, plots)
         warmth = searching.warmed_by(study)
-        return best, Searched(
+        searched = Searched(
             study=name,
             parameters=best,
             warmed_by="" if warmth is None else warmth.study,
             warm_parameters={} if warmth is None else warmth.parameters,
         )
+        return best, searched, searching.trials_of(study)
 
     def _finish(
         self,

@@ -14,6 +14,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from domain.run_record import TrialRecord
 from measures.calibration import log_loss
 from training import fit
 from training.studies import Warmth
@@ -71,6 +72,26 @@ def warmed_by(study: optuna.Study) -> Warmth | None:
     """What the study began from, if it was not from nothing."""
     held = study.user_attrs.get(_WARMED)
     return None if held is None else Warmth(**held)
+
+
+def trials_of(study: optuna.Study) -> tuple[TrialRecord, ...]:
+    """The study's trials that were judged, as a version keeps them."""
+    return tuple(_recorded(trial) for trial in _done(study))
+
+
+def _recorded(trial: FrozenTrial) -> TrialRecord:
+    steps = tuple(trial.intermediate_values[step] for step in sorted(trial.intermediate_values))
+    began, ended = trial.datetime_start, trial.datetime_complete
+    return TrialRecord(
+        number=trial.number,
+        state=trial.state.name.lower(),
+        parameters=trial.params,
+        losses=steps,
+        loss=trial.value if trial.value is not None else (steps[-1] if steps else None),
+        trees=trial.user_attrs.get("iterations"),
+        started_ms=0 if began is None else round(began.timestamp() * 1000),
+        ended_ms=0 if ended is None else round(ended.timestamp() * 1000),
+    )
 
 
 def suggest(trial: Trial) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from domain.clock import SystemClock
 from registry.gates import STANDARD_FILE, GateRules, load_gates
 from registry.ledger import Ledger
+from registry.relocation import relocate
 from registry.store import PolicyRegistry, Registry
 from wiring.os_account import os_account
 from wiring.settings import Settings
@@ -49,4 +50,7 @@ def _ledger(settings: Settings, clock: SystemClock) -> Ledger:
 
 
 def _artifacts(settings: Settings) -> Path:
-    return (settings.home / "artifacts").resolve()
+    """Where MLflow keeps the versions' files; a home that was moved finds them where it is now."""
+    artifacts = (settings.home / "artifacts").resolve()
+    relocate(settings.home / "mlflow.db", artifacts)
+    return artifacts

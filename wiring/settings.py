@@ -17,6 +17,8 @@ from domain.errors import BadConfiguration
 from domain.files import private_folder
 
 FILE = "settings.yaml"
+COMPILED = "NUMBA_CACHE_DIR"
+"""Where numba keeps compiled code."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -217,6 +219,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     given = os.environ if environment is None else environment
     said = {field: given[name] for name, field in _NAMES.items() if given.get(name)}
     home = Path(said.get("home", Settings().home))
+    check_compiled_code(home, given.get(COMPILED, ""))
     return _convert({**_of_home(home), **said, "home": str(home)}, "settings")
 
 
@@ -225,6 +228,36 @@ def runs_as_service(environment: Mapping[str, str] | None = None) -> bool:
     given = os.environ if environment is None else environment
     by_systemd = given.get("SYSTEMD_EXEC_PID") == str(os.getpid())
     return by_systemd or bool(given.get("KUBERNETES_SERVICE_HOST"))
+
+
+def check_compiled_code(home: Path, folder: str) -> None:
+    """Refuse a folder of compiled code that others could write to, or that lies in the home.
+
+    numba runs what it finds there, and unpickles it. Where none is named it stands beside the
+    source, or in the user's own cache. A folder that is not there yet is made, for this user alone.
+    Raises BadConfiguration.
+    """
+    if not folder:
+        return
+    path = Path(folder).resolve()
+    if path.is_relative_to(home.resolve()):
+        raise _unsafe("it lies in the home, whose files are data and may come from elsewhere")
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = path.stat()
+    except OSError as bad:
+        raise _unsafe(f"it cannot be made: {bad.strerror}") from bad
+    if held.st_uid != os.geteuid() or held.st_mode & 0o022:
+        raise _unsafe("others own it or may write to it")
+
+
+def _unsafe(why: str) -> BadConfiguration:
+    return BadConfiguration(
+        f"compiled code is not kept there: {why}",
+        rule="compiled-code-private",
+        where=COMPILED,
+        todo="Name a folder of this user's own, with mode 0700, outside the home; or leave it out.",
+    )
 
 
 def _of_home(home: Path) -> dict[str, object]:
@@ -251,6 +284,11 @@ def write_home_settings(home: Path, **settings: str) -> None:
     merged = {**_of_home(home), **settings}
     _convert({**merged, "home": str(home)}, FILE)
     (home / FILE).write_text(yaml.safe_dump(merged, sort_keys=True))
+
+
+def process_environment(**said: str) -> dict[str, str]:
+    """This process's environment with some variables set, for a process that it starts."""
+    return {**os.environ, **said}
 
 
 def quiet_libraries() -> None:

@@ -65,7 +65,8 @@ def test_what_is_stored_is_what_feast_itself_would_store(tmp_path: Path) -> None
         made.apply()
         if name == "feasts":
             store_of = made.feast.provider.online_store
-            store_of.online_write_batch = partial(SqliteOnlineStore.online_write_batch, store_of)
+            feasts = partial(SqliteOnlineStore.online_write_batch, store_of)
+            store_of.write_together = partial(feasts, progress=None)
         made.write_leads(["ä", "b" * 300], states, [TEXTS, TEXTS[::-1]], [T0, T0 + 1_500_000])
         made.write_leads(["ä"], states[1:], [TEXTS], [T0 + 7])
         made.write_accounts(["acct"], np.ones((1, ACCOUNT_WIDTH)), [T0])
