@@ -6,13 +6,20 @@ from typing import Annotated
 import msgspec
 
 from decisions.checks import Finding, check_graph
-from decisions.jdm import Graph
+from decisions.jdm import Graph, read_graph
 from decisions.zen_policy import ZenPolicy, probe
 from domain.errors import BadConfiguration
 
 Threshold = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 _NAME = msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)
 _VERSION = msgspec.Meta(pattern=r"^[0-9a-z.]+$", max_length=32)
+MOST_BYTES = 4_000_000
+"""A policy's file may be so large."""
+_BARE = (
+    "Put the graph under `decision`, beside `name`, `version` and `grades`: "
+    '{"name": "mine", "version": "1", "grades": {"A": 0.2, "B": 0.1, "C": 0.04}, '
+    '"decision": {...}}.'
+)
 _TODO = "See docs/glossary.md for the fields of a policy."
 
 
@@ -62,7 +69,8 @@ def check_policy(path: Path) -> list[Finding]:
     try:
         return _check(*_read(path))
     except BadConfiguration as bad:
-        return [Finding(rule=bad.rule, where="the file", what=bad.what)]
+        what = f"{bad.what}. {bad.todo}" if bad.todo else bad.what
+        return [Finding(rule=bad.rule, where="the file", what=what)]
 
 
 def _check(held: PolicyFile, graph: Graph) -> list[Finding]:
@@ -70,20 +78,53 @@ def _check(held: PolicyFile, graph: Graph) -> list[Finding]:
 
 
 def _read(path: Path) -> tuple[PolicyFile, Graph]:
+    document = _bytes(path)
     try:
-        held = msgspec.json.decode(path.read_bytes(), type=PolicyFile)
+        held = msgspec.json.decode(document, type=PolicyFile)
         return held, _graph(held.decision, path.name)
+    except (msgspec.DecodeError, UnicodeDecodeError) as bad:
+        _refuse_bare_graph(document, path.name)
+        raise BadConfiguration(str(bad), rule="policy-file", where=path.name, todo=_TODO) from bad
+    except RecursionError as bad:
+        raise BadConfiguration(
+            "it is nested too deep", rule="policy-file", where=path.name, todo=_TODO
+        ) from bad
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            document = stream.read(MOST_BYTES + 1)
     except OSError as bad:
         raise BadConfiguration(
             "the file cannot be read", rule="policy-readable", where=path.name
         ) from bad
-    except (msgspec.DecodeError, UnicodeDecodeError) as bad:
-        raise BadConfiguration(str(bad), rule="policy-file", where=path.name, todo=_TODO) from bad
+    if len(document) > MOST_BYTES:
+        raise BadConfiguration(
+            f"the file has more than {MOST_BYTES:,} bytes", rule="policy-file", where=path.name
+        )
+    return document
+
+
+def _refuse_bare_graph(document: bytes, name: str) -> None:
+    """Say what to do about a graph alone, as the GoRules editor saves it."""
+    try:
+        held = msgspec.json.decode(document)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return
+    if isinstance(held, dict) and {"nodes", "edges"} <= held.keys():
+        raise BadConfiguration(
+            "it is a decision graph alone, as the GoRules editor saves it",
+            rule="policy-file",
+            where=name,
+            todo=_BARE,
+        )
 
 
 def _graph(decision: msgspec.Raw, name: str) -> Graph:
     try:
-        return msgspec.json.decode(decision, type=Graph)
+        msgspec.json.decode(decision)  # what is let through unread must not be nested too deep
+        return read_graph(bytes(decision))
     except msgspec.ValidationError as bad:
         raise BadConfiguration(
             f"the decision is no graph: {bad}", rule="policy-graph", where=name, todo=_TODO

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from decisions.golden import Difference, broken, differences, golden_rows
+from decisions.golden import Difference, broken, differences
 from decisions.policy import PolicyFile, check_policy, load_policy
+from decisions.trial import tried
 from decisions.zen_policy import ZenPolicy
 from domain.clock import SystemClock, iso, to_us
 from domain.decisions import Facts
@@ -69,10 +70,10 @@ def register(settings: Settings, path: Path, by: str) -> ModelVersion:
     BadConfiguration where the checks find something, Refused where its label would be that of
     another policy that comes with the product.
     """
+    rows = tried(path)
     policy, registry = load_policy(path), open_policies(settings)
     held = msgspec.json.decode(path.read_bytes(), type=PolicyFile)
     _refuse_twin(registry, held.name, policy)
-    rows = golden_rows(path)
     manifest = PolicyManifest(
         name=held.name,
         created=iso(to_us(SystemClock().now())),
@@ -165,7 +166,7 @@ def compare(settings: Settings, now: str, was: str | None) -> list[Difference]:
     facts: dict[bytes, Facts] = {}  # each once: two versions share most of their rows
     for _, path in (first, second):
         golden = path.parent / GOLDEN_FILE
-        rows = read_golden(path.parent) if golden.is_file() else golden_rows(path)
+        rows = read_golden(path.parent) if golden.is_file() else tried(path)
         ungraded = (msgspec.structs.replace(row.facts, grade="") for row in rows)
         facts.update((msgspec.json.encode(f), f) for f in ungraded)
     a, b = (load_policy(path, label) for label, path in (first, second))
