@@ -151,14 +151,19 @@ def promote(
 
 @policy.command("rollback")
 def rollback(reason: Reason, by: By = "") -> None:
-    """Put the former champion policy back."""
+    """Put back the policy that was in force before: a version, or the one that comes along."""
     from leadscore.models_cli import user
+    from wiring.decisions import open_policy
     from wiring.registry import open_policies
     from wiring.settings import load_settings, quiet_libraries
 
     quiet_libraries()
-    version = open_policies(load_settings()).rollback(by=by or user(), reason=reason)
-    put(f"{version.label} is champion again")
+    settings = load_settings()
+    version = open_policies(settings).rollback(by=by or user(), reason=reason)
+    if version is None:
+        put(f"{open_policy(settings).label}, which comes with the product, is in force again")
+    else:
+        put(f"{version.label} is champion again")
 
 
 def _put_differences(found: "Sequence[Difference]") -> None:
