@@ -59,13 +59,17 @@ def list_policies(as_json: AsJson = False) -> None:
 
 @policy.command("check")
 def check(file: Source, as_json: AsJson = False) -> None:
-    """Check a policy; exit 1 where something is wrong with it."""
-    from decisions.policy import check_policy
-    from wiring.policies import policy_file
+    """Check a policy; exit 1 where something is found, 3 where there is no such policy.
+
+    Held against the attributes and features of this home, and against the rules of the policy in
+    force that it follows, or of the one of its name that comes along.
+    """
+    from wiring.policies import policy_file, reviewed
     from wiring.settings import load_settings, quiet_libraries
 
     quiet_libraries()
-    findings = check_policy(policy_file(load_settings(), file)[1])
+    settings = load_settings()
+    findings = reviewed(settings, policy_file(settings, file)[1])
     if as_json:
         put_json(findings)
     else:

@@ -128,7 +128,7 @@ def _faults_of_mode(course: Course, weights: Sequence[float]) -> list[tuple[bool
             return [
                 (not course.holdout, "a standing holdout needs a share: holdout, above 0"),
                 (
-                    bool(weights) or judged,
+                    bool(weights or judged),
                     "a standing holdout has neither steps nor limits nor verdicts",
                 ),
             ]

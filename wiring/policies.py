@@ -7,8 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from decisions.checks import Finding
 from decisions.golden import Difference, broken, differences
-from decisions.policy import PolicyFile, check_policy, load_policy
+from decisions.policy import PolicyFile, check_policy, load_policy, name_in, rules_in
 from decisions.trial import tried
 from decisions.zen_policy import ZenPolicy
 from domain.clock import SystemClock, iso, to_us
@@ -151,7 +152,7 @@ def terms_of(
     policy = load_policy(folder / POLICY_FILE)
     rows = read_golden(folder)
     measured = {
-        "findings": len(check_policy(folder / POLICY_FILE)),
+        "findings": len(check_policy(folder / POLICY_FILE, known_facts(settings))),
         "golden_broken": broken(rows, policy),
         "golden_changed": len(compare(settings, registry.get(label).label, None)),
     }
@@ -171,6 +172,40 @@ def compare(settings: Settings, now: str, was: str | None) -> list[Difference]:
         facts.update((msgspec.json.encode(f), f) for f in ungraded)
     a, b = (load_policy(path, label) for label, path in (first, second))
     return differences(facts.values(), a, b)
+
+
+def reviewed(settings: Settings, path: Path) -> list[Finding]:
+    """All that can be said against a policy's file in this home.
+
+    Held against the attributes and features that there are, and against the rules of the policy
+    that it follows: the one in force, where they share half of its rules, else the one of the
+    same name that comes along.
+    """
+    return check_policy(path, known_facts(settings), _follows(settings, path))
+
+
+def known_facts(settings: Settings) -> set[str]:
+    """The attributes and features that a policy may be told of: this home's, else the standard."""
+    from feature_repo.features import category_names, number_names
+    from feature_repo.standard import standard_service
+    from wiring.signals import definition_of
+
+    kept = settings.definition_file.is_file()
+    definition = definition_of(settings) if kept else standard_service()
+    return {*number_names(definition), *category_names(definition)}
+
+
+def _follows(settings: Settings, path: Path) -> Path | None:
+    mine = rules_in(path)
+    packaged = POLICIES / f"{name_in(path)}.json"
+    for earlier in (in_force(settings)[1], packaged):
+        if (
+            earlier.is_file()
+            and (rules := rules_in(earlier))
+            and 2 * len(rules & mine) >= len(rules)
+        ):
+            return earlier
+    return packaged if packaged.is_file() else None
 
 
 def read_golden(folder: Path) -> list[GoldenRow]:
