@@ -166,7 +166,7 @@ def test_what_is_small_is_let_through_and_is_quick(
     path = tmp_path / "p.json"
     path.write_text(json.dumps(with_expression(policies, text)))
     policy = load_policy(path)
-    long = {"country": "A" * 100_000, "plan": "a," * 50_000}
+    long: dict[str, float | str | None] = {"country": "A" * 100_000, "plan": "a," * 50_000}
     asked = Facts(
         score=0.5, percentile=50.0, grade="A", account_known=True, profile=long, features={}
     )  # fmt: skip

@@ -16,7 +16,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,12 +43,19 @@ def performed(page: str, folder: Path, patch: pytest.MonkeyPatch) -> int:
     for block in _SHELL.finditer(page):
         if _NOT_RUN.search(block["told"]):
             continue
-        text, done = block["sh"], done + 1
-        for word, command in _GIVEN.findall(block["told"]):
-            text = re.sub(rf"\b{word}\b", _run(command, patch).strip(), text)
-        for statement in statements(text):
-            _run(statement, patch, may_refuse="exit 1" in statement)
+        done += 1
+        given = _GIVEN.findall(block["told"])
+        for statement in statements(block["sh"]):
+            _run(_stated(statement, given, patch), patch, may_refuse="exit 1" in statement)
     return done
+
+
+def _stated(statement: str, given: Iterable[tuple[str, str]], patch: pytest.MonkeyPatch) -> str:
+    """A statement with what its words stand for, as that is when its turn comes."""
+    for word, command in given:
+        if re.search(rf"\b{word}\b", statement):
+            statement = re.sub(rf"\b{word}\b", _run(command, patch).strip(), statement)
+    return statement
 
 
 def filled(page: str, folder: Path, patch: pytest.MonkeyPatch) -> str:
