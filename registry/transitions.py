@@ -196,8 +196,8 @@ def approve(standing: Standing, label: str, author: Author, verdict: Verdict) ->
         raise Refused(
             f"{label} was requested by the same person, or with the same credential.",
             rule="second-approver",
-            todo="Another person must run `leadscore approve` from an account of their own: another "
-            "name in `--by` does not count.",
+            todo="Another person must run `leadscore approve`, from an account of their own: "
+            "another name in `--by` does not count.",
         )
     *before, moved = move(standing, label, Stage.CHAMPION, author, verdict)
     return [*before, msgspec.structs.replace(moved, approves=waiting.sequence)]

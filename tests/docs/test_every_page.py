@@ -13,7 +13,7 @@ from wiring.registry import open_registry
 from wiring.settings import Settings, load_settings
 
 PAGES = ["README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
-OF_THEIR_OWN = {"docs/bring-your-own-events.md", "docs/http.md"}
+OF_THEIR_OWN = {"docs/bring-your-own-events.md", "docs/http.md", "docs/snapshot-tables.md"}
 """Pages with tests that compare what comes out, too."""
 REASONS = {
     "needs a bus",
@@ -31,6 +31,8 @@ challenger:
 champion:
   - {rule: at_least, name: some_positives, count: test_positives, limit: 1}
 policy:
+  challenger:
+    - {rule: at_most, name: golden_rows_hold, count: golden_broken, limit: 0}
   champion:
     - {rule: at_most, name: decides_like_champion, count: golden_changed, limit: 0,
        may_be_stated: true}
