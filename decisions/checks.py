@@ -4,13 +4,17 @@ Together the checks prove that every decision is complete: every table catches a
 gives a literal of the right type for every column, and the last node gathers them all.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 import msgspec
 
 from decisions import jdm
-from decisions.expressions import complaint, impure_calls, names, read_by
+from decisions.expressions import complaint, impure_calls, names_in, read_by, shown
 from decisions.jdm import EXPRESSION, INPUT, KINDS, OUTPUT, TABLE, Graph, Node
+from decisions.syntax import parse
+from decisions.tokens import NotUnderstood
+from decisions.weight import MOST_WORK, NUMBER, TEXT, TooLarge, Weights, weigh, weigh_test
 
 ROOTS = frozenset({"score", "percentile", "grade", "account_known", "profile", "features"})
 """The facts that a policy may name; `profile` and `features` by their own names within."""
@@ -66,11 +70,16 @@ def _shape(graph: Graph) -> Iterator[Finding]:
             yield _found("one-way-through", "nodes", f"{kind} occurs {count} times, must be once")
     for node in graph.nodes:
         if node.type not in KINDS:
-            yield _found("node-kinds", f"node {node.id!r}", f"type is {node.type!r}")
+            yield _found("node-kinds", f"node {node.id!r}", _kind(node.type))
         elif node.type != INPUT and not graph.before(node):
             yield _found("one-way-through", f"node {node.id!r}", "no edge leads to it")
     if graph.in_order() is None:
         yield _found("one-way-through", "edges", "the edges run in a circle")
+
+
+def _kind(kind: str) -> str:
+    told = f"type is {kind!r}, must be one of {', '.join(sorted(KINDS))}"
+    return f"{told}: its JavaScript could not be bounded" if kind == "functionNode" else told
 
 
 def _settings(graph: Graph) -> Iterator[Finding]:
@@ -126,35 +135,70 @@ def _row(
 
 
 def _expressions(graph: Graph) -> Iterator[Finding]:
-    for node in graph.nodes:
-        known = _before(graph, node)
+    known: dict[str, dict[str, int]] = {}
+    work = 0
+    for node in graph.in_order() or ():
+        held = _seen_by(graph, node, known)
+        worst = 0
         for part, text, unary in read_by(node):
-            where = f"node {node.id!r}, {part}"
-            if wrong := complaint(text, unary=unary):
-                yield _found("expression", where, f"{text!r} does not compile: {wrong}")
-                continue
-            for call in sorted(impure_calls(text)):
-                yield _found("pure", where, f"{call}() may give other answers to the same facts")
-            for name in sorted(n for n in names(text) if not _is_known(n, known)):
-                yield _found("names-known", where, f"{name!r} is no fact and no earlier result")
+            found, steps = _expression(f"node {node.id!r}, {part}", text, held, unary=unary)
+            yield from found
+            worst, work = max(worst, steps), work + steps
+        work += worst * len(node.content.rules)  # a column's field may be asked at every row
+        known[node.id] = _told_by(node, held)
+    if work > MOST_WORK:
+        what = f"a decision can take {work:,} steps, at most {MOST_WORK:,} may be"
+        yield _found("bounded", "the decision", what)
 
 
-def _is_known(name: str, known: set[str]) -> bool:
+def _expression(where: str, text: str, known: Weights, *, unary: bool) -> tuple[list[Finding], int]:
+    """What is wrong with one expression, and the most work that it can take."""
+    if wrong := complaint(text, unary=unary):
+        return [_found("expression", where, f"{shown(text)} does not compile: {wrong}")], 0
+    tree = parse(text, unary=unary)
+    told = [
+        ("pure", f"{call}() may give other answers to the same facts")
+        for call in sorted(impure_calls(tree))
+    ]
+    told += [
+        ("names-known", f"{name!r} is no fact and no earlier result")
+        for name in sorted(names_in(tree, unary=unary))
+        if not _is_known(name, known)
+    ]
+    work = 0
+    try:
+        _, work = (weigh_test if unary else weigh)(tree, known)
+    except TooLarge as bad:
+        told.append(("bounded", f"{shown(text)}: {bad}"))
+    return [_found(rule, where, what) for rule, what in told], work
+
+
+def _is_known(name: str, known: Weights) -> bool:
     root, _, rest = name.partition(".")
     return name in known or (bool(rest) and root in {"profile", "features"} and root in known)
 
 
-def _before(graph: Graph, node: Node) -> set[str]:
-    """The names that a node can see: the facts and results that the nodes before let through."""
-    return set().union(*(_after(graph, earlier) for earlier in graph.before(node)))
+def _seen_by(graph: Graph, node: Node, known: Mapping[str, dict[str, int]]) -> dict[str, int]:
+    """The facts and results that the nodes before let through, with what they weigh at most."""
+    held: dict[str, int] = {}
+    for earlier in graph.before(node):
+        for name, weight in known[earlier.id].items():
+            held[name] = max(held.get(name, 0), weight)
+    return held
 
 
-def _after(graph: Graph, node: Node) -> set[str]:
+def _told_by(node: Node, held: dict[str, int]) -> dict[str, int]:
     if node.type == INPUT:
-        return set(ROOTS)
-    own = {a.key for a in node.content.expressions}
-    own |= {f"{node.content.output_path}.{c}" for c in node.columns}
-    return own | _before(graph, node) if node.content.pass_through else own
+        return dict.fromkeys(ROOTS, TEXT)
+    own = dict(held) if node.content.pass_through else {}
+    for assignment in node.content.expressions:
+        with suppress(NotUnderstood, TooLarge):
+            own[assignment.key] = weigh(parse(assignment.value, unary=False), held)[0]
+        own.setdefault(assignment.key, TEXT)
+    for column in node.content.outputs:
+        longest = max((len(row.get(column.id, "")) for row in node.content.rules), default=0)
+        own[f"{node.content.output_path}.{column.field or ''}"] = max(longest, NUMBER)
+    return own
 
 
 def _answer(graph: Graph) -> Iterator[Finding]:

@@ -1,11 +1,12 @@
-"""What an expression of a policy names, and what it may not call."""
+"""The expressions of a policy: where they stand, what they name, and what they may not call."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import zen
 
 from decisions.jdm import TABLE, Graph, Node, conditions
+from decisions.syntax import Tree, parse
+from decisions.tokens import NotUnderstood
 
 PURE = frozenset(
     {"abs", "all", "avg", "bool", "ceil", "contains", "count", "endsWith", "extract", "filter"}
@@ -16,34 +17,39 @@ PURE = frozenset(
 """The engine's functions whose answer depends on nothing but what they are given. The others are
 refused: `rand`, and every function of dates, because each of them takes "now" for a date."""
 
-_WORDS = frozenset({"and", "or", "not", "in", "true", "false", "null"})
-_TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
-_NAME = re.compile(r"(?<![\w.#$])\$?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(\s*\()?")
+
+SHOWN = 80
 
 
-def names(expression: str) -> set[str]:
-    """The dotted names that an expression reads.
+def names(expression: str, *, unary: bool = False) -> set[str]:
+    """The dotted names that an expression reads; what its own loops and its cell hold is none.
+
+    Raises NotUnderstood.
 
     >>> sorted(names("len(profile.plan) > 2 and grade in ['A', 'B']"))
     ['grade', 'profile.plan']
     """
-    return {text for text, called in _tokens(expression) if not called}
+    return names_in(parse(expression, unary=unary), unary=unary)
 
 
-def impure_calls(expression: str) -> set[str]:
+def names_in(tree: Tree, *, unary: bool) -> set[str]:
+    """As `names`, of a tree."""
+    found = {str(part.value) for part in tree.walk() if part.shape == "name"}
+    own = {"$"} if unary else set()
+    return {name for name in found if name not in own and not _of_a_loop(name)}
+
+
+def _of_a_loop(name: str) -> bool:
+    return name == "#" or name.startswith("#.")
+
+
+def impure_calls(tree: Tree) -> set[str]:
     """The functions it calls whose answer the facts alone do not settle.
 
-    >>> impure_calls("rand(10) > 3 and len('date()') > 2")
+    >>> impure_calls(parse("rand(10) > 3 and len('date()') > 2", unary=False))
     {'rand'}
     """
-    return {text for text, called in _tokens(expression) if called} - PURE
-
-
-def _tokens(expression: str) -> Iterator[tuple[str, bool]]:
-    for found in _NAME.finditer(_TEXT.sub("''", expression)):
-        text = found[0].rstrip("( \t\n")
-        if text not in _WORDS:
-            yield text, found[1] is not None
+    return {str(part.value) for part in tree.walk() if part.shape == "call"} - PURE
 
 
 def read_by(node: Node) -> Iterator[tuple[str, str, bool]]:
@@ -61,17 +67,26 @@ def read_by(node: Node) -> Iterator[tuple[str, str, bool]]:
 
 
 def complaint(expression: str, *, unary: bool) -> str | None:
-    """What the engine's compiler says against an expression, or None.
+    """What can be said against an expression as such, or None.
 
-    It must be asked: a table takes a cell that does not compile for one that never matches.
+    The engine's compiler must be asked too: a table takes a cell that does not compile for one
+    that never matches. It is asked only what is understood here, and so neither long nor deep.
     """
     # not validate_unary_expression: 2.1.3 refuses "<= 7" there, and accepts it everywhere else
     compile_text = zen.compile_unary_expression if unary else zen.compile_expression
     try:
+        parse(expression, unary=unary)
         compile_text(expression)
+    except NotUnderstood as bad:
+        return str(bad)
     except RuntimeError as bad:
         return said(bad)
     return None
+
+
+def shown(expression: str) -> str:
+    """An expression in a finding: its beginning, where it is long."""
+    return repr(expression if len(expression) <= SHOWN else f"{expression[:SHOWN]}...")
 
 
 def said(bad: Exception) -> str:
@@ -81,8 +96,8 @@ def said(bad: Exception) -> str:
 
 def named_facts(graph: Graph) -> frozenset[str]:
     """All dotted names that the expressions of a graph read."""
-    return frozenset(_flatten(names(text) for n in graph.nodes for _, text, _ in read_by(n)))
-
-
-def _flatten(sets: Iterable[set[str]]) -> set[str]:
-    return set().union(*sets)
+    found: set[str] = set()
+    for node in graph.nodes:
+        for _, text, unary in read_by(node):
+            found |= names(text, unary=unary)
+    return frozenset(found)

@@ -5,15 +5,15 @@ conditions speak of, values beside those, and none. The seed settles which of th
 """
 
 import random
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from decisions.expressions import names, read_by
-from decisions.jdm import TABLE, Graph, conditions
+from decisions.expressions import names, names_in, read_by
+from decisions.jdm import TABLE, Graph, conditions, read_graph
 from decisions.policy import PolicyFile, load_policy
+from decisions.syntax import Tree, parse
 from decisions.zen_policy import ZenPolicy
 from domain.decisions import Facts
 from domain.policy_version import GoldenRow
@@ -26,8 +26,6 @@ SEED = 7
 
 Value = float | str | None
 
-_TEXT = re.compile(r"'([^']*)'|\"([^\"]*)\"")
-_NUMBER = re.compile(r"(?<![\w.'\"])\d+(?:\.\d+)?")
 _NEITHER = "something else"
 
 
@@ -54,7 +52,7 @@ def golden_rows(path: Path) -> list[GoldenRow]:
     """The golden rows of a policy's file. Raises BadConfiguration."""
     policy = load_policy(path)
     held = msgspec.json.decode(path.read_bytes(), type=PolicyFile)
-    graph = msgspec.json.decode(held.decision, type=Graph)
+    graph = read_graph(bytes(held.decision))
     thresholds = (held.grades.A, held.grades.B, held.grades.C)
     return list(_explored(policy, _values(policy, graph, thresholds)))
 
@@ -138,22 +136,23 @@ def _row(policy: ZenPolicy, facts: dict[str, Value]) -> GoldenRow:
 def _spoken(graph: Graph) -> dict[str, set[Value]]:
     """The values that the conditions compare each name with."""
     found: dict[str, set[Value]] = {}
-    for about, text in _conditions(graph):
-        values = {a or b for a, b in _TEXT.findall(text)}
-        numbers = {float(n) for n in _NUMBER.findall(_TEXT.sub("", text))}
+    for about, tree in _conditions(graph):
+        values = {p.value for p in tree.walk() if p.shape == "literal"}
         for name in about:
-            found.setdefault(name, set()).update(values, numbers)
+            held = found.setdefault(name, set())
+            held.update(v for v in values if isinstance(v, (float, str)) and v != "")
     return found
 
 
-def _conditions(graph: Graph) -> Iterator[tuple[set[str], str]]:
+def _conditions(graph: Graph) -> Iterator[tuple[set[str], Tree]]:
     for node in graph.nodes:
         for _, text, unary in read_by(node):
             if not unary:
-                yield names(text), text
+                yield names(text), parse(text, unary=False)
         for row in node.content.rules if node.type == TABLE else ():
             for given, text in conditions(node, row):
-                yield names(given.field or text), text
+                tree = parse(text, unary=bool(given.field))
+                yield names(given.field) if given.field else names_in(tree, unary=False), tree
 
 
 def _beside(spoken: set[Value]) -> list[Value]:

@@ -6,6 +6,7 @@ Keys that an editor adds for itself (positions, descriptions) are let through.
 
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
+from typing import Annotated
 
 import msgspec
 
@@ -13,6 +14,8 @@ INPUT, OUTPUT = "inputNode", "outputNode"
 TABLE, EXPRESSION = "decisionTableNode", "expressionNode"
 KINDS = frozenset({INPUT, OUTPUT, TABLE, EXPRESSION})
 """Function nodes could read the clock, switch nodes could leave an answer out."""
+
+MOST_NODES, MOST_EDGES = 200, 2_000
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,8 +71,8 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class Graph(msgspec.Struct, frozen=True, kw_only=True):
     """A decision."""
 
-    nodes: tuple[Node, ...]
-    edges: tuple[Edge, ...]
+    nodes: Annotated[tuple[Node, ...], msgspec.Meta(max_length=MOST_NODES)]
+    edges: Annotated[tuple[Edge, ...], msgspec.Meta(max_length=MOST_EDGES)]
 
     def before(self, node: Node) -> list[Node]:
         """The nodes with an arrow to this one."""
@@ -88,6 +91,46 @@ class Graph(msgspec.Struct, frozen=True, kw_only=True):
     def of_kind(self, kind: str) -> list[Node]:
         """The nodes of a type, in the document's order."""
         return [n for n in self.nodes if n.type == kind]
+
+
+class _RawNode(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    type: str
+    name: str | None = None
+    content: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _RawGraph(msgspec.Struct, frozen=True, kw_only=True):
+    nodes: Annotated[tuple[_RawNode, ...], msgspec.Meta(max_length=MOST_NODES)]
+    edges: Annotated[tuple[Edge, ...], msgspec.Meta(max_length=MOST_EDGES)]
+
+
+class _RawContent(Content, frozen=True, kw_only=True, rename="camel"):
+    rules: tuple[dict[str, str | None], ...] = ()  # type: ignore[assignment]
+
+
+def read_graph(decision: bytes) -> Graph:
+    """The graph of a JSON Decision Model. Raises msgspec.ValidationError.
+
+    What a node of another kind holds is not looked at: the kind itself is a finding.
+    """
+    held = msgspec.json.decode(decision, type=_RawGraph)
+    nodes = tuple(
+        Node(id=n.id, type=n.type, name=n.name or "", content=_content(n)) for n in held.nodes
+    )
+    return Graph(nodes=nodes, edges=held.edges)
+
+
+def _content(node: _RawNode) -> Content:
+    if node.type not in (TABLE, EXPRESSION):
+        return Content()
+    try:
+        held = msgspec.json.decode(node.content, type=_RawContent)
+    except msgspec.ValidationError as bad:
+        raise msgspec.ValidationError(f"node {node.id!r}: {bad}") from bad
+    rows = tuple({name: cell or "" for name, cell in row.items()} for row in held.rules)
+    parts = {name: getattr(held, name) for name in Content.__struct_fields__}
+    return Content(**{**parts, "rules": rows})
 
 
 def row_name(table: Node, at: int) -> str:

@@ -10,14 +10,12 @@ import zen
 from decisions.checks import Finding
 from decisions.expressions import named_facts, said
 from decisions.jdm import Graph
+from decisions.weight import LARGEST, TEXT
 from domain.decisions import Facts
 from domain.errors import BadConfiguration
 from domain.scores import Decision
 
 Fact = float | str | bool | None
-
-LARGEST = 1e15
-"""Numbers are cut to ± this: the engine counts in decimals and refuses what it cannot hold."""
 
 _KEY = "policy"
 _PARTS = ("profile", "features")
@@ -68,7 +66,8 @@ class ZenPolicy:
     def decide(self, facts: Facts) -> Decision:
         """What to do about a lead, complete whatever the facts hold.
 
-        A fact that is absent, None, an empty text or no finite number is null in the model.
+            A fact that is absent, None, an empty text or no finite number is null in the model; a
+        longer text than TEXT characters is cut, a number beyond ± LARGEST is that.
         Raises BadConfiguration where an expression node cannot work with the facts.
         """
         context: dict[str, object] = {name: _clean(getattr(facts, name)) for name in self._plain}
@@ -122,7 +121,7 @@ def _clean(value: Fact) -> Fact:
     if value is None:
         return None
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode() or None
+        return value[:TEXT].encode("utf-8", "replace").decode() or None
     if -LARGEST <= value <= LARGEST:
         return value
     return None if math.isinf(value) or math.isnan(value) else math.copysign(LARGEST, value)

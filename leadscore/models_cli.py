@@ -152,7 +152,8 @@ def promote(
     stage: Annotated[str, typer.Option(help="challenger or champion.")],
     reason: Reason,
     weight: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of accounts a challenger gets.")
+        float,
+        typer.Option(min=0, max=1, help="Share of accounts a challenger gets at once; 0: none."),
     ] = 0.1,
     override: Annotated[bool, typer.Option(help="Promote though a gate refuses; marked.")] = False,
     by: By = "",
@@ -167,7 +168,7 @@ def promote(
 
     wanted = stage_of(stage)
     registry, settings = _registry(), load_settings()
-    terms = Terms(rules=gates_of(settings), weight=weight)
+    terms = Terms(rules=gates_of(settings), weight=weight or None)
 
     def act() -> "Promotion":
         return run(
@@ -255,7 +256,7 @@ def _put_promotion(done: "Promotion", *, as_json: bool) -> None:
 def rollback(reason: Reason, by: By = "") -> None:
     """Put the former champion back."""
     version = _registry().rollback(by=by or user(), reason=reason)
-    put(f"{version.label} is champion again")
+    put(f"{version.label if version else 'nothing'} is champion again")
 
 
 def _registry() -> "Registry":

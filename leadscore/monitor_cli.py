@@ -17,6 +17,10 @@ monitor = group("What became of recent scores.")
 def compare(
     champion: Annotated[str | None, typer.Option(help="A version; else the champion.")] = None,
     challenger: Annotated[str | None, typer.Option(help="A version; else the challenger.")] = None,
+    horizon_days: Annotated[
+        float | None,
+        typer.Option(help="Rank both on outcomes within so many days; else what both learnt."),
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write a Markdown report.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit report.")] = None,
     as_json: AsJson = False,
@@ -27,7 +31,7 @@ def compare(
     from wiring.settings import load_settings, quiet_libraries
 
     quiet_libraries()
-    verdict = compare_versions(load_settings(), champion, challenger)
+    verdict = compare_versions(load_settings(), champion, challenger, horizon_days)
     for path, text in ((report, to_markdown(verdict)), (junit, to_junit(verdict))):
         if path is not None:
             path.write_text(text)

@@ -59,13 +59,17 @@ def list_policies(as_json: AsJson = False) -> None:
 
 @policy.command("check")
 def check(file: Source, as_json: AsJson = False) -> None:
-    """Check a policy; exit 1 where something is wrong with it."""
-    from decisions.policy import check_policy
-    from wiring.policies import policy_file
+    """Check a policy; exit 1 where something is found, 3 where there is no such policy.
+
+    Held against the attributes and features of this home, and against the rules of the policy in
+    force that it follows, or of the one of its name that comes along.
+    """
+    from wiring.policies import policy_file, reviewed
     from wiring.settings import load_settings, quiet_libraries
 
     quiet_libraries()
-    findings = check_policy(policy_file(load_settings(), file)[1])
+    settings = load_settings()
+    findings = reviewed(settings, policy_file(settings, file)[1])
     if as_json:
         put_json(findings)
     else:
@@ -151,14 +155,19 @@ def promote(
 
 @policy.command("rollback")
 def rollback(reason: Reason, by: By = "") -> None:
-    """Put the former champion policy back."""
+    """Put back the policy that was in force before: a version, or the one that comes along."""
     from leadscore.models_cli import user
+    from wiring.decisions import open_policy
     from wiring.registry import open_policies
     from wiring.settings import load_settings, quiet_libraries
 
     quiet_libraries()
-    version = open_policies(load_settings()).rollback(by=by or user(), reason=reason)
-    put(f"{version.label} is champion again")
+    settings = load_settings()
+    version = open_policies(settings).rollback(by=by or user(), reason=reason)
+    if version is None:
+        put(f"{open_policy(settings).label}, which comes with the product, is in force again")
+    else:
+        put(f"{version.label} is champion again")
 
 
 def _put_differences(found: "Sequence[Difference]") -> None:

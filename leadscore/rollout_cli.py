@@ -179,6 +179,7 @@ def finish(
     changes: Annotated[
         int | None, typer.Option(min=0, help="Of a policy: as for `policy promote`.")
     ] = None,
+    override: Annotated[bool, typer.Option(help="Finish though a gate refuses; marked.")] = False,
     kind: Kind = "model",
     by: By = "",
     as_json: AsJson = False,
@@ -186,8 +187,9 @@ def finish(
     """Make the challenger champion, if its gates let it: the rollout ends."""
     from wiring.rollouts import finish as run
 
+    who, asked = by or user(), _kind(kind)
     with promoted(as_json=as_json) as report:
-        report(run(_settings(), _kind(kind), by=by or user(), reason=reason, changes=changes))
+        report(run(_settings(), asked, by=who, reason=reason, changes=changes, override=override))
 
 
 def _settings() -> "Settings":

@@ -21,6 +21,7 @@ from measures.calibration import brier, log_loss
 from measures.calibration_error import calibration_error
 from measures.intervals import Metric, bootstrap, difference, paired_bootstrap
 from measures.ranking import auroc, average_precision, lift_at
+from monitoring.canary_target import Learnt, Target
 from monitoring.outcomes import OutcomeTable
 
 STANDARD_FILE = Path(__file__).parent / "canary.yaml"
@@ -35,6 +36,8 @@ METRICS: Mapping[str, Metric] = {
     "brier": brier,
 }
 """What is shown of both versions, beside their calibration errors."""
+RANKING = frozenset({"auroc", "average_precision", "lift_at_10pct"})
+"""The measures that look at the order of scores alone, whatever event they are of."""
 
 
 class Margin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,7 +70,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found. `reasons` says why, a sentence each."""
+    """What was found. `reasons` says why, a sentence each; `target` which outcome decided."""
 
     outcome: Outcome
     reasons: tuple[str, ...]
@@ -78,6 +81,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     positives: int
     measures: tuple[Compared, ...]
     rule: CanaryRule
+    target: str = ""
 
     @property
     def passed(self) -> bool:
@@ -93,20 +97,58 @@ def load_rule(path: Path = STANDARD_FILE) -> CanaryRule:
         raise BadConfiguration(str(bad), rule="canary-rule", where=path.name) from bad
 
 
-def compare(table: OutcomeTable, champion: str, challenger: str, rule: CanaryRule) -> Verdict:
-    """Compare two versions on the decisions of a table that both of them scored."""
+def not_comparable(
+    champion: str, challenger: str, one: Learnt, other: Learnt, rule: CanaryRule
+) -> Verdict:
+    """The verdict on versions that learnt different things: none can be told."""
+    told = f"{champion} tells {one.told}, {challenger} {other.told}"
+    if one.outcome == other.outcome:
+        told += ": state `--horizon-days` on which both are to be ranked"
+    return Verdict(
+        outcome="inconclusive",
+        reasons=(told,),
+        champion=champion,
+        challenger=challenger,
+        paired=0,
+        matured=0,
+        positives=0,
+        measures=(),
+        rule=rule,
+    )
+
+
+def compare(
+    table: OutcomeTable,
+    champion: str,
+    challenger: str,
+    rule: CanaryRule,
+    target: Target | None = None,
+) -> Verdict:
+    """Compare two versions on the decisions of a table that both of them scored.
+
+    `target` is the outcome that the table tells; where it is not what both learnt, only how they
+    rank leads is compared.
+    """
+    if target is not None and not target.of_both:
+        kept = tuple(m for m in rule.measures if m.name in RANKING)
+        rule = msgspec.structs.replace(rule, measures=kept)
     a, b = table.scores_of(champion), table.scores_of(challenger)
     both = np.isfinite(a) & np.isfinite(b)
     rows = both & table.matured
     y, groups = table.y[rows].astype(np.float64), table.account[rows]
     compared: tuple[Compared, ...] = ()
+    fully = target is None or target.of_both
     short = _too_few(int(rows.sum()), int(y.sum()), rule)
+    if not rule.measures:
+        short.append("only rankings can be compared, and the rule has no margin on one")
     if not short:
         compared = tuple(
             _compare(name, metric, y, (a[rows], b[rows]), groups, rule)
             for name, metric in METRICS.items()
+            if fully or name in RANKING
         )
-        compared += (_calibration(y, (a[rows], b[rows]), groups, rule.level),)
+        if fully:
+            compared += (_calibration(y, (a[rows], b[rows]), groups, rule.level),)
     undecided: tuple[Outcome, list[str]] = ("inconclusive", short)
     outcome, reasons = undecided if short else _judge(compared, rule)
     return Verdict(
@@ -119,6 +161,7 @@ def compare(table: OutcomeTable, champion: str, challenger: str, rule: CanaryRul
         positives=int(y.sum()),
         measures=compared,
         rule=rule,
+        target="" if target is None else target.told,
     )
 
 

@@ -26,7 +26,7 @@ def to_markdown(verdict: Verdict) -> str:
         "",
         *(f"- {reason}" for reason in v.reasons),
         "",
-        f"{counted}, {v.positives:,} of those converted.",
+        f"{counted}, {v.positives:,} of those converted{_target(v)}.",
     ]
     if v.measures:
         lines += [
@@ -50,6 +50,10 @@ def to_junit(verdict: Verdict) -> str:
     else:
         ET.SubElement(case, "failure", message=verdict.outcome).text = said
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _target(verdict: Verdict) -> str:
+    return f" ({verdict.target})" if verdict.target else ""
 
 
 def _row(compared: Compared) -> str:

@@ -21,15 +21,16 @@ _MODES: dict[Mode, tuple[Step, ...]] = {
 class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a rollout is to go: its mode, its steps, its holdout and its limits.
 
-    `needs_pass` says that a step is left for the next one only on a verdict that passes; else a
-    verdict may be inconclusive, or not be there. Raises BadInput where it contradicts itself.
+    `needs_pass` says whether a step is left for the next one only on a verdict that passes: true,
+    always; false, a verdict may be inconclusive; None, wherever one is made, which of policies
+    none need be. Raises BadInput where it contradicts itself.
     """
 
     mode: Mode = "canary"
     steps: tuple[Step, ...] = ()
     holdout: Share = 0.0
     limits: Limits = Limits()
-    needs_pass: bool = False
+    needs_pass: bool | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -127,7 +128,7 @@ def _faults_of_mode(course: Course, weights: Sequence[float]) -> list[tuple[bool
             return [
                 (not course.holdout, "a standing holdout needs a share: holdout, above 0"),
                 (
-                    bool(weights) or judged,
+                    bool(weights or judged),
                     "a standing holdout has neither steps nor limits nor verdicts",
                 ),
             ]

@@ -64,7 +64,7 @@ class RolloutPlan(msgspec.Struct, frozen=True, kw_only=True):
     held: bool = False
     holdout: float = 0.0
     limits: Limits = Limits()
-    needs_pass: bool = False
+    needs_pass: bool | None = None
 
     def __post_init__(self) -> None:
         check_shares(self.weight, self.holdout)

@@ -52,8 +52,8 @@ def decide(plan: RolloutPlan, now: str, evidence: Evidence) -> Progress:
     """What is to be done with a rollout at a moment (RFC 3339, UTC).
 
     A breached limit or a failed verdict rolls back, at every step and also on hold. It advances
-    once nothing speaks against it, and never on evidence of another step: the same evidence does
-    not advance twice.
+    once nothing speaks against it and a verdict that was made passes, and never on evidence of
+    another step: the same evidence does not advance twice.
     """
     if evidence.rollout != plan.id:
         said = f"the evidence is of {evidence.rollout}, not of {plan.id}"
@@ -92,12 +92,26 @@ def _waiting(plan: RolloutPlan, now: str, evidence: Evidence) -> list[str]:
         for name, value, _ in _limited(plan, evidence.figures)
         if value is None and plan.weight > 0
     ]
-    judged = evidence.judged
-    if plan.needs_pass and (judged is None or judged.outcome != "pass"):
-        found += _said(judged) or ["no verdict was made, and one must pass"]
-    if plan.next_step is None and not found:
+    if plan.next_step is not None:
+        found += _unproven(plan, evidence.judged)
+    elif not found:
         found.append("every step is done: a person may finish it, or abort it")
     return found
+
+
+def _unproven(plan: RolloutPlan, judged: Judged | None) -> list[str]:
+    """What is missing of a verdict that passes, where one is needed."""
+    if judged is None:
+        return ["no verdict was made, and one must pass"] if plan.needs_pass else []
+    if judged.outcome == "pass" or plan.needs_pass is False:
+        return []
+    return [*_said(judged), _WAITS]
+
+
+_WAITS = (
+    "the next step waits for a verdict that passes; `needs_pass: false` in the plan, or "
+    "`leadscore rollout advance`, goes on without"
+)
 
 
 def _unripe(plan: RolloutPlan, now: str, figures: Figures) -> list[str]:

@@ -9,7 +9,7 @@ from domain.errors import LeadscoreError
 from domain.versions import ModelVersion, Sealed, Stage
 from registry.course import canary
 from registry.entry import GateResult
-from registry.gates import GateRules, load_gates, run_gates
+from registry.gates import AtMost, GateRules, Rule, load_gates, run_gates
 from registry.plan import DEFAULT_WEIGHT, RolloutPlan
 from registry.standing import Standing
 from registry.store import AnyRegistry
@@ -133,11 +133,32 @@ def judge(
     theirs, faults = _open_champion(registry, champion)
     _, manifest = registry.fetch(version)
     counted = msgspec.structs.replace(manifest, counts={**manifest.counts, **terms.measured})
+    said = (*run_gates(asked, counted, theirs, terms.stated), *faults)
     return replace(
         verdict,
-        gates=(*run_gates(asked, counted, theirs, terms.stated), *faults),
+        gates=said,
+        options=_options(asked, said),
         rules=rules.label,
         champion="" if champion is None else champion.label,
+    )
+
+
+_STATED_BY = {"golden_changed": "--changes"}
+"""The option by which a count's limit is stated, where the gate lets it be stated."""
+
+
+def _options(rules: Sequence[Rule], said: Sequence[GateResult]) -> tuple[str, ...]:
+    """The options that let what failed through, each with the value that it must have."""
+    stated = {
+        rule.name: _STATED_BY[rule.count]
+        for rule in rules
+        if isinstance(rule, AtMost) and rule.may_be_stated and rule.count in _STATED_BY
+    }
+    failed = [one for one in said if not one.passed]
+    return tuple(
+        f"{stated[one.name]} {one.value:.0f}"
+        for one in failed
+        if one.name in stated and one.value is not None
     )
 
 

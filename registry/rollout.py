@@ -44,7 +44,9 @@ def start(registry: AnyRegistry, *, by: str, reason: str, course: Course = STAND
             raise Refused(
                 f"{standing.rollout.id} is under way",
                 rule="rollout-single",
-                todo="Change its weight, or abort it first.",
+                todo="End it with `leadscore rollout abort --reason TEXT`, or change its share "
+                "with `leadscore rollout advance --weight W`. A challenger gets no share at once "
+                "where it is promoted with `--weight 0`.",
             )
         return start_rollout(standing, Share(registry.now(), course), author)
 
@@ -135,7 +137,7 @@ def _next(plan: RolloutPlan, now: str) -> RolloutPlan:
         raise Refused(
             f"{plan.id} has no further step",
             rule="rollout-steps",
-            todo="Finish it, abort it, or give a weight.",
+            todo="`finish` it, `abort` it, or give it a share with `--weight`.",
         )
     weight = plan.steps[at].weight
     return msgspec.structs.replace(plan, step=at, weight=weight, since=now, held=False)

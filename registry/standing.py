@@ -141,6 +141,10 @@ class _Folding:
                 self.stages[entry.subject] = Stage.CANDIDATE
             case "requested":
                 self.requests[entry.subject] = entry
+            case "rolled_back" if entry.to_stage == Stage.ARCHIVED:
+                # before the first champion came what is no version: the policy that comes along
+                self.reigns.remove(entry.subject)
+                self.stages[entry.subject] = Stage.ARCHIVED
             case "rolled_back":
                 while self.reigns and self.reigns[-1] != entry.subject:
                     self.stages[self.reigns.pop()] = Stage.ARCHIVED

@@ -176,22 +176,23 @@ class Versions(Generic[M]):
         self._mirror_or_warn()
         return standing
 
-    def rollback(self, *, by: str, reason: str) -> ModelVersion:
-        """Make the former champion champion again; returns it. Serving needs no restart.
+    def rollback(self, *, by: str, reason: str) -> ModelVersion | None:
+        """Put back what was in force before the champion; returns it. Serving needs no restart.
 
-        MLflow is told if it answers soon, else with the next change. Raises Missing where there
-        is none.
+        None: the policy that comes with the product, which is no version. MLflow is told if it
+        answers soon, else with the next change. Raises Missing where nothing was in force.
         """
         author = Author(by, reason)
-        label = back(self.standing(), author)[-1].subject
-        self.fetch(label)
+        former = back(self.standing(), author)[-1]
+        if former.to_stage == Stage.CHAMPION:
+            self.fetch(former.subject)
         standing = self.commit(lambda now: back(now, author))
         told = Thread(target=self._mirror_or_warn, name="mirror", daemon=True)
         told.start()
         told.join(MIRROR_WAIT_S)
         if told.is_alive():
             _log.warning("MLflow does not answer: its aliases follow with the next change")
-        return standing.version(standing.champion or label)
+        return None if standing.champion is None else standing.version(standing.champion)
 
     def commit(self, *steps: Decide) -> Standing:
         """Record what each step makes of the standing that it finds, all or nothing.

@@ -49,6 +49,7 @@ class Verdict:
     `champion` is the label that they compared with ("" for none): the promotion is refused where
     another version has become champion since. None: they compared with nothing.
     `second_approver` says that the rules ask for a second person before a champion is made.
+    `options` are those of the command line that let through what failed, where there are some.
     """
 
     gates: tuple[GateResult, ...] = ()
@@ -56,6 +57,7 @@ class Verdict:
     override: bool = False
     champion: str | None = None
     second_approver: bool = False
+    options: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -66,13 +68,17 @@ class Verdict:
 class GateRefusal(Refused):
     """A gate failed and was not overruled. `results` holds what every gate said."""
 
-    def __init__(self, label: str, results: Sequence[GateResult]) -> None:
+    def __init__(
+        self, label: str, results: Sequence[GateResult], options: Sequence[str] = ()
+    ) -> None:
+        """`options` let what failed through, each by stating what it is."""
         self.results = tuple(results)
-        failed = ", ".join(result.name for result in results if not result.passed)
+        failed = [result.name for result in results if not result.passed]
+        stated = f"`{' '.join(options)}` states that it is meant. " if options else ""
         super().__init__(
-            f"{label} did not pass: {failed}",
+            f"{label} did not pass: {', '.join(failed)}",
             rule="gates-passed",
-            todo="Overrule the gates with a reason, or train another version.",
+            todo=f"{stated}`--override` overrules every gate, marked in the ledger.",
         )
 
 
@@ -122,12 +128,16 @@ def _movable(standing: Standing, label: str, stage: Stage) -> Stage:
     if held is None:
         raise Missing(f"no version {label!r} is registered", rule="version-known")
     if held == stage:
-        raise Refused(f"{label} is {stage} already", rule="stage-differs")
+        raise Refused(
+            f"{label} is {stage} already",
+            rule="stage-differs",
+            todo="Nothing is to be done; `--stage` names another stage.",
+        )
     if held == Stage.CHAMPION:
         raise Refused(
             f"{label} is champion and cannot become {stage}",
             rule="champion-replaced",
-            todo="Promote another version to champion, or roll back.",
+            todo="Promote another version with `--stage champion`, or roll back with `rollback`.",
         )
     return held
 
@@ -135,7 +145,7 @@ def _movable(standing: Standing, label: str, stage: Stage) -> Stage:
 def _judge(standing: Standing, label: str, verdict: Verdict) -> bool:
     """Whether a failed gate is overruled."""
     if not verdict.passed and not verdict.override:
-        raise GateRefusal(label, verdict.gates)
+        raise GateRefusal(label, verdict.gates, verdict.options)
     if verdict.champion is not None and verdict.champion != (standing.champion or ""):
         raise Refused(
             f"{standing.champion} became champion while {label} was being checked",
@@ -171,7 +181,7 @@ def requested(standing: Standing, label: str) -> Entry:
         raise Missing(
             f"no promotion of {label} waits for approval",
             rule="promotion-requested",
-            todo="Promote it to champion: that makes the request.",
+            todo="Promote it with `--stage champion`: that makes the request.",
         )
     return waiting
 
@@ -186,8 +196,8 @@ def approve(standing: Standing, label: str, author: Author, verdict: Verdict) ->
         raise Refused(
             f"{label} was requested by the same person, or with the same credential.",
             rule="second-approver",
-            todo="Another person must approve it, from an account of their own: another name in "
-            "--by does not count.",
+            todo="Another person must run `leadscore approve`, from an account of their own: "
+            "another name in `--by` does not count.",
         )
     *before, moved = move(standing, label, Stage.CHAMPION, author, verdict)
     return [*before, msgspec.structs.replace(moved, approves=waiting.sequence)]
@@ -202,14 +212,21 @@ def _same_credential(waiting: Entry, author: Author) -> bool:
 
 
 def back(standing: Standing, author: Author) -> list[Draft]:
-    """The entries of a return to the champion before. Raises Missing where there is none."""
-    if len(standing.reigns) < 2:
+    """The entries of a return to what was in force before the champion.
+
+    That is the champion before; of policies, before the first champion, the one that comes with
+    the product: then the entry archives the champion. Raises Missing where there is neither.
+    """
+    if len(standing.reigns) > 1:
+        label, to_stage = standing.reigns[-2], Stage.CHAMPION
+    elif standing.reigns and standing.kind == "policy":
+        label, to_stage = standing.reigns[-1], Stage.ARCHIVED
+    else:
         raise Missing(
             "there is no former champion to go back to",
             rule="former-champion",
-            todo="Promote a version to champion.",
+            todo="Promote a version with `--stage champion`.",
         )
-    label = standing.reigns[-2]
     return [
         *end_rollout(standing, author),
         Draft(
@@ -218,7 +235,7 @@ def back(standing: Standing, author: Author) -> list[Draft]:
             by=author.by,
             reason=author.reason,
             from_stage=standing.stages[label],
-            to_stage=Stage.CHAMPION,
+            to_stage=to_stage,
         ),
     ]
 
@@ -232,7 +249,7 @@ def start_rollout(standing: Standing, share: Share, author: Author) -> list[Draf
         raise NoModel(
             "a rollout needs a champion and a challenger",
             rule="rollout-arms",
-            todo="Promote versions to both stages.",
+            todo="Promote a version with `--stage champion` and one with `--stage challenger`.",
         )
     name, arms = f"rollout-{standing.sequence + 1}", (standing.champion, standing.challenger)
     plan = begin(share.course, name, standing.kind, arms, share.started)
@@ -242,7 +259,11 @@ def start_rollout(standing: Standing, share: Share, author: Author) -> list[Draf
 def running(standing: Standing) -> RolloutPlan:
     """The rollout under way. Raises Missing where there is none."""
     if standing.rollout is None:
-        raise Missing("no rollout is under way", rule="rollout-running", todo="Start one.")
+        raise Missing(
+            "no rollout is under way",
+            rule="rollout-running",
+            todo="`leadscore rollout start --reason TEXT` starts one.",
+        )
     return standing.rollout
 
 

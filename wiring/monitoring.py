@@ -9,7 +9,8 @@ from domain.definition import FeatureDefinition
 from domain.errors import NoModel
 from domain.identifiers import is_identified
 from domain.versions import REFERENCE_FILE, Manifest, Stage
-from monitoring.canary import Verdict, compare, load_rule
+from monitoring.canary import Verdict, compare, load_rule, not_comparable
+from monitoring.canary_target import Learnt, Target, common
 from monitoring.outcomes import JoinRule, OutcomeTable, join
 from registry.store import Registry
 from signals.outcomes import read_outcomes
@@ -25,13 +26,29 @@ if TYPE_CHECKING:
     from monitoring.report import Summary
 
 
-def compare_versions(settings: Settings, champion: str | None, challenger: str | None) -> Verdict:
-    """Compare two versions, by default champion and challenger, on recorded decisions."""
-    registry = open_registry(settings)
+def compare_versions(
+    settings: Settings,
+    champion: str | None,
+    challenger: str | None,
+    horizon_days: float | None = None,
+) -> Verdict:
+    """Compare two versions, by default champion and challenger, on recorded decisions.
+
+    Versions that learn different things need a target in common, `horizon_days`; without one the
+    verdict is inconclusive and says so.
+    """
+    registry, rule = open_registry(settings), load_rule()
     a = _label(registry, champion, Stage.CHAMPION)
     b = _label(registry, challenger, Stage.CHALLENGER)
-    _, manifest = registry.fetch(a)
-    return compare(matured(settings, manifest), a, b, load_rule())
+    learnt = [_learnt(registry.fetch(label)[1]) for label in (a, b)]
+    target = common(learnt[0], learnt[1], horizon_days)
+    if target is None:
+        return not_comparable(a, b, learnt[0], learnt[1], rule)
+    return compare(_judged(settings, target), a, b, rule, target)
+
+
+def _learnt(manifest: Manifest) -> Learnt:
+    return Learnt(outcome=manifest.outcome, horizon_days=manifest.horizon_days)
 
 
 def matured(settings: Settings, manifest: Manifest) -> OutcomeTable:
@@ -39,10 +56,16 @@ def matured(settings: Settings, manifest: Manifest) -> OutcomeTable:
 
     Decisions about visitors whom no identifier named are left out: training saw none.
     """
+    learnt = _learnt(manifest)
+    return _judged(settings, Target(outcome=learnt.outcome, horizon_days=learnt.horizon_days))
+
+
+def _judged(settings: Settings, target: Target) -> OutcomeTable:
     plane = open_signals(settings)
     rule = JoinRule(
-        outcome=manifest.outcome,
-        horizon_days=manifest.horizon_days,
+        outcome=target.outcome,
+        horizon_days=target.horizon_days,
+        grace_days=target.waits_days,
         closing=tuple(o.name for o in plane.definition.outcomes if o.closes),
     )
     return join(

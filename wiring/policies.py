@@ -7,8 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from decisions.golden import Difference, broken, differences, golden_rows
-from decisions.policy import PolicyFile, check_policy, load_policy
+from decisions.checks import Finding
+from decisions.golden import Difference, broken, differences
+from decisions.policy import PolicyFile, check_policy, load_policy, name_in, rules_in
+from decisions.trial import tried
 from decisions.zen_policy import ZenPolicy
 from domain.clock import SystemClock, iso, to_us
 from domain.decisions import Facts
@@ -69,10 +71,10 @@ def register(settings: Settings, path: Path, by: str) -> ModelVersion:
     BadConfiguration where the checks find something, Refused where its label would be that of
     another policy that comes with the product.
     """
+    rows = tried(path)
     policy, registry = load_policy(path), open_policies(settings)
     held = msgspec.json.decode(path.read_bytes(), type=PolicyFile)
     _refuse_twin(registry, held.name, policy)
-    rows = golden_rows(path)
     manifest = PolicyManifest(
         name=held.name,
         created=iso(to_us(SystemClock().now())),
@@ -150,7 +152,7 @@ def terms_of(
     policy = load_policy(folder / POLICY_FILE)
     rows = read_golden(folder)
     measured = {
-        "findings": len(check_policy(folder / POLICY_FILE)),
+        "findings": len(check_policy(folder / POLICY_FILE, known_facts(settings))),
         "golden_broken": broken(rows, policy),
         "golden_changed": len(compare(settings, registry.get(label).label, None)),
     }
@@ -165,11 +167,45 @@ def compare(settings: Settings, now: str, was: str | None) -> list[Difference]:
     facts: dict[bytes, Facts] = {}  # each once: two versions share most of their rows
     for _, path in (first, second):
         golden = path.parent / GOLDEN_FILE
-        rows = read_golden(path.parent) if golden.is_file() else golden_rows(path)
+        rows = read_golden(path.parent) if golden.is_file() else tried(path)
         ungraded = (msgspec.structs.replace(row.facts, grade="") for row in rows)
         facts.update((msgspec.json.encode(f), f) for f in ungraded)
     a, b = (load_policy(path, label) for label, path in (first, second))
     return differences(facts.values(), a, b)
+
+
+def reviewed(settings: Settings, path: Path) -> list[Finding]:
+    """All that can be said against a policy's file in this home.
+
+    Held against the attributes and features that there are, and against the rules of the policy
+    that it follows: the one in force, where they share half of its rules, else the one of the
+    same name that comes along.
+    """
+    return check_policy(path, known_facts(settings), _follows(settings, path))
+
+
+def known_facts(settings: Settings) -> set[str]:
+    """The attributes and features that a policy may be told of: this home's, else the standard."""
+    from feature_repo.features import category_names, number_names
+    from feature_repo.standard import standard_service
+    from wiring.signals import definition_of
+
+    kept = settings.definition_file.is_file()
+    definition = definition_of(settings) if kept else standard_service()
+    return {*number_names(definition), *category_names(definition)}
+
+
+def _follows(settings: Settings, path: Path) -> Path | None:
+    mine = rules_in(path)
+    packaged = POLICIES / f"{name_in(path)}.json"
+    for earlier in (in_force(settings)[1], packaged):
+        if (
+            earlier.is_file()
+            and (rules := rules_in(earlier))
+            and 2 * len(rules & mine) >= len(rules)
+        ):
+            return earlier
+    return packaged if packaged.is_file() else None
 
 
 def read_golden(folder: Path) -> list[GoldenRow]:

@@ -74,21 +74,29 @@ def tick_rollout(
 
 
 def finish(
-    settings: Settings, kind: VersionKind, *, by: str, reason: str, changes: int | None = None
+    settings: Settings,
+    kind: VersionKind,
+    *,
+    by: str,
+    reason: str,
+    changes: int | None = None,
+    override: bool = False,
 ) -> Promotion:
     """Make the challenger of the rollout under way champion, if its gates let it.
 
-    `changes` as for the promotion of a policy. Raises Missing where no rollout is under way, and
-    what a promotion raises.
+    `changes` and `override` as for the promotion of a policy. Raises Missing where no rollout is
+    under way, and what a promotion raises.
     """
     registry = registry_of(settings, kind)
     label, stage = running(registry.standing()).challenger, Stage.CHAMPION
     if kind == "policy":
-        return promote_policy(settings, label, stage, by=by, reason=reason, changes=changes)
+        return promote_policy(
+            settings, label, stage, by=by, reason=reason, override=override, changes=changes
+        )
 
     def act() -> Promotion:
         terms = Terms(rules=gates_of(settings))
-        return promote(registry, label, stage, by=by, reason=reason, terms=terms)
+        return promote(registry, label, stage, by=by, reason=reason, override=override, terms=terms)
 
     return promoting(settings, registry, label, stage, act)
 

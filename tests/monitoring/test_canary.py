@@ -6,9 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from domain.errors import BadInput
 from domain.scores import logistic
-from monitoring.canary import Verdict, compare, load_rule
+from monitoring.canary import RANKING, Verdict, compare, load_rule, not_comparable
 from monitoring.canary_report import to_junit, to_markdown
+from monitoring.canary_target import Learnt, Target, common
 from monitoring.outcomes import JoinRule, join
 from tests.monitoring.records import DAY_US, record
 
@@ -58,6 +60,44 @@ def test_too_little_is_said() -> None:
     assert found.outcome == "inconclusive"
     assert "100 matured decisions" in found.reasons[0]
     assert found.measures == ()
+
+
+ONE, OTHER = Learnt(outcome="won", horizon_days=30), Learnt(outcome="won", horizon_days=60)
+
+
+def test_versions_of_other_horizons_need_a_stated_target() -> None:
+    assert common(ONE, ONE) == Target(outcome="won", horizon_days=30)
+    assert common(ONE, OTHER) is common(OTHER, ONE) is None
+    assert common(ONE, Learnt(outcome="lost", horizon_days=30), 30) is None
+    stated = common(ONE, OTHER, 30)
+    assert stated == Target(outcome="won", horizon_days=30, waits_days=30, of_both=False)
+    assert common(ONE, OTHER, 90) == Target(outcome="won", horizon_days=90, of_both=False)
+    assert common(ONE, ONE, 30) == Target(outcome="won", horizon_days=30)
+    with pytest.raises(BadInput, match="canary-horizon"):
+        common(ONE, OTHER, 0)
+    found = not_comparable("lead-1", "lead-2", ONE, OTHER, RULE)
+    assert (found.outcome, found.matured) == ("inconclusive", 0)
+    assert "lead-2 won within 60 days: state `--horizon-days`" in found.reasons[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_on_a_target_of_one_of_them_only_rankings_are_judged(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(-2, 1.2, 3000)
+    soon, late = (logistic(truth + rise + 0.1 * rng.normal(size=3000)) for rise in (0.0, 1.0))
+    records = [
+        record(f"lead{i}", T, float(a), shadow={"lead-2": float(b)})
+        for i, (a, b) in enumerate(zip(soon, late, strict=True))
+    ]
+    won = np.flatnonzero(rng.random(3000) < logistic(truth))
+    rule = JoinRule(outcome="won", horizon_days=30, grace_days=30)
+    happened = {f"lead{i}": [("won", T + DAY_US)] for i in won}
+    table = join(records, happened, rule, watermark_us=T + 61 * DAY_US)
+    assert compare(table, "lead-1", "lead-2", RULE).outcome == "fail", "told for 60, held to 30"
+    found = compare(table, "lead-1", "lead-2", RULE, common(ONE, OTHER, 30))
+    assert found.outcome == "pass"
+    assert {m.name for m in found.measures} == RANKING
+    assert found.target == "won within 30 days"
 
 
 def test_the_same_data_give_the_same_verdict() -> None:

@@ -1,6 +1,7 @@
 """Policies as versions: the same stages, gates and ledger as models', each kind by itself."""
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -80,6 +81,38 @@ def test_what_is_registered_champion_decides(home: Settings, other: Callable[...
     assert [e.kind for e in entries[-2:]] == ["promoted", "rolled_back"]
     assert [g.limit for g in entries[-2].gates if g.name == failed.name] == [changes]
     assert open_policies(home).verify() is None
+
+
+def test_a_rollback_goes_back_to_what_was_in_force(
+    home: Settings, other: Callable[..., Path]
+) -> None:
+    decide = policies.follow_policy(home, 0.0, time.monotonic)
+    policies.register(home, other(), "ann")
+    policies.promote_policy(home, "1", CHAMPION, by="ann", reason="first")
+    registry = open_policies(home)
+    assert registry.rollback(by="ann", reason="complaints") is None
+    assert decide().champion.label == in_force(home) == "standard-1"
+    assert registry.standing().stages == {"routing-1": Stage.ARCHIVED}
+    with pytest.raises(Missing, match="former-champion"):
+        registry.rollback(by="ann", reason="nothing was before")
+    policies.promote_policy(home, "1", CHAMPION, by="ann", reason="again")
+    assert decide().champion.label == "routing-1"
+    assert registry.verify() is None
+
+
+def test_a_refusal_names_the_option_that_lets_it_through(
+    home: Settings, other: Callable[..., Path]
+) -> None:
+    for a in (0.2, 0.4):
+        policies.register(home, other(a=a), "ann")
+    policies.promote_policy(home, "1", CHAMPION, by="ann", reason="first")
+    with pytest.raises(GateRefusal) as refusal:
+        policies.promote_policy(home, "2", CHAMPION, by="ann", reason="rarer")
+    said = re.search(r"`--changes (\d+)`", refusal.value.todo)
+    assert said is not None
+    assert "`--override`" in refusal.value.todo
+    policies.promote_policy(home, "2", CHAMPION, by="ann", reason="rarer", changes=int(said[1]))
+    assert in_force(home) == "routing-2"
 
 
 def test_a_setting_wins_over_what_is_registered(home: Settings, other: Callable[..., Path]) -> None:

@@ -32,7 +32,12 @@ def plans(draw: st.DrawFn) -> RolloutPlan:
         degraded=draw(measured),
         after=draw(st.integers(0, 30)),
     )
-    course = Course(steps=steps, limits=limits, holdout=0.05, needs_pass=draw(st.booleans()))
+    course = Course(
+        steps=steps,
+        limits=limits,
+        holdout=0.05,
+        needs_pass=draw(st.sampled_from([True, False, None])),
+    )
     plan = begin(course, "rollout-1", "model", ("a-1", "a-2"), iso(BEGUN))
     at = draw(st.integers(0, len(steps) - 1))
     return msgspec.structs.replace(plan, step=at, weight=steps[at].weight, held=draw(st.booleans()))
@@ -129,9 +134,10 @@ def test_each_thing_that_speaks_against_it_keeps_it(
         if getattr(plan.limits, name) is not None:
             held = replace(evidence.figures, **{name: None})
             spoilt[f"{name} unknown"] = (plan, now, replace(evidence, figures=held))
-    if plan.needs_pass:
+    if plan.needs_pass is not False:
         judged = Judged(name="canary-1", outcome="inconclusive")
         spoilt["inconclusive"] = (plan, now, replace(evidence, judged=judged))
+    if plan.needs_pass:
         spoilt["no verdict"] = (plan, now, replace(evidence, judged=None))
     for why, (a, b, c) in spoilt.items():
         assert decide(a, iso(b), c).action == "hold", why

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -41,9 +42,14 @@ def kinds(registry: Registry) -> list[str]:
     return [entry.kind for entry in registry.ledger.entries()]
 
 
-def ticked(registry: Registry, plan: RolloutPlan, **held: float) -> Ticked:
+def ticked(
+    registry: Registry,
+    plan: RolloutPlan,
+    outcome: Literal["pass", "inconclusive"] = "pass",
+    **held: float,
+) -> Ticked:
     figures = Figures(decisions=int(held.pop("decisions", 10)), degraded=held.pop("degraded", 0.0))
-    judged = Judged(name="canary-1", outcome="inconclusive", reasons=("too few",))
+    judged = Judged(name="canary-1", outcome=outcome, reasons=("too few",))
     evidence = Evidence(rollout=plan.id, step=plan.step, figures=figures, judged=judged)
     return rollout.tick(registry, evidence, by="cron")
 
@@ -59,6 +65,9 @@ def test_a_rollout_goes_on_by_evidence_and_back_by_evidence(
     assert len(kinds(registry)) == before, "waiting is no transition"
     assert stages.stat().st_ino == inode, "and nobody who serves loads anything anew"
     clock.moment += timedelta(hours=24)
+    waits = ticked(registry, plan, "inconclusive").progress
+    assert waits.action == "hold", "with no outcome matured nothing is known of the challenger"
+    assert "`needs_pass: false`" in waits.reasons[-1]
     done = ticked(registry, plan)
     assert (done.progress.action, done.plan.weight, done.plan.step) == ("advance", 0.5, 1)
     assert ticked(registry, plan).progress.action == "hold", "the same evidence, once more"

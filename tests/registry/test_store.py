@@ -166,7 +166,9 @@ def test_promotion_rollout_and_rollback(
     assert rollout.status(registry) is None
     assert mlflow_says(tmp_path) == ({"champion": 2}, {1: "archived", 2: "champion"})
 
-    assert registry.rollback(by="ann", reason="alarm").label == "lead-1"
+    back = registry.rollback(by="ann", reason="alarm")
+    assert back is not None
+    assert back.label == "lead-1"
     assert mlflow_says(tmp_path) == ({"champion": 1}, {1: "champion", 2: "archived"})
     assert open_cached(registry.cache).champion.label == "lead-1"
     assert registry.ledger.champion_at(clock.now()) == "lead-1"
@@ -310,7 +312,9 @@ def test_changes_stand_while_mlflow_is_away(
     away = Registry(
         "sqlite:////proc/no/mlflow.db", tmp_path, registry.ledger, clock, registry.cache
     )
-    assert away.rollback(by="ann", reason="alarm").label == "lead-1"
+    back = away.rollback(by="ann", reason="alarm")
+    assert back is not None
+    assert back.label == "lead-1"
     assert open_cached(registry.cache).champion.label == "lead-1"
     with pytest.raises(Unavailable) as trouble:
         away.reconcile()
