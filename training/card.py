@@ -170,7 +170,7 @@ def _groups(audit: FairnessReport | None) -> str:
         return "## Groups\n\nNo groups are configured (`fairness` in the training settings)."
     rows = [
         [
-            one.feature,
+            one.feature + (" (arm)" if one.kind == "arm" else ""),
             *(_short(one.gaps[m]) if m in one.gaps else "–" for m in MEASURES),
         ]
         for one in audit.features

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import yaml
@@ -69,9 +69,15 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A feature whose groups are compared. `bins` are the ascending edges that cut a number."""
+    """A feature whose groups are compared. `bins` are the ascending edges that cut a number.
+
+    `protected` groups must be treated alike: gates look at their differences. The groups of an
+    `arm` were treated differently on purpose, as those of an experiment or a campaign were, and
+    convert differently where the treatment works: they are shown, and gate nothing.
+    """
 
     feature: Annotated[str, msgspec.Meta(min_length=1)]
+    kind: Literal["protected", "arm"] = "protected"
     bins: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:

@@ -12,9 +12,7 @@ from domain.journeys import FOREVER, Journeys
 from training.config import TrainingConfig
 from training.cutoffs import Cutoff
 from training.dataset import Dataset
-
-MISSED = 5.0
-"""Outcomes that early rows would have at the later rate: with none of them seen, chance is e⁻⁵."""
+from training.late_outcomes import begin_late
 
 BURST = 3.0
 """Leads first heard of in the log's first horizon, for each in a later one of middling size."""
@@ -62,19 +60,15 @@ def _outcomes_begin_late(
     cutoffs: Sequence[Cutoff], journeys: Journeys, config: TrainingConfig
 ) -> Trap | None:
     """Rows whose whole horizon lies before the first outcome that the log knows of."""
-    first = min(o.happened_us for o in journeys.outcomes if o.name == config.outcome)
-    begin = first - int(config.horizon_days * DAY)
-    early = {c.final_id for c in cutoffs if c.moment_us < begin}
-    later = [c.label for c in cutoffs if c.moment_us >= begin]
-    if not early or not later or len(early) * float(np.mean(later)) < MISSED:
+    late = begin_late(cutoffs, journeys, config)
+    if late is None:
         return None
-    rows = sum(c.moment_us < begin for c in cutoffs)
     return Trap(
         "outcomes-begin-late",
-        f"The first outcome {config.outcome!r} is of {iso(first)}. {rows:,} rows of {len(early):,} "
-        f"leads ended their horizon before it and are labelled 0; at the later rate about "
-        f"{len(early) * float(np.mean(later)):,.0f} would be 1. Outcomes were likely not recorded "
-        f"then: set `from` to {iso(begin)[:10]} or later.",
+        f"The first outcome {config.outcome!r} is of {iso(late.first_us)}. {late.rows:,} rows of "
+        f"{late.leads:,} leads ended their horizon before it and are labelled 0; at the rate just "
+        f"after it about {late.missed:,.0f} would be 1. Outcomes were likely not recorded then: "
+        f"set `from` to {iso(late.begin_us)[:10]} or later.",
     )
 
 
