@@ -14,6 +14,8 @@ _MEASURES = {
     "brier": "Brier score",
     "log_loss": "Log loss",
     "calibration_error": "Calibration error",
+    "came_by_told": "Came for each one told",
+    "came_by_told_at_10pct": "Came for each one told, top 10%",
     "lift_at_5pct": "Lift in the top 5%",
     "lift_at_10pct": "Lift in the top 10%",
     "lift_at_20pct": "Lift in the top 20%",

@@ -44,7 +44,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
     `calibration` is the mean probability less the rate of conversion, `error` the calibration
     error; `rate` the rate of conversion, and `over` by how much it exceeds that of the largest
-    group (None: it is that one). `judged` says which measures had rows enough to be compared. None is not defined.
+    group (None: it is that one). `judged` says which measures had rows enough to be compared.
+    None is not defined.
     """
 
     name: str
@@ -98,9 +99,7 @@ def audit(
     for one in asked.groups:
         if one.feature not in test.aside:
             note = "there is no feature of that name"
-            found.append(
-                Audited(feature=one.feature, groups=(), gaps={}, note=note, kind=one.kind)
-            )
+            found.append(Audited(feature=one.feature, groups=(), gaps={}, note=note, kind=one.kind))
             continue
         names = groups_of(test.aside[one.feature], one.bins)
         found.append(_audited(one, names, (test, chance, selected), drawn, asked.min_rows, level))

@@ -6,7 +6,7 @@ at the edge: the rows just after the first outcome show a rate and its trend, an
 continued backwards, says how many outcomes the rows before should have had.
 
 The trend is exponential in rows, a·exp(b·x), fitted by likelihood to the first WINNERS; b is taken
-at the upper end of its 90% interval, and never falls, so that what is expected is rather too little.
+at the upper end of its 90% interval and never falls, so that rather too little is expected.
 """
 
 from collections.abc import Sequence

@@ -39,6 +39,7 @@ from training import (
     traps,
 )
 from training import search as searching
+from training.accounts import bounded
 from training.assess import ALONE, Against
 from training.config import TrainingConfig
 from training.dataset import Dataset, History, build
@@ -80,8 +81,9 @@ class Provenance:
 class Parts:
     """The rows of a run.
 
-    `fitted` are all before the test, for the final fit; `folds` cut them by time, for search and
-    calibration. `embargoed` and `parted` rows were left out between `fitted` and `test`.
+    `fitted` are all before the test, for the final fit; `folds` cut them by time, for the search.
+    No company weighs more than its bound in any of them. `embargoed` and `parted` rows were left
+    out between `fitted` and `test`.
     """
 
     test: Dataset
@@ -158,7 +160,10 @@ class Run:
         best, searched, trials = self._search(prepared.parts, studies, progress, folder / PLOTS)
         write_record(RunRecord(started_ms=began, trials=trials), folder)
         progress.phase("fitting and calibrating")
-        return self._finish(prepared, best, searched, folder, provenance, against)
+        made = self._finish(prepared, best, searched, folder, provenance, against)
+        for text in made.warnings[len(prepared.warnings) :]:
+            progress.warn(text)
+        return made
 
     def search_only(self, studies: Studies, progress: Progress) -> Searched:
         """Take part in the search that another process's run does; returns what it found so far."""
@@ -175,6 +180,7 @@ class Run:
         noticed = traps.notice(chosen.cutoffs, self.journeys, self.config)
         warnings = [trap.text for trap in noticed]
         eventual = np.array([c.eventual for c in chosen.cutoffs], dtype=np.int64)
+        warnings += traps.unknown_accounts(self.config, chosen.removed)
         warnings += leakage.waived(leakage.screen(data, eventual), self.config.waivers)
         for text in warnings:
             progress.warn(text)
@@ -183,6 +189,7 @@ class Run:
     def _split(self, data: Dataset) -> Parts:
         share, embargo = self.config.split.test_share, self.config.embargo_days
         outer = split_by_time(data.moments, share, embargo, data.groups)
+        most = self.config.max_account_share
         before = data.take(outer.earlier, outer.earlier_weights)
         test = data.take(outer.later, outer.later_weights)
         cut = folds(before.moments, self.config.split.folds, embargo, before.groups)
@@ -190,8 +197,8 @@ class Run:
             require_both_classes(before.labels[:0], "training")
         each = [
             (
-                before.take(one.earlier, one.earlier_weights),
-                before.take(one.later, one.later_weights),
+                bounded(before.take(one.earlier, one.earlier_weights), most),
+                bounded(before.take(one.later, one.later_weights), most),
             )
             for one in cut
         ]
@@ -201,7 +208,9 @@ class Run:
         require_both_classes(test.labels, "test")
         traps.refuse_one_company(test)
         sound = tuple(pair for pair in each if all(len(np.unique(p.labels)) == 2 for p in pair))
-        return Parts(test, before, sound, outer.embargoed, outer.parted, outer.later_weights)
+        return Parts(
+            test, bounded(before, most), sound, outer.embargoed, outer.parted, outer.later_weights
+        )
 
     def _search(
         self, parts: Parts, studies: Studies, progress: Progress, plots: Path | None
@@ -247,7 +256,7 @@ class Run:
         seed = self.config.seed
         fitted = parts.fitted
         model, told, blended = self._fitted(parts, best)
-        calibrator = calibrate.calibrate(told)
+        calibrator = calibrate.calibrate(told, seed)
         model.save_model(str(folder / MODEL_FILE))
         table = explain.build_table(model, parts.test.features)
         error = explain.check_table(
@@ -263,7 +272,7 @@ class Run:
         leaves = np.asarray(model.calc_leaf_indexes(fit.pool(parts.test)), dtype=np.int64)
         importance = np.abs(table.explain(leaves)).mean(axis=0)
         rows = assess.Rows(parts.folds, fitted, parts.test)
-        profile = fit_profile(self.definition, parts.folds, fitted, best, seed)
+        profile = fit_profile(self.definition, fitted, best, seed)
         others = assess.rivals(self.config, self.definition, rows, profile, against.champion)
         done = assess.assess(self.config, parts.test, chance, others, against.grades)
         moving = dict(zip(table.features, importance.tolist(), strict=True))
@@ -280,9 +289,9 @@ class Run:
             outcome=self.config.outcome,
             horizon_days=self.config.horizon_days,
             metrics={**done.metrics, "explanation_error": exact},
-            counts=_counts(parts, removed, int(model.tree_count_)),
+            counts={**_counts(parts, removed, int(model.tree_count_)), **done.counts},
             lineage=self.lineage(provenance, searched),
-            warnings=prepared.warnings,
+            warnings=(*prepared.warnings, *done.warnings),
             blended=blended,
             fallback=write_fallback(profile, fitted, parts.test, fair, GOLDEN_ROWS, folder),
         )
@@ -294,15 +303,16 @@ class Run:
     def _fitted(self, parts: Parts, best: dict[str, Any]) -> tuple[Any, fit.Told, Blended | None]:
         """The model, what its like told of rows not seen, and the blend if one was asked for."""
         seed = self.config.seed
-        model, told = fit.fit(parts.fitted, best, seed), fit.across(parts.folds, best, seed)
+        model, told = fit.fit(parts.fitted, best, seed), fit.crossed(parts.fitted, best, seed)
         if not self.config.blend:
             return model, told, None
         other = blend.scorecard_of(best)
-        points = fit.across(parts.folds, other, seed)
-        found = blend.weigh(told, points, seed)
+        later = (fit.across(parts.folds, each, seed) for each in (best, other))
+        found = blend.weigh(*later, seed)
         if not found.scorecard:
             return model, told, found
         scorecard = fit.fit(parts.fitted, other, seed)
+        points = fit.crossed(parts.fitted, other, seed)
         return blend.summed(model, scorecard, found), blend.mixed(told, points, found), found
 
     def lineage(self, provenance: Provenance, searched: Searched | None = None) -> Lineage:

@@ -1,7 +1,7 @@
 """Traps of real data that no rule removes: the run says what it noticed, on stderr and the card."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,13 @@ def notice(cutoffs: Sequence[Cutoff], journeys: Journeys, config: TrainingConfig
     return [trap for trap in found if trap is not None]
 
 
+def unknown_accounts(config: TrainingConfig, removed: Mapping[str, int]) -> list[str]:
+    """A warning where accounts are to be left out and no row is of any."""
+    if not config.exclude_accounts or removed.get("account_excluded"):
+        return []
+    return ["No row is of an account that `exclude_accounts` names: are they as in the files?"]
+
+
 def refuse_one_company(test: Dataset) -> None:
     """Raise Refused where all positives of the test are of one company, though it has others."""
     winners = np.unique(test.groups[test.labels == 1])
@@ -52,7 +59,7 @@ def refuse_one_company(test: Dataset) -> None:
             f"all {int(test.labels.sum())} positive rows of the test are of one company",
             rule="one-company",
             todo="Nothing would be known of other companies: ingest more history, or leave the "
-            "account out.",
+            "account out by `exclude_accounts`.",
         )
 
 
@@ -113,7 +120,8 @@ def _accounts(cutoffs: Sequence[Cutoff]) -> list[Trap]:
                 Trap(
                     "one-account-large",
                     f"Account {account} has {count:,} of {total:,} leads and {won[account]:,} of "
-                    f"{winners:,} with the outcome: figures tell more of it than of others.",
+                    f"{winners:,} with the outcome: figures tell more of it than of others. "
+                    "`exclude_accounts` leaves it out, `max_account_share` bounds what it weighs.",
                 )
             )
         others = (winners - won[account] + 1) / (total - count + 2)
@@ -125,7 +133,7 @@ def _accounts(cutoffs: Sequence[Cutoff]) -> list[Trap]:
                         "one-account-one-label",
                         f"All {count:,} leads of account {account} have the label "
                         f"{int(won[account] > 0)}, of the others {others:.1%} have 1: whoever "
-                        f"knows the account knows the label.",
+                        f"knows the account knows the label. `exclude_accounts` leaves it out.",
                     )
                 )
     return found
