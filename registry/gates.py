@@ -274,7 +274,8 @@ def _unbeaten(rule: Unbeaten, manifest: Sealed) -> GateResult:
         if (over := manifest.metrics.get(name)) is not None
     ]
     if not held:
-        return _absent(rule.name, "no baseline", None, passed=rule.absent == "pass")
+        told = "the difference to a baseline"
+        return _absent(rule.name, told, None, passed=rule.absent == "pass")
     shown = [f"{name} {over}" for name, over, best_case in held if best_case < 0]
     name, over, _ = min(held, key=lambda one: one[2])
     note = ", ".join(shown) if shown else f"nearest is {name} {over}"

@@ -51,9 +51,10 @@ def _how(report: FairnessReport) -> str:
         "converted that was selected; *over the largest* by how much its rate of conversion "
         "exceeds that of the group with the most rows; *told less came* the mean probability less "
         "the rate of conversion; *error* the calibration error within the group. Intervals are "
-        "95%, clustered by account; those of the greatest differences hold for all groups and features together, "
-        "so that a low end above 0 shows a difference that is not chance. A number marked * is of "
-        f"a group too small to be compared (fewer than {report.min_rows} rows, or too few "
+        "95%, clustered by account; those of the greatest differences hold for all groups and "
+        "features together, so that a low end above 0 shows a difference that is not chance. A "
+        "number marked * is of a group too small to be compared (fewer than "
+        f"{report.min_rows} rows, or too few "
         "converts). A difference may have good reasons; the page shows it, it does not judge them."
     )
 

@@ -47,6 +47,7 @@ from training.page import page
 from training.profile_model import fit_profile, write_fallback
 from training.split import folds, require_both_classes, split_by_time
 from training.studies import Warmth, open_study, remember
+from training.tested_rows import row_numbers, write_test_rows
 
 CHECKED_ROWS = 2_000
 PLOTS = "plots"
@@ -83,7 +84,7 @@ class Parts:
 
     `fitted` are all before the test, for the final fit; `folds` cut them by time, for the search.
     No company weighs more than its bound in any of them. `embargoed` and `parted` rows were left
-    out between `fitted` and `test`.
+    out between `fitted` and `test`. `test_numbers` [test rows] tell rows of the test apart.
     """
 
     test: Dataset
@@ -92,6 +93,7 @@ class Parts:
     embargoed: int
     parted: int
     stand_for: NDArray[np.float64]
+    test_numbers: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +186,11 @@ class Run:
         warnings += leakage.waived(leakage.screen(data, eventual), self.config.waivers)
         for text in warnings:
             progress.warn(text)
-        return Prepared(self._split(data), chosen.removed, tuple(warnings))
+        return Prepared(
+            self._split(data, row_numbers(chosen.cutoffs)), chosen.removed, tuple(warnings)
+        )
 
-    def _split(self, data: Dataset) -> Parts:
+    def _split(self, data: Dataset, numbers: NDArray[np.int64]) -> Parts:
         share, embargo = self.config.split.test_share, self.config.embargo_days
         outer = split_by_time(data.moments, share, embargo, data.groups)
         most = self.config.max_account_share
@@ -209,7 +213,13 @@ class Run:
         traps.refuse_one_company(test)
         sound = tuple(pair for pair in each if all(len(np.unique(p.labels)) == 2 for p in pair))
         return Parts(
-            test, bounded(before, most), sound, outer.embargoed, outer.parted, outer.later_weights
+            test=test,
+            fitted=bounded(before, most),
+            folds=sound,
+            embargoed=outer.embargoed,
+            parted=outer.parted,
+            stand_for=outer.later_weights,
+            test_numbers=numbers[outer.later],
         )
 
     def _search(
@@ -268,6 +278,7 @@ class Run:
         frame = reference.reference_frame(parts.test.take(fair), chance[fair], seed)
         reference.write_reference(frame, folder / REFERENCE_FILE)
         write_golden(_golden(parts.test.take(fair[:GOLDEN_ROWS]), model, calibrator), folder)
+        write_test_rows(parts.test_numbers, parts.test, chance, folder)
         write_profile(profile_inputs(fitted.features, fitted.numbers, fitted.texts), folder)
         leaves = np.asarray(model.calc_leaf_indexes(fit.pool(parts.test)), dtype=np.int64)
         importance = np.abs(table.explain(leaves)).mean(axis=0)
@@ -307,8 +318,8 @@ class Run:
         if not self.config.blend:
             return model, told, None
         other = blend.scorecard_of(best)
-        later = (fit.across(parts.folds, each, seed) for each in (best, other))
-        found = blend.weigh(*later, seed)
+        later = [fit.across(parts.folds, each, seed) for each in (best, other)]
+        found = blend.weigh(later[0], later[1], seed)
         if not found.scorecard:
             return model, told, found
         scorecard = fit.fit(parts.fitted, other, seed)

@@ -19,7 +19,8 @@ def calibrated(rows: int, rate: float, seed: int) -> tuple[Array, Array, NDArray
 
 
 def grades(chance: Array) -> NDArray[np.int64]:
-    return np.array([chance >= cut for cut in CUTS]).argmax(axis=0)
+    reached = np.array([chance >= cut for cut in CUTS])
+    return np.asarray(reached.argmax(axis=0), dtype=np.int64)
 
 
 @pytest.mark.parametrize(("rows", "rate"), [(400, 0.1), (1500, 0.02), (4000, 0.013)])

@@ -67,7 +67,8 @@ def test_a_company_that_won_everything_does_not_destroy_what_is_said_of_others()
     }
     assert auroc(fresh.labels, told["bounded"]) > auroc(fresh.labels, told["rest"]) - 0.01
     off = {name: abs(float(logistic(m).mean() - fresh.labels.mean())) for name, m in told.items()}
-    assert off["bounded"] < 0.03 < 0.08 < off["free"]
+    assert off["bounded"] < 0.03
+    assert off["free"] > 0.08
 
 
 def test_the_fold_that_holds_the_company_is_not_ruled_by_it() -> None:
