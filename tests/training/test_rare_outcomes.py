@@ -16,7 +16,7 @@ OVERFITTED = {"depth": 6, "learning_rate": 0.1, "iterations": 300, "l2_leaf_reg"
 
 
 def world(seed: int, rows: int) -> tuple[Dataset, Array]:
-    """Rows of companies of three, about 1.3% won, and the true probability of each."""
+    """Rows of companies of three, about 1% won, and the true probability of each."""
     random = np.random.default_rng(seed)
     groups = random.integers(0, rows // 3, rows)
     numbers = random.normal(size=(rows, 8))
@@ -45,8 +45,8 @@ def errors(seed: int, parameters: fit.Parameters, rows: int = 6000) -> tuple[flo
 
 
 def test_what_is_overfitted_is_put_right() -> None:
-    none, chosen = errors(1, {**OVERFITTED, "iterations": 150, "border_count": 32}, rows=4000)
-    assert chosen < 0.75 * none
+    none, chosen = errors(1, {**OVERFITTED, "border_count": 32})
+    assert chosen < 0.6 * none
 
 
 @pytest.mark.soak
