@@ -174,7 +174,8 @@ def test_a_stage_without_gates_is_refused(tmp_path: Path, missing: str) -> None:
     held = document
     for name in above:
         held = held[name]
-    for value in ([], None):
+    values: tuple[list[str] | None, ...] = ([], None)
+    for value in values:
         held.pop(last, None)
         if value is not None:
             held[last] = value
