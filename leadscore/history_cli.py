@@ -83,6 +83,17 @@ def _put_then(found: "Then", *, asked_for_lead: bool) -> None:
             for one in held
         ],
     )
+    if found.deciding is not None:
+        put()
+        put("The clock of this home follows its events; promotions are dated by the machine's. By")
+        put("the events' time these decided:")
+        put_table(
+            ["model", "arm", "policy", "decisions", "first", "last"],
+            [
+                [d.model, d.arm, d.policy, f"{d.decisions:,}", d.first[:19], d.last[:19]]
+                for d in found.deciding
+            ],
+        )
     if not asked_for_lead:
         return
     put()

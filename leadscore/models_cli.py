@@ -134,16 +134,20 @@ def show_model(version: Version, as_json: AsJson = False) -> None:
 
 @models.command("compare")
 def compare_models(a: Version, b: Version, as_json: AsJson = False) -> None:
-    """Two versions side by side, each measured on its own test."""
-    registry = _registry()
-    one, other = registry.get(a), registry.get(b)
+    """Two versions side by side, on the rows that both were tested on."""
+    from wiring.model_comparison import compare
+
+    found = compare(_registry(), a, b)
     if as_json:
-        put_json([_document(one), _document(other)])
+        put_json(found)
         return
-    names = [name for name in one.metrics if name in other.metrics]
+    put(
+        f"{found.rows:,} rows of both tests, {found.positives:,} with the outcome, of moments from "
+        f"{found.first[:10]} to {found.last[:10]}"
+    )
     put_table(
-        ["measure", one.label, other.label],
-        [[name, one.metrics[name], other.metrics[name]] for name in names],
+        ["measure", found.one, found.other, "difference"],
+        [[m.name, m.one, m.other, m.difference] for m in found.measures],
     )
 
 

@@ -34,7 +34,7 @@ def bundle() -> None:
 
 
 def demo(
-    leads: Annotated[int, typer.Option(min=200, help="How many leads to simulate.")] = 2500,
+    leads: Annotated[int, typer.Option(min=200, help="How many leads to simulate.")] = 3000,
     seed: Annotated[int, typer.Option()] = 7,
     home: Annotated[Path | None, typer.Option(help="Where to leave it all.")] = None,
 ) -> None:

@@ -5,7 +5,7 @@ the ledger with the promotion. A missing or undefined number never passes unless
 """
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
@@ -82,7 +82,28 @@ class NotWorse(_Rule, frozen=True, kw_only=True, tag="not_worse"):
     margin: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 
-Rule = AtLeast | AtMost | Above | Below | NotWorse
+class Unbeaten(_Rule, frozen=True, kw_only=True, tag="unbeaten"):
+    """No baseline may be shown to be better: by a paired difference wholly on its side.
+
+    The differences are the metrics `auroc_over_scorecard` and so on, the version's less the
+    baseline's; those in `lower` are better where they are lower. Those that were not measured, as
+    of a baseline that could not be made, are passed over; without any the gate fails, unless
+    `absent` is `pass`.
+    """
+
+    baselines: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)]
+    higher: tuple[Name, ...] = ()
+    lower: tuple[Name, ...] = ()
+    absent: Literal["fail", "pass"] = "fail"
+
+    def differences(self) -> Iterator[tuple[Name, bool]]:
+        """Names of metrics, and whether they are better higher."""
+        for baseline in self.baselines:
+            for names, better_higher in ((self.higher, True), (self.lower, False)):
+                yield from ((f"{name}_over_{baseline}", better_higher) for name in names)
+
+
+Rule = AtLeast | AtMost | Above | Below | NotWorse | Unbeaten
 
 
 class StageRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -188,6 +209,8 @@ def _run(rule: Rule, manifest: Sealed, champion: Sealed | None) -> GateResult:
             return _beyond(rule, manifest)
         case NotWorse():
             return _not_worse(rule, manifest, champion)
+        case Unbeaten():
+            return _unbeaten(rule, manifest)
 
 
 def _counted(
@@ -240,6 +263,28 @@ def _not_worse(rule: NotWorse, manifest: Sealed, champion: Sealed | None) -> Gat
         limit=limit,
         passed=mine.value >= limit if higher else mine.value <= limit,
         note=f"{rule.metric} {mine}, the champion's {theirs}, margin {rule.margin:g}",
+    )
+
+
+def _unbeaten(rule: Unbeaten, manifest: Sealed) -> GateResult:
+    """The difference that is furthest for the worse is the value, whether shown or not."""
+    held = [
+        (name, over, over.high if better_higher else -over.low)
+        for name, better_higher in rule.differences()
+        if (over := manifest.metrics.get(name)) is not None
+    ]
+    if not held:
+        told = "the difference to a baseline"
+        return _absent(rule.name, told, None, passed=rule.absent == "pass")
+    shown = [f"{name} {over}" for name, over, best_case in held if best_case < 0]
+    name, over, _ = min(held, key=lambda one: one[2])
+    note = ", ".join(shown) if shown else f"nearest is {name} {over}"
+    return GateResult(
+        name=rule.name,
+        value=over.value,
+        limit=0.0,
+        passed=not shown,
+        note=f"no baseline may be shown to be better: {note}",
     )
 
 

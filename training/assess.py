@@ -1,6 +1,6 @@
 """The last step of a run: a version is measured, drawn and audited; its folder holds it all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,13 +33,25 @@ REGISTERED = (
     "brier",
     "log_loss",
     "calibration_error",
+    "came_by_told",
+    "came_by_told_at_10pct",
     "lift_at_10pct",
     "precision_at_10pct",
     "recall_at_10pct",
 )
 """What is registered with a version; `evaluation.json` holds the rest."""
 
-DIFFERENCES = {"static": ("auroc",), "champion": ("auroc", "log_loss", "brier")}
+LOWER_IS_BETTER = ("brier", "log_loss")
+
+BEATEN = ("auroc", "average_precision", "brier")
+"""By what a baseline may be shown to beat a version."""
+
+DIFFERENCES = {
+    "prior": ("brier", "log_loss"),
+    "scorecard": BEATEN,
+    "static": BEATEN,
+    "champion": ("auroc", "log_loss", "brier"),
+}
 """Which differences to a baseline are registered too, as `auroc_over_static` and so on."""
 
 
@@ -66,9 +78,14 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What was found. `metrics` are those to be registered."""
+    """What was found. `metrics` and `counts` are those to be registered.
+
+    `warnings` say in sentences what a gate will refuse, before anybody asks it.
+    """
 
     metrics: dict[str, Interval]
+    counts: dict[str, int]
+    warnings: tuple[str, ...]
     evaluation: Evaluation
     audit: FairnessReport | None
 
@@ -106,7 +123,35 @@ def assess(
             if measure in rival.over:
                 metrics[f"{measure}_over_{rival.name}"] = rival.over[measure]
     metrics |= audit.metrics() if audit else {}
-    return Assessment({k: v for k, v in metrics.items() if _whole(v)}, found, audit)
+    counts = {"grades_inverted": len(found.inverted)} if grades else {}
+    held = {k: v for k, v in metrics.items() if _whole(v)}
+    return Assessment(held, counts, (*_falling(found), *_beaten(found)), found, audit)
+
+
+def _falling(found: Evaluation) -> Iterator[str]:
+    """Grades that are shown not to rise."""
+    rate = {band.name: band.observed.value for band in found.grades}
+    for better, other in found.inverted:
+        yield (
+            f"Grade {better} converts no more than {other} on the test: {rate[better]:.1%} and "
+            f"{rate[other]:.1%}, which chance alone does not make of what was told."
+        )
+
+
+def _beaten(found: Evaluation) -> Iterator[str]:
+    """Baselines that are shown to be better, and a prior that is no worse."""
+    for rival in found.rivals:
+        if rival.name in ("scorecard", "static"):
+            worse = [m for m in BEATEN if m in rival.over and shown_worse(m, rival.over[m])]
+            if worse:
+                yield f"The baseline {rival.name} is better on the test by {', '.join(worse)}."
+        elif rival.name == "prior" and rival.over and rival.over["brier"].value >= 0:
+            yield "Its Brier score on the test is no better than that of one rate for everyone."
+
+
+def shown_worse(measure: str, over: Interval) -> bool:
+    """Whether a difference, version less baseline, is shown to be for the worse."""
+    return over.low > 0 if measure in LOWER_IS_BETTER else over.high < 0
 
 
 def write(done: Assessment, name: str, importance: Mapping[str, float], folder: Path) -> None:

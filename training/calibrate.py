@@ -1,4 +1,8 @@
-"""From log-odds to probabilities: fits calibrators, and chooses one on later time.
+"""From log-odds to probabilities: fits calibrators, and takes one only where it wins clearly.
+
+A calibrator is learnt from what models of most of the rows told of the others, for the map of a
+weak model, put on a strong one, makes it worse; and `none` stands unless log loss on later time is
+shown to be lower. `docs/training.md` has what this comes to where outcomes are rare.
 
 Every calibrator rises with the score, so that ranking is untouched: an isotonic one is tilted by
 a hair where it would be level, for level parts would make ties of leads that differ. Where the
@@ -13,16 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from domain.measurement import Interval
 from domain.scores import Calibrator, logistic
-from measures.calibration import brier
+from measures.calibration import log_losses
+from measures.resampling import Resampling
 from training import fit
-from training.split import spans
+from training.split import dealt, spans
 
 Kind = Literal["none", "platt", "beta", "isotonic"]
 Array = NDArray[np.float64]
 
 KINDS: tuple[Kind, ...] = ("none", "platt", "beta", "isotonic")
 """Simplest first: of kinds equally good, the simplest is chosen."""
+
+LEVEL = 0.95
+"""How sure it must be that a calibrator lowers the log loss, before it takes the place of none."""
 
 FEW = 10
 """Rows of the rarer class below which only `platt` is fitted, with a slope drawn towards 1."""
@@ -59,13 +68,13 @@ def fit_calibrators(margins: Array, y: Array, w: Array | None = None) -> dict[Ki
     }
 
 
-def calibrate(told: fit.Told) -> Calibrator:
-    """The calibrator of a model, from what models of its folds told.
-
-    Each row was scored by a model that had not seen it, and the calibrator knows more of time than
-    its last part.
-    """
-    return choose(told.margins, told.labels.astype(np.float64), told.moments, w=told.weights)[0]
+def calibrate(told: fit.Told, seed: int) -> Calibrator:
+    """The calibrator of a model, from what models as strong as it told of rows not seen."""
+    labels = told.labels.astype(np.float64)
+    chosen, _ = choose(
+        told.margins, labels, told.moments, w=told.weights, groups=told.groups, seed=seed
+    )
+    return chosen
 
 
 def choose(
@@ -74,31 +83,49 @@ def choose(
     times: NDArray[np.int64],
     *,
     w: Array | None = None,
+    groups: NDArray[np.int64] | None = None,
+    seed: int = 0,
     folds: int = 3,
-) -> tuple[Calibrator, dict[str, float]]:
-    """The calibrator whose kind has the lowest Brier score on later time, and all kinds' scores.
+) -> tuple[Calibrator, dict[str, Interval]]:
+    """The calibrator that wins clearly, `none` where no kind does; and each kind's gain.
 
     Rows are cut by time into folds + 1 parts of about equal size, rows of one moment together.
-    Each part but the first is judged by calibrators fitted on all before it; the kind with the
-    lowest Brier score over all rows judged is fitted again on every row. Where all rows have one
-    moment no kind can be judged: then it is `platt`, and scores are nan.
+    Each part but the first is judged by calibrators fitted on all before it. A kind's gain is how
+    much lower its log loss is than that of `none`, with the interval of a bootstrap of `groups`
+    [n]; of the kinds whose gain is above 0 with LEVEL the greatest wins, and is fitted again on
+    every row. Where all rows have one moment, groups are dealt into parts instead, and each part
+    is judged by calibrators fitted on the others.
     """
     if folds < 1:
         raise ValueError(f"folds == {folds}, must be >= 1")
     weights = np.ones(len(margins)) if w is None else np.asarray(w, dtype=np.float64)
     fitted = fit_calibrators(margins, y, weights)
+    company = np.arange(len(margins)) if groups is None else groups
     judged = np.zeros(len(margins), dtype=np.bool_)
     chances = {kind: np.zeros(len(margins)) for kind in KINDS}
-    for start, end in spans(times, folds):
-        earlier, later = times < start, (times >= start) & (times < end)
-        judged |= later
-        for kind, one in fit_calibrators(margins[earlier], y[earlier], weights[earlier]).items():
-            chances[kind][later] = one.apply(margins[later])
-    scores = {kind: brier(y[judged], p[judged], weights[judged]) for kind, p in chances.items()}
-    best: Kind = "platt"
-    if not np.isnan(scores["none"]):
-        best = min(KINDS, key=lambda kind: scores[kind])
-    return fitted[best], {str(kind): score for kind, score in scores.items()}
+    for learnt, told in _parts(times, company, folds):
+        judged |= told
+        for kind, one in fit_calibrators(margins[learnt], y[learnt], weights[learnt]).items():
+            chances[kind][told] = one.apply(margins[told])
+    drawn = Resampling(company[judged], int(judged.sum()), seed=seed, w=weights[judged])
+    losses = {kind: log_losses(y[judged], chances[kind][judged]) for kind in KINDS}
+    gains = {k: drawn.mean(losses["none"] - losses[k]).interval(LEVEL) for k in KINDS[1:]}
+    best = max(gains, key=lambda kind: gains[kind].value if gains[kind].low > 0 else 0.0)
+    won = gains[best].low > 0
+    return fitted[best] if won else Calibrator(), {str(k): gain for k, gain in gains.items()}
+
+
+def _parts(
+    times: NDArray[np.int64], groups: NDArray[np.int64], folds: int
+) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Rows to fit on and rows to judge by, as masks [n]."""
+    by_time = [
+        (times < start, (times >= start) & (times < end)) for start, end in spans(times, folds)
+    ]
+    if by_time:
+        return by_time
+    part = dealt(groups, folds + 1)
+    return [(part != one, part == one) for one in np.unique(part)]
 
 
 def _check(margins: Array, y: Array, w: Array) -> None:

@@ -14,6 +14,8 @@ _MEASURES = {
     "brier": "Brier score",
     "log_loss": "Log loss",
     "calibration_error": "Calibration error",
+    "came_by_told": "Came for each one told",
+    "came_by_told_at_10pct": "Came for each one told, top 10%",
     "lift_at_5pct": "Lift in the top 5%",
     "lift_at_10pct": "Lift in the top 10%",
     "lift_at_20pct": "Lift in the top 20%",
@@ -170,7 +172,7 @@ def _groups(audit: FairnessReport | None) -> str:
         return "## Groups\n\nNo groups are configured (`fairness` in the training settings)."
     rows = [
         [
-            one.feature,
+            one.feature + (" (arm)" if one.kind == "arm" else ""),
             *(_short(one.gaps[m]) if m in one.gaps else "–" for m in MEASURES),
         ]
         for one in audit.features

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import yaml
@@ -69,9 +69,15 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A feature whose groups are compared. `bins` are the ascending edges that cut a number."""
+    """A feature whose groups are compared. `bins` are the ascending edges that cut a number.
+
+    `protected` groups must be treated alike: gates look at their differences. The groups of an
+    `arm` were treated differently on purpose, as those of an experiment or a campaign were, and
+    convert differently where the treatment works: they are shown, and gate nothing.
+    """
 
     feature: Annotated[str, msgspec.Meta(min_length=1)]
+    kind: Literal["protected", "arm"] = "protected"
     bins: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
@@ -99,7 +105,9 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     it, one horizon after the first event. `identified_only` leaves out leads that no strong
     identifier names. `warm_start` begins the search with the best parameters of the last study of
     the same outcome; `waivers` keep features that the leakage guard names. `blend` tries a blend
-    with a scorecard, see `training.blend`.
+    with a scorecard, see `training.blend`. `max_account_share` bounds what one company weighs of
+    all rows that are learnt from, and of each fold, see `training.accounts`; `exclude_accounts`
+    leaves companies out, named as the files named them: by domain or by account id.
     """
 
     outcome: str = "won"
@@ -113,6 +121,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     border_count: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 254
     identified_only: bool = True
     exclude: tuple[str, ...] = ()
+    exclude_accounts: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ()
+    max_account_share: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.02
     waivers: tuple[Waiver, ...] = ()
     warm_start: bool = False
     blend: bool = False

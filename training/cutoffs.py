@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from domain.clock import DAY, to_us
 from domain.errors import BadConfiguration, Missing
+from domain.identifiers import account_id
 from domain.journeys import FOREVER, Journeys, LeadSpan
 from training.config import After, Every, FirstContact, TrainingConfig
 
@@ -46,8 +47,10 @@ def choose(journeys: Journeys, config: TrainingConfig, closing: frozenset[str]) 
 
     Left out and counted: `anonymous` leads, leads already `decided`, and cutoffs `censored`
     because their horizon had not passed at the watermark. `outcome_before_anchor` is bad
-    data, such as a deal won before the first contact.
+    data, such as a deal won before the first contact; `account_excluded` are of accounts that the
+    configuration leaves out.
     """
+    apart = {account for text in config.exclude_accounts for account in _accounts_of(text)}
     horizon = int(config.horizon_days * DAY)
     labels = _Labels(journeys, config.outcome, closing, horizon)
     removed: Counter[str] = Counter()
@@ -61,8 +64,9 @@ def choose(journeys: Journeys, config: TrainingConfig, closing: frozenset[str]) 
             removed["outcome_before_anchor"] += 1
         elif labels.decided(span.final, moment):
             removed["decided"] += 1
+        elif (account := span.account_at(moment)) in apart:
+            removed["account_excluded"] += 1
         else:
-            account = span.account_at(moment)
             told = labels.label(span.final, moment), labels.eventual(span.final, moment)
             kept.append(Cutoff(span.lead_id, account, span.final, moment, *told))
     if not kept:
@@ -72,6 +76,12 @@ def choose(journeys: Journeys, config: TrainingConfig, closing: frozenset[str]) 
             todo="Ingest more history, or change `cutoffs`, `from` or `horizon_days`.",
         )
     return Chosen(sorted(kept, key=lambda c: (c.moment_us, c.lead_id)), dict(removed))
+
+
+def _accounts_of(text: str) -> set[str]:
+    """The account ids that a text can mean: itself, a CRM's id, a domain in any case."""
+    given = text.strip()
+    return {given, account_id(given), account_id(given.lower())}
 
 
 def weights(cutoffs: Sequence[Cutoff]) -> NDArray[np.float64]:

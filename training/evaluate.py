@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.clock import iso
 from domain.measurement import Interval
+from measures import came
 from measures.calibration import bins_of, decompose, log_losses
 from measures.calibration_error import calibration_error
 from measures.ranking import gains
@@ -45,16 +47,18 @@ def evaluate(
     drawn = Resampling(test.groups, len(labels), seed=seed, draws=draws, w=weights)
     mine = _drawn(drawn, labels, chance)
     cuts = thresholds(chance)
+    told = _Told(labels, chance, test.groups, weights)
     curve = gains(labels, chance, weights)
     tenths = bins_of(chance, weights, BINS)
     return Evaluation(
         rows=len(labels),
         positives=int(labels.sum()),
-        metrics=_intervals(mine, labels, chance, test.groups, weights),
+        metrics=_intervals(mine, told),
         brier=asdict(decompose(labels, chance, weights, bins=BINS)),
         reliability=bands(drawn, labels, chance, tenths, [str(i + 1) for i in range(BINS)]),
         tenths=bands(drawn, labels, chance, BINS - 1 - tenths, _names()),
         grades=graded(drawn, labels, chance, grades),
+        inverted=inverted_grades(told, grades),
         gains=tuple(np.interp(np.linspace(0, 1, 101), curve.share, curve.captured).tolist()),
         benefit=_benefit(drawn, labels, chance, cuts),
         slices=slices(test, chance, seed=seed, draws=draws),
@@ -96,8 +100,23 @@ def graded(drawn: Resampling, labels: Array, chance: Array, grades: Grades) -> t
     """Rows by grade: the best whose least probability they reach."""
     if not grades:
         return ()
+    names = [name for name, _ in grades]
+    return bands(drawn, labels, chance, grade_of(chance, grades), names)
+
+
+def grade_of(chance: Array, grades: Grades) -> NDArray[np.int64]:
+    """The place of each row's grade [n], 0 for the best."""
     reached = np.array([chance >= least for _, least in grades])
-    return bands(drawn, labels, chance, reached.argmax(axis=0), [name for name, _ in grades])
+    return np.asarray(reached.argmax(axis=0), dtype=np.int64)
+
+
+def inverted_grades(told: "_Told", grades: Grades) -> tuple[tuple[str, str], ...]:
+    """Neighbouring grades of which the better is shown to convert no more than the next."""
+    if not grades:
+        return ()
+    names, place = [name for name, _ in grades], grade_of(told.chance, grades)
+    found = came.inverted(told.labels, told.chance, place, told.groups, told.w)
+    return tuple((names[better], names[other]) for better, other in found)
 
 
 def slices(test: Dataset, chance: Array, *, seed: int, draws: int) -> tuple[Slice, ...]:
@@ -142,11 +161,29 @@ def _drawn(drawn: Resampling, labels: Array, chance: Array) -> dict[str, Drawn]:
     }
 
 
-def _intervals(
-    measured: Mapping[str, Drawn], labels: Array, chance: Array, groups: NDArray[np.int64], w: Array
-) -> dict[str, Interval]:
-    held = {name: one.interval() for name, one in measured.items()}
-    return {**held, "calibration_error": calibration_error(labels, chance, groups, w)}
+class _Told(NamedTuple):
+    """What was told of rows [n], and what came of them."""
+
+    labels: Array
+    chance: Array
+    groups: NDArray[np.int64]
+    w: Array
+
+    def best(self) -> "_Told":
+        """The rows of the best tenth, or where more are told the same, of these."""
+        place = bins_of(self.chance, self.w, BINS)
+        rows = place == place.max()
+        return _Told(self.labels[rows], self.chance[rows], self.groups[rows], self.w[rows])
+
+
+def _intervals(measured: Mapping[str, Drawn], told: _Told) -> dict[str, Interval]:
+    best = told.best()
+    return {
+        **{name: one.interval() for name, one in measured.items()},
+        "calibration_error": calibration_error(*told),
+        "came_by_told": came.came_by_told(*told),
+        "came_by_told_at_10pct": came.came_by_told(*best),
+    }
 
 
 def _benefit(drawn: Resampling, labels: Array, chance: Array, cuts: Array) -> Benefit:
@@ -171,7 +208,7 @@ def _rival(
     return Rival(
         name=other.name,
         note=other.note,
-        metrics=_intervals(theirs, labels, other.chance, test.groups, drawn.w),
+        metrics=_intervals(theirs, _Told(labels, other.chance, test.groups, drawn.w)),
         over={name: (mine[name] - theirs[name]).interval() for name in mine},
         benefit=tuple(decision_curve(labels, other.chance, cuts, drawn.w).score.tolist()),
     )

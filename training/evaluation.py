@@ -70,6 +70,7 @@ class Rival(msgspec.Struct, frozen=True, kw_only=True):
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was measured. `metrics` are by name, as registered.
 
+    `inverted` are neighbouring grades, the better first, that are shown not to rise.
     `brier` holds Murphy's parts of the Brier score over the bins of `reliability`. `gains` are
     the shares of positives found among the best 0, 1, … 100% of rows.
     """
@@ -85,3 +86,4 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     benefit: Benefit
     slices: tuple[Slice, ...]
     rivals: tuple[Rival, ...]
+    inverted: tuple[tuple[str, str], ...] = ()

@@ -9,10 +9,14 @@ The greatest of many differences is above 0 by chance alone. So its interval res
 that hold for all differences together (the greatest studentised one, by the cluster bootstrap),
 and, of several features, for all of these: its low end is above 0 where some group is shown to be
 treated otherwise.
+
+Groups of the kind `arm` were treated otherwise on purpose. Of them the rates of conversion and
+what each adds to the first are shown; they are in no metric, and so before no gate.
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -39,7 +43,9 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     """One group. `found` is the share of its converts that is selected (true-positive rate).
 
     `calibration` is the mean probability less the rate of conversion, `error` the calibration
-    error; `judged` says which measures had rows enough to be compared. None is not defined.
+    error; `rate` the rate of conversion, and `over` by how much it exceeds that of the largest
+    group (None: it is that one). `judged` says which measures had rows enough to be compared.
+    None is not defined.
     """
 
     name: str
@@ -50,6 +56,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     calibration: Interval | None
     error: Interval | None
     judged: tuple[str, ...]
+    rate: Interval | None = None
+    over: Interval | None = None
 
 
 class Audited(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +67,7 @@ class Audited(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[Group, ...]
     gaps: dict[str, Interval]
     note: str = ""
+    kind: Literal["protected", "arm"] = "protected"
 
 
 class FairnessReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,9 +79,9 @@ class FairnessReport(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[Audited, ...]
 
     def metrics(self) -> dict[str, Interval]:
-        """Of each measure the gap of the feature that is shown to have the greatest."""
+        """Of each measure the gap of the protected feature that is shown to have the greatest."""
         held: dict[str, list[Interval]] = {}
-        for one in self.features:
+        for one in (f for f in self.features if f.kind == "protected"):
             for name, gap in one.gaps.items():
                 held.setdefault(f"fairness_{name}_gap", []).append(gap)
         return {name: max(gaps, key=lambda g: (g.low, g.value)) for name, gaps in held.items()}
@@ -85,12 +94,12 @@ def audit(
     least = threshold(asked, chance, test.weights)
     selected = (chance >= least).astype(np.float64)
     drawn = Resampling(test.groups, len(test), seed=seed, draws=draws, w=test.weights)
-    level = 1 - 0.05 / max(len(asked.groups), 1)
+    level = 1 - 0.05 / max(sum(one.kind == "protected" for one in asked.groups), 1)
     found = []
     for one in asked.groups:
         if one.feature not in test.aside:
             note = "there is no feature of that name"
-            found.append(Audited(feature=one.feature, groups=(), gaps={}, note=note))
+            found.append(Audited(feature=one.feature, groups=(), gaps={}, note=note, kind=one.kind))
             continue
         names = groups_of(test.aside[one.feature], one.bins)
         found.append(_audited(one, names, (test, chance, selected), drawn, asked.min_rows, level))
@@ -131,6 +140,8 @@ def _audited(
     }
     sizes = drawn.effective(inside), drawn.effective(inside * labels)
     points = _points(labels[:, 0], selected, names, test.weights)
+    rates = drawn.ratios(inside * labels, inside)
+    first = int(np.argmax(inside.sum(axis=0)))
     groups = []
     for i, name in enumerate(found):
         mine = inside[:, i] > 0
@@ -146,9 +157,12 @@ def _audited(
                 calibration=defined(measured["calibration"][i].interval()),
                 error=defined(_error(test, chance, mine)),
                 judged=judged,
+                rate=defined(share_of(rates[i], sizes[0][i])),
+                over=None if i == first else defined((rates[i] - rates[first]).interval()),
             )
         )
-    return Audited(feature=one.feature, groups=tuple(groups), gaps=_gaps(groups, measured, level))
+    gaps = _gaps(groups, measured, level)
+    return Audited(feature=one.feature, groups=tuple(groups), gaps=gaps, kind=one.kind)
 
 
 def _error(test: Dataset, chance: Array, mine: NDArray[np.bool_]) -> Interval:

@@ -4,7 +4,6 @@ Where a lead's behaviour cannot be read, who it is may still be known. The same 
 that what the evaluation says of the baseline `static` is what the fallback is worth.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,6 @@ class ProfileModel:
 
 def fit_profile(
     definition: FeatureDefinition,
-    folds: Sequence[fit.Fold],
     fitted: Dataset,
     parameters: dict[str, Any],
     seed: int,
@@ -49,9 +47,9 @@ def fit_profile(
     names = tuple(a.name for a in definition.attributes if a.name in fitted.features)
     if not names:
         return None
-    narrow = [(columns(train, names), columns(valid, names)) for train, valid in folds]
-    model = fit.fit(columns(fitted, names), parameters, seed)
-    return ProfileModel(names, model, calibrate(fit.across(narrow, parameters, seed)))
+    narrow = columns(fitted, names)
+    model = fit.fit(narrow, parameters, seed)
+    return ProfileModel(names, model, calibrate(fit.crossed(narrow, parameters, seed), seed))
 
 
 def write_fallback(

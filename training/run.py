@@ -39,6 +39,7 @@ from training import (
     traps,
 )
 from training import search as searching
+from training.accounts import bounded
 from training.assess import ALONE, Against
 from training.config import TrainingConfig
 from training.dataset import Dataset, History, build
@@ -46,6 +47,7 @@ from training.page import page
 from training.profile_model import fit_profile, write_fallback
 from training.split import folds, require_both_classes, split_by_time
 from training.studies import Warmth, open_study, remember
+from training.tested_rows import row_numbers, write_test_rows
 
 CHECKED_ROWS = 2_000
 PLOTS = "plots"
@@ -80,8 +82,9 @@ class Provenance:
 class Parts:
     """The rows of a run.
 
-    `fitted` are all before the test, for the final fit; `folds` cut them by time, for search and
-    calibration. `embargoed` and `parted` rows were left out between `fitted` and `test`.
+    `fitted` are all before the test, for the final fit; `folds` cut them by time, for the search.
+    No company weighs more than its bound in any of them. `embargoed` and `parted` rows were left
+    out between `fitted` and `test`. `test_numbers` [test rows] tell rows of the test apart.
     """
 
     test: Dataset
@@ -90,6 +93,7 @@ class Parts:
     embargoed: int
     parted: int
     stand_for: NDArray[np.float64]
+    test_numbers: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,10 @@ class Run:
         best, searched, trials = self._search(prepared.parts, studies, progress, folder / PLOTS)
         write_record(RunRecord(started_ms=began, trials=trials), folder)
         progress.phase("fitting and calibrating")
-        return self._finish(prepared, best, searched, folder, provenance, against)
+        made = self._finish(prepared, best, searched, folder, provenance, against)
+        for text in made.warnings[len(prepared.warnings) :]:
+            progress.warn(text)
+        return made
 
     def search_only(self, studies: Studies, progress: Progress) -> Searched:
         """Take part in the search that another process's run does; returns what it found so far."""
@@ -175,14 +182,18 @@ class Run:
         noticed = traps.notice(chosen.cutoffs, self.journeys, self.config)
         warnings = [trap.text for trap in noticed]
         eventual = np.array([c.eventual for c in chosen.cutoffs], dtype=np.int64)
+        warnings += traps.unknown_accounts(self.config, chosen.removed)
         warnings += leakage.waived(leakage.screen(data, eventual), self.config.waivers)
         for text in warnings:
             progress.warn(text)
-        return Prepared(self._split(data), chosen.removed, tuple(warnings))
+        return Prepared(
+            self._split(data, row_numbers(chosen.cutoffs)), chosen.removed, tuple(warnings)
+        )
 
-    def _split(self, data: Dataset) -> Parts:
+    def _split(self, data: Dataset, numbers: NDArray[np.int64]) -> Parts:
         share, embargo = self.config.split.test_share, self.config.embargo_days
         outer = split_by_time(data.moments, share, embargo, data.groups)
+        most = self.config.max_account_share
         before = data.take(outer.earlier, outer.earlier_weights)
         test = data.take(outer.later, outer.later_weights)
         cut = folds(before.moments, self.config.split.folds, embargo, before.groups)
@@ -190,8 +201,8 @@ class Run:
             require_both_classes(before.labels[:0], "training")
         each = [
             (
-                before.take(one.earlier, one.earlier_weights),
-                before.take(one.later, one.later_weights),
+                bounded(before.take(one.earlier, one.earlier_weights), most),
+                bounded(before.take(one.later, one.later_weights), most),
             )
             for one in cut
         ]
@@ -201,7 +212,15 @@ class Run:
         require_both_classes(test.labels, "test")
         traps.refuse_one_company(test)
         sound = tuple(pair for pair in each if all(len(np.unique(p.labels)) == 2 for p in pair))
-        return Parts(test, before, sound, outer.embargoed, outer.parted, outer.later_weights)
+        return Parts(
+            test=test,
+            fitted=bounded(before, most),
+            folds=sound,
+            embargoed=outer.embargoed,
+            parted=outer.parted,
+            stand_for=outer.later_weights,
+            test_numbers=numbers[outer.later],
+        )
 
     def _search(
         self, parts: Parts, studies: Studies, progress: Progress, plots: Path | None
@@ -247,7 +266,7 @@ class Run:
         seed = self.config.seed
         fitted = parts.fitted
         model, told, blended = self._fitted(parts, best)
-        calibrator = calibrate.calibrate(told)
+        calibrator = calibrate.calibrate(told, seed)
         model.save_model(str(folder / MODEL_FILE))
         table = explain.build_table(model, parts.test.features)
         error = explain.check_table(
@@ -259,11 +278,12 @@ class Run:
         frame = reference.reference_frame(parts.test.take(fair), chance[fair], seed)
         reference.write_reference(frame, folder / REFERENCE_FILE)
         write_golden(_golden(parts.test.take(fair[:GOLDEN_ROWS]), model, calibrator), folder)
+        write_test_rows(parts.test_numbers, parts.test, chance, folder)
         write_profile(profile_inputs(fitted.features, fitted.numbers, fitted.texts), folder)
         leaves = np.asarray(model.calc_leaf_indexes(fit.pool(parts.test)), dtype=np.int64)
         importance = np.abs(table.explain(leaves)).mean(axis=0)
         rows = assess.Rows(parts.folds, fitted, parts.test)
-        profile = fit_profile(self.definition, parts.folds, fitted, best, seed)
+        profile = fit_profile(self.definition, fitted, best, seed)
         others = assess.rivals(self.config, self.definition, rows, profile, against.champion)
         done = assess.assess(self.config, parts.test, chance, others, against.grades)
         moving = dict(zip(table.features, importance.tolist(), strict=True))
@@ -280,9 +300,9 @@ class Run:
             outcome=self.config.outcome,
             horizon_days=self.config.horizon_days,
             metrics={**done.metrics, "explanation_error": exact},
-            counts=_counts(parts, removed, int(model.tree_count_)),
+            counts={**_counts(parts, removed, int(model.tree_count_)), **done.counts},
             lineage=self.lineage(provenance, searched),
-            warnings=prepared.warnings,
+            warnings=(*prepared.warnings, *done.warnings),
             blended=blended,
             fallback=write_fallback(profile, fitted, parts.test, fair, GOLDEN_ROWS, folder),
         )
@@ -294,15 +314,16 @@ class Run:
     def _fitted(self, parts: Parts, best: dict[str, Any]) -> tuple[Any, fit.Told, Blended | None]:
         """The model, what its like told of rows not seen, and the blend if one was asked for."""
         seed = self.config.seed
-        model, told = fit.fit(parts.fitted, best, seed), fit.across(parts.folds, best, seed)
+        model, told = fit.fit(parts.fitted, best, seed), fit.crossed(parts.fitted, best, seed)
         if not self.config.blend:
             return model, told, None
         other = blend.scorecard_of(best)
-        points = fit.across(parts.folds, other, seed)
-        found = blend.weigh(told, points, seed)
+        later = [fit.across(parts.folds, each, seed) for each in (best, other)]
+        found = blend.weigh(later[0], later[1], seed)
         if not found.scorecard:
             return model, told, found
         scorecard = fit.fit(parts.fitted, other, seed)
+        points = fit.crossed(parts.fitted, other, seed)
         return blend.summed(model, scorecard, found), blend.mixed(told, points, found), found
 
     def lineage(self, provenance: Provenance, searched: Searched | None = None) -> Lineage:

@@ -118,12 +118,29 @@ def _parts(
 
 
 def side(groups: Times, salt: int, chance: float = 0.5) -> NDArray[np.bool_]:
-    """A draw for each group [n], the same for the same group and salt (SplitMix64)."""
+    """A draw for each group [n], the same for the same group and salt."""
+    drawn = _hashed(groups, salt) < np.uint64(int(chance * 2.0**64))
+    return np.asarray(drawn, dtype=np.bool_)
+
+
+def _hashed(groups: Times, salt: int) -> NDArray[np.uint64]:
+    """SplitMix64 of each number [n]."""
     z = groups.astype(np.uint64) + np.uint64((0x9E3779B97F4A7C15 * (salt + 1)) % (1 << 64))
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z ^= z >> np.uint64(31)
-    return np.asarray(z < np.uint64(int(chance * 2.0**64)), dtype=np.bool_)
+    return np.asarray(z, dtype=np.uint64)
+
+
+def dealt(groups: Times, parts: int) -> Rows:
+    """A part 0 to `parts` − 1 for each row [n]: whole groups, by hash, parts of about as many rows.
+
+    >>> dealt(np.array([5, 6, 5, 6]), 2).tolist()
+    [0, 1, 0, 1]
+    """
+    _, place, size = np.unique(_hashed(groups, 0), return_inverse=True, return_counts=True)
+    middle = np.cumsum(size) - size / 2
+    return np.asarray((middle * parts / len(groups)).astype(np.int64)[place])
 
 
 def require_both_classes(labels: NDArray[np.int64], what: str) -> None:

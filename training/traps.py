@@ -1,7 +1,7 @@
 """Traps of real data that no rule removes: the run says what it noticed, on stderr and the card."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,7 @@ from domain.journeys import FOREVER, Journeys
 from training.config import TrainingConfig
 from training.cutoffs import Cutoff
 from training.dataset import Dataset
-
-MISSED = 5.0
-"""Outcomes that early rows would have at the later rate: with none of them seen, chance is e⁻⁵."""
+from training.late_outcomes import begin_late
 
 BURST = 3.0
 """Leads first heard of in the log's first horizon, for each in a later one of middling size."""
@@ -46,6 +44,13 @@ def notice(cutoffs: Sequence[Cutoff], journeys: Journeys, config: TrainingConfig
     return [trap for trap in found if trap is not None]
 
 
+def unknown_accounts(config: TrainingConfig, removed: Mapping[str, int]) -> list[str]:
+    """A warning where accounts are to be left out and no row is of any."""
+    if not config.exclude_accounts or removed.get("account_excluded"):
+        return []
+    return ["No row is of an account that `exclude_accounts` names: are they as in the files?"]
+
+
 def refuse_one_company(test: Dataset) -> None:
     """Raise Refused where all positives of the test are of one company, though it has others."""
     winners = np.unique(test.groups[test.labels == 1])
@@ -54,7 +59,7 @@ def refuse_one_company(test: Dataset) -> None:
             f"all {int(test.labels.sum())} positive rows of the test are of one company",
             rule="one-company",
             todo="Nothing would be known of other companies: ingest more history, or leave the "
-            "account out.",
+            "account out by `exclude_accounts`.",
         )
 
 
@@ -62,19 +67,15 @@ def _outcomes_begin_late(
     cutoffs: Sequence[Cutoff], journeys: Journeys, config: TrainingConfig
 ) -> Trap | None:
     """Rows whose whole horizon lies before the first outcome that the log knows of."""
-    first = min(o.happened_us for o in journeys.outcomes if o.name == config.outcome)
-    begin = first - int(config.horizon_days * DAY)
-    early = {c.final_id for c in cutoffs if c.moment_us < begin}
-    later = [c.label for c in cutoffs if c.moment_us >= begin]
-    if not early or not later or len(early) * float(np.mean(later)) < MISSED:
+    late = begin_late(cutoffs, journeys, config)
+    if late is None:
         return None
-    rows = sum(c.moment_us < begin for c in cutoffs)
     return Trap(
         "outcomes-begin-late",
-        f"The first outcome {config.outcome!r} is of {iso(first)}. {rows:,} rows of {len(early):,} "
-        f"leads ended their horizon before it and are labelled 0; at the later rate about "
-        f"{len(early) * float(np.mean(later)):,.0f} would be 1. Outcomes were likely not recorded "
-        f"then: set `from` to {iso(begin)[:10]} or later.",
+        f"The first outcome {config.outcome!r} is of {iso(late.first_us)}. {late.rows:,} rows of "
+        f"{late.leads:,} leads ended their horizon before it and are labelled 0; at the rate just "
+        f"after it about {late.missed:,.0f} would be 1. Outcomes were likely not recorded then: "
+        f"set `from` to {iso(late.begin_us)[:10]} or later.",
     )
 
 
@@ -119,7 +120,8 @@ def _accounts(cutoffs: Sequence[Cutoff]) -> list[Trap]:
                 Trap(
                     "one-account-large",
                     f"Account {account} has {count:,} of {total:,} leads and {won[account]:,} of "
-                    f"{winners:,} with the outcome: figures tell more of it than of others.",
+                    f"{winners:,} with the outcome: figures tell more of it than of others. "
+                    "`exclude_accounts` leaves it out, `max_account_share` bounds what it weighs.",
                 )
             )
         others = (winners - won[account] + 1) / (total - count + 2)
@@ -131,7 +133,7 @@ def _accounts(cutoffs: Sequence[Cutoff]) -> list[Trap]:
                         "one-account-one-label",
                         f"All {count:,} leads of account {account} have the label "
                         f"{int(won[account] > 0)}, of the others {others:.1%} have 1: whoever "
-                        f"knows the account knows the label.",
+                        f"knows the account knows the label. `exclude_accounts` leaves it out.",
                     )
                 )
     return found

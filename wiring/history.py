@@ -7,6 +7,7 @@ import msgspec
 from domain.clock import DAY, iso, parse_iso, to_us
 from domain.decisions import DecisionRecord
 from domain.errors import BadInput
+from domain.journeys import FOREVER
 from domain.ports import LeadRef
 from registry.history import Stretch, stretches
 from wiring.decisions import open_trail
@@ -39,12 +40,29 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     decision_id: str
 
 
+class Deciding(msgspec.Struct, frozen=True, kw_only=True):
+    """Versions that decided in a window: how often, first and last, RFC 3339, UTC."""
+
+    model: str
+    policy: str
+    arm: str
+    decisions: int
+    first: str
+    last: str
+
+
 class Then(msgspec.Struct, frozen=True, kw_only=True):
-    """Who served in a window, and what was decided about a lead in it."""
+    """Who served in a window, and what was decided about a lead in it.
+
+    `deciding` is None where promotions and decisions are dated by one clock. In a home whose clock
+    follows its events it says who decided in the window, by the events' time: the ledger cannot,
+    for it is dated by the machine's.
+    """
 
     models: list[Stretch]
     policies: list[Stretch]
     decisions: list[Made]
+    deciding: list[Deciding] | None = None
 
 
 def window_of(text: str) -> Window:
@@ -67,7 +85,8 @@ def window_of(text: str) -> Window:
 def then(settings: Settings, window: Window | None, lead: LeadRef | None) -> Then:
     """What served in a window (None: ever), and what was decided about a lead on its days.
 
-    A home whose clock follows its events decides in their time, and promotes in the machine's.
+    A home whose clock follows its events decides in their time, and promotes in the machine's: a
+    window is looked for in both.
     """
     entries = open_registry(settings).ledger.entries()
 
@@ -80,7 +99,29 @@ def then(settings: Settings, window: Window | None, lead: LeadRef | None) -> The
         models=meeting(stretches(entries)),
         policies=meeting(stretches(entries, "policy")),
         decisions=[] if lead is None else _decisions(settings, window, lead),
+        deciding=None if settings.clock == "system" else _deciding(settings, window),
     )
+
+
+def _deciding(settings: Settings, window: Window | None) -> list[Deciding]:
+    """Who decided, oldest first; of a moment: on its whole day."""
+    since = None if window is None else window.first_us // DAY * DAY
+    until = FOREVER if window is None else (window.last_us // DAY + 1) * DAY
+    held: dict[tuple[str, str, str], list[int]] = {}
+    for record in open_trail(settings).records(since):
+        if record.decided_us < until:
+            versions, at = record.answer.versions, record.decided_us
+            key = versions.model, versions.policy, record.answer.arm
+            count, first, last = held.get(key, (0, at, at))
+            held[key] = [count + 1, min(first, at), max(last, at)]
+    return [
+        Deciding(
+            model=model, policy=policy, arm=arm, decisions=count, first=iso(first), last=iso(last)
+        )
+        for (model, policy, arm), (count, first, last) in sorted(
+            held.items(), key=lambda one: one[1][1]
+        )
+    ]
 
 
 def _decisions(settings: Settings, window: Window | None, lead: LeadRef) -> list[Made]:

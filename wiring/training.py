@@ -23,6 +23,7 @@ from training.config import After, Every, TrainingConfig
 from training.dataset import History
 from training.run import Progress, Provenance, Run, Studies
 from training.studies import last_study
+from wiring.account_names import NamingProgress
 from wiring.decisions import open_policy
 from wiring.features import open_features
 from wiring.lineage import open_teller
@@ -45,6 +46,7 @@ LIBRARIES = ("catboost", "duckdb", "feast", "numpy", "optuna", "pandas", "scikit
 def train(settings: Settings, config: TrainingConfig, progress: Progress, by: str) -> ModelVersion:
     """Replay the log, train, and register what came out as a candidate."""
     teller = open_teller(settings)
+    progress = NamingProgress(progress, open_signals(settings).engine)
     with scratch_home(settings, definition_of(settings), "training") as scratch:
         folder = scratch.home / "version"
         with teller.run("train") as told:

@@ -51,6 +51,53 @@ def test_each_rule_fails_for_its_own_reason(
     assert failed(manifest(metrics, counts)) - {"ranks_like_champion"} == {gate}
 
 
+def _over(value: float, low: float, high: float) -> Interval:
+    return Interval(value=value, low=low, high=high)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "gate"),
+    [
+        ({"auroc_over_scorecard": _over(-0.02, -0.04, -0.001)}, "no_baseline_beats"),
+        ({"average_precision_over_scorecard": _over(-0.067, -0.150, -0.001)}, "no_baseline_beats"),
+        ({"brier_over_static": _over(0.002, 0.0001, 0.004)}, "no_baseline_beats"),
+        ({"brier_over_prior": _over(0.0003, -0.001, 0.002)}, "skilful"),
+        ({"came_by_told": _over(0.47, 0.3, 0.7)}, "tells_not_too_much"),
+        ({"came_by_told": _over(2.0, 1.3, 2.9)}, "tells_not_too_little"),
+        ({"came_by_told_at_10pct": _over(0.4, 0.3, 0.6)}, "best_told_not_too_much"),
+        ({"came_by_told_at_10pct": _over(2.4, 1.6, 3.0)}, "best_told_not_too_little"),
+    ],
+)
+def test_what_is_shown_to_be_wrong_is_refused(
+    manifest: Maker, metrics: dict[str, Interval], gate: str
+) -> None:
+    assert failed(manifest(metrics)) == {gate}
+
+
+def test_grades_that_fall_are_refused(manifest: Maker) -> None:
+    assert failed(manifest(counts={"grades_inverted": 1})) == {"grades_rise"}
+    assert failed(manifest(counts={"grades_inverted": 0})) == set()
+
+
+def test_what_chance_may_have_made_is_let_through(manifest: Maker) -> None:
+    likely = {
+        "auroc_over_scorecard": _over(-0.02, -0.05, 0.01),
+        "brier_over_scorecard": _over(0.001, -0.001, 0.003),
+        "brier_over_prior": _over(-0.0001, -0.002, 0.002),
+        "came_by_told": _over(0.7, 0.5, 0.9),
+        "came_by_told_at_10pct": _over(0.6, 0.4, 0.8),
+    }
+    assert failed(manifest(likely)) == set()
+
+
+def test_a_baseline_that_must_be_measured_is(manifest: Maker) -> None:
+    rule = {"rule": "unbeaten", "name": "g", "baselines": ["scorecard"], "higher": ["auroc"]}
+    (result,) = run_gates(
+        parse_gates({"version": 1, "champion": [rule]}, "x").champion, manifest(), None
+    )
+    assert (result.passed, result.note) == (False, "the difference to a baseline was not measured")
+
+
 def test_an_absent_metric_does_not_pass_by_silence(manifest: Maker) -> None:
     rules = parse_gates({"version": 1, "champion": [_above(metric="lift")]}, "x")
     (result,) = run_gates(rules.champion, manifest(), None)
@@ -127,7 +174,8 @@ def test_a_stage_without_gates_is_refused(tmp_path: Path, missing: str) -> None:
     held = document
     for name in above:
         held = held[name]
-    for value in ([], None):
+    values: tuple[list[str] | None, ...] = ([], None)
+    for value in values:
         held.pop(last, None)
         if value is not None:
             held[last] = value

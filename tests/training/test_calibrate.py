@@ -9,7 +9,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from domain.scores import Calibrator, logistic
-from measures.calibration import brier
+from measures.calibration import brier, log_loss
 from measures.calibration_error import calibration_error
 from measures.ranking import auroc, average_precision
 from training.calibrate import KINDS, TILT, Kind, choose, fit_calibrators
@@ -147,8 +147,9 @@ def test_constant_margins_fall_back() -> None:
 
 def test_scores_that_are_right_are_left_alone_or_as_good() -> None:
     m, y = sample(30_000, Calibrator(), 9)
-    chosen, scores = choose(m, y, np.arange(30_000))
-    assert scores["none"] - min(scores.values()) < 1e-4
+    chosen, gains = choose(m, y, np.arange(30_000))
+    assert chosen.kind == "none"
+    assert max(gain.value for gain in gains.values()) < 1e-4
     fresh, labels = sample(50_000, Calibrator(), 10)
     assert brier(labels, chosen.apply(fresh)) - brier(labels, logistic(fresh)) < 1e-3
 
@@ -156,9 +157,9 @@ def test_scores_that_are_right_are_left_alone_or_as_good() -> None:
 def test_scores_that_are_wrong_are_put_right() -> None:
     truth = Calibrator(kind="platt", coefficients=(0.5, -1.0))
     m, y = sample(20_000, truth, 11)
-    chosen, scores = choose(m, y, np.arange(20_000))
+    chosen, gains = choose(m, y, np.arange(20_000))
     assert chosen.kind != "none"
-    assert set(scores) == set(KINDS)
+    assert set(gains) == set(KINDS) - {"none"}
     fresh, labels = sample(50_000, truth, 12)
     assert calibration_error(labels, chosen.apply(fresh)).value < 0.02
     assert calibration_error(labels, logistic(fresh)).low > 0.05
@@ -171,13 +172,14 @@ def test_later_rows_never_judge_what_they_were_fitted_on() -> None:
     later, labels = sample(4000, Calibrator(), 14)
     times = np.concatenate([np.zeros(4000), np.ones(4000)]).astype(np.int64)
     order = np.random.default_rng(15).permutation(8000)
-    chosen, scores = choose(
+    chosen, gains = choose(
         np.concatenate([m, later])[order], np.concatenate([y, labels])[order], times[order]
     )
     assert chosen.kind == "none"
-    assert scores["none"] == pytest.approx(brier(labels, logistic(later)), abs=1e-12)
     early = fit_calibrators(m, y)["platt"]
-    assert scores["platt"] == pytest.approx(brier(labels, early.apply(later)), abs=1e-6)
+    less = log_loss(labels, logistic(later)) - log_loss(labels, early.apply(later))
+    assert gains["platt"].value == pytest.approx(less, abs=1e-6)
+    assert gains["platt"].high < 0
 
 
 def test_order_of_rows_does_not_matter() -> None:
@@ -186,15 +188,31 @@ def test_order_of_rows_does_not_matter() -> None:
     order = np.random.default_rng(18).permutation(2000)
     _, one = choose(m, y, times)
     _, other = choose(m[order], y[order], times[order])
-    for kind in KINDS:
-        assert one[kind] == pytest.approx(other[kind], abs=1e-6)
+    for kind in one:
+        assert one[kind].value == pytest.approx(other[kind].value, abs=1e-6)
 
 
-def test_one_moment_cannot_be_judged() -> None:
-    m, y = sample(500, Calibrator(), 19)
-    chosen, scores = choose(m, y, np.zeros(500, dtype=np.int64))
-    assert chosen.kind == "platt"
-    assert all(np.isnan(score) for score in scores.values())
+def test_rows_of_one_moment_are_judged_by_company() -> None:
+    at, groups = np.zeros(3000, dtype=np.int64), np.arange(3000) // 2
+    m, y = sample(3000, Calibrator(), 19)
+    assert choose(m, y, at, groups=groups)[0].kind == "none"
+    m, y = sample(3000, Calibrator(kind="platt", coefficients=(0.4, -1.0)), 19)
+    assert choose(m, y, at, groups=groups)[0].kind != "none"
+
+
+def test_a_calibrator_that_is_not_needed_is_seldom_taken() -> None:
+    taken = [
+        choose(*sample(1500, Calibrator(), 100 + seed), np.arange(1500), seed=seed)[0].kind
+        for seed in range(40)
+    ]
+    assert sum(kind != "none" for kind in taken) <= 5
+
+
+def test_a_calibrator_moves_with_all_rows_of_one_company_or_not_at_all() -> None:
+    m, y = sample(2000, Calibrator(), 21)
+    groups = np.minimum(np.arange(2000), 1000)  # one company has half of the rows, all won
+    wrong = np.where(groups == 1000, 1.0, y)
+    assert choose(m, wrong, np.arange(2000) % 50, groups=groups)[0].kind == "none"
 
 
 def test_what_cannot_be_is_refused() -> None:

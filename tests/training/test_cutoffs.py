@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from domain.clock import DAY, from_us
 from domain.errors import BadConfiguration, Missing
+from domain.identifiers import account_id
 from domain.journeys import FOREVER, Anchor, Journeys, LeadSpan, OutcomeEvent
 from training.config import After, Every, FirstContact, TrainingConfig
 from training.cutoffs import Cutoff, choose, companies, weights
@@ -313,3 +314,19 @@ def test_each_grid_moment_is_kept_or_counted(
     chosen = choose(journeys, asked, CLOSING)
     assert [(c.moment_us, c.lead_id, c.label) for c in chosen.cutoffs] == sorted(kept)
     assert sum(chosen.removed.values()) == removed
+
+
+def test_accounts_are_left_out_as_files_name_them() -> None:
+    accounts = {"one": "acme.com", "two": "A-17", "three": "other.org"}
+    spans = {
+        name: span(name, 0, accounts=[(day(0), account_id(account))])
+        for name, account in accounts.items()
+    }
+    outcome = OutcomeEvent("three", "won", day(25), day(25))
+    journeys = Journeys(spans, [outcome], [], day(60), 1, "")
+    asked = TrainingConfig(
+        horizon_days=10.0, cutoffs=Every(days=10.0), exclude_accounts=("Acme.com ", "A-17")
+    )
+    chosen = choose(journeys, asked, CLOSING)
+    assert {c.lead_id for c in chosen.cutoffs} == {"three"}
+    assert chosen.removed["account_excluded"] > len(chosen.cutoffs)

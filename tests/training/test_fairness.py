@@ -126,6 +126,29 @@ def test_everyone_and_one_group_have_no_gap() -> None:
     assert set(gaps) == {"calibration"}
 
 
+def test_arms_whose_treatment_works_are_shown_and_gate_nothing() -> None:
+    random = np.random.default_rng(11)
+    arm = random.choice(np.array(["call", "none"], dtype=object), 4000)
+    chance = np.where(arm == "call", 0.4, 0.1)
+    data = replace(worlds.dataset(4000, 11), labels=(random.random(4000) < chance).astype(int))
+    data = replace(data, aside={"arm": arm, "region": random.choice(["north", "south"], 4000)})
+    protected, arms = Audit(feature="region"), Audit(feature="arm", kind="arm")
+    report = audited(data, chance, Fairness(groups=(protected, arms), min_rows=20))
+    shown = {group.name: group for group in report.features[1].groups}
+    over = shown["call"].over or shown["none"].over
+    assert over is not None
+    assert 0.2 < abs(over.value) < 0.4
+    assert not over.low <= 0 <= over.high
+    assert [shown[n].rate is not None for n in ("call", "none")] == [True, True]
+    assert report.metrics()["fairness_selection_gap"].low < 0.1
+    assert report.metrics()["fairness_selection_gap"].level == pytest.approx(0.95)
+    assert "no gate looks at them" in audit_page("v", report)
+    alone = audited(data, chance, Fairness(groups=(arms,), min_rows=20))
+    assert alone.metrics() == {}
+    gated = audited(data, chance, Fairness(groups=(Audit(feature="arm"),), min_rows=20))
+    assert gated.metrics()["fairness_selection_gap"].low > 0.9
+
+
 def test_numbers_are_cut_into_declared_bins() -> None:
     values = np.array([0.0, 49.9, 50.0, 499.0, 500.0, np.nan])
     told = groups_of(values, (50, 500)).tolist()

@@ -1,5 +1,6 @@
 """Traps of real data: noticed where they are, silent where they are not."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from domain.errors import Refused
 from domain.journeys import Journeys, LeadSpan, OutcomeEvent
 from tests.training.worlds import CONFIG, START, dataset
 from training.cutoffs import Cutoff
+from training.late_outcomes import begin_late, expected_before
 from training.traps import notice, refuse_one_company
 
 
@@ -49,6 +51,49 @@ def test_outcomes_that_begin_late_are_noticed_with_the_day_to_begin_from() -> No
     assert f"{early:,} rows of {early:,} leads" in found[0].text
     later = [c for c in cutoffs if c.moment_us >= first - 10 * DAY]
     assert rules(later, journeys) == []
+
+
+def drifting(seed: int, rate: Callable[[float], float]) -> tuple[list[Cutoff], Journeys]:
+    """1,800 leads over 300 days whose rate of winning changes with the share of time gone."""
+    random = np.random.default_rng(seed)
+    cutoffs, outcomes = [], []
+    for i, day in enumerate(np.sort(random.integers(0, 300, 1800)).tolist()):
+        at, name, gap = START + day * DAY, f"lead{i}", int(random.integers(1, 10)) * DAY
+        won = random.random() < rate(day / 300)
+        if won:
+            outcomes.append(OutcomeEvent(name, "won", at + gap, at + gap))
+        cutoffs.append(Cutoff(name, "", name, at, int(won)))
+    return cutoffs, Journeys({}, outcomes, [], START + 400 * DAY, 1, "")
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        lambda t: 0.1,
+        lambda t: 0.3 * t,
+        lambda t: 0.3 * t**2,
+        lambda t: 0.3 * np.exp(-5 * (1 - t)),
+        lambda t: 0.3 / (1 + np.exp(-20 * (t - 0.5))),
+    ],
+    ids=["steady", "linear", "square", "exponential", "logistic"],
+)
+def test_mere_drift_is_no_late_beginning(rate: Callable[[float], float]) -> None:
+    found = [begin_late(*drifting(seed, rate), CONFIG) is not None for seed in range(40)]
+    assert sum(found) <= 4
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.3])
+def test_an_edge_is_told_from_drift(rate: float) -> None:
+    found = [
+        begin_late(*drifting(seed, lambda t: rate * (t > 0.5)), CONFIG) is not None
+        for seed in range(40)
+    ]
+    assert sum(found) >= 28
+
+
+def test_winners_at_the_very_ends_are_no_error() -> None:
+    for labels in ([1.0] * 10 + [0.0] * 990, [0.0] * 990 + [1.0] * 10, [1.0] * 20):
+        assert np.isfinite(expected_before(np.array(labels), 500))
 
 
 def test_a_log_that_begins_in_the_middle_is_noticed() -> None:

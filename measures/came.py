@@ -1,0 +1,97 @@
+"""What came for what was told: outcomes over the sum of probabilities, and grades that must rise.
+
+Relative to the rate, where a calibration error is absolute: with one outcome in a hundred an
+error of 0.02 passes for small, though it be twice the rate.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from domain.measurement import Interval
+from measures.arrays import Array, forecasts, places
+
+
+def came_by_told(
+    y: ArrayLike,
+    p: ArrayLike,
+    groups: NDArray[Any] | None = None,
+    w: ArrayLike | None = None,
+    *,
+    level: float = 0.95,
+) -> Interval:
+    """Outcomes over outcomes told, Σwy / Σwp: 1 where as many came as were told; nan without any.
+
+    The interval inverts a score test, as Wilson's does for a share: it holds every ratio r for
+    which |O − r·E| is at most z·√(k·r·E), where k is the variance of O's parts for one outcome,
+    by whole `groups` [n], and at least as for independent rows. So it is sound of few outcomes,
+    and of none: then its low end is 0.
+
+    >>> print(came_by_told([0, 0, 0, 0], [0.5, 0.5, 0.5, 0.5]))
+    0.000 (0.000 to 1.921)
+    """
+    labels, chances, weights = forecasts(y, p, w)
+    came, told = float(weights @ labels), float(weights @ chances)
+    if not told:
+        return Interval(value=np.nan, low=np.nan, high=np.nan, level=level)
+    alone = (weights**2) @ (labels if came else chances) / (came or told)
+    count, place = places(groups, len(labels))
+    parts = np.bincount(place, weights * (labels - chances * came / told), count)
+    spread = max(float(alone), float(parts @ parts) / came if came else 0.0)
+    z = float(ndtri((1 + level) / 2))
+    middle, half = came + z * z * spread / 2, z * (spread * came + (z * spread / 2) ** 2) ** 0.5
+    return Interval(
+        value=came / told,
+        low=max(middle - half, 0.0) / told,
+        high=(middle + half) / told,
+        level=level,
+    )
+
+
+def inverted(
+    y: ArrayLike,
+    p: ArrayLike,
+    band: NDArray[np.int64],
+    groups: NDArray[Any] | None = None,
+    w: ArrayLike | None = None,
+    *,
+    level: float = 0.95,
+) -> Sequence[tuple[int, int]]:
+    """Neighbouring bands of which the better is shown to convert no more than the next.
+
+    `band` [n] is 0 for the best; a pair is of bands that have rows. It is inverted where the better
+    band's rate is not above the other's, and their difference so far below what was told of the two
+    that chance makes it so for one of all pairs in at most 1 − level of calibrated scores. A
+    group's rows count as if they came or not together, which widens what chance may do.
+    """
+    labels, chances, weights = forecasts(y, p, w)
+    count, place = places(groups, len(labels))
+    held = np.unique(band[weights > 0]).tolist()
+    pairs = list(pairwise(held))
+    z = float(ndtri(1 - (1 - level) / max(len(pairs), 1)))
+    of = {
+        one: _band(labels[rows], chances[rows], weights[rows], place[rows], count)
+        for one in held
+        for rows in [band == one]
+    }
+    return [(a, b) for a, b in pairs if _falls(of[a], of[b], z)]
+
+
+def _band(
+    y: Array, p: Array, w: Array, place: NDArray[np.int64], count: int
+) -> tuple[float, float, float]:
+    """A band's rate, what was told of it, and the rate's variance if that was right."""
+    spread = np.bincount(place, w * np.sqrt(p * (1 - p)), count)
+    total = float(w.sum())
+    return float(w @ y) / total, float(w @ p) / total, float(spread @ spread) / total**2
+
+
+def _falls(
+    better: tuple[float, float, float], next_one: tuple[float, float, float], z: float
+) -> bool:
+    found, told = better[0] - next_one[0], better[1] - next_one[1]
+    return found <= 0 and found - told < -z * (better[2] + next_one[2]) ** 0.5
