@@ -62,7 +62,7 @@ class AccountPeople:
 
     def is_of(self, lead: int, account: int) -> bool:
         """Whether a lead belongs to an account."""
-        return bool(self._of[lead] == account)
+        return lead < len(self._of) and bool(self._of[lead] == account)
 
     def _make_room(self) -> None:
         was = len(self._of)
@@ -213,7 +213,7 @@ class NewestPeople:
 
     def __init__(self, people: AccountPeople) -> None:
         self._people = people
-        self._heaps: dict[int, list[tuple[float, str, int]]] = {}
+        self.heaps: dict[int, list[tuple[float, str, int]]] = {}
         self._second: dict[int, float] = {}
 
     def see(self, account: int, lead: int, last_s: float) -> None:
@@ -223,7 +223,7 @@ class NewestPeople:
 
     def join(self, account: int, lead: int, last_s: float) -> None:
         """Somebody is of an account from now on."""
-        heap = self._heaps.setdefault(account, [])
+        heap = self.heaps.setdefault(account, [])
         self._second[lead] = float(np.floor(last_s))
         heappush(heap, self._entry(lead))
         if len(heap) > 2 * len(self._people.members[account]) + 4 * PEOPLE:
@@ -232,7 +232,7 @@ class NewestPeople:
 
     def of(self, account: int) -> list[int]:
         """At most PEOPLE leads, newest first; of those of one second, in the order of names."""
-        heap, found = self._heaps.get(account, []), dict[int, tuple[float, str, int]]()
+        heap, found = self.heaps.get(account, []), dict[int, tuple[float, str, int]]()
         while heap and len(found) < PEOPLE:
             entry = heappop(heap)
             lead = entry[2]

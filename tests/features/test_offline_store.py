@@ -35,7 +35,7 @@ def at(seconds: Sequence[int]) -> pd.Series:
 def history(seed: int, rows: int, entities: int) -> pd.DataFrame:
     """Rows of distinct entity, moment and creation, in no order."""
     random = np.random.default_rng(seed)
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "who": [f"e{i}" for i in random.integers(0, entities, rows)],
             "known": at(random.integers(0, 400, rows)),
@@ -44,7 +44,6 @@ def history(seed: int, rows: int, entities: int) -> pd.DataFrame:
             "z": np.where(random.random(rows) < 0.2, np.nan, random.normal(size=rows)),
         }
     )
-    return table
 
 
 def asking(seed: int, rows: int, entities: int) -> pd.DataFrame:
