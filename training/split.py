@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.clock import DAY
-from domain.errors import Missing
 
 Times = NDArray[np.int64]
 Rows = NDArray[np.int64]
@@ -124,14 +123,3 @@ def side(groups: Times, salt: int, chance: float = 0.5) -> NDArray[np.bool_]:
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z ^= z >> np.uint64(31)
     return np.asarray(z < np.uint64(int(chance * 2.0**64)), dtype=np.bool_)
-
-
-def require_both_classes(labels: NDArray[np.int64], what: str) -> None:
-    """Raise Missing where a part holds no positive or no negative row."""
-    positives = int(labels.sum())
-    if positives == 0 or positives == len(labels):
-        raise Missing(
-            f"the {what} part has {len(labels)} rows, {positives} of them positive",
-            rule="both-classes",
-            todo="Ingest more history, or shorten `horizon_days` or `split.embargo_days`.",
-        )
