@@ -92,8 +92,8 @@ def test_the_people_seen_last_are_those_of_a_sort(moves: list[tuple[int, int, in
     """Leads have events in accounts 0 and 1, or leave theirs; what is kept stays bounded."""
     names = [f"l{i * 7 % 41:02}" for i in range(2_000)]
     people, last = AccountPeople(names), dict[int, float]()
-    for account in ("a", "b"):
-        people.open(account)
+    for name in ("a", "b"):
+        people.open(name)
     newest = NewestPeople(people)
     for one, account, step in moves:
         lead = one + 1_950
