@@ -29,7 +29,7 @@ def chances(a: pd.DataFrame, b: pd.DataFrame, seed: int) -> dict[str, float]:
     Columns are float64 with NaN, or texts with NaN for what is missing. Both sides have rows.
     """
     sides = _shuffled(len(a), len(b), seed)
-    kinds = {name: _distances(pd.concat([a[name], b[name]]), sides) for name in a.columns}
+    kinds = {name: _distances(pd.concat([a[name], b[name]]), sides) for name in map(str, a.columns)}
     told: Mapping[str, NDArray[np.float64]] = {
         name: np.max([_standard(one) for one in found], axis=0) for name, found in kinds.items()
     }
@@ -72,7 +72,8 @@ def _of_numbers(values: pd.Series, sides: _Sides) -> NDArray[np.float64]:
     first = np.arange(1, len(order) + 1) - second
     with np.errstate(invalid="ignore"):
         apart = np.abs(first / first[:, -1:] - second / second[:, -1:])
-    return np.nan_to_num(apart[:, :-1] @ gaps)  # 0 where a side has no value
+    # 0 where a side has no value
+    return np.asarray(np.nan_to_num(apart[:, :-1] @ gaps), dtype=np.float64)
 
 
 def _of_texts(values: pd.Series, sides: _Sides) -> NDArray[np.float64]:
@@ -84,12 +85,16 @@ def _of_texts(values: pd.Series, sides: _Sides) -> NDArray[np.float64]:
         apart = first / first.sum(axis=1, keepdims=True) - second / second.sum(
             axis=1, keepdims=True
         )
-    return np.nan_to_num(np.abs(apart).sum(axis=1) / 2)
+    return np.asarray(np.nan_to_num(np.abs(apart).sum(axis=1) / 2), dtype=np.float64)
 
 
 def _ranks(values: pd.Series) -> NDArray[np.int64]:
-    """The place of each text among all, the most frequent first."""
-    places = {text: at for at, text in enumerate(values.value_counts().index)}
+    """The place of each text among all, the most frequent first.
+
+    Of equally frequent ones the alphabet decides: the order of rows would tell the sides apart.
+    """
+    counted = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    places = {text: at for at, text in enumerate(counted.index)}
     return values.map(places).to_numpy(dtype=np.int64)
 
 

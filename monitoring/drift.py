@@ -66,7 +66,8 @@ def drifts(reference: pd.DataFrame, current: pd.DataFrame, seed: int) -> list[Dr
     told: dict[str, float] = {}
     if min(len(reference), len(current)) >= FEWEST:
         told = chances(reference, current, seed)
-    return [_drift_of(name, reference[name], current[name], told.get(name)) for name in reference]
+    names = map(str, reference.columns)
+    return [_drift_of(name, reference[name], current[name], told.get(name)) for name in names]
 
 
 def _drift_of(

@@ -1,7 +1,7 @@
 """The point-in-time join: what Feast's own answers, in memory that grows by rows alone."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 ASKED = "event_timestamp"
 
 
-def at(seconds: Sequence[int]) -> pd.Series:
+def at(seconds: Iterable[int]) -> pd.Series:
     return pd.Series(pd.to_datetime([BEGIN + timedelta(seconds=int(s)) for s in seconds]))
 
 

@@ -1,6 +1,5 @@
 """Drift: never where sampling alone explains it, however many columns; found where it is."""
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -30,8 +29,8 @@ def many(random: np.random.Generator, rows: int) -> pd.DataFrame:
             "empty": np.full(rows, np.nan),
             "country": pd.Series(random.choice(["DE", "FR", "US"], rows), dtype=object),
             "word": pd.Series([f"w{i}" for i in random.integers(0, 400, rows)], dtype=object),
-            "gone": pd.Series(random.choice(["x", math.nan], rows), dtype=object).replace(
-                "nan", math.nan
+            "gone": pd.Series(
+                ["x" if u < 0.5 else None for u in random.random(rows)], dtype=object
             ),
         }
     )
