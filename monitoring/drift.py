@@ -6,9 +6,17 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from monitoring.chance import chances
+
 DRIFTED = 0.1
-"""A distance from here on is drift. A p-value would call every difference of a large sample
-drift."""
+"""A distance from here on is drift, unless chance explains it. A test alone would call every
+difference of a large sample drift."""
+
+LEVEL = 0.01
+"""The most that the chance of so large a distance may be, over all columns, where it is drift."""
+
+FEWEST = 30
+"""Companies that each side must have: of fewer, nothing is said."""
 
 WASSERSTEIN, JENSEN_SHANNON, MISSING, CONSTANT = (
     "wasserstein",
@@ -25,13 +33,16 @@ class Drifted(msgspec.Struct, frozen=True, kw_only=True):
     deviations of the reference. `jensenshannon`: the distance of the shares of the texts, 0 to
     0.833. `missing`: the difference of the shares of missing values; it stands where no values
     can be compared, or where it is larger than their distance. `constant`: 0, since both sides
-    hold the same one value. The last two fields are shares of rows, 0 to 1.
+    hold the same one value. `chance` is how often sampling alone would move any column so far, by
+    `monitoring.chance`; None where there are too few rows to tell. The last two fields are shares
+    of rows, 0 to 1.
     """
 
     column: str
     method: str
     score: float
     threshold: float
+    chance: float | None
     drifted: bool
     missing_reference: float
     missing_current: float
@@ -50,8 +61,18 @@ def tidied(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({n: _tidy(frame[n]) for n in names}, index=frame.index)
 
 
-def drift_of(column: str, reference: pd.Series, current: pd.Series) -> Drifted:
-    """One column's drift between two tidied sides."""
+def drifts(reference: pd.DataFrame, current: pd.DataFrame, seed: int) -> list[Drifted]:
+    """The drift of each column between two tidied sides, whose rows are of a company each."""
+    told: dict[str, float] = {}
+    if min(len(reference), len(current)) >= FEWEST:
+        told = chances(reference, current, seed)
+    names = map(str, reference.columns)
+    return [_drift_of(name, reference[name], current[name], told.get(name)) for name in names]
+
+
+def _drift_of(
+    column: str, reference: pd.Series, current: pd.Series, chance: float | None
+) -> Drifted:
     a, b = reference.dropna(), current.dropna()
     gone = (1 - len(a) / len(reference), 1 - len(b) / len(current))
     method, score = MISSING, abs(gone[0] - gone[1])
@@ -59,12 +80,14 @@ def drift_of(column: str, reference: pd.Series, current: pd.Series) -> Drifted:
         compared, distance = _distance(a, b)
         if distance >= score:
             method, score = compared, distance
+    moved = score > DRIFTED if method == MISSING else score >= DRIFTED
     return Drifted(
         column=column,
         method=method,
         score=score,
         threshold=DRIFTED,
-        drifted=score > DRIFTED if method == MISSING else score >= DRIFTED,
+        chance=chance,
+        drifted=moved and chance is not None and chance <= LEVEL,
         missing_reference=gone[0],
         missing_current=gone[1],
     )

@@ -11,7 +11,16 @@ from domain.measurement import Interval
 from measures.calibration_error import calibration_error
 from measures.intervals import bootstrap
 from monitoring.canary import METRICS
-from monitoring.drift import DRIFTED, JENSEN_SHANNON, WASSERSTEIN, Drifted, drift_of, tidied
+from monitoring.chance import one_of_each
+from monitoring.drift import (
+    DRIFTED,
+    FEWEST,
+    JENSEN_SHANNON,
+    WASSERSTEIN,
+    Drifted,
+    drifts,
+    tidied,
+)
 
 MAX_ROWS = 5_000
 """Rows of each side that drift is computed on: Evidently's cost grows with rows × columns."""
@@ -38,13 +47,15 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The report to act on. `measures` is empty while no decision has matured.
 
-    `drift` is whether more than DRIFT_SHARE of the features drifted.
+    The rows that drift is told from are one of each company. `drift` is whether more than
+    DRIFT_SHARE of the features drifted; `too_few` whether a side has too few rows to tell.
     """
 
     meta: Meta
     rows_reference: int
     rows_current: int
     sampled: bool
+    too_few: bool
     drift: bool
     drift_share: float
     score_drift: Drifted
@@ -60,23 +71,25 @@ def build_report(
     """Write `report.html` and `report.json` to a folder; returns what the JSON says.
 
     Both frames hold the named features, `score` and `label`; a `label` of NaN has not matured.
-    `current` has `account` too, the cluster of each row.
+    `current` has `account` too, the cluster of each row, and the reference may.
     """
-    features = [c for c in reference.columns if c not in (SCORE, LABEL)]
-    a, b = (tidied(_sample(side, seed), [*features, SCORE]) for side in (reference, current))
-    drifts = sorted((drift_of(f, a[f], b[f]) for f in features), key=lambda d: -d.score)
-    score_drift = drift_of(SCORE, a[SCORE], b[SCORE])
-    share = float(np.mean([d.drifted for d in drifts])) if drifts else 0.0
+    features = [c for c in reference.columns if c not in (SCORE, LABEL, GROUP)]
+    once = [side.iloc[list(one_of_each(side, GROUP, seed))] for side in (reference, current)]
+    a, b = (tidied(_sample(side, seed), [*features, SCORE]) for side in once)
+    *columns, score_drift = drifts(a, b, seed)
+    columns.sort(key=lambda d: -d.score)
+    share = float(np.mean([d.drifted for d in columns])) if columns else 0.0
     known = current[current[LABEL].notna()]
     summary = Summary(
         meta=meta,
         rows_reference=len(a),
         rows_current=len(b),
-        sampled=len(a) < len(reference) or len(b) < len(current),
+        sampled=len(a) < len(once[0]) or len(b) < len(once[1]),
+        too_few=min(len(a), len(b)) < FEWEST,
         drift=share > DRIFT_SHARE,
         drift_share=share,
         score_drift=score_drift,
-        columns=tuple(drifts),
+        columns=tuple(columns),
         matured=len(known),
         positives=int(known[LABEL].sum()),
         measures=_measures(known, seed),
@@ -123,8 +136,14 @@ def _headings(s: Summary) -> list[str]:
     moved = sum(d.drifted for d in s.columns)
     decided = f"{s.meta.decisions:,} decisions as of {s.meta.made[:16]}"
     counted = (
-        f"{moved} of {len(s.columns)} features drifted (distance {DRIFTED:g} or more{sampled})"
+        f"{moved} of {len(s.columns)} features drifted (distance {DRIFTED:g} or more, and more "
+        f"than chance explains{sampled})"
     )
+    if s.too_few:
+        counted = (
+            f"Too few to tell drift: {s.rows_reference:,} companies in the reference and "
+            f"{s.rows_current:,} of late, {FEWEST} of each are needed"
+        )
     said = [
         f"{s.meta.model}: {decided}, {s.matured:,} matured, {s.positives:,} of them converted",
         f"{counted}; the {PANELS} that moved most are shown below, all are in report.json",

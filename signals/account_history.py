@@ -1,6 +1,8 @@
 """Accounts over time: their people's summed state, how many they are, how active each is."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 from typing import TypeVar, cast
 
 import numpy as np
@@ -18,138 +20,238 @@ NOBODYS = -1
 Rows = TypeVar("Rows", Matrix, Index)
 
 
-class AccountHistory:
-    """Follows a replay of the log; writes an account's vector whenever it changes.
+class AccountPeople:
+    """Who belongs to which account. Accounts and leads go by numbers; a lead is one account's."""
 
-    Accounts and leads go by numbers. A lead is one account's at a time.
-    """
-
-    def __init__(
-        self, store: StateStore, sink: HistorySink, leads: list[str], *, held: bool = False
-    ) -> None:
-        """`leads` are the leads' ids by number; the list grows with the replay.
-
-        `held`: changes are held back until `write_held`, which writes each account once.
-        """
-        self._store = store
-        self._sink = sink
-        self._leads = leads
-        self._is_held = held
+    def __init__(self, leads: list[str]) -> None:
+        """`leads` are the leads' ids by number; the list grows with the replay."""
+        self.names = leads
+        self.keys: list[str] = []
+        self.members: list[set[int]] = []
         self._numbers: dict[str, int] = {}
-        self._keys: list[str] = []
-        self._people: list[set[int]] = []
-        self._sums = empty(store.layout, 1024)
-        self._held = np.zeros(1024, dtype=np.int64)
-        self._member_of = np.full(1024, NOBODYS, dtype=np.int64)
-        self._seen = np.zeros((1024, 2))
-        self._life = float(store.half_lives[len(store.half_lives) // 2])
+        self._of = np.full(1024, NOBODYS, dtype=np.int64)
 
     def open(self, account: str) -> int:
         """An account's number; one not seen before has nobody yet."""
         number = self._numbers.setdefault(account, len(self._numbers))
-        if number == len(self._keys):
-            self._keys.append(account)
-            self._people.append(set())
-            self._sums = with_room(self._sums, number + 2)
-            self._held = with_room(self._held, number + 2)
+        if number == len(self.keys):
+            self.keys.append(account)
+            self.members.append(set())
         return number
 
-    def join(self, account: int, lead: int, last_s: float) -> None:
-        """A lead belongs to an account from now on; `set_sum` says how active it is."""
+    def join(self, account: int, lead: int) -> None:
+        """A lead belongs to an account from now on."""
         self._make_room()
-        if self._member_of[lead] != account:
-            self._people[account].add(lead)
-            self._member_of[lead] = account
-            self._seen[lead] = last_s, 0.0
+        if self._of[lead] != account:
+            self.members[account].add(lead)
+            self._of[lead] = account
 
     def leave(self, account: int, leads: Iterable[int]) -> None:
         """Leads belong to an account no more."""
         self._make_room()
         for lead in leads:
-            if self._member_of[lead] == account:
-                self._people[account].remove(lead)
-                self._member_of[lead] = NOBODYS
+            if self._of[lead] == account:
+                self.members[account].remove(lead)
+                self._of[lead] = NOBODYS
 
-    def people(self, account: int) -> list[int]:
-        """The leads of an account."""
-        return list(self._people[account])
-
-    def set_sum(self, account: int, people: list[int], states: Matrix, known_us: int) -> None:
-        """Sum an account anew from its people's states [n, width], and write it."""
-        s = self._store
-        self._seen[people] = states[:, [LAST, INTENSITY]]
-        self._sums[account] = kernel.merged(states, s.half_lives, s.layout.families)
-        if self._is_held:
-            self._held[account] = known_us
-        else:
-            self._write([account], [known_us], self._sums[account : account + 1])
-
-    def fold(self, events: Events, accounts: Index, known_us: Index) -> None:
-        """Fold events of leads, whose numbers are their rows, into their accounts'."""
-        own, leads, s = self._own(events, accounts), events.rows, self._store
-        if self._is_held:
-            kernel.fold(self._sums, own, 0, len(leads), s.half_lives)
-            self._see(leads, accounts, events.times)
-            some = accounts != NOBODYS
-            note_latest(self._held, accounts[some], known_us[some])
-        else:
-            out = np.empty((len(leads), s.layout.width))
-            kernel.replay(self._sums, own, s.half_lives, out)
-            for i in np.flatnonzero(accounts != NOBODYS).tolist():
-                one = slice(i, i + 1)
-                self._see(leads[one], accounts[one], events.times[one])
-                self._write([int(accounts[i])], [int(known_us[i])], out[one])
-        self._sums[len(self._keys)] = 0.0
-
-    def write_held(self) -> None:
-        """Write each account that changed since, as it stands."""
-        changed = np.flatnonzero(self._held)
-        changed = changed[np.argsort(self._held[changed], kind="stable")]
-        for at in range(0, len(changed), _AT_ONCE):
-            some = changed[at : at + _AT_ONCE]
-            self._write(some.tolist(), self._held[some].tolist(), self._sums[some])
-        self._held[:] = 0
-
-    def _own(self, events: Events, accounts: Index) -> Events:
-        """The events with their accounts' rows; those of no account go to a row of waste."""
-        return events._replace(rows=np.where(accounts == NOBODYS, len(self._keys), accounts))
-
-    def _see(self, leads: Index, accounts: Index, times: Vector) -> None:
-        """Note events of leads, who are among their accounts' people from now on."""
+    def fresh(self, leads: Index, accounts: Index) -> list[tuple[int, int]]:
+        """Leads [n] that are not yet among the people of their accounts, and these."""
         self._make_room()
-        fresh = (accounts != NOBODYS) & (self._member_of[leads] != accounts)
-        for lead, account in zip(leads[fresh].tolist(), accounts[fresh].tolist(), strict=True):
-            self.join(account, lead, -np.inf)
-        kernel.see(self._seen, leads, accounts, times, self._life)
+        some = (accounts != NOBODYS) & (self._of[leads] != accounts)
+        return list(zip(leads[some].tolist(), accounts[some].tolist(), strict=True))
+
+    def is_of(self, lead: int, account: int) -> bool:
+        """Whether a lead belongs to an account."""
+        return lead < len(self._of) and bool(self._of[lead] == account)
 
     def _make_room(self) -> None:
-        was = len(self._member_of)
-        self._member_of = with_room(self._member_of, len(self._leads))
-        self._member_of[was:] = NOBODYS
-        self._seen = with_room(self._seen, len(self._leads))
+        was = len(self._of)
+        self._of = with_room(self._of, len(self.names))
+        self._of[was:] = NOBODYS
 
-    def _write(self, accounts: list[int], known_us: list[int], sums: Matrix) -> None:
-        ids = [account_of(self._keys[one]) for one in accounts]
-        self._sink.add(ids, known_us, self._vectors(accounts, sums))
 
-    def _vectors(self, accounts: list[int], sums: Matrix) -> Matrix:
+@dataclass(slots=True)
+class Moves:
+    """What a change of who is who means for accounts.
+
+    `people` are leads that are of these accounts now. `gained` are states of events that came to
+    an account; `left` are accounts that events left. `accounts` are all that changed, in order.
+    """
+
+    people: list[tuple[int, int]] = field(default_factory=list)
+    gained: dict[int, list[Vector]] = field(default_factory=dict)
+    left: set[int] = field(default_factory=set)
+    accounts: list[int] = field(default_factory=list)
+
+
+class AccountsAtLooks:
+    """Writes each account that changed once a look, from its people's states as they then stand.
+
+    What is written depends on who belongs to it and on their states alone, not on how it came.
+    """
+
+    def __init__(self, store: StateStore, sink: HistorySink, leads: list[str]) -> None:
+        self.people = AccountPeople(leads)
+        self._store = store
+        self._sink = sink
+        self._changed = np.zeros(1024, dtype=np.int64)
+
+    def fold(self, events: Events, accounts: Index, known_us: Index) -> None:
+        """Events of leads, whose numbers are their rows, are news of their accounts."""
+        for lead, account in self.people.fresh(events.rows, accounts):
+            self.people.join(account, lead)
+        some = accounts != NOBODYS
+        self._changed = with_room(self._changed, len(self.people.keys))
+        note_latest(self._changed, accounts[some], known_us[some])
+
+    def settle(self, moves: Moves, known_us: int, _: Matrix) -> None:
+        """Accounts are news whose people, or whose people's states, changed otherwise."""
+        self._changed = with_room(self._changed, len(self.people.keys))
+        self._changed[list(moves.accounts)] = known_us
+
+    def write(self, states: Matrix) -> None:
+        """Write each account that changed since, by the leads' states [leads, width]."""
+        changed = np.flatnonzero(self._changed)
+        changed = changed[np.argsort(self._changed[changed], kind="stable")]
+        for at in range(0, len(changed), _AT_ONCE):
+            some = changed[at : at + _AT_ONCE]
+            ids = [account_of(self.people.keys[one]) for one in some.tolist()]
+            self._sink.add(ids, self._changed[some].tolist(), self._vectors(some, states))
+        self._changed[:] = 0
+
+    def _vectors(self, accounts: Index, states: Matrix) -> Matrix:
         """What is told of accounts [n]: sums [n, width], how many people, those seen last."""
-        layout, sizes = self._store.layout, [len(self._people[one]) for one in accounts]
-        vectors = np.zeros((len(accounts), layout.account_width))
-        vectors[:, : layout.width] = sums
-        vectors[:, layout.width] = sizes
-        leads = np.array([lead for one in accounts for lead in self._people[one]], dtype=np.int64)
+        members = [self.people.members[one] for one in accounts.tolist()]
+        sizes = np.array([len(held) for held in members], dtype=np.int64)
+        leads = np.array([lead for held in members for lead in held], dtype=np.int64)
+        s = self._store
+        vectors = np.zeros((len(accounts), s.layout.account_width))
+        kernel.sum_groups(states, leads, sizes, s.half_lives, s.layout.families, vectors)
+        vectors[:, s.layout.width] = sizes
         owners = np.repeat(np.arange(len(accounts)), sizes)
-        last, intensity = self._seen[leads].T
-        second = np.floor(last)
-        names = np.array([self._leads[lead] for lead in leads.tolist()], dtype=np.str_)
+        second = np.floor(states[leads, LAST])
+        names = np.array([self.people.names[lead] for lead in leads.tolist()], dtype=np.str_)
         order = np.lexsort((names, -second, owners))
         places = np.arange(len(leads)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        newest, at = places < PEOPLE, layout.width + 1 + places
-        aged = intensity * np.exp2((last - second) / self._life)
-        for told, begin in ((second, at), (aged, at + PEOPLE)):
-            vectors[owners[newest], begin[newest]] = told[order][newest]
+        newest = order[places < PEOPLE]
+        at = owners[newest], s.layout.width + 1 + places[places < PEOPLE]
+        vectors[at] = second[newest]
+        vectors[at[0], at[1] + PEOPLE] = _aged(states[leads[newest]][:, [LAST, INTENSITY]], s)
         return vectors
+
+
+class AccountsAtEvents:
+    """Writes an account after each event of its people, and after each change of who they are."""
+
+    def __init__(self, store: StateStore, sink: HistorySink, leads: list[str]) -> None:
+        self.people = AccountPeople(leads)
+        self._store = store
+        self._sink = sink
+        self._sums = empty(store.layout, 1024)
+        self._seen = np.zeros((1024, 2))
+        self._newest = NewestPeople(self.people)
+        self._life = float(store.half_lives[len(store.half_lives) // 2])
+
+    def fold(self, events: Events, accounts: Index, known_us: Index) -> None:
+        """Fold events of leads, whose numbers are their rows, into their accounts', and write."""
+        s, leads, nobodys = self._store, events.rows, len(self.people.keys)
+        self._make_room()
+        own = events._replace(rows=np.where(accounts == NOBODYS, nobodys, accounts))
+        out = np.empty((len(leads), s.layout.width))
+        kernel.replay(self._sums, own, s.half_lives, out)
+        self._sums[nobodys] = 0.0
+        for i in np.flatnonzero(accounts != NOBODYS).tolist():
+            lead, account, one = int(leads[i]), int(accounts[i]), slice(i, i + 1)
+            is_new = not self.people.is_of(lead, account)
+            if is_new:
+                self.people.join(account, lead)
+                self._seen[lead] = -np.inf, 0.0
+            kernel.see(self._seen, leads[one], accounts[one], events.times[one], self._life)
+            note = self._newest.join if is_new else self._newest.see
+            note(account, lead, float(self._seen[lead, 0]))
+            self._write(account, int(known_us[i]), out[one])
+
+    def settle(self, moves: Moves, known_us: int, states: Matrix) -> None:
+        """Write accounts whose people changed, by all leads' states [leads, width] of now.
+
+        An account that events left is summed anew; to others is added what came.
+        """
+        self._make_room()
+        for lead, account in moves.people:
+            self._seen[lead] = states[lead, [LAST, INTENSITY]]
+            self._newest.join(account, lead, float(self._seen[lead, 0]))
+        s = self._store
+        for account in moves.accounts:
+            if account in moves.left:
+                rows = list(self.people.members[account])
+                self._sums[account] = kernel.merged(states[rows], s.half_lives, s.layout.families)
+            for part in () if account in moves.left else moves.gained.get(account, ()):
+                kernel.merge_into(self._sums[account], part, s.half_lives, s.layout.families)
+            self._write(account, known_us, self._sums[account : account + 1])
+
+    def _make_room(self) -> None:
+        self._sums = with_room(self._sums, len(self.people.keys) + 1)
+        self._seen = with_room(self._seen, len(self.people.names))
+
+    def _write(self, account: int, known_us: int, total: Matrix) -> None:
+        layout = self._store.layout
+        vector = np.zeros((1, layout.account_width))
+        vector[0, : layout.width] = total[0]
+        vector[0, layout.width] = len(self.people.members[account])
+        leads, at = self._newest.of(account), layout.width + 1
+        seen = self._seen[leads]
+        vector[0, at : at + len(leads)] = np.floor(seen[:, 0])
+        vector[0, at + PEOPLE : at + PEOPLE + len(leads)] = _aged(seen, self._store)
+        self._sink.add([account_of(self.people.keys[account])], [known_us], vector)
+
+
+class NewestPeople:
+    """The people of each account that were seen last, without a look at all the others.
+
+    A heap for each account, (-second, name, lead). What no longer holds is left until it is met.
+    """
+
+    def __init__(self, people: AccountPeople) -> None:
+        self._people = people
+        self.heaps: dict[int, list[tuple[float, str, int]]] = {}
+        self._second: dict[int, float] = {}
+
+    def see(self, account: int, lead: int, last_s: float) -> None:
+        """Somebody of an account had an event; the last was then."""
+        if self._second.get(lead) != np.floor(last_s):
+            self.join(account, lead, last_s)
+
+    def join(self, account: int, lead: int, last_s: float) -> None:
+        """Somebody is of an account from now on."""
+        heap = self.heaps.setdefault(account, [])
+        self._second[lead] = float(np.floor(last_s))
+        heappush(heap, self._entry(lead))
+        if len(heap) > 2 * len(self._people.members[account]) + 4 * PEOPLE:
+            heap[:] = [self._entry(one) for one in self._people.members[account]]
+            heapify(heap)
+
+    def of(self, account: int) -> list[int]:
+        """At most PEOPLE leads, newest first; of those of one second, in the order of names."""
+        heap, found = self.heaps.get(account, []), dict[int, tuple[float, str, int]]()
+        while heap and len(found) < PEOPLE:
+            entry = heappop(heap)
+            lead = entry[2]
+            is_of = lead not in found and self._people.is_of(lead, account)
+            if is_of and entry == self._entry(lead):
+                found[lead] = entry
+        for entry in found.values():
+            heappush(heap, entry)
+        return list(found)
+
+    def _entry(self, lead: int) -> tuple[float, str, int]:
+        return -self._second.get(lead, 0.0), self._people.names[lead], lead
+
+
+def _aged(seen: Matrix, store: StateStore) -> Vector:
+    """Intensities [n] as of the whole second of the last event, of (last, intensity) [n, 2]."""
+    last, intensity = seen.T
+    life = store.half_lives[len(store.half_lives) // 2]
+    return cast("Vector", intensity * np.exp2((last - np.floor(last)) / life))
 
 
 def with_room(held: Rows, rows: int) -> Rows:

@@ -7,13 +7,21 @@ moment it arrived, not before.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
 
 import numpy as np
 
 from domain.journeys import Anchor, Journeys, OutcomeEvent
-from domain.state import COUNT, LAST, Events, Index, Vector, empty
+from domain.state import COUNT, Events, Index, Vector, empty
 from signals import kernel
-from signals.account_history import NOBODYS, AccountHistory, note_latest, with_room
+from signals.account_history import (
+    NOBODYS,
+    AccountsAtEvents,
+    AccountsAtLooks,
+    Moves,
+    note_latest,
+    with_room,
+)
 from signals.batch import smaller
 from signals.log_columns import EMPTY, News, Part
 from signals.looks import Looks
@@ -26,6 +34,19 @@ from signals.states import NO_TEXT, Written
 from signals.writer import Writer
 
 _AT_ONCE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """Accounts as they were before who is who changed.
+
+    `changed` are those of all leads concerned, `torn` those of leads that were torn;
+    `folded_again` are the leads whose events were folded anew.
+    """
+
+    changed: Set[str] = frozenset()
+    torn: Set[str] = frozenset()
+    folded_again: Set[str] = frozenset()
 
 
 class Replay:
@@ -45,14 +66,14 @@ class Replay:
         self._lead_sink = leads if looks else LastOfMoment(leads)
         self._account_sink = accounts if looks else LastOfMoment(accounts)
         self._names: list[str] = []
-        self._history = AccountHistory(
-            store, self._account_sink, self._names, held=looks is not None
-        )
+        kind = AccountsAtEvents if looks is None else AccountsAtLooks
+        self._history = kind(store, self._account_sink, self._names)
         self._people = PeopleHistory(writer)
         self._spans = Spans()
         self._account: dict[str, str] = {}
         self._texts: dict[str, list[Written]] = {}
         self._inherited: dict[str, str] = {}
+        self._taken: dict[str, list[tuple[str, Vector]]] = {}
         self._row: dict[str, int] = {}
         self._states = empty(store.layout, 1024)
         self._touched = np.zeros(1024, dtype=np.int64)
@@ -143,7 +164,7 @@ class Replay:
             moves = self._moves(lead, news.account)
             self._open(lead, known_us)
             if moves:
-                self._settle([lead], known_us, news.account)
+                self._settle([lead], known_us, news.account, _Before())
             self._note(lead, news.account, known_us)
             self._row_of = with_room(self._row_of, news.number + 1)
             self._row_of[news.number] = self._row[lead]
@@ -174,7 +195,7 @@ class Replay:
         if account and account != self._account.get(lead):
             self._account[lead] = account
             self._spans.join(lead, account, known_us)
-            self._account_of[self._row[lead]] = self._history.open(account)
+            self._account_of[self._row[lead]] = self._history.people.open(account)
 
     def _leave_account(self, lead: str) -> None:
         self._account.pop(lead, None)
@@ -190,12 +211,13 @@ class Replay:
         touched = {*change.ended, *change.torn, *change.ended.values(), *change.lead_of}
         held = {lead for lead in touched if lead in self._row}
         left = {self._account.get(lead, "") for lead in touched} - {""}
+        torn_of = {self._account.get(lead, "") for lead in change.torn}
         for lead in change.torn:
             self._leave_account(lead)
         for lead in change.torn & held:
             self._state(lead)[:] = 0.0
             self._texts[lead] = [NO_TEXT] * self._store.texts
-        for old, lead in change.ended.items():
+        for old, lead in sorted(change.ended.items()):
             self._open(lead, known_us)
             if old in held and old not in change.torn:
                 self._take_over(lead, old)
@@ -206,7 +228,7 @@ class Replay:
         for old in held - set(alive):
             self._end(old, change.ended.get(old) or change.went.get(old, ""), known_us)
         self._leave(left, touched)
-        self._settle(alive, known_us, "", left)
+        self._settle(alive, known_us, "", _Before(left, torn_of, {*change.lead_of}))
         if self._looks is not None:
             self._touched[[self._row[one] for one in alive]] = known_us
             return
@@ -220,7 +242,7 @@ class Replay:
     def _leave(self, accounts: Set[str], leads: Iterable[str]) -> None:
         rows = [self._row[lead] for lead in leads if lead in self._row]
         for account in accounts - {""}:
-            self._history.leave(self._history.open(account), rows)
+            self._history.people.leave(self._history.people.open(account), rows)
 
     def _fold_again(self, change: Rearranged, known_us: int) -> None:
         columns, noted = Columns(), 0
@@ -237,6 +259,9 @@ class Replay:
 
     def _take_over(self, lead: str, old: str) -> None:
         s = self._store
+        if self._looks is None:
+            taken = self._account.get(old, ""), self._state(old).copy()
+            self._taken.setdefault(lead, []).append(taken)
         kernel.merge_into(self._state(lead), self._state(old), s.half_lives, s.layout.families)
         pairs = zip(self._texts[lead], self._texts[old], strict=True)
         self._texts[lead] = [max(a, b) for a, b in pairs]
@@ -253,28 +278,35 @@ class Replay:
         self._leave_account(lead)
         self._texts[lead] = [NO_TEXT] * self._store.texts
 
-    def _settle(
-        self, leads: Sequence[str], known_us: int, account: str, left: Set[str] = frozenset()
-    ) -> None:
-        """Put leads into their accounts; sum anew every account whose people changed."""
-        changed = set(left)
+    def _settle(self, leads: Sequence[str], known_us: int, account: str, before: "_Before") -> None:
+        """Put leads into their accounts, and tell the accounts what changed."""
+        moves, open_, changed = Moves(), self._history.people.open, {*before.changed}
+        left = {*before.torn}
         for lead in leads:
             was = self._account.get(lead, "")
             now = smaller(smaller(was, account), self._inherited.pop(lead, ""))
-            if was:
-                self._leave({was}, [lead])
-                changed.add(was)
+            self._leave({was}, [lead])
             self._belong(lead, now, known_us)
             if not now:
                 self._spans.leave(lead, known_us)
             else:
-                last_s = float(np.floor(self._state(lead)[LAST]))
-                self._history.join(self._history.open(now), self._row[lead], last_s)
-                changed.add(now)
-        for one in sorted(changed - {""}):
-            number = self._history.open(one)
-            people = self._history.people(number)
-            self._history.set_sum(number, people, self._states[people], known_us)
+                self._history.people.join(open_(now), self._row[lead])
+                moves.people.append((self._row[lead], open_(now)))
+            changed |= {was, now}
+            taken = self._taken.pop(lead, [])
+            if lead in before.folded_again:
+                left |= {was, now, *(theirs for theirs, _ in taken)}
+                continue
+            gained = [part for theirs, part in taken if theirs != now]
+            left |= {theirs for theirs, _ in taken if theirs != now}
+            if was != now:
+                left |= {was, *(theirs for theirs, _ in taken if theirs == now)}
+                gained = [self._state(lead).copy()]
+            if now:
+                moves.gained.setdefault(open_(now), []).extend(gained)
+        moves.left = {open_(one) for one in left - {""}}
+        moves.accounts = [open_(one) for one in sorted(changed - {""})]
+        self._history.settle(moves, known_us, self._states)
 
     def _state(self, lead: str) -> Vector:
         state: Vector = self._states[self._row[lead]]
@@ -335,4 +367,5 @@ class Replay:
             texts = [[value for _, _, value in self._texts[lead]] for lead in leads]
             self._lead_sink.add(leads, self._touched[some].tolist(), self._states[some], texts)
         self._touched[:] = 0
-        self._history.write_held()
+        if isinstance(self._history, AccountsAtLooks):
+            self._history.write(self._states)

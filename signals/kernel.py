@@ -8,7 +8,18 @@ import numba
 import numpy as np
 
 from domain import state
-from domain.state import Events, Index, Matrix, Vector
+from domain.state import (
+    FAMILIES,
+    FAMILY_DECAYED,
+    FAMILY_LAST,
+    FAMILY_SUM,
+    INTENSITY,
+    LAST,
+    Events,
+    Index,
+    Matrix,
+    Vector,
+)
 
 
 def _compile(function: Callable[..., Any], **replaced: object) -> Any:
@@ -52,9 +63,64 @@ def see(seen: Matrix, leads: Index, accounts: Index, times: Vector, life: float)
             seen[leads[i], 1] = aged + 2.0 ** ((times[i] - newest) / life)
 
 
-def merged(parts: Matrix, half_lives: Vector, families: int) -> Vector:
-    """The state of the events of all parts [n, width]."""
-    total: Vector = np.zeros(parts.shape[1])
-    for part in parts:
-        merge_into(total, part, half_lives, families)
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def sum_groups(
+    states: Matrix, rows: Index, sizes: Index, half_lives: Vector, families: int, out: Matrix
+) -> None:
+    """Sum states[rows], `sizes` of them at a time, into the first columns of `out` [groups, …].
+
+    The order of a group's rows changes no bit: what is summed is aged to the group's newest event
+    and added in the order of size. `out` must be zeros.
+    """
+    width, lives = states.shape[1], half_lives.shape[0]
+    family_width = FAMILY_DECAYED + lives
+    terms = np.empty(max(sizes.max(), 1) if sizes.shape[0] else 1)
+    begin = 0
+    for g in range(sizes.shape[0]):
+        end = begin + sizes[g]
+        total = out[g, :width]
+        for i in range(begin, end):
+            merge_into(total, states[rows[i]], half_lives, families)
+        if end - begin > 2:
+            some, held = rows[begin:end], terms[: end - begin]
+            total[INTENSITY] = _aged_sum(
+                states, some, INTENSITY, LAST, half_lives[lives // 2], total[LAST], held
+            )
+            for f in range(families):
+                at = FAMILIES + f * family_width
+                for h in range(lives):
+                    total[at + FAMILY_DECAYED + h] = _aged_sum(
+                        states,
+                        some,
+                        at + FAMILY_DECAYED + h,
+                        at + FAMILY_LAST,
+                        half_lives[h],
+                        total[at + FAMILY_LAST],
+                        held,
+                    )
+                total[at + FAMILY_SUM] = _aged_sum(
+                    states, some, at + FAMILY_SUM, at + FAMILY_LAST, np.inf, 0.0, held
+                )
+        begin = end
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _aged_sum(
+    states: Matrix, rows: Index, slot: int, last: int, life: float, newest: float, terms: Vector
+) -> float:
+    """The sum of a slot as of `newest`, smallest terms first. `terms` [rows] is room for them."""
+    for i in range(rows.shape[0]):
+        age = states[rows[i], last] - newest
+        terms[i] = states[rows[i], slot] * 2.0 ** (age / life)
+    total = 0.0
+    for term in np.sort(terms):
+        total += term
     return total
+
+
+def merged(parts: Matrix, half_lives: Vector, families: int) -> Vector:
+    """The state of the events of all parts [n, width], whose order changes no bit."""
+    total: Matrix = np.zeros((1, parts.shape[1]))
+    sum_groups(parts, np.arange(len(parts)), np.array([len(parts)]), half_lives, families, total)
+    summed: Vector = total[0]
+    return summed

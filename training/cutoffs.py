@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.clock import DAY, to_us
-from domain.errors import BadConfiguration, Missing
+from domain.errors import BadConfiguration
 from domain.identifiers import account_id
 from domain.journeys import FOREVER, Journeys, LeadSpan
+from training.causes import no_cutoffs
 from training.config import After, Every, FirstContact, TrainingConfig
 
 HOUR = DAY // 24
@@ -70,11 +71,8 @@ def choose(journeys: Journeys, config: TrainingConfig, closing: frozenset[str]) 
             told = labels.label(span.final, moment), labels.eventual(span.final, moment)
             kept.append(Cutoff(span.lead_id, account, span.final, moment, *told))
     if not kept:
-        raise Missing(
-            f"no cutoff is left (removed: {dict(removed) or 'none was found'})",
-            rule="cutoffs-left",
-            todo="Ingest more history, or change `cutoffs`, `from` or `horizon_days`.",
-        )
+        first = min((s.born_us for s in journeys.spans.values()), default=journeys.watermark_us)
+        raise no_cutoffs(removed, config.horizon_days, (journeys.watermark_us - first) / DAY)
     return Chosen(sorted(kept, key=lambda c: (c.moment_us, c.lead_id)), dict(removed))
 
 

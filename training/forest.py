@@ -117,7 +117,7 @@ def _export(model: Any) -> _Export:
             model.save_model(str(path), format="json")
         except CatBoostError as bad:
             raise Refused(
-                "the model has text or embedding columns, or is not fitted",
+                "the model is not fitted, has text or embedding columns, or an infinite border",
                 rule="explanation-columns",
             ) from bad
         export = msgspec.json.decode(path.read_bytes(), type=_Export)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from training.dataset import Dataset
 
 ROWS = 5_000
+ACCOUNT = "account"
 
 
 def fair_rows(stands_for: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
@@ -21,7 +22,10 @@ def fair_rows(stands_for: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
 
 
 def reference_frame(data: Dataset, scores: NDArray[np.float64], seed: int) -> pd.DataFrame:
-    """At most ROWS rows of a data set, drawn by seed: features, `score`, `label`."""
+    """At most ROWS rows of a data set, drawn by seed: features, `score`, `label`, `account`.
+
+    `account` numbers the companies of these rows from 0: which rows belong together.
+    """
     rows = np.arange(len(data))
     if len(rows) > ROWS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, ROWS, replace=False))
@@ -31,6 +35,7 @@ def reference_frame(data: Dataset, scores: NDArray[np.float64], seed: int) -> pd
         frame[name] = data.texts[rows, i].astype(str)
     frame["score"] = scores[rows]
     frame["label"] = data.labels[rows]
+    frame[ACCOUNT] = np.unique(data.groups[rows], return_inverse=True)[1]
     return frame
 
 

@@ -41,11 +41,17 @@ from training import (
 from training import search as searching
 from training.accounts import bounded
 from training.assess import ALONE, Against
+from training.causes import (
+    Taken,
+    refuse_beyond_float32,
+    require_both_classes,
+    require_outcomes,
+)
 from training.config import TrainingConfig
 from training.dataset import Dataset, History, build
 from training.page import page
 from training.profile_model import fit_profile, write_fallback
-from training.split import folds, require_both_classes, split_by_time
+from training.split import folds, split_by_time
 from training.studies import Warmth, open_study, remember
 from training.tested_rows import row_numbers, write_test_rows
 
@@ -179,6 +185,8 @@ class Run:
         progress.phase(f"joining features to {len(chosen.cutoffs):,} cutoffs")
         aside = [group.feature for group in self.config.fairness.groups]
         data = build(self.definition, chosen.cutoffs, self.history, self.config.exclude, aside)
+        refuse_beyond_float32(data)
+        require_outcomes(data, self.config)
         noticed = traps.notice(chosen.cutoffs, self.journeys, self.config)
         warnings = [trap.text for trap in noticed]
         eventual = np.array([c.eventual for c in chosen.cutoffs], dtype=np.int64)
@@ -197,8 +205,9 @@ class Run:
         before = data.take(outer.earlier, outer.earlier_weights)
         test = data.take(outer.later, outer.later_weights)
         cut = folds(before.moments, self.config.split.folds, embargo, before.groups)
+        took = Taken(outer.embargoed, outer.parted)
         if not cut:
-            require_both_classes(before.labels[:0], "training")
+            require_both_classes(before.take(np.arange(0)), "training", data, took)
         each = [
             (
                 bounded(before.take(one.earlier, one.earlier_weights), most),
@@ -207,9 +216,10 @@ class Run:
             for one in cut
         ]
         train, valid = each[-1]
-        require_both_classes(train.labels, "training")
-        require_both_classes(valid.labels, "validation")
-        require_both_classes(test.labels, "test")
+        inner = Taken(cut[-1].embargoed, cut[-1].parted)
+        require_both_classes(test, "test", data, took)
+        require_both_classes(train, "training", before, inner)
+        require_both_classes(valid, "validation", before, inner)
         traps.refuse_one_company(test)
         sound = tuple(pair for pair in each if all(len(np.unique(p.labels)) == 2 for p in pair))
         return Parts(

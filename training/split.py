@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.clock import DAY
-from domain.errors import Missing
 
 Times = NDArray[np.int64]
 Rows = NDArray[np.int64]
@@ -141,14 +140,3 @@ def dealt(groups: Times, parts: int) -> Rows:
     _, place, size = np.unique(_hashed(groups, 0), return_inverse=True, return_counts=True)
     middle = np.cumsum(size) - size / 2
     return np.asarray((middle * parts / len(groups)).astype(np.int64)[place])
-
-
-def require_both_classes(labels: NDArray[np.int64], what: str) -> None:
-    """Raise Missing where a part holds no positive or no negative row."""
-    positives = int(labels.sum())
-    if positives == 0 or positives == len(labels):
-        raise Missing(
-            f"the {what} part has {len(labels)} rows, {positives} of them positive",
-            rule="both-classes",
-            todo="Ingest more history, or shorten `horizon_days` or `split.embargo_days`.",
-        )

@@ -169,7 +169,7 @@ def test_the_label_tells_rules_apart() -> None:
     "missing", ["challenger", "champion", "policy.challenger", "policy.champion"]
 )
 def test_a_stage_without_gates_is_refused(tmp_path: Path, missing: str) -> None:
-    document = yaml.safe_load(STANDARD_FILE.read_text())
+    document: dict[str, Any] = yaml.safe_load(STANDARD_FILE.read_text())
     *above, last = missing.split(".")
     held = document
     for name in above:

@@ -194,7 +194,7 @@ def test_no_cutoff_left_is_missing_and_says_why() -> None:
     with pytest.raises(Missing) as caught:
         choose(world(span("a", 0, known_us=FOREVER), end=30), config(), CLOSING)
     assert caught.value.rule == "cutoffs-left"
-    assert "anonymous" in str(caught.value)
+    assert "no strong identifier" in str(caught.value)
     with pytest.raises(Missing):
         choose(world(), config(), CLOSING)
     with pytest.raises(Missing):

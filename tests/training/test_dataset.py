@@ -102,9 +102,11 @@ def test_the_reference_holds_features_scores_and_labels() -> None:
     data = dataset(90, 2)
     scores = np.linspace(0, 1, 90)
     frame = reference_frame(data, scores, seed=1)
-    assert list(frame.columns) == [*data.features, "score", "label"]
+    assert list(frame.columns) == [*data.features, "score", "label", "account"]
     np.testing.assert_array_equal(frame[["x", "y", "z"]].to_numpy(), data.numbers)
     assert frame["c"].tolist() == data.texts[:, 0].tolist()
+    same = frame["account"].to_numpy()[:, None] == frame["account"].to_numpy()
+    np.testing.assert_array_equal(same, data.groups[:, None] == data.groups)
     large = dataset(6000, 3)
     sample = reference_frame(large, np.arange(6000.0), seed=1)
     assert len(sample) == 5000

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.clock import DAY
-from domain.errors import Missing
-from training.split import LATER, folds, require_both_classes, side, split_by_time
+from training.split import LATER, folds, side, split_by_time
 
 rows = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 5)), min_size=1, max_size=80)
 shares = st.floats(0.01, 0.99)
@@ -131,12 +130,3 @@ def test_rows_of_one_moment_stay_together() -> None:
     assert parts.later.tolist() == list(range(5, 16))
     alone = split_by_time(np.full(4, DAY), 0.5, 0.0)
     assert (len(alone.earlier), len(alone.later)) == (0, 4)
-
-
-@pytest.mark.parametrize("labels", [[], [0, 0], [1, 1, 1]])
-def test_one_class_is_too_few(labels: list[int]) -> None:
-    with pytest.raises(Missing) as caught:
-        require_both_classes(np.array(labels, dtype=np.int64), "validation")
-    assert caught.value.rule == "both-classes"
-    assert f"the validation part has {len(labels)} rows" in str(caught.value)
-    require_both_classes(np.array([0, 1]), "validation")
