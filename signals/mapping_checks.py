@@ -9,7 +9,7 @@ import msgspec
 
 from domain.definition import Family
 from domain.errors import BadMapping
-from domain.identifiers import ACCOUNT_KIND, IdentifierKind
+from domain.identifiers import ACCOUNT_KIND, NAME_KIND, IdentifierKind
 from domain.signals import TypeName
 from signals.contracts import Contract
 from signals.mapping_features import events_of
@@ -76,12 +76,12 @@ def _check_table(table: TableSpec) -> None:
 
 
 def _check_identifiers(table: TableSpec) -> None:
-    kinds = [*IdentifierKind, ACCOUNT_KIND]
+    kinds = [*IdentifierKind, ACCOUNT_KIND, NAME_KIND]
     for kind in table.identifiers:
         if kind not in kinds:
             _bad(f"identifier {kind!r} is not known", "identifier-kind", f"Use {_list(kinds)}.")
-    if not table.identifiers.keys() - {ACCOUNT_KIND}:
-        _bad("no identifier of a lead", "identifier-kind", f"Map one of {_list(kinds[:-1])}.")
+    if not table.identifiers.keys() - {ACCOUNT_KIND, NAME_KIND}:
+        _bad("no identifier of a lead", "identifier-kind", f"Map one of {_list(kinds[:-2])}.")
     for kind, given in table.identifiers.items():
         if isinstance(given, IdentifierSpec):
             _check_identifier(kind, given)

@@ -13,7 +13,7 @@ from domain.findings import Findings
 from domain.signals import Signal, decode, encode
 from domain.state import Vector, event_digest, tie_of
 from signals.contracts import ContractBook, blank
-from signals.identity import Known, read_identifiers
+from signals.identity import IdentifierReader, Known
 from signals.quality_door import Door
 from signals.quarantine import Rejected
 
@@ -44,8 +44,17 @@ class Reader:
     `stamp`: a signal without `recordedtime` became known now, not when it happened.
     """
 
-    def __init__(self, contracts: ContractBook, clock: Clock, door: Door, *, stamp: bool) -> None:
+    def __init__(
+        self,
+        contracts: ContractBook,
+        clock: Clock,
+        door: Door,
+        identifiers: IdentifierReader | None = None,
+        *,
+        stamp: bool,
+    ) -> None:
         self.door = door
+        self._identifiers = identifiers or IdentifierReader()
         self._contracts = contracts
         self._clock = clock
         self._stamp = stamp
@@ -77,7 +86,10 @@ class Reader:
             raise BadSignal("time lies before 1970 or a year ahead", rule="impossible-time")
         self._contracts.admit(signal)
         self.door.check(signal, time_us, recorded_us, now_us, found)
-        known = read_identifiers(signal.identifiers)
+        known = self._identifiers.read(signal.identifiers)
+        for left_out in known.left_out:
+            about = f"{signal.source}/{signal.type}/{left_out.kind}"
+            found.add("identifiers", left_out.rule, about)
         if self._stamp and signal.recordedtime is None:
             now = max(signal.time, self._clock.now())
             signal = msgspec.structs.replace(signal, recordedtime=now)

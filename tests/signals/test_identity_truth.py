@@ -176,8 +176,9 @@ def records(seed: int) -> list[dict[str, str]]:
     """Records of people, and duplicates whose fields were dropped or mistyped at random.
 
     As Febrl makes them, but that a key is the same or another one, never alike. Within the
-    protections' limits: a person has two values of a kind at most, all addresses of one firm, and a
-    typing error that hits a colleague's happens to people without another one.
+    protections' limits: a person has two values of a kind at most, all addresses of one firm, a
+    typing error that hits a colleague's happens to people without another one, and an address is
+    mistyped only beside the user id, which says that the telephone is one person's.
     """
     rng = np.random.default_rng(seed)
     made = []
@@ -199,7 +200,9 @@ def corrupted(rng: np.random.Generator, person: int) -> dict[str, str]:
         if chance < 0.3:
             del record[kind]
         elif chance < 0.4 and not hits_another:
-            record[kind] = wrong[kind]
+            own_id = record.get("user_id") == f"u{person}"
+            if kind != "email" or own_id:
+                record[kind] = wrong[kind]
         elif chance < 0.4 and kind == "user_id":
             record[kind] = own(person - person % 10)["user_id"]
     return record
