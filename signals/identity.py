@@ -114,9 +114,9 @@ class IdentifierReader:
             raise BadSignal(
                 f"unknown kind of identifier, must be one of {known}", rule="identifier-kind"
             )
-        if not isinstance(value, str):
+        if not isinstance(value, str | None):
             raise BadSignal(f"{kind} is not a text", rule="identifier-type")
-        text = value.strip()
+        text = (value or "").strip()
         if not text:
             raise BadSignal(f"{kind} is empty", rule="identifier-empty")
         if len(text) > LONGEST:

@@ -6,16 +6,20 @@ from unicodedata import normalize
 
 from signals.name_lists import listed
 
+DIGITS = "0123456789"
 _ROWS = ("qwertzuiop", "qwertyuiop", "azertyuiop", "asdfghjkl", "qsdfghjklm", "yxcvbnm", "zxcvbnm")
 _ROW_STARTS = sorted({row[:n] for row in _ROWS for n in range(3, 11)}, key=len, reverse=True)
 _KEYS_IN_A_ROW = re.compile(f"(?:{'|'.join(_ROW_STARTS)})+")
 _RISING, _FALLING = "01234567890", "09876543210"
-_REPEATED = re.compile(r"(.)\1{2,}")
+_COUNTS = re.compile("[1-9]")
+"""No word that stands for nothing has a digit, but for zeros."""
+_NO_SIGNS = {code: None for code in range(128) if not chr(code).isalnum()}
+_FIRST_KEYS = frozenset(row[0] for row in _ROWS)
 _SHEET_ERRORS = frozenset(
     ["#div/0!", "#error!", "#field!", "#getting_data", "#n/a", "#name?", "#null!", "#num!", "#ref!",
      "#value!"]
 )  # fmt: skip
-_ALSO = frozenset(["-1", "0", "n/v", "k.a.", "n.v.t."])
+_ALSO = frozenset(["n/v", "k.a.", "n.v.t."])
 """As they stand: without punctuation they would be values that somebody has."""
 _REAL = frozenset(["aol", "aaa", "bbb", "ccc", "ddd", "iii", "jjj", "kkk", "mmm", "sss", "www"])
 """Letters in a row that companies and services are called by."""
@@ -28,7 +32,8 @@ def squeezed(text: str) -> str:
     ('notprovided', 'na', 'naotem')
     """
     if text.isascii():
-        return "".join(filter(str.isalnum, text.lower()))
+        low = text.lower()
+        return low if low.isalnum() else low.translate(_NO_SIGNS)
     return "".join(filter(str.isalnum, normalize("NFKD", text).casefold()))
 
 
@@ -50,6 +55,8 @@ def stands_for_nothing(value: str) -> bool:
     >>> [stands_for_nothing(v) for v in ("undefined", "00000000-0000", "(blank)", "--", "42")]
     [True, True, True, True, False]
     """
+    if _COUNTS.search(value):
+        return value.strip() == "-1"
     plain = value.strip().casefold()
     if plain in _ALSO or plain in _SHEET_ERRORS:
         return True
@@ -63,9 +70,11 @@ def typed_blindly(text: str) -> bool:
     >>> [typed_blindly(v) for v in ("asdfasdf", "qwertz", "12345", "xxx", "bob", "anna", "aaa")]
     [True, True, True, True, False, False, True]
     """
-    if _REPEATED.fullmatch(text) or _KEYS_IN_A_ROW.fullmatch(text):
+    if len(text) < 3:
+        return False
+    if text[0] in _FIRST_KEYS and _KEYS_IN_A_ROW.fullmatch(text):
         return True
-    return len(text) > 2 and text.isdigit() and in_sequence(text)
+    return text == text[0] * len(text) or (text.isdigit() and in_sequence(text))
 
 
 def in_sequence(digits: str) -> bool:
@@ -84,10 +93,10 @@ def is_invented_local(local: str) -> bool:
     [True, True, True, True, False, False]
     """
     bare = squeezed(local)
-    if not bare or bare in _addressees() or typed_blindly(bare):
+    known = _addressees()
+    if not bare or bare in known or typed_blindly(bare):
         return True
-    word = bare.rstrip("0123456789")
-    return len(word) > 3 and word in _addressees()
+    return bare[-1].isdigit() and len(word := bare.rstrip(DIGITS)) > 3 and word in known
 
 
 def is_invented_name(label: str) -> bool:

@@ -5,8 +5,9 @@ identifier means: after a change of them, `leadscore features rebuild` reads the
 """
 
 import re
+from functools import lru_cache
 
-from signals.made_up import is_invented_local, is_invented_name, squeezed
+from signals.made_up import DIGITS, is_invented_local, is_invented_name, squeezed
 from signals.name_lists import listed
 
 _NO_DOMAIN = frozenset(
@@ -41,13 +42,16 @@ def is_mailbox(local: str, names: frozenset[str] | None = None) -> bool:
     known = listed("mailboxes.txt") if names is None else names
     local = local.partition("+")[0]
     whole = squeezed(local)
-    if whole in known or (len(whole) > 3 and whole.rstrip("0123456789") in known):
+    if whole in known:
         return True
-    parts = [part.rstrip("0123456789") for part in _PARTS.split(local.lower())]
-    named = [part in known for part in parts]
-    return any(named) and all(
-        is_name or part in _WHERE or not part for part, is_name in zip(parts, named, strict=True)
-    )
+    if whole[-1:].isdigit() and len(word := whole.rstrip(DIGITS)) > 1 and word in known:
+        return True
+    if whole == local:
+        return False
+    parts = [part.rstrip(DIGITS) for part in _PARTS.split(local.lower())]
+    if known.isdisjoint(parts):
+        return False
+    return all(part in known or part in _WHERE or not part for part in parts)
 
 
 def is_invented(local: str, domain: str) -> bool:
@@ -58,14 +62,15 @@ def is_invented(local: str, domain: str) -> bool:
     >>> is_invented("asdf", "acme.com"), is_invented("ann", "example.com")
     (True, True)
     """
-    label, _, suffix = domain.partition(".")
-    if (
-        domain in _NO_DOMAIN
-        or is_invented_name(label)
-        or is_invented_local(local.partition("+")[0])
-    ):
+    if _is_invented_domain(domain) or is_invented_local(local.partition("+")[0]):
         return True
+    label, _, suffix = domain.partition(".")
     return local == label and (len(label) < 3 or label == suffix)
+
+
+@lru_cache(maxsize=1 << 13)
+def _is_invented_domain(domain: str) -> bool:
+    return domain in _NO_DOMAIN or is_invented_name(domain.partition(".")[0])
 
 
 def is_called_like(local: str, domain: str) -> bool:
@@ -74,4 +79,6 @@ def is_called_like(local: str, domain: str) -> bool:
     >>> is_called_like("acme", "acme.com"), is_called_like("ann", "acme.com")
     (True, False)
     """
+    if local[0] != domain[0]:
+        return False
     return squeezed(local.partition("+")[0]) == squeezed(domain.partition(".")[0])

@@ -19,6 +19,7 @@ _EXTENSION = re.compile(
     re.IGNORECASE,
 )
 """Words for an extension that the library does not know, in front of its digits."""
+_PLAIN = re.compile(r"\+[1-9][0-9 ]{5,18}", re.ASCII)
 _EXTENDED = re.compile(r"(?:\bext|\bx|#|;ext=|доб|\bint|extens)", re.IGNORECASE)
 _NORTH_AMERICA = 1
 _FICTION = {
@@ -46,9 +47,11 @@ def read_phone(value: str, region: str = "") -> tuple[str, bool]:
 
     `region` (ISO 3166, such as US) is where a national number belongs. Raises BadSignal.
     """
-    text = value if value.isascii() else normalize("NFKC", value)
-    text = _EXTENSION.sub(" ext. ", text.strip())
-    number = _parsed(text, region)
+    if _PLAIN.fullmatch(value):
+        number = _international(value)
+    else:
+        text = value if value.isascii() else normalize("NFKC", value)
+        number = _parsed(_EXTENSION.sub(" ext. ", text.strip()), region)
     if number is None:
         raise BadSignal("not a phone number", rule="identifier-phone")
     plain = phonenumbers.format_number(number, PhoneNumberFormat.E164)
@@ -70,6 +73,11 @@ def _parsed(text: str, region: str) -> PhoneNumber | None:
     if not international and _possible(number) != ValidationResult.IS_POSSIBLE:
         return None  # a part of a number, which is another one in each town
     return None if _reads_words(text, number) else number
+
+
+def _international(text: str) -> PhoneNumber | None:
+    number = _tried(text)
+    return number if number and phonenumbers.is_possible_number(number) else None
 
 
 def _abroad(text: str) -> PhoneNumber:

@@ -9,13 +9,16 @@ import numpy as np
 
 from domain.clock import DAY, Clock, to_us
 from domain.errors import BadSignal
-from domain.findings import Findings
+from domain.findings import Findings, label
 from domain.signals import Signal, decode, encode
 from domain.state import Vector, event_digest, tie_of
 from signals.contracts import ContractBook, blank
 from signals.identity import IdentifierReader, Known
 from signals.quality_door import Door
 from signals.quarantine import Rejected
+
+IDENTIFIERS = "identifiers"
+"""The gate that counts identifiers that were left out, by rule and by source, type and kind."""
 
 FUTURE_US = 366 * DAY
 """What lies further ahead of the clock is no time at all; nearer, the quality gates decide."""
@@ -88,8 +91,8 @@ class Reader:
         self.door.check(signal, time_us, recorded_us, now_us, found)
         known = self._identifiers.read(signal.identifiers)
         for left_out in known.left_out:
-            about = f"{signal.source}/{signal.type}/{left_out.kind}"
-            found.add("identifiers", left_out.rule, about)
+            whence = label(f"{signal.source}/{signal.type}")
+            found.add(IDENTIFIERS, left_out.rule, f"{whence}/{left_out.kind}")
         if self._stamp and signal.recordedtime is None:
             now = max(signal.time, self._clock.now())
             signal = msgspec.structs.replace(signal, recordedtime=now)

@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple, TypeVar, cast
 import msgspec
 
 from domain.errors import BadInput, Missing
+from domain.findings import Findings
 from domain.signals import Counts
 from feature_repo.standard import standard_service
 from signals.left_out import LeftOutCells, listed
@@ -61,10 +62,12 @@ def ingest_files(
     *,
     let_through: bool = False,
     done: dict[str, Taken] | None = None,
+    findings: Findings | None = None,
 ) -> dict[str, Taken]:
     """Take files in, one after the other; what became of each. `told` hears of every batch.
 
-    `done` is filled in with each file that is finished, also where a later one fails.
+    `done` is filled in with each file that is finished, also where a later one fails, and
+    `findings` with what was found wanting in accepted events.
 
     A home is founded by its first file: with a mapping's own features, or the standard ones.
     `let_through`: no quality gate stops a batch.
@@ -85,6 +88,8 @@ def ingest_files(
                 counts[name] = _ingest(settings, plane, name, mapped, (pool, told))
             return counts
     finally:
+        if findings is not None:
+            findings.merge(plane.ingest.findings.counts())
         plane.ingest.push()
 
 
