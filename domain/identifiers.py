@@ -82,20 +82,20 @@ def nameless_key(first: str, kind: str, value: str) -> IdentifierKey:
 
 
 def named_key(hub: IdentifierKey, name: str, tokens: str) -> IdentifierKey:
-    """The key of an identifier used under a name; its last 20 digits are the name's tokens.
+    """The key of an identifier used under a name; its last 24 digits are the name's tokens.
 
     `hub` is the key of an address or a telephone, `tokens` as `signals.person_names` gives them.
     """
-    return IdentifierKey(f"{NAMED}{_digest('name', f'{hub} {name}')[:12]}{tokens}")
+    return IdentifierKey(f"{NAMED}{_digest('name', f'{hub} {name}')[:8]}{tokens}")
 
 
 def name_of(key: str) -> str:
     """What a key tells of a person's name: its tokens; "" for other kinds.
 
-    >>> name_of("d" + 12 * "0" + "a1b2c" + 15 * "0")[:5], name_of(identifier_key("phone", "+1"))
-    ('a1b2c', '')
+    >>> name_of("d" + 8 * "0" + "a1b2c3" + 18 * "0")[:6], name_of(identifier_key("phone", "+1"))
+    ('a1b2c3', '')
     """
-    return key[13:] if key[0] == NAMED else ""
+    return key[9:] if key[0] == NAMED else ""
 
 
 def is_person(key: str) -> bool:

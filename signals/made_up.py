@@ -10,7 +10,7 @@ DIGITS = "0123456789"
 _ROWS = ("qwertzuiop", "qwertyuiop", "azertyuiop", "asdfghjkl", "qsdfghjklm", "yxcvbnm", "zxcvbnm")
 _ROW_STARTS = sorted({row[:n] for row in _ROWS for n in range(3, 11)}, key=len, reverse=True)
 _KEYS_IN_A_ROW = re.compile(f"(?:{'|'.join(_ROW_STARTS)})+")
-_RISING, _FALLING = "01234567890", "09876543210"
+_RISING, _FALLING = 2 * DIGITS, 2 * DIGITS[::-1]
 _COUNTS = re.compile("[1-9]")
 """No word that stands for nothing has a digit, but for zeros."""
 _NO_SIGNS = {code: None for code in range(128) if not chr(code).isalnum()}

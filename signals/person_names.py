@@ -1,8 +1,9 @@
 """People's names as evidence: whether two may be one person's, from digests alone.
 
 A name comes to tokens: lower case, without accents, titles and order. Of each token stand two
-digits of a digest of its initial and three of one of the token: names can be told apart where
-neither fits the other, and a misspelling or an initial alone tells nobody apart.
+digits each of digests of its initial, of its letters in any order, and of what follows the initial.
+Two tokens fit where one of these is the same: a slip of the hand or an initial alone tells nobody
+apart. Two names are two people's where each has a token that fits none of the other's.
 """
 
 import re
@@ -14,7 +15,7 @@ from unicodedata import normalize
 
 from signals.made_up import stands_for_nothing
 
-_MOST, _WIDTH = 4, 5
+_MOST, _WIDTH = 4, 6
 _WORD = re.compile(r"[^\W\d_]+")
 _TITLES = frozenset(
     [
@@ -28,7 +29,7 @@ _SPELT = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 
 
 def name_tokens(parts: Iterable[str]) -> tuple[str, str]:
-    """A name's words in order, and their tokens, 20 hex digits; both "" where there is no name.
+    """A name's words in order, and their tokens, 24 hex digits; both "" where there is no name.
 
     >>> name_tokens(["Müller, Dr. Ann"]) == name_tokens(["ann", "MUELLER"])
     True
@@ -51,8 +52,11 @@ def _kept(sign: str) -> bool:
 
 
 def _token(word: str) -> str:
-    initial = blake2b(word[0].encode(), digest_size=1).hexdigest()
-    return initial + blake2b(word.encode(), digest_size=2).hexdigest()[:3]
+    return "".join(map(_short, (word[0], "".join(sorted(word)), word[1:])))
+
+
+def _short(text: str) -> str:
+    return blake2b(text.encode(), digest_size=1).hexdigest()
 
 
 def several_people(names: Iterable[str]) -> bool:
@@ -70,18 +74,17 @@ def several_people(names: Iterable[str]) -> bool:
 def _differ(one: str, other: str) -> bool:
     """Whether each of two names has a word that fits none of the other's."""
     mine, theirs = _split(one), _split(other)
-    for token in list(mine):
-        if token in theirs:
-            mine.remove(token)
-            theirs.remove(token)
-    initials = [token[:2] for token in theirs]
-    left = 0
-    for token in mine:
-        if token[:2] in initials:
-            initials.remove(token[:2])
-        else:
-            left += 1
-    return left > 0 and len(initials) > 0
+    for fit in (str.__eq__, _fits):
+        for token in list(mine):
+            same = next((t for t in theirs if fit(token, t)), None)
+            if same is not None:
+                mine.remove(token)
+                theirs.remove(same)
+    return bool(mine and theirs)
+
+
+def _fits(one: str, other: str) -> bool:
+    return any(one[at : at + 2] == other[at : at + 2] for at in range(0, _WIDTH, 2))
 
 
 def _split(tokens: str) -> list[str]:
