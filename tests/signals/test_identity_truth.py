@@ -23,7 +23,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sqlalchemy import select
 
-from domain.identifiers import ACCOUNT_KIND, FIRST_WEAK
+from domain.identifiers import ACCOUNT_KIND, FIRST_WEAK, NAME_KIND
 from domain.signals import Signal, decode
 from signals import log
 from signals.identity import read_identifiers
@@ -102,6 +102,8 @@ def case_of(identifier: Identifier) -> str:
         ("kiosk-", "kiosk cookie"),
         (CONSTANT_COOKIE, "constant cookie"),
         (DEFAULT_PHONE, "default phone"),
+        ("+1646666", "switchboard"),
+        ("blue-desk@", "shared desk"),
     ):
         if value.startswith(begins):
             return case
@@ -135,7 +137,7 @@ def truth(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def carried(signal: Signal) -> Iterable[Identifier]:
     for kind, held in signal.identifiers.items():
-        if kind != ACCOUNT_KIND:
+        if kind not in (ACCOUNT_KIND, NAME_KIND):
             for value in [held] if isinstance(held, str) else held:
                 yield kind, value
 
