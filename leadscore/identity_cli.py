@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leadscore.left_out import OTHER_RULES
 from leadscore.options import AsJson, group
 from leadscore.output import put, put_json, put_table, say
 
@@ -102,10 +103,7 @@ def _words(rule: str, because: str) -> str:
 
 def _say_if_other_rules(plane: "SignalPlane") -> None:
     if plane.writer.has_other_rules():
-        say(
-            "identities here were made by other rules or lists than those in force now; "
-            "`leadscore features rebuild` makes them anew from the log."
-        )
+        say(OTHER_RULES)
 
 
 @identity.command("split")

@@ -19,10 +19,21 @@ _WHY = {
 }
 
 
+OTHER_RULES = (
+    "identities here were made by other rules or lists than those in force now; "
+    "`leadscore features rebuild` makes them anew from the log."
+)
+
+
 def say_left_out(findings: Findings) -> None:
-    """Say how many identifiers were left out, by kind and rule, most first."""
+    """Say how many identifiers were left out, by kind and rule, most first.
+
+    Say too where the home's identities were made by other rules.
+    """
     counted: Counter[tuple[str, str]] = Counter()
     for (gate, rule, about), count in findings.counts().items():
+        if gate == "identity":
+            say(OTHER_RULES)
         if gate == _GATE:
             counted[about.rpartition("/")[2], rule] += count
     if not counted:

@@ -42,6 +42,9 @@ BOM = b"\xef\xbb\xbf"
 WORTH_A_PROCESS = 16_000_000
 """Bytes from which on another process reads: it takes a second to start."""
 
+OTHER_RULES = "made-by-other-rules"
+"""Found where identities of a home were made by other rules or lists than those in force."""
+
 STDIN = "-"
 Told = Callable[[int], None]
 T = TypeVar("T")
@@ -90,6 +93,8 @@ def ingest_files(
     finally:
         if findings is not None:
             findings.merge(plane.ingest.findings.counts())
+            if plane.writer.has_other_rules():
+                findings.add("identity", OTHER_RULES)
         plane.ingest.push()
 
 

@@ -15,7 +15,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from domain.clock import to_us
-from domain.identifiers import AccountId, IdentifierKind, LeadId
+from domain.identifiers import AccountId, LeadId
 from domain.ports import LeadRef
 from signals.history import Replay
 from signals.identity_rules import IdentityRules
@@ -44,10 +44,7 @@ whoever = st.lists(identifiers, min_size=1, max_size=3).map(
 )
 drafts = st.tuples(st.integers(0, 2_000), st.sampled_from([0, 0, 0, 1, 60, 1_000]), whoever, kinds)
 splits = st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 1_000)), max_size=2)
-TIGHT = IdentityRules(
-    neighbours=2,
-    lead=dict.fromkeys(map(IdentifierKind, ("crm_id", "user_id", "email", "phone")), 2),
-)
+TIGHT = IdentityRules(neighbours=2, lead={"crm_id": 2, "user_id": 2, "email": 2, "phone": 2})
 protections = st.sampled_from([None, TIGHT])
 VIEW = ("web.page_viewed", {"page": "docs"})
 

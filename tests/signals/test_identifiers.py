@@ -99,15 +99,12 @@ def spellings(label: str) -> list[str]:
 @limits(max_examples=150, deadline=None)
 @given(labels)
 def test_an_address_is_one_in_all_spellings_of_its_domain(label: str) -> None:
-    told = {f"ann.lee@{spelt}-x1.de" if spelt != label else "" for spelt in spellings(label)}
-    whole = [f"ann.lee@{s}.de" for s in spellings(label)]
-    keys = set()
-    for address in whole:
+    keys: set[object] = set()
+    for spelt in spellings(label):
         try:
-            keys.add(read_identifiers({"email": address}).keys)
+            keys.add(read_identifiers({"email": f"ann.lee@{spelt}.de"}).keys)
         except BadSignal as bad:  # IDNA allows no such name: then in no spelling
             keys.add(bad.rule)
-    assert told
     assert len(keys) == 1
 
 

@@ -153,6 +153,8 @@ def test_limits_are_told_in_words_and_other_rules_are_noticed(tmp_path: Path) ->
     assert "4 crm_id, limit 3" in shown.out
     assert "rebuild" not in shown.said
     settings_of(home, "identity: {limits: {email: {crm_id: 9}}}")
+    again = leadscore(home, "ingest", str(table), "--mapping", str(mapping))
+    assert "leadscore features rebuild" in again.said
     before = leadscore(home, "identity", "show", "crm_id:L1")
     assert "leadscore features rebuild" in before.said
     assert leadscore(home, "features", "rebuild").code == 0
