@@ -22,6 +22,8 @@ _EXTENSION = re.compile(
 _PLAIN = re.compile(r"\+[1-9][0-9 ]{5,18}", re.ASCII)
 _EXTENDED = re.compile(r"(?:\bext|\bx|#|;ext=|доб|\bint|extens)", re.IGNORECASE)
 _NORTH_AMERICA = 1
+_SHORTEST = 5
+"""Digits of a whole national number, at least."""
 _FICTION = {
     33: ("19900", "26191", "35301", "46571", "53649", "63998"),
     44: (
@@ -64,7 +66,7 @@ def _parsed(text: str, region: str) -> PhoneNumber | None:
     try:
         number = phonenumbers.parse(text, region or None)
     except phonenumbers.NumberParseException as bad:
-        if region or bad.error_type != bad.INVALID_COUNTRY_CODE or text.startswith("+"):
+        if region or bad.error_type != bad.INVALID_COUNTRY_CODE or not _is_national(text):
             return None
         return _abroad(text)
     international = text.lstrip(" (").startswith(("+", "tel:"))
@@ -73,6 +75,13 @@ def _parsed(text: str, region: str) -> PhoneNumber | None:
     if not international and _possible(number) != ValidationResult.IS_POSSIBLE:
         return None  # a part of a number, which is another one in each town
     return None if _reads_words(text, number) else number
+
+
+def _is_national(text: str) -> bool:
+    """Whether a text without a country may be a whole number somewhere."""
+    spoken = _EXTENDED.split(text, maxsplit=1)[0]
+    digits = sum(map(str.isdigit, spoken))
+    return digits >= _SHORTEST and not text.startswith("+") and not any(map(str.isalpha, spoken))
 
 
 def _international(text: str) -> PhoneNumber | None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from sqlalchemy import Engine, select
 
 from domain.identifiers import NAMED, company_of, is_person, kind_of, name_of
+from signals.alone import EMAIL
 from signals.directory import Name
 from signals.protections import Protections
-from signals.resolution import EMAIL
 from signals.schema import among, links
 
 _STANDING = {

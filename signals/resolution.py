@@ -36,24 +36,17 @@ from typing import NamedTuple
 from domain.identifiers import (
     MAILBOX,
     PLACEHOLDER,
-    STRENGTH,
-    IdentifierKind,
     is_machine,
     is_person,
     lead_id,
-    name_of,
     one_company,
 )
+from signals.alone import EMAIL, PHONE, TOO_MANY, TWO_PEOPLE, why_by_itself, why_shared
 from signals.components import components
-from signals.person_names import several_people
 from signals.persons import Persons
 from signals.protections import Protections
 
 Keys = tuple[str, ...]
-TOO_MANY, TWO_COMPANIES, TWO_PEOPLE = "too-many-neighbours", "two-companies", "two-people"
-SEVERAL_NAMES, SHARED_PHONE = "several-names", "shared-phone"
-EMAIL = f"{STRENGTH[IdentifierKind.EMAIL]:x}"
-PHONE = f"{STRENGTH[IdentifierKind.PHONE]:x}"
 _NAMELESS = {MAILBOX: "shared-mailbox", PLACEHOLDER: "placeholder"}
 
 
@@ -215,33 +208,15 @@ class Resolver:
 
     def why_alone(self, key: str) -> str:
         """The rule by which a person's identifier joins nothing; "" where it may."""
-        return self._why_by_itself(key) or (SHARED_PHONE if self._is_shared_phone(key) else "")
-
-    def _why_by_itself(self, key: str) -> str:
-        """The rule that follows from an identifier's own links."""
         links, p = self.links.get(key, set()), self.protections
-        if len(links) > p.neighbours:
-            return TOO_MANY
-        for kind, limit in p.owned.get(key[0], ()):
-            if len(links) > limit and sum(other[0] == kind for other in links) > limit:
-                return TWO_PEOPLE
-        if key[0] in (EMAIL, PHONE) and len(links) > 1 and several_people(map(name_of, links)):
-            return SEVERAL_NAMES
-        return "" if key[0] == EMAIL or one_company(links) else TWO_COMPANIES
-
-    def _is_shared_phone(self, key: str) -> bool:
-        """Whether a telephone is linked to several persons, each with an e-mail address.
-
-        Persons are what its neighbours come to without it and other telephones.
-        """
-        links = self.links.get(key, ())
+        if rule := why_by_itself(key, links, p):
+            return rule
         if key[0] != PHONE or sum(other[0] == EMAIL for other in links) < 2:
-            return False
+            return ""
         near = {other for other in links if is_person(other) and other[0] != PHONE}
         self.load(near)
-        able = {other for other in near if not self._why_by_itself(other)}
-        parts = components(able, self._linked_persons(able))
-        return sum(any(k[0] == EMAIL for k in part) for part in parts) > 1
+        able = {other for other in near if not why_by_itself(other, self.links[other], p)}
+        return why_shared(components(able, self._linked_persons(able)))
 
     def clusters(self, keys: set[str]) -> list[set[str]]:
         """The persons that these identifiers, none of them alone by a rule, stand for."""

@@ -256,6 +256,24 @@ CASES: dict[str, list[dict[str, str]]] = {
         {"email": "ann@acme.com", "user_id": "undefined"},
         {"email": "eve@acme.com", "user_id": "undefined"},
     ],
+    "a switchboard of two with records": [
+        {"crm_id": "A", "email": "ann@acme.com", "phone": "+4930123456"},
+        {"crm_id": "B", "email": "eve@acme.com", "phone": "+4930123456"},
+    ],
+    "a switchboard of two without": [
+        {"email": "ann@acme.com", "phone": "+4930123456"},
+        {"email": "eve@acme.com", "phone": "+4930123456"},
+    ],
+    "extensions of a switchboard": [
+        {"crm_id": "A", "email": "ann@acme.com", "phone": "+1 650 253 0000 x101"},
+        {"crm_id": "B", "email": "eve@acme.com", "phone": "+1 650 253 0000 ext. 102"},
+    ],
+    "an address under two names": [
+        {"crm_id": "A", "email": "desk-north@acme.com", "name": "Ann Lee"},
+        {"crm_id": "B", "email": "desk-north@acme.com", "name": "Eve Lee"},
+        {"crm_id": "A", "email": "ann@acme.com"},
+        {"crm_id": "B", "email": "eve@acme.com"},
+    ],
     "a phone of many": [
         {"email": f"{name}@acme.com", "phone": "+4930123456"} for name in ("ann", "eve", "x1", "x2")
     ],
