@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
 
 from domain.errors import BadSignal
 from domain.identifiers import (
@@ -23,6 +22,7 @@ from domain.identifiers import (
 )
 from signals.addresses import company_of_domain, read_address
 from signals.identity_rules import IdentityRules
+from signals.left_out import LeftOut
 from signals.made_up import stands_for_nothing
 from signals.nobody import is_called_like, is_invented, is_mailbox
 from signals.person_names import name_tokens
@@ -40,13 +40,6 @@ Together with their keys that is at most some 60 MB, a third of it where people 
 _RECORDS = frozenset(
     f"{STRENGTH[kind]:x}" for kind in (IdentifierKind.CRM_ID, IdentifierKind.USER_ID)
 )
-
-
-class LeftOut(NamedTuple):
-    """An identifier that could not be read: of which kind, and the rule."""
-
-    kind: str
-    rule: str
 
 
 @dataclass(frozen=True, slots=True)

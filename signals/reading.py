@@ -92,7 +92,7 @@ class Reader:
         known = self._identifiers.read(signal.identifiers)
         for left_out in known.left_out:
             whence = label(f"{signal.source}/{signal.type}")
-            found.add(IDENTIFIERS, left_out.rule, f"{whence}/{left_out.kind}")
+            found.add(IDENTIFIERS, left_out.rule, f"{whence}/{left_out.where}")
         if self._stamp and signal.recordedtime is None:
             now = max(signal.time, self._clock.now())
             signal = msgspec.structs.replace(signal, recordedtime=now)

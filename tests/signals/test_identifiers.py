@@ -191,7 +191,7 @@ def test_a_word_for_nothing_joins_nobody(kind: str, value: str) -> None:
 def test_beside_another_identifier_it_is_left_out(kind: str, value: str) -> None:
     known = read_identifiers({"crm_id": "L7", kind: value})
     assert len(known.keys) == 1
-    assert [one.kind for one in known.left_out] == [kind]
+    assert [one.where for one in known.left_out] == [kind]
 
 
 @pytest.mark.parametrize(
