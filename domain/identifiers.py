@@ -36,6 +36,14 @@ STRENGTH = {kind: rank for rank, kind in enumerate(IdentifierKind)}
 FIRST_WEAK = f"{STRENGTH[IdentifierKind.DEVICE]:x}"
 """Keys begin with their kind's strength; from this digit on, kinds name machines, not people."""
 
+NAMED = "d"
+"""First digit of keys of an address or a telephone together with a person's name.
+
+An address that several people use, and one of their names, are one person: such a key joins where
+the address alone doesn't, and tells how many names an address is used under. It never names a lead
+that holds anything else.
+"""
+
 MAILBOX, PLACEHOLDER = "e", "f"
 """First digits of keys that name nobody: a mailbox of several people, a value that stands for none.
 
@@ -43,6 +51,7 @@ They never join: what carries nothing better stays by itself.
 """
 
 _KINDS = {f"{rank:x}": str(kind) for kind, rank in STRENGTH.items()} | {
+    NAMED: "name",
     MAILBOX: "shared mailbox",
     PLACEHOLDER: "placeholder",
 }
@@ -51,6 +60,9 @@ _NO_COMPANY = "0" * 12
 
 ACCOUNT_KIND = "account_id"
 """The CRM's id of the organisation; it groups leads and never joins two of them."""
+
+NAME_KIND = "name"
+"""A person's name: evidence for or against two records being one person, never a key."""
 
 
 def identifier_key(kind: str, value: str) -> IdentifierKey:
@@ -67,6 +79,41 @@ def identifier_key(kind: str, value: str) -> IdentifierKey:
 def nameless_key(first: str, kind: str, value: str) -> IdentifierKey:
     """The key of an identifier that names nobody; `first` is MAILBOX or PLACEHOLDER."""
     return IdentifierKey(f"{first}{_digest(kind, value)}")
+
+
+def named_key(hub: IdentifierKey, name: str, tokens: str) -> IdentifierKey:
+    """The key of an identifier used under a name; its last 24 digits are the name's tokens.
+
+    `hub` is the key of an address or a telephone, `tokens` as `signals.person_names` gives them.
+    """
+    return IdentifierKey(f"{NAMED}{_digest('name', f'{hub} {name}')[:8]}{tokens}")
+
+
+def name_of(key: str) -> str:
+    """What a key tells of a person's name: its tokens; "" for other kinds.
+
+    >>> name_of("d" + 8 * "0" + "a1b2c3" + 18 * "0")[:6], name_of(identifier_key("phone", "+1"))
+    ('a1b2c3', '')
+    """
+    return key[9:] if key[0] == NAMED else ""
+
+
+def is_person(key: str) -> bool:
+    """Whether a key is of an identifier that names a person, alone or with a name.
+
+    >>> is_person(identifier_key("email", "a@b.de")), is_person(identifier_key("cookie", "c1"))
+    (True, False)
+    """
+    return key[0] < FIRST_WEAK or key[0] == NAMED
+
+
+def is_machine(key: str) -> bool:
+    """Whether a key is of an identifier that names a machine.
+
+    >>> is_machine(identifier_key("email", "a@b.de")), is_machine(identifier_key("cookie", "c1"))
+    (False, True)
+    """
+    return FIRST_WEAK <= key[0] < NAMED
 
 
 def email_key(address: str, company: str) -> IdentifierKey:
@@ -142,7 +189,7 @@ def is_identified(lead: str) -> bool:
     >>> is_identified(lead_id(identifier_key("cookie", "c1")))
     False
     """
-    return lead[len(LEAD_PREFIX) : len(LEAD_PREFIX) + 1] < FIRST_WEAK
+    return is_person(lead[len(LEAD_PREFIX) :] or PLACEHOLDER)
 
 
 def account_id(value: str) -> AccountId:

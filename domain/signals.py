@@ -28,7 +28,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     specversion: Literal["1.0"] = "1.0"
     dataversion: Annotated[int, msgspec.Meta(ge=1)] = 1
     recordedtime: Aware | None = None
-    identifiers: dict[str, Text | list[Text]] = {}
+    identifiers: dict[str, Any] = {}
     data: dict[str, Any] = {}
 
     def time_us(self) -> int:

@@ -1,11 +1,15 @@
 """Commands about who is who: a lead's identifiers and why they are one person's; undo a merge."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leadscore.left_out import OTHER_RULES
 from leadscore.options import AsJson, group
-from leadscore.output import put, put_json, put_table
+from leadscore.output import put, put_json, put_table, say
+
+if TYPE_CHECKING:
+    from wiring.signals import SignalPlane
 
 identity = group("Who is who.")
 Lead = Annotated[
@@ -19,21 +23,32 @@ def show_identity(key: Lead, as_json: AsJson = False) -> None:
     from domain.clock import iso
     from domain.identifiers import kind_of
     from leadscore.lookup import find
+    from signals.reasons import reasons
     from wiring.settings import load_settings
     from wiring.signals import open_signals
 
-    directory = open_signals(load_settings()).directory
+    settings = load_settings()
+    plane = open_signals(settings)
+    directory = plane.directory
     ref = find(directory, key)
     names, apart = directory.names(ref), directory.kept_apart(ref)
+    because = reasons(plane.engine, settings.identity.protections, [*names, *apart])
     together, separated = directory.together(ref), directory.separated(ref)
     changes = [{**m, "known": iso(int(str(m.pop("known_us"))))} for m in directory.story(ref)]
+    _say_if_other_rules(plane)
     if as_json:
         put_json(
             {
                 "lead_id": ref.lead_id,
                 "account_id": ref.account_id,
                 "identifiers": [
-                    {"kind": kind_of(n.key), "key": n.key, "rule": n.rule} for n in names
+                    {
+                        "kind": kind_of(n.key),
+                        "key": n.key,
+                        "rule": n.rule,
+                        "because": because.get(n.key, ""),
+                    }
+                    for n in names
                 ],
                 "kept_apart": [
                     {
@@ -41,6 +56,7 @@ def show_identity(key: Lead, as_json: AsJson = False) -> None:
                         "key": n.key,
                         "lead_id": n.lead_id,
                         "rule": n.rule,
+                        "because": because.get(n.key, ""),
                         "decided": separated.get(n.key, ""),
                     }
                     for n in apart
@@ -55,10 +71,11 @@ def show_identity(key: Lead, as_json: AsJson = False) -> None:
     put(f"{ref.lead_id}, account {ref.account_id or 'none'}, known by {counted or 'nothing'}")
     for name in names:
         if name.rule:
-            put(f"its {kind_of(name.key)} joins nothing: {name.rule}")
+            put(f"its {kind_of(name.key)} joins nothing: {_words(name.rule, because[name.key])}")
     for name in apart:
         decided = separated.get(name.key)
-        why = name.rule or decided or "the two would not be one person"
+        why = _words(name.rule, because[name.key]) if name.rule else decided
+        why = why or "the two would not be one person"
         put(f"kept apart: a {kind_of(name.key)} of {name.lead_id}: {why}")
     put_table(
         ["since", "identifiers", "came together on"],
@@ -69,6 +86,24 @@ def show_identity(key: Lead, as_json: AsJson = False) -> None:
             ["when", "lead", "into", "because"],
             [[m["known"], m["lead_id"], m["into_lead"], m["reason"]] for m in changes],
         )
+
+
+@identity.command("rules")
+def rules() -> None:
+    """By what rules identifiers are read and joined here, as JSON: limits, region, lists."""
+    from wiring.identity import rules_in_force
+    from wiring.settings import load_settings
+
+    put_json(rules_in_force(load_settings()))
+
+
+def _words(rule: str, because: str) -> str:
+    return f"{because} ({rule})" if because else rule
+
+
+def _say_if_other_rules(plane: "SignalPlane") -> None:
+    if plane.writer.has_other_rules():
+        say(OTHER_RULES)
 
 
 @identity.command("split")

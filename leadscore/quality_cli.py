@@ -13,7 +13,8 @@ quality = group("Quality gates: what was found wanting, per rule, and what is us
 @quality.command("show")
 def show(
     gate: Annotated[
-        str | None, typer.Option(help="Only of this gate: event, batch, features or input.")
+        str | None,
+        typer.Option(help="Of this gate: event, identifiers, batch, features, input."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain.errors import LeadscoreError, Refused
+from domain.findings import Findings
+from leadscore.left_out import say_left_out
 from leadscore.options import AsJson, OutFile, group
 from leadscore.output import put, put_json, put_table, say
 from leadscore.progress import counting
@@ -53,6 +55,7 @@ def ingest(
 
     quiet_libraries()
     counts: dict[str, Taken] = {}
+    findings = Findings()
     try:
         with counting("rows") as counter:
             ingest_files(
@@ -62,12 +65,15 @@ def ingest(
                 counter.add,
                 let_through=let_through,
                 done=counts,
+                findings=findings,
             )
     except LeadscoreError:
         if counts:
             _put_counts(counts, as_json=as_json)
+            say_left_out(findings)
         raise
     _put_counts(counts, as_json=as_json)
+    say_left_out(findings)
 
 
 def _put_counts(counts: "dict[str, Taken]", *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from domain.errors import BadInput, BadSignal, Unavailable, UnknownLead
 from domain.identifiers import LEAD_PREFIX, AccountId, LeadId, is_identified, is_lead_id
 from domain.ports import KnownLeads, LeadRef
-from signals.identity import account_of, read_identifiers
+from signals.identity import IdentifierReader, account_of
 from signals.resolution import Keys
 from signals.schema import among, changes, events, identifiers, leads, links, separations
 
@@ -35,8 +35,9 @@ class Together(NamedTuple):
 class Directory:
     """The lead directory over the database."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, identifiers: IdentifierReader | None = None) -> None:
         self._engine = engine
+        self._identifiers = identifiers or IdentifierReader()
 
     def resolve(self, lead_id: str) -> LeadRef:
         """The lead that an id, current or former, stands for. Raises UnknownLead."""
@@ -77,7 +78,7 @@ class Directory:
     def find(self, given: Mapping[str, str]) -> LeadRef:
         """The lead known by all these identifiers. Raises UnknownLead, or BadInput."""
         try:
-            known = read_identifiers(dict(given))
+            known = self._identifiers.read(given)
         except BadSignal as bad:
             raise BadInput(bad.what, rule=bad.rule, where="identifiers") from None
         try:

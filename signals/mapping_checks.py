@@ -9,7 +9,7 @@ import msgspec
 
 from domain.definition import Family
 from domain.errors import BadMapping
-from domain.identifiers import ACCOUNT_KIND, IdentifierKind
+from domain.identifiers import ACCOUNT_KIND, NAME_KIND, IdentifierKind
 from domain.signals import TypeName
 from signals.contracts import Contract
 from signals.mapping_features import events_of
@@ -23,6 +23,7 @@ from signals.mapping_format import (
     TypeSpec,
 )
 from signals.mapping_time_checks import check_time
+from signals.regions import region_of
 from signals.slug import slug_pattern
 from signals.timeformats import time_zone
 from signals.words import Word
@@ -76,12 +77,13 @@ def _check_table(table: TableSpec) -> None:
 
 
 def _check_identifiers(table: TableSpec) -> None:
-    kinds = [*IdentifierKind, ACCOUNT_KIND]
+    kinds = [*IdentifierKind, ACCOUNT_KIND, NAME_KIND]
     for kind in table.identifiers:
         if kind not in kinds:
             _bad(f"identifier {kind!r} is not known", "identifier-kind", f"Use {_list(kinds)}.")
-    if not table.identifiers.keys() - {ACCOUNT_KIND}:
-        _bad("no identifier of a lead", "identifier-kind", f"Map one of {_list(kinds[:-1])}.")
+        _check_region(kind, table.identifiers[kind])
+    if not table.identifiers.keys() - {ACCOUNT_KIND, NAME_KIND}:
+        _bad("no identifier of a lead", "identifier-kind", f"Map one of {_list(kinds[:-2])}.")
     for kind, given in table.identifiers.items():
         if isinstance(given, IdentifierSpec):
             _check_identifier(kind, given)
@@ -107,6 +109,17 @@ def _check_missing(words: tuple[Word, ...]) -> None:
         if isinstance(word, bool):
             said = "yes, true or on" if word else "no, false or off"
             _bad(f"missing has {said} without quotes", "missing", "Put the word in quotes.")
+
+
+def _check_region(kind: str, spec: str | tuple[str, ...] | IdentifierSpec) -> None:
+    region = spec.region if isinstance(spec, IdentifierSpec) else None
+    if region is None:
+        return
+    if kind != IdentifierKind.PHONE:
+        _bad(f"identifier {kind} has a region", "region", "Only a phone has one: take it out.")
+    if isinstance(region, str) and region_of(region) != region:
+        todo = "Use a code of ISO 3166 such as US, or `region: {column: Country}`."
+        _bad("the region of phone is no country", "region", todo)
 
 
 def _check_event(file: MappingFile, table: TableSpec, event: EventSpec) -> None:

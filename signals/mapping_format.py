@@ -88,8 +88,17 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return "integer" if isinstance(self.constant, int) else "text"
 
 
+class RegionSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The column that says in which country a telephone is: a code of ISO 3166, or a name."""
+
+    column: str
+
+
 class IdentifierSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The columns of an identifier. `kind: integer` reads 17850.0 as 17850.
+
+    `region`, of a `phone` alone, says where a national number belongs: a code of ISO 3166 such as
+    US, or a column. Such a number becomes an international one.
 
     `row` is for a table without a key: the file's name and the row's number identify a lead.
     """
@@ -97,6 +106,7 @@ class IdentifierSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     column: str | tuple[str, ...] | None = None
     row: Literal[True] | None = None
     kind: Literal["text", "integer"] = "text"
+    region: str | RegionSpec | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:

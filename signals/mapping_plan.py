@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from domain.identifiers import ACCOUNT_KIND
+from domain.identifiers import ACCOUNT_KIND, NAME_KIND
 from domain.signals import Signal, encode
 from signals.cells import Bad
 from signals.left_out import LeftOut
@@ -232,8 +232,7 @@ def _identifiers(make: Sources, table: TableSpec, name: str) -> list[tuple[str, 
     found = []
     for kind, given in table.identifiers.items():
         spec = given if isinstance(given, IdentifierSpec) else IdentifierSpec(column=given)
-        whole = spec.kind == "integer"
-        sources = [make.identifier(column, whole=whole) for column in spec.columns]
+        sources = [make.identifier(column, spec) for column in spec.columns]
         found.append((kind, [make.row(name)] if spec.row else sources))
     return found
 
@@ -262,10 +261,16 @@ def _tests(make: Sources, conditions: tuple[Condition, ...]) -> tuple[Source, ..
 
 
 def _person(kinds: list[str], values: tuple[Any, ...]) -> object:
+    """Identifiers by kind; null stands for one that cannot be read, beside others that can.
+
+    Where no other can be, the `Bad` that says why.
+    """
     found: dict[str, Any] = {}
+    bad: dict[str, Any] = {}
     for kind, value in zip(kinds, values, strict=True):
         if type(value) is Bad:
-            return value
+            bad.setdefault(kind, value)
+            continue
         if value is None:
             continue
         held = found.get(kind)
@@ -275,7 +280,9 @@ def _person(kinds: list[str], values: tuple[Any, ...]) -> object:
             held.append(value)
         else:
             found[kind] = [held, value]
-    return found if found.keys() - {ACCOUNT_KIND} else _NOBODY
+    if found.keys() - {ACCOUNT_KIND, NAME_KIND}:
+        return {**dict.fromkeys(bad), **found} if bad else found
+    return next(iter(bad.values()), _NOBODY)
 
 
 def _digest(cells: Sequence[str]) -> bytes:

@@ -1,68 +1,84 @@
-"""Identifiers that name nobody: mailboxes of several people, and values that stand for none.
+"""Addresses that name nobody: mailboxes of several people, and what was made up to fill a field.
 
-The mailbox names are those of RFC 2142 and of everyday use. Both lists are part of what an
+The names of mailboxes and the made-up words stand in `signals/lists`. They are part of what an
 identifier means: after a change of them, `leadscore features rebuild` reads the log anew.
 """
 
-MAILBOXES = frozenset(
-    [
-        "abuse", "accounting", "accounts", "admin", "administration", "all", "billing",
-        "bookings", "buchhaltung", "careers", "commercial", "contact", "contacto", "contato",
-        "customerservice", "customersupport", "enquiries", "everyone", "events", "facturation",
-        "feedback", "finance", "ftp", "hallo", "hello", "help", "helpdesk", "hi", "hostmaster",
-        "hr", "info", "information", "inquiries", "invoice", "invoices", "it", "jobs", "kontakt",
-        "kundenservice", "legal", "mail", "mailbox", "marketing", "media", "news", "newsletter",
-        "noc", "office", "operations", "orders", "partner", "partners", "post", "postmaster",
-        "press", "privacy", "purchasing", "rechnung", "reception", "recruiting", "recruitment",
-        "reservations", "root", "sales", "security", "service", "shop", "staff", "support",
-        "team", "tech", "technik", "usenet", "uucp", "vendas", "ventas", "verkauf", "vertrieb",
-        "webmaster", "welcome", "www",
-    ]
-)  # fmt: skip
-"""Local parts of addresses that several people read."""
+import re
+from functools import lru_cache
 
-_NO_REPLY = frozenset(["donotreply", "do-not-reply", "mailer-daemon", "no-reply", "noreply"])
-_INVENTED = frozenset(
-    [
-        "a", "aa", "aaa", "abc", "asd", "asdf", "asdfasdf", "example", "fake", "foo", "none",
-        "nobody", "qwerty", "spam", "test", "test1", "test123", "testing", "tester", "testuser",
-        "user", "x", "xx", "xxx", "xyz",
-    ]
-)  # fmt: skip
+from signals.made_up import DIGITS, is_invented_local, is_invented_name, squeezed
+from signals.name_lists import listed
+
 _NO_DOMAIN = frozenset(
-    ["example.com", "example.net", "example.org", "mailinator.com", "test.com", "yopmail.com"]
+    ["email.test", "mailinator.com", "test.com", "test.de", "test.net", "test.org", "yopmail.com"]
 )
-_NO_VALUE = frozenset(
+_PARTS = re.compile(r"[._\-]+")
+_WHERE = frozenset(
     [
-        "-", "-1", "0", "anonymous", "empty", "guest", "n/a", "na", "nan", "nil", "none", "null",
-        "test", "undefined", "unknown",
+        "africa", "america", "apac", "asia", "at", "au", "austria", "be", "benelux", "berlin", "br",
+        "brasil", "brazil", "ca", "canada", "ch", "china", "cn", "cz", "dach", "de", "department",
+        "dept", "deutschland", "dk", "east", "emea", "en", "es", "eu", "europe", "fi", "fr",
+        "france", "germany", "global", "gmbh", "gr", "group", "hamburg", "hk", "hq", "hu", "id",
+        "ie", "il", "in", "india", "int", "international", "intl", "ireland", "italia", "italy",
+        "japan", "jp", "kr", "latam", "london", "madrid", "mexico", "milano", "mx", "my", "na",
+        "nl", "no", "nord", "nordics", "north", "nz", "oost", "ost", "osterreich", "paris", "pl",
+        "poland", "pt", "ro", "roma", "ru", "russia", "schweiz", "se", "sg", "south", "spain",
+        "sud", "sued", "suisse", "tr", "turkey", "ua", "uk", "us", "usa", "vn", "wien", "world",
+        "worldwide", "za", "zurich",
     ]
 )  # fmt: skip
+"""What stands beside a mailbox's name: where it is for."""
 
 
-def is_mailbox(local: str) -> bool:
+def is_mailbox(local: str, names: frozenset[str] | None = None) -> bool:
     """Whether several people read what is sent to an address with this local part.
 
-    >>> is_mailbox("info"), is_mailbox("info+web"), is_mailbox("ingrid")
-    (True, True, False)
+    `names` are those of mailboxes, without blanks, points, hyphens and underscores.
+
+    >>> [is_mailbox(v) for v in ("info", "info+web", "info-de", "Customer.Service", "ingrid")]
+    [True, True, True, True, False]
     """
-    return local.partition("+")[0] in MAILBOXES
+    known = listed("mailboxes.txt") if names is None else names
+    local = local.partition("+")[0]
+    whole = squeezed(local)
+    if whole in known:
+        return True
+    if whole[-1:].isdigit() and len(word := whole.rstrip(DIGITS)) > 1 and word in known:
+        return True
+    if whole == local:
+        return False
+    parts = [part.rstrip(DIGITS) for part in _PARTS.split(local.lower())]
+    if known.isdisjoint(parts):
+        return False
+    return all(part in known or part in _WHERE or not part for part in parts)
 
 
 def is_invented(local: str, domain: str) -> bool:
     """Whether an address was made up to fill a field, or belongs to a machine.
 
+    `domain` is the registrable part of its domain, or the whole one where that is not known.
+
     >>> is_invented("asdf", "acme.com"), is_invented("ann", "example.com")
     (True, True)
     """
-    plain = local.partition("+")[0]
-    return domain in _NO_DOMAIN or plain in _INVENTED or plain in _NO_REPLY
+    if _is_invented_domain(domain) or is_invented_local(local.partition("+")[0]):
+        return True
+    label, _, suffix = domain.partition(".")
+    return local == label and (len(label) < 3 or label == suffix)
 
 
-def is_placeholder(value: str) -> bool:
-    """Whether an id, a cookie or a device name only fills its field: null, zeros, one sign.
+@lru_cache(maxsize=1 << 13)
+def _is_invented_domain(domain: str) -> bool:
+    return domain in _NO_DOMAIN or is_invented_name(domain.partition(".")[0])
 
-    >>> is_placeholder("undefined"), is_placeholder("00000000-0000-0000"), is_placeholder("42")
-    (True, True, False)
+
+def is_called_like(local: str, domain: str) -> bool:
+    """Whether an address is called like its domain: the mailbox of a whole firm, or made up.
+
+    >>> is_called_like("acme", "acme.com"), is_called_like("ann", "acme.com")
+    (True, False)
     """
-    return value.lower() in _NO_VALUE or not value.strip("0-:. ")
+    if local[0] != domain[0]:
+        return False
+    return squeezed(local.partition("+")[0]) == squeezed(domain.partition(".")[0])

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from domain.identifiers import FIRST_WEAK, MAILBOX, STRENGTH, IdentifierKind
+from domain.identifiers import STRENGTH, IdentifierKind, is_machine, is_person
 
 if TYPE_CHECKING:
     from signals.resolution import Resolver
@@ -67,7 +67,7 @@ class Persons:
             for cluster in clusters
             for key in cluster
             for other in links.get(key, ())
-            if FIRST_WEAK <= other[0] < MAILBOX
+            if is_machine(other)
         }
 
     def _over(self, machines: set[str]) -> set[frozenset[str]]:
@@ -126,7 +126,7 @@ class Persons:
         return [
             key
             for key in self._r.links.get(machine, ())
-            if key[0] < FIRST_WEAK and self._r.one_side((machine, key))
+            if is_person(key) and self._r.one_side((machine, key))
         ]
 
     def _complete(self, clusters: set[frozenset[str]]) -> bool:

@@ -2,42 +2,60 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
-from domain.identifiers import STRENGTH, IdentifierKind
+from domain.identifiers import NAME_KIND, NAMED, STRENGTH, IdentifierKind
 
 Kind = IdentifierKind
 
-_OWNED = MappingProxyType(
+OWNED: Mapping[str, Mapping[IdentifierKind, int]] = MappingProxyType(
     {
         Kind.CRM_ID: {Kind.EMAIL: 3, Kind.USER_ID: 3, Kind.PHONE: 4},
-        Kind.USER_ID: {Kind.EMAIL: 3, Kind.CRM_ID: 3, Kind.PHONE: 4},
-        Kind.EMAIL: {Kind.CRM_ID: 3, Kind.USER_ID: 3, Kind.PHONE: 4},
+        Kind.USER_ID: {Kind.EMAIL: 3, Kind.CRM_ID: 32, Kind.PHONE: 4},
+        Kind.EMAIL: {Kind.CRM_ID: 32, Kind.USER_ID: 3, Kind.PHONE: 3},
         Kind.PHONE: {Kind.CRM_ID: 3, Kind.USER_ID: 2, Kind.EMAIL: 2},
+        NAME_KIND: {Kind.CRM_ID: 32, Kind.USER_ID: 3, Kind.EMAIL: 3, Kind.PHONE: 4},
     }
 )
+"""By kind, with how many of another kind one may come and still be one person's.
+
+A CRM's record that was made many times, with one address, is one person; a record that carries four
+addresses is several people, and so are the records at a telephone that a firm answers.
+"""
+
+LEAD: Mapping[IdentifierKind, int] = MappingProxyType(
+    {Kind.CRM_ID: 32, Kind.USER_ID: 8, Kind.EMAIL: 8, Kind.PHONE: 8}
+)
+"""How many of a kind one lead may have in all."""
 
 
-def _digits() -> Mapping[str, tuple[tuple[str, int], ...]]:
-    return MappingProxyType(
-        {
-            f"{STRENGTH[kind]:x}": tuple((f"{STRENGTH[o]:x}", n) for o, n in limits.items())
-            for kind, limits in _OWNED.items()
-        }
-    )
+def digit_of(kind: str) -> str:
+    """The first digit of a kind's keys."""
+    return NAMED if kind == NAME_KIND else f"{STRENGTH[IdentifierKind(kind)]:x}"
+
+
+def by_digit(limits: Mapping[Any, int]) -> tuple[tuple[str, int], ...]:
+    """Limits by kind as limits by first digit."""
+    return tuple((digit_of(kind), most) for kind, most in limits.items())
+
+
+def _owned() -> Mapping[str, tuple[tuple[str, int], ...]]:
+    return MappingProxyType({digit_of(k): by_digit(held) for k, held in OWNED.items()})
+
+
+def _lead() -> Mapping[str, int]:
+    return MappingProxyType(dict(by_digit(LEAD)))
 
 
 class Protections(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits per identifier, on the identifiers seen on one event with it.
+    """Limits per identifier, on the identifiers seen on one event with it; kinds by digit.
 
-    `owned`: by a kind's digit, how many of another kind (by digit) one person may have. A CRM's
-    record that was made twice, or a private address beside the one at work, is one person; a
-    record that carries four addresses is several.
-    `neighbours`: of any kind; beyond it the value is a default that a form or a script fills in.
-    `cluster`: how many names of one kind a lead may have in all.
+    `owned`: how many of another kind one person may have. `neighbours`: of any kind; beyond it the
+    value is a default that a form or a script fills in. `lead`: how many of a kind a lead may have.
     """
 
-    owned: Mapping[str, tuple[tuple[str, int], ...]] = msgspec.field(default_factory=_digits)
+    owned: Mapping[str, tuple[tuple[str, int], ...]] = msgspec.field(default_factory=_owned)
     neighbours: int = 64
-    cluster: int = 8
+    lead: Mapping[str, int] = msgspec.field(default_factory=_lead)

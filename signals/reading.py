@@ -9,13 +9,16 @@ import numpy as np
 
 from domain.clock import DAY, Clock, to_us
 from domain.errors import BadSignal
-from domain.findings import Findings
+from domain.findings import Findings, label
 from domain.signals import Signal, decode, encode
 from domain.state import Vector, event_digest, tie_of
 from signals.contracts import ContractBook, blank
-from signals.identity import Known, read_identifiers
+from signals.identity import IdentifierReader, Known
 from signals.quality_door import Door
 from signals.quarantine import Rejected
+
+IDENTIFIERS = "identifiers"
+"""The gate that counts identifiers that were left out, by rule and by source, type and kind."""
 
 FUTURE_US = 366 * DAY
 """What lies further ahead of the clock is no time at all; nearer, the quality gates decide."""
@@ -44,8 +47,17 @@ class Reader:
     `stamp`: a signal without `recordedtime` became known now, not when it happened.
     """
 
-    def __init__(self, contracts: ContractBook, clock: Clock, door: Door, *, stamp: bool) -> None:
+    def __init__(
+        self,
+        contracts: ContractBook,
+        clock: Clock,
+        door: Door,
+        identifiers: IdentifierReader | None = None,
+        *,
+        stamp: bool,
+    ) -> None:
         self.door = door
+        self._identifiers = identifiers or IdentifierReader()
         self._contracts = contracts
         self._clock = clock
         self._stamp = stamp
@@ -77,7 +89,10 @@ class Reader:
             raise BadSignal("time lies before 1970 or a year ahead", rule="impossible-time")
         self._contracts.admit(signal)
         self.door.check(signal, time_us, recorded_us, now_us, found)
-        known = read_identifiers(signal.identifiers)
+        known = self._identifiers.read(signal.identifiers)
+        for left_out in known.left_out:
+            whence = label(f"{signal.source}/{signal.type}")
+            found.add(IDENTIFIERS, left_out.rule, f"{whence}/{left_out.where}")
         if self._stamp and signal.recordedtime is None:
             now = max(signal.time, self._clock.now())
             signal = msgspec.structs.replace(signal, recordedtime=now)

@@ -7,7 +7,6 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from signals import event_index, log
 from signals import identities as stored
 from signals.event_index import home_of
-from signals.identity import read_identifiers
 from signals.resolution import Keys
 from signals.schema import (
     accounts,
@@ -33,6 +32,7 @@ def rebuild(writer: Writer, progress: Callable[[int], None]) -> int:
     done = 0
     with writer.transaction() as connection:
         _read_again(connection, writer)
+        writer.remember_rules(connection)
         before = _partition(connection)
         for table in (leads, accounts, outbox):
             connection.execute(delete(table))
@@ -74,7 +74,7 @@ def _read_again(connection: Connection, writer: Writer) -> None:
         {"at": event.sequence, "keys": ",".join(known.keys), "belongs": known.account}
         for part in log.read(writer.engine)
         for event in part
-        if (known := read_identifiers(event.signal.identifiers)) != event.known
+        if (known := writer.identifiers.read(event.signal.identifiers)) != event.known
     ]
     if changed:
         change = update(events).where(events.c.sequence == bindparam("at"))

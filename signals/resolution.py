@@ -5,8 +5,12 @@ the order in which they came:
 
 1. An identifier is nobody's own when it has too many neighbours, when it is linked to e-mail
    addresses that are not all of one company, or to more of a kind than one person has
-   (`Protections`); an e-mail address also when it is known from machines only, and those are of
-   several persons: a mailbox that a team reads. It joins nothing.
+   (`Protections`); an address or a telephone also when it is used under the names of several
+   people; a telephone also when it is linked to records that have addresses of their own; an
+   address also when it is known from machines only, and those are of several persons: a mailbox
+   that a team reads. It joins nothing. An address or a telephone together with a name is an
+   identifier of its own (`domain.identifiers.named_key`), which joins what the address alone may
+   not.
 2. The remaining identifiers of persons (CRM id, user id, e-mail, phone) are joined along their
    links: connected components. Where a component would hold two companies, too many names of a
    kind, or both sides of a separation, its links are taken in a canonical order, strongest kinds
@@ -24,26 +28,25 @@ A lead is named after the smallest key in it, so an id never depends on history 
 id is resolved by the identifier that gave it its name.
 """
 
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
 from sys import intern
 from typing import NamedTuple
 
 from domain.identifiers import (
-    FIRST_WEAK,
     MAILBOX,
     PLACEHOLDER,
-    STRENGTH,
-    IdentifierKind,
+    is_machine,
+    is_person,
     lead_id,
     one_company,
 )
+from signals.alone import EMAIL, PHONE, TOO_MANY, TWO_PEOPLE, why_by_itself, why_shared
 from signals.components import components
 from signals.persons import Persons
 from signals.protections import Protections
 
 Keys = tuple[str, ...]
-TOO_MANY, TWO_COMPANIES, TWO_PEOPLE = "too-many-neighbours", "two-companies", "two-people"
-EMAIL = f"{STRENGTH[IdentifierKind.EMAIL]:x}"
 _NAMELESS = {MAILBOX: "shared-mailbox", PLACEHOLDER: "placeholder"}
 
 
@@ -122,8 +125,15 @@ class Resolver:
         new = {key for key in touched if key not in self.leads}
         lonely = {key for key in new if not self.links.get(key) and key not in self.sides}
         self._seen |= fresh
-        seeds = {link.key for link in links} | new
+        linked = {link.key for link in links}
+        seeds = linked | new | self._phones_judged_anew(linked)
         return self.resolve(seeds - lonely, links, lonely)
+
+    def _phones_judged_anew(self, linked: set[str]) -> set[str]:
+        """Telephones that other people's links make shared, or nobody's links any more."""
+        near = {o for key in linked if is_person(key) for o in self.links[key] if o[0] == PHONE}
+        self.load(near)
+        return {p for p in near - linked if self.why_alone(p) != self.rules.get(p, "")}
 
     def _link(self, keys: Keys) -> Iterator[Link]:
         """Link keys with each other; a key with too many neighbours takes no more."""
@@ -153,9 +163,9 @@ class Resolver:
             if key[0] >= MAILBOX:
                 after[key] = (lead_id(key), _NAMELESS[key[0]])
             else:
-                (strong if key[0] < FIRST_WEAK else weak).add(key)
+                (strong if is_person(key) else weak).add(key)
         self.load(weak)
-        strong |= {o for key in weak for o in self.links.get(key, ()) if o[0] < FIRST_WEAK}
+        strong |= {o for key in weak for o in self.links.get(key, ()) if is_person(o)}
         if strong:
             after.update(self._persons(strong))
             weak |= self._machines_of(after) | self._linked_to(strong)
@@ -190,7 +200,7 @@ class Resolver:
                 for key in edge
                 if key in seeds or not self.why_alone(key)
                 for other in self.links.get(key, ())
-                if other[0] < FIRST_WEAK
+                if is_person(other)
             }
             edge = reached - region
             region |= edge
@@ -199,12 +209,14 @@ class Resolver:
     def why_alone(self, key: str) -> str:
         """The rule by which a person's identifier joins nothing; "" where it may."""
         links, p = self.links.get(key, set()), self.protections
-        if len(links) > p.neighbours:
-            return TOO_MANY
-        for kind, limit in p.owned.get(key[0], ()):
-            if len(links) > limit and sum(other[0] == kind for other in links) > limit:
-                return TWO_PEOPLE
-        return "" if key[0] == EMAIL or one_company(links) else TWO_COMPANIES
+        if rule := why_by_itself(key, links, p):
+            return rule
+        if key[0] != PHONE or sum(other[0] == EMAIL for other in links) < 2:
+            return ""
+        near = {other for other in links if is_person(other) and other[0] != PHONE}
+        self.load(near)
+        able = {other for other in near if not why_by_itself(other, self.links[other], p)}
+        return why_shared(components(able, self._linked_persons(able)))
 
     def clusters(self, keys: set[str]) -> list[set[str]]:
         """The persons that these identifiers, none of them alone by a rule, stand for."""
@@ -241,9 +253,10 @@ class Resolver:
             return True
         if not one_company(cluster):
             return False
-        if len(cluster) > self.protections.cluster:
-            kinds = [key[0] for key in cluster]
-            if max(kinds.count(kind) for kind in set(kinds)) > self.protections.cluster:
+        most = self.protections.lead
+        if len(cluster) > min(most.values()):
+            kinds = Counter(key[0] for key in cluster)
+            if any(kinds[kind] > limit for kind, limit in most.items()):
                 return False
         return self.one_side(cluster)
 
@@ -265,12 +278,11 @@ class Resolver:
         changed = [
             key
             for key, (lead, rule) in after.items()
-            if key[0] < FIRST_WEAK
-            and (self.leads.get(key) != lead or self.rules.get(key, "") != rule)
+            if is_person(key) and (self.leads.get(key) != lead or self.rules.get(key, "") != rule)
         ]
         near = {other for key in changed for other in self.links.get(key, ())}
         near.update(other for key in changed if key in self.sides for other in self._fellows(key))
-        return {key for key in near if FIRST_WEAK <= key[0] < MAILBOX}
+        return {key for key in near if is_machine(key)}
 
     def _fellows(self, key: str) -> list[str]:
         """Keys on the same side of one of a key's separations."""
@@ -323,7 +335,7 @@ class Resolver:
         """
         found: dict[str, bool] = {}
         for other in self.links.get(key, ()):
-            if other[0] < FIRST_WEAK:
+            if is_person(other):
                 lead, rule = self._current(other, after)
                 if not rule and self.one_side((key, other)) and self._may_follow(key, lead, after):
                     found[lead] = found.get(lead, True) and self.slight(other)
@@ -337,17 +349,17 @@ class Resolver:
             return False
         self.load({key})
         links = self.links.get(key, ())
-        return bool(links) and all(other[0] >= FIRST_WEAK for other in links)
+        return bool(links) and not any(map(is_person, links))
 
     def _linked_to(self, keys: set[str]) -> set[str]:
         near = {other for key in keys for other in self.links.get(key, ())}
-        return {key for key in near if FIRST_WEAK <= key[0] < MAILBOX}
+        return {key for key in near if is_machine(key)}
 
     def _may_follow(self, key: str, lead: str, after: dict[str, tuple[str, str]]) -> bool:
         """Whether a person of a lead stands on the same side of each of a machine's separations."""
         if key not in self.sides:
             return True
-        fellows = {other for other in self._fellows(key) if other[0] < FIRST_WEAK}
+        fellows = {other for other in self._fellows(key) if is_person(other)}
         self.load(fellows)
         stand = [self.sides[o] for o in fellows if self._current(o, after)[0] == lead]
         return all(
@@ -361,7 +373,7 @@ class Resolver:
         return [
             other
             for other in self.links.get(key, ())
-            if FIRST_WEAK <= other[0] < MAILBOX and self.one_side((key, other))
+            if is_machine(other) and self.one_side((key, other))
         ]
 
     def _leads_to(self, cluster: set[str], after: dict[str, tuple[str, str]]) -> str:
@@ -405,6 +417,6 @@ def home(keys: Keys, rules: Container[str]) -> str:
     `keys` ascend; `rules` holds those that are nobody's own.
     """
     first = keys[0]
-    if len(keys) == 1 or (first[0] < FIRST_WEAK and first not in rules):
+    if len(keys) == 1 or (is_person(first) and first not in rules):
         return first
-    return min(keys, key=lambda k: (k[0] >= FIRST_WEAK, k in rules or k[0] >= MAILBOX, k))
+    return min(keys, key=lambda k: (not is_person(k), k in rules or k[0] >= MAILBOX, k))

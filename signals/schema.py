@@ -183,6 +183,9 @@ that a writer knows whether what it remembers still holds."""
 GENERATION = "generation"
 """The name, among the totals, of the number of commits."""
 
+IDENTITY = "identity_rules"
+"""The name, among the totals, of the digest of the rules that identities were made by."""
+
 
 def create_tables(engine: Engine) -> None:
     """Create what is not there yet; processes that begin at once take turns."""
@@ -273,5 +276,10 @@ def among(
 
 def generation(connection: Connection) -> int:
     """How many commits there were; what a writing transaction writes belongs to the next."""
-    query = select(totals.c["value"]).where(totals.c.name == GENERATION)
+    return counter(connection, GENERATION)
+
+
+def counter(connection: Connection, name: str) -> int:
+    """One of the totals; 0 where it was never written."""
+    query = select(totals.c["value"]).where(totals.c.name == name)
     return int(connection.execute(query).scalar_one_or_none() or 0)

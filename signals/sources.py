@@ -10,7 +10,16 @@ from typing import Any
 
 from signals import cells
 from signals.cells import Bad, Memo
-from signals.mapping_format import Condition, FieldSpec, MappingFile, TableSpec, TimeSpec, TypeSpec
+from signals.mapping_format import (
+    Condition,
+    FieldSpec,
+    IdentifierSpec,
+    MappingFile,
+    TableSpec,
+    TimeSpec,
+    TypeSpec,
+)
+from signals.phone_cells import phone_in, phone_of
 from signals.row_batches import Batch
 from signals.slug import slug_pattern
 from signals.timeformats import duration, moments, time_zone
@@ -93,11 +102,20 @@ class Sources:
         name = table.time_zone or file.time_zone
         self._zone = time_zone(name) if name else None
 
-    def identifier(self, column: str, *, whole: bool) -> Source:
-        """An identifier's value, or None."""
-        missing, point = self._missing(column), self.table.point
-        convert = cells.identifier(column, missing, whole=whole, point=point)
-        return self._make(("identifier", column, whole), (column,), convert)
+    def identifier(self, column: str, spec: IdentifierSpec) -> Source:
+        """An identifier's value, or None; a telephone with a region as an international number."""
+        key = ("identifier", column, spec.kind, spec.region)
+        whole = spec.kind == "integer"
+        convert = cells.identifier(
+            column, self._missing(column), whole=whole, point=self.table.point
+        )
+        if spec.region is None:
+            return self._make(key, (column,), convert)
+        if isinstance(spec.region, str):
+            return self._make(key, (column,), phone_in(column, convert, spec.region))
+        country = spec.region.column
+        placed = phone_of(column, convert, cells.text(self._missing(country)))
+        return self._make(key, (column, country), placed)
 
     def row(self, file: str) -> Source:
         """The row's own identifier: the file's name without its endings, and the row's number."""

@@ -8,9 +8,10 @@ from sqlalchemy import Connection, Engine
 
 from signals.batch import Batch
 from signals.identities import Identities
+from signals.identity import IdentifierReader
+from signals.identity_rules import IdentityRules
 from signals.matching import Matcher, Upcast, as_it_is
-from signals.protections import Protections
-from signals.schema import GENERATION, generation, totals, write, writing
+from signals.schema import GENERATION, IDENTITY, counter, generation, totals, write, writing
 from signals.states import StateStore
 
 
@@ -21,13 +22,14 @@ class Writer:
         self,
         engine: Engine,
         states: StateStore,
-        protections: Protections | None = None,
+        rules: IdentityRules | None = None,
         upcast: Upcast = as_it_is,
     ) -> None:
         self.engine = engine
         self.states = states
         self.matcher = Matcher(states.definition, upcast)
-        self.identities = Identities(protections or Protections())
+        self.identifiers = IdentifierReader(rules)
+        self.identities = Identities(self.identifiers.rules.protections)
         self._lock = Lock()
         self._generation = -1
 
@@ -42,12 +44,25 @@ class Writer:
                 yield connection
                 row = (GENERATION, held + 1)
                 write(connection, totals, ("name", "value"), [row], conflict="replace")
+                if not held:
+                    self.remember_rules(connection)
                 connection.commit()
                 self._generation = held + 1
             except BaseException:
                 self.identities.forget()
                 self._generation = -1
                 raise
+
+    def remember_rules(self, connection: Connection) -> None:
+        """Note by which rules identities are made from now on: of an empty log, or of all of it."""
+        row = (IDENTITY, self.identifiers.rules.digest)
+        write(connection, totals, ("name", "value"), [row], conflict="replace")
+
+    def has_other_rules(self) -> bool:
+        """Whether identities here were made by other rules than these."""
+        with self.engine.connect() as connection:
+            made_by = counter(connection, IDENTITY)
+            return generation(connection) > 0 and made_by != self.identifiers.rules.digest
 
     def batch(self, connection: Connection) -> Batch:
         """Work on leads and accounts within a transaction."""

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.events import Events, rows
-from simulation.hard_cases import OF_ANOTHER, Case, victim
+from simulation.hard_cases import DUPLICATES, OF_ANOTHER, Case, victim
 from simulation.moments import NEVER, Moments
 from simulation.seasons import DAY_MS, HOUR_MS
 from simulation.vocabulary import Kind, Uses
@@ -20,11 +20,25 @@ KINDS = {
     Case.BORROWED_USER: Kind.TICKET,
     Case.SECOND_EMAIL: Kind.UPDATED,
     Case.SECOND_RECORD: Kind.CREATED,
+    Case.SWITCHBOARD: Kind.UPDATED,
+    Case.EXTENSION: Kind.UPDATED,
+    Case.THIRD_RECORD: Kind.CREATED,
+    Case.FOURTH_RECORD: Kind.CREATED,
+    Case.FIFTH_RECORD: Kind.CREATED,
+    Case.SHARED_DESK: Kind.UPDATED,
 }
 """How each case shows itself."""
 
 TEAMS_OF = 3
 """Every so many-th account has a mailbox of a team, which all its people use."""
+
+OF_A_FIRM = {
+    Case.TEAM_MAILBOX: (TEAMS_OF, 0),
+    Case.SWITCHBOARD: (TEAMS_OF, 1),
+    Case.EXTENSION: (TEAMS_OF, 2),
+    Case.SHARED_DESK: (5, 3),
+}
+"""What all people of some accounts share: of every so many-th account, from which on."""
 
 
 def confusion(
@@ -49,13 +63,16 @@ def _case(
     wait = rng.exponential(6 * DAY_MS, (count, 2)).astype(np.int64) + HOUR_MS
     times = np.where(at.created < NEVER, at.created, 0)[:, None] + np.cumsum(wait, axis=1)
     meets = rng.random(count) < share
-    if case is Case.TEAM_MAILBOX:
-        meets = (world.account[people] >= 0) & (world.account[people] % TEAMS_OF == 0)
+    if case in OF_A_FIRM:
+        every, first = OF_A_FIRM[case]
+        meets = (world.account[people] >= 0) & (world.account[people] % every == first)
+    if case in DUPLICATES:
+        meets = people % round(1 / share) == 0
     if case in OF_ANOTHER:
         meets[meets] = [victim(world, person) >= 0 for person in people[meets].tolist()]
     comes = (meets & (at.created < NEVER))[:, None] & (times < at.decided[:, None])
     comes[:, 1] &= rng.random(count) < 0.5
-    if case is Case.SECOND_RECORD:
+    if case is Case.SECOND_RECORD or case in DUPLICATES:
         comes[:, 1] = False
     who, turn = np.nonzero(comes)
     return rows(KINDS[case], times[who, turn], people[who], Uses.HARD, slot=int(case))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 TEST_ADDRESSES = ("test@example.com", "asdf@asdf.com", "test@test.com", "a@a.com")
 CONSTANT_COOKIE = "undefined"
-DEFAULT_PHONE = "+16465550100"
+DEFAULT_PHONE = "+16465559999"
 """No person's: its area is none of theirs."""
 
 KIOSK_DEVICES = 4
@@ -47,9 +47,36 @@ class Case(IntEnum):
     SECOND_RECORD = 16
     """A second CRM record of the person's, with the same address."""
 
+    SWITCHBOARD = 17
+    """The telephone that a firm answers, on the records of all its people."""
+
+    EXTENSION = 18
+    """The firm's telephone with the person's own extension."""
+
+    THIRD_RECORD = 19
+    """One more CRM record of the person's, with the same address and the name."""
+
+    FOURTH_RECORD = 20
+    """And another."""
+
+    FIFTH_RECORD = 21
+    """And another."""
+
+    SHARED_DESK = 22
+    """An address under a name on no list, which several people use, each under their own name."""
+
 
 OF_ANOTHER = (Case.OVERWRITTEN_RECORD, Case.BORROWED_USER)
 """The cases in which a strong identifier is somebody else's."""
+
+
+DUPLICATES = (Case.THIRD_RECORD, Case.FOURTH_RECORD, Case.FIFTH_RECORD)
+"""The cases of a record that was made again and again: they meet the same people."""
+
+
+def switchboard(account: int) -> str:
+    """The telephone that a firm answers; its area is none of the people's."""
+    return f"+1646666{account % 10_000:04d}"
 
 
 def victim(world: "World", person: int) -> int:
@@ -92,4 +119,24 @@ def hard_identifiers(world: "World", person: int, case: Case) -> dict[str, str]:
             held = {"crm_id": record, "email": second_email(world, person)}
         case Case.SECOND_RECORD:
             held = {"crm_id": f"M-{person:07d}", "email": email}
+        case _:
+            held = _of_many(world, person, case)
     return held
+
+
+def _of_many(world: "World", person: int, case: Case) -> dict[str, str]:
+    """Identifiers that several people share, or several records of one person."""
+    record, account = f"L-{person:07d}", int(world.account[person])
+    match case:
+        case Case.SWITCHBOARD:
+            phone = switchboard(account)
+            return {"crm_id": record, "email": world.email(person), "phone": phone}
+        case Case.EXTENSION:
+            return {"crm_id": record, "phone": f"{switchboard(account)} ext. {1000 + person}"}
+        case Case.SHARED_DESK:
+            desk = f"blue-desk@company-{account:06d}.com"
+            return {"crm_id": record, "email": desk, "name": world.name(person)}
+        case _:
+            name = world.name(person)
+            again = f"N{int(case)}-{person:07d}"
+            return {"crm_id": again, "email": world.email(person), "name": name}

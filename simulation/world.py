@@ -41,7 +41,9 @@ _FAMILY = (
 )  # fmt: skip
 _FREE_MAIL = ("gmail.com", "outlook.com", "yahoo.com")
 _AREAS = (202, 206, 212, 213, 214, 215, 216, 303, 305, 310, 312, 313, 314, 404, 408, 412, 415, 503)
-_PHONES = len(_AREAS) * 10_000
+_FICTION = range(100, 200)
+"""Last digits that are kept for films after 555, so that no reader takes them for a number."""
+_PHONES = len(_AREAS) * (10_000 - len(_FICTION))
 _ODD = 0x9E3779B1
 
 # plain integers: arithmetic on flags costs a microsecond each time
@@ -121,7 +123,7 @@ class World:
         if uses & _SHARED:
             held["email"] = f"info@company-{self.account[person]:06d}.com"
         if uses & _PHONE:
-            held["phone"] = f"+1{_AREAS[person % len(_AREAS)]}555{person // len(_AREAS):04d}"
+            held["phone"] = _phone(person)
         if uses & _DEVICE:
             held["device"] = f"d-{((person * 4) * _ODD + 1) & 0xFFFFFFFFFF:010x}"
         if uses & _COOKIE:
@@ -159,6 +161,12 @@ def build_world(rng: np.random.Generator, leads: int, scenario: Scenario) -> Wor
         kiosk=_kiosks(rng, people, scenario.kiosks),
         shared=_shared(account, scenario.shared_mailboxes),
     )
+
+
+def _phone(person: int) -> str:
+    number, area = divmod(person, len(_AREAS))
+    last = number + len(_FICTION) * (number >= _FICTION.start)
+    return f"+1{_AREAS[area]}555{last:04d}"
 
 
 def _name(person: int) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.clock import DAY, iso
-from domain.identifiers import ACCOUNT_KIND
+from domain.identifiers import ACCOUNT_KIND, NAME_KIND
 from simulation.delivery import LATE_MS, Deliveries, Fault, known_ms
 from simulation.events import apart, combined
 from simulation.rendering import Renderer, event_id
@@ -106,7 +106,7 @@ def _people(world: World, deliveries: Deliveries) -> Iterator[str]:
         held: dict[str, list[str]] = {}
         for code in codes[edges[person] : edges[person + 1]].tolist():
             for kind, value in world.identifiers(*apart(code)).items():
-                if kind != ACCOUNT_KIND and value not in held.get(kind, ()):
+                if kind not in (ACCOUNT_KIND, NAME_KIND) and value not in held.get(kind, ()):
                     held.setdefault(kind, []).append(value)
         yield _json(
             {

@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple, TypeVar, cast
 import msgspec
 
 from domain.errors import BadInput, Missing
+from domain.findings import Findings
 from domain.signals import Counts
 from feature_repo.standard import standard_service
 from signals.left_out import LeftOutCells, listed
@@ -41,6 +42,9 @@ BOM = b"\xef\xbb\xbf"
 WORTH_A_PROCESS = 16_000_000
 """Bytes from which on another process reads: it takes a second to start."""
 
+OTHER_RULES = "made-by-other-rules"
+"""Found where identities of a home were made by other rules or lists than those in force."""
+
 STDIN = "-"
 Told = Callable[[int], None]
 T = TypeVar("T")
@@ -61,10 +65,12 @@ def ingest_files(
     *,
     let_through: bool = False,
     done: dict[str, Taken] | None = None,
+    findings: Findings | None = None,
 ) -> dict[str, Taken]:
     """Take files in, one after the other; what became of each. `told` hears of every batch.
 
-    `done` is filled in with each file that is finished, also where a later one fails.
+    `done` is filled in with each file that is finished, also where a later one fails, and
+    `findings` with what was found wanting in accepted events.
 
     A home is founded by its first file: with a mapping's own features, or the standard ones.
     `let_through`: no quality gate stops a batch.
@@ -85,6 +91,10 @@ def ingest_files(
                 counts[name] = _ingest(settings, plane, name, mapped, (pool, told))
             return counts
     finally:
+        if findings is not None:
+            findings.merge(plane.ingest.findings.counts())
+            if plane.writer.has_other_rules():
+                findings.add("identity", OTHER_RULES)
         plane.ingest.push()
 
 

@@ -223,7 +223,7 @@ def _fold(
 ) -> tuple[int, int]:
     """Fold every event where it belongs now; how many, and when the last became known."""
     upcast = contract_book(settings).upcast
-    writer = Writer(source.engine, StateStore(definition), upcast=upcast)
+    writer = Writer(source.engine, StateStore(definition), settings.identity, upcast=upcast)
     events = as_of = 0
     with _written(path) as to:
         writer.identities.begin(source, fresh=False)

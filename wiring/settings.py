@@ -15,6 +15,7 @@ import yaml
 
 from domain.errors import BadConfiguration
 from domain.files import private_folder
+from signals.identity_rules import IdentityRules
 
 FILE = "settings.yaml"
 COMPILED = "NUMBA_CACHE_DIR"
@@ -55,6 +56,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     taken too, checked with the key set at `jwt_keys`, a URL or a file. `rate` is how many requests
     a second each caller may make of one worker process, `burst` how many at once; rate 0 sets no
     limit. `tls_certificate` and `tls_key` are PEM files with which `leadscore serve` speaks HTTPS.
+
+    `identity` says who is who: limits, lists and the region of telephones, see
+    `signals.identity_rules`. It stands in the home's file alone.
     """
 
     home: Path = Path(".leadscore")
@@ -86,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     jwt_issuer: str = ""
     jwt_audience: str = ""
     jwt_keys: str = ""
+    identity: IdentityRules = IdentityRules()
     rate: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     burst: Annotated[int, msgspec.Meta(ge=1)] = 50
     tls_certificate: str = ""

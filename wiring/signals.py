@@ -19,7 +19,7 @@ from signals.contracts import PACKAGED, Contract, ContractBook, all_contracts
 from signals.contracts import write_contract as keep_contract
 from signals.directory import Directory
 from signals.history import Replay
-from signals.identity import read_identifiers
+from signals.identity import IdentifierReader
 from signals.ingest import Ingest
 from signals.log_columns import Part, read_parts
 from signals.looks import Looks
@@ -133,7 +133,7 @@ def open_preparer(settings: Settings) -> Preparer:
     """What reads documents of files, without a database."""
     book = contract_book(settings)
     door = load_quality(settings.home).door(book.contracts.values())
-    reader = Reader(book, SystemClock(), door, stamp=False)
+    reader = Reader(book, SystemClock(), door, IdentifierReader(settings.identity), stamp=False)
     return Preparer(reader, Matcher(definition_of(settings), book.upcast), door.fields)
 
 
@@ -152,16 +152,18 @@ def open_signals(
     clock, book = SystemClock(), contract_book(settings)
     gates = load_quality(settings.home)
     door = gates.door(book.contracts.values(), let_through=let_through)
-    reader = Reader(book, clock, door, stamp=live and settings.clock == "system")
+    writer = Writer(engine, StateStore(definition), settings.identity, upcast=book.upcast)
+    stamp = live and settings.clock == "system"
+    reader = Reader(book, clock, door, writer.identifiers, stamp=stamp)
 
     def online() -> StateWriter:
         from wiring.features import open_features
 
         return open_features(settings, definition)
 
-    writer = Writer(engine, StateStore(definition), upcast=book.upcast)
     ingest = Ingest(writer, reader, LazyWriter(online), clock)
-    return SignalPlane(engine, definition, writer, ingest, Directory(engine))
+    directory = Directory(engine, writer.identifiers)
+    return SignalPlane(engine, definition, writer, ingest, directory)
 
 
 def split(
@@ -172,7 +174,8 @@ def split(
     Raises BadInput where one is not the lead's, or none would stay.
     """
     try:
-        keys = {key for kind, value in apart for key in read_identifiers({kind: value}).keys}
+        read = plane.writer.identifiers.read
+        keys = {key for kind, value in apart for key in read({kind: value}).keys}
     except BadSignal as bad:
         raise BadInput(bad.what, rule=bad.rule, where="identifiers") from None
     leads = separate(plane.writer, lead, keys, reason, to_us(SystemClock().now()))
@@ -224,7 +227,8 @@ def rebuild_states(
     engine = open_engine(settings.signals_db)
     create_tables(engine)
     upcast = contract_book(settings).upcast
-    done = rebuild(Writer(engine, StateStore(definition), upcast=upcast), progress)
+    writer = Writer(engine, StateStore(definition), settings.identity, upcast=upcast)
+    done = rebuild(writer, progress)
     write_definition(settings.definition_file, definition)
     open_signals(settings).ingest.push()
     return Counts(received=done, accepted=done)

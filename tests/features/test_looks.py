@@ -18,8 +18,8 @@ from domain.clock import to_us
 from domain.identifiers import AccountId, LeadId
 from domain.ports import LeadRef
 from signals.history import Replay
+from signals.identity_rules import IdentityRules
 from signals.looks import Looks
-from signals.protections import Protections
 from signals.separating import separate
 from tests.doubles import RowsSink
 from tests.features.events import BEGIN, Draft, kinds, signal_of
@@ -44,20 +44,21 @@ whoever = st.lists(identifiers, min_size=1, max_size=3).map(
 )
 drafts = st.tuples(st.integers(0, 2_000), st.sampled_from([0, 0, 0, 1, 60, 1_000]), whoever, kinds)
 splits = st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 1_000)), max_size=2)
-protections = st.sampled_from([None, Protections(neighbours=2, cluster=2)])
+TIGHT = IdentityRules(neighbours=2, lead={"crm_id": 2, "user_id": 2, "email": 2, "phone": 2})
+protections = st.sampled_from([None, TIGHT])
 VIEW = ("web.page_viewed", {"page": "docs"})
 
 
 @contextmanager
 def planed(
-    events: Sequence[Draft], decided: Sequence[Split], protections: Protections | None
+    events: Sequence[Draft], decided: Sequence[Split], protections: IdentityRules | None
 ) -> Iterator[tuple[Plane, list[int]]]:
     """A plane that holds these events, with the moments at which they became known."""
     signals = sorted(
         (signal_of(draft, f"e{n}") for n, draft in enumerate(events)), key=lambda s: s.known_us()
     )
     with TemporaryDirectory() as folder:
-        plane, at = open_plane(Path(folder), protections=protections), 0
+        plane, at = open_plane(Path(folder), rules=protections), 0
         for minute, chance in [*sorted(decided), (1 << 20, 0)]:
             moment = to_us(BEGIN + timedelta(minutes=minute))
             known = [s for s in signals[at:] if s.known_us() <= moment]
@@ -133,7 +134,7 @@ def same(one: Stands, other: Stands) -> bool:
 def test_at_each_look_stands_what_the_whole_history_says(
     events: list[Draft],
     decided: list[Split],
-    protections: Protections | None,
+    protections: IdentityRules | None,
     step: int,
     chunk: int,
     after: int,
@@ -171,18 +172,18 @@ LIVES_AGAIN: list[Draft] = [
         (joined("ABC"), None),
         (joined("BCA"), None),
         (joined("CAB"), None),
-        (LIVES_AGAIN, Protections(neighbours=2, cluster=2)),
+        (LIVES_AGAIN, TIGHT),
     ],
 )
 def test_accounts_are_those_of_the_slow_reference(
     events: list[Draft],
-    protections: Protections | None,
+    protections: IdentityRules | None,
     looks: Looks | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Leads that end in one bring their accounts; a lead that lives again has one again."""
     if protections is not None:
-        monkeypatch.setattr("tests.features.slow.Protections", lambda: protections)
+        monkeypatch.setattr("tests.features.slow.Protections", lambda: protections.protections)
     with planed(events, [], protections) as (plane, known_us):
         told = Told(plane, looks, 20_000).at(known_us[-1])
         log = Log.read(DEFINITION, plane.engine)

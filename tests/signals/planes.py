@@ -13,9 +13,9 @@ from domain.signals import Signal, encode
 from domain.state import COUNT, Vector
 from feature_repo.standard import standard_service
 from signals.contracts import Contract, ContractBook, standard_contracts
+from signals.identity_rules import IdentityRules
 from signals.ingest import Ingest
 from signals.log_columns import CHUNK, Part, read_parts
-from signals.protections import Protections
 from signals.reading import Reader
 from signals.schema import create_tables, identifiers
 from signals.states import StateStore
@@ -55,12 +55,10 @@ class Plane:
         return {k: v for k, v in held.items() if v[COUNT]}
 
 
-def open_plane(
-    folder: Path, name: str = "signals.db", protections: Protections | None = None
-) -> Plane:
+def open_plane(folder: Path, name: str = "signals.db", rules: IdentityRules | None = None) -> Plane:
     engine = open_engine(f"sqlite:///{folder / name}")
     create_tables(engine)
-    signals, writer = Writer(engine, StateStore(DEFINITION), protections), MemoryWriter()
+    signals, writer = Writer(engine, StateStore(DEFINITION), rules), MemoryWriter()
     reader = reader_of(standard_contracts().values())
     return Plane(engine, signals, writer, Ingest(signals, reader, writer, SystemClock()))
 

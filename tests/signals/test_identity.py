@@ -11,14 +11,23 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from domain.identifiers import IdentifierKey, email_key, identifier_key, lead_id
+from domain.identifiers import (
+    NAMED,
+    IdentifierKey,
+    email_key,
+    identifier_key,
+    is_person,
+    lead_id,
+    named_key,
+)
 from domain.ports import LeadRef
 from domain.signals import Signal
 from domain.state import COUNT
 from signals.directory import Directory
 from signals.history import Replay
 from signals.identity import read_identifiers
-from signals.protections import Protections
+from signals.identity_rules import IdentityRules
+from signals.person_names import name_tokens
 from signals.rebuild import rebuild
 from signals.resolution import Keys, Resolver
 from signals.separating import separate
@@ -26,19 +35,30 @@ from tests.doubles import RowsSink
 from tests.signals.planes import Plane, assert_close, assert_same, open_plane
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
-CROWDED = Protections(neighbours=4)
+CROWDED = IdentityRules(neighbours=4)
+PHONES = [identifier_key("phone", f"p{i}") for i in range(2)]
 UNIVERSE = [
     *(identifier_key("crm_id", f"L{i}") for i in range(4)),
     *(identifier_key("user_id", f"u{i}") for i in range(4)),
     *(email_key(f"e{i}", company) for i, company in enumerate(["a.com", "b.com", "", "a.com", ""])),
-    *(identifier_key("phone", f"p{i}") for i in range(2)),
+    *PHONES,
+    *(named_key(PHONES[0], n, name_tokens([n])[1]) for n in ("Ann Lee", "Bob Lee", "A. Lee")),
     *(identifier_key("device", f"d{i}") for i in range(3)),
     *(identifier_key("cookie", f"c{i}") for i in range(5)),
 ]
 Sides = dict[str, dict[int, int]]
 
+
+def on_one_event(keys: set[IdentifierKey]) -> Keys:
+    """Keys as an event has them: a name comes with what is used under it, and with a record."""
+    if any(key[0] == NAMED for key in keys):
+        keys = keys | {PHONES[0]}
+        keys = keys if min(keys)[0] < "2" else keys | {UNIVERSE[0]}
+    return tuple(sorted(keys))
+
+
 keysets = st.lists(
-    st.sets(st.sampled_from(UNIVERSE), min_size=1, max_size=3).map(lambda s: tuple(sorted(s))),
+    st.sets(st.sampled_from(UNIVERSE), min_size=1, max_size=3).map(on_one_event),
     min_size=1,
     max_size=25,
 )
@@ -48,7 +68,7 @@ sides = st.dictionaries(
 
 
 def resolved(sets: list[Keys], apart: Sides, batch: int) -> tuple[dict[str, str], dict[str, str]]:
-    resolver = Resolver(CROWDED)
+    resolver = Resolver(CROWDED.protections)
     resolver.sides = dict(apart)
     for at in range(0, len(sets), batch):
         resolver.add(sets[at : at + batch])
@@ -75,7 +95,7 @@ def test_no_lead_has_two_companies_or_both_sides(sets: list[Keys], apart: Sides)
         members = [key for key, held in leads.items() if held == lead]
         assert len({c for key in members if (c := company_of(key))}) <= 1
         assert len({apart[key][1] for key in members if key in apart}) <= 1
-        assert lead == lead_id(IdentifierKey(min(members)))
+        assert lead == lead_id(min(members, key=lambda key: (not is_person(key), key)))
 
 
 NAMES = {
@@ -84,6 +104,8 @@ NAMES = {
     "user_id": ["u1", "u2", "undefined"],
     "cookie": ["c1", "c2", "kiosk"],
     "device": ["d1"],
+    "phone": ["+16502530000", "+16502530000 x7", "none"],
+    "name": ["Ann Lee", "Lee, Bob", "A. Lee"],
 }
 
 
@@ -92,7 +114,8 @@ def tangles(draw: st.DrawFn) -> list[Signal]:
     """Events whose identifiers are as tangled as can be."""
     signals = []
     for i in range(draw(st.integers(1, 14))):
-        kinds = draw(st.sets(st.sampled_from(sorted(NAMES)), min_size=1, max_size=3))
+        kinds = draw(st.sets(st.sampled_from(sorted(NAMES)), min_size=1, max_size=4))
+        kinds = kinds if kinds - {"name", "phone"} else kinds | {"cookie"}
         held: dict[str, str | list[str]] = {
             kind: draw(st.sampled_from(NAMES[kind])) for kind in sorted(kinds)
         }
@@ -113,7 +136,7 @@ def tangles(draw: st.DrawFn) -> list[Signal]:
 
 
 def plane_of(signals: list[Signal], batch: int) -> Plane:
-    plane = open_plane(Path(tempfile.mkdtemp()), protections=CROWDED)
+    plane = open_plane(Path(tempfile.mkdtemp()), rules=CROWDED)
     plane.accept(signals, batch)
     return plane
 
@@ -232,6 +255,24 @@ CASES: dict[str, list[dict[str, str]]] = {
     "a default value": [
         {"email": "ann@acme.com", "user_id": "undefined"},
         {"email": "eve@acme.com", "user_id": "undefined"},
+    ],
+    "a switchboard of two with records": [
+        {"crm_id": "A", "email": "ann@acme.com", "phone": "+4930123456"},
+        {"crm_id": "B", "email": "eve@acme.com", "phone": "+4930123456"},
+    ],
+    "a switchboard of two without": [
+        {"email": "ann@acme.com", "phone": "+4930123456"},
+        {"email": "eve@acme.com", "phone": "+4930123456"},
+    ],
+    "extensions of a switchboard": [
+        {"crm_id": "A", "email": "ann@acme.com", "phone": "+1 650 253 0000 x101"},
+        {"crm_id": "B", "email": "eve@acme.com", "phone": "+1 650 253 0000 ext. 102"},
+    ],
+    "an address under two names": [
+        {"crm_id": "A", "email": "desk-north@acme.com", "name": "Ann Lee"},
+        {"crm_id": "B", "email": "desk-north@acme.com", "name": "Eve Lee"},
+        {"crm_id": "A", "email": "ann@acme.com"},
+        {"crm_id": "B", "email": "eve@acme.com"},
     ],
     "a phone of many": [
         {"email": f"{name}@acme.com", "phone": "+4930123456"} for name in ("ann", "eve", "x1", "x2")

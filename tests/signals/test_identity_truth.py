@@ -23,7 +23,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sqlalchemy import select
 
-from domain.identifiers import ACCOUNT_KIND, FIRST_WEAK
+from domain.identifiers import ACCOUNT_KIND, FIRST_WEAK, NAME_KIND
 from domain.signals import Signal, decode
 from signals import log
 from signals.identity import read_identifiers
@@ -102,6 +102,8 @@ def case_of(identifier: Identifier) -> str:
         ("kiosk-", "kiosk cookie"),
         (CONSTANT_COOKIE, "constant cookie"),
         (DEFAULT_PHONE, "default phone"),
+        ("+1646666", "switchboard"),
+        ("blue-desk@", "shared desk"),
     ):
         if value.startswith(begins):
             return case
@@ -135,7 +137,7 @@ def truth(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def carried(signal: Signal) -> Iterable[Identifier]:
     for kind, held in signal.identifiers.items():
-        if kind != ACCOUNT_KIND:
+        if kind not in (ACCOUNT_KIND, NAME_KIND):
             for value in [held] if isinstance(held, str) else held:
                 yield kind, value
 
@@ -176,8 +178,9 @@ def records(seed: int) -> list[dict[str, str]]:
     """Records of people, and duplicates whose fields were dropped or mistyped at random.
 
     As Febrl makes them, but that a key is the same or another one, never alike. Within the
-    protections' limits: a person has two values of a kind at most, all addresses of one firm, and a
-    typing error that hits a colleague's happens to people without another one.
+    protections' limits: a person has two values of a kind at most, all addresses of one firm, a
+    typing error that hits a colleague's happens to people without another one, and an address is
+    mistyped only beside the user id, which says that the telephone is one person's.
     """
     rng = np.random.default_rng(seed)
     made = []
@@ -199,7 +202,9 @@ def corrupted(rng: np.random.Generator, person: int) -> dict[str, str]:
         if chance < 0.3:
             del record[kind]
         elif chance < 0.4 and not hits_another:
-            record[kind] = wrong[kind]
+            own_id = record.get("user_id") == f"u{person}"
+            if kind != "email" or own_id:
+                record[kind] = wrong[kind]
         elif chance < 0.4 and kind == "user_id":
             record[kind] = own(person - person % 10)["user_id"]
     return record

@@ -155,6 +155,10 @@ BAD = {
     "identifier-kind": encode(signal(identifiers={"shoe_size": "43"})),
     "identifier-email": encode(signal(identifiers={"email": "secret.person-at-nowhere"})),
     "identifier-phone": encode(signal(identifiers={"phone": "secret 12"})),
+    "identifier-phone-region": encode(signal(identifiers={"phone": "(850) 644-4200"})),
+    "identifier-type": encode(signal(identifiers={"crm_id": 42})),
+    "identifier-empty": encode(signal(identifiers={"crm_id": None, "email": ""})),
+    "too-many-identifiers": encode(signal(identifiers={"cookie": [f"c{i}" for i in range(99)]})),
     "impossible-time": encode(signal(time=datetime(2999, 1, 1, tzinfo=UTC))),
 }
 

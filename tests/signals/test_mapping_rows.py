@@ -91,7 +91,7 @@ def test_missing_words_hold_where_they_are_declared(tmp_path: Path) -> None:
     ("cells", "rule"),
     [
         ({"id": "", "mail": "-"}, "no-identifier"),
-        ({"id": "7" * 513}, "identifier"),
+        ({"id": "7" * 513, "mail": "-"}, "identifier"),
         ({"at": ""}, "time-missing"),
         ({"at": "soon"}, "time-format"),
         ({"kind": "returned"}, "no-event"),
@@ -123,6 +123,11 @@ def test_an_optional_cell_that_cannot_be_read_is_left_out_and_counted(
     assert (left.where, count) == ("n", 1)
     assert left.rule == ("number-percent" if "%" in n else "number")
     assert (documents.tally.rows, documents.tally.rejected) == (2, 0)
+
+
+def test_an_identifier_that_cannot_be_read_is_null_beside_one_that_can(tmp_path: Path) -> None:
+    signal = decode(read(tmp_path, changed(id="7" * 513))[0].document)
+    assert signal.identifiers == {"email": "a@b.example", "crm_id": None}
 
 
 def test_ignored_rows_are_counted_and_nothing_else(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import phonenumbers
 import pytest
 
-from domain.identifiers import ACCOUNT_KIND
+from domain.identifiers import ACCOUNT_KIND, NAME_KIND
 from simulation.hard_cases import CONSTANT_COOKIE, DEFAULT_PHONE, TEST_ADDRESSES
 from simulation.scenarios import SCENARIOS
 from simulation.simulator import simulate
@@ -36,7 +36,7 @@ def users(hard: Any, owner: dict[Key, str]) -> dict[Key, set[str]]:
     found: dict[Key, set[str]] = defaultdict(set)
     for signal in hard.good:
         for kind, value in signal.identifiers.items():
-            if kind != ACCOUNT_KIND:
+            if kind not in (ACCOUNT_KIND, NAME_KIND):
                 found[kind, str(value)].add(owner[signal.source, signal.id])
     return found
 
@@ -65,6 +65,26 @@ def test_owners_agree_with_what_people_are_known_by(hard: Any, users: dict[Key, 
             for value in values:
                 told[kind, value].add(person["person"])
     assert told == users
+
+
+def test_switchboards_are_shared_within_one_company_and_extensions_are_not(
+    users: dict[Key, set[str]], company: dict[str, str | None]
+) -> None:
+    boards = {v: p for (kind, v), p in users.items() if kind == "phone" and "+1646666" in v}
+    alone = [people for value, people in boards.items() if "ext" in value]
+    shared = [people for value, people in boards.items() if "ext" not in value]
+    assert any(len(people) > 1 for people in shared)
+    assert not any(of_several(people, company) for people in shared)
+    assert alone
+    assert all(len(people) == 1 for people in alone)
+
+
+def test_some_people_have_many_records_with_one_address(hard: Any, owner: dict[Key, str]) -> None:
+    records: dict[str, set[str]] = defaultdict(set)
+    for signal in hard.good:
+        if {"crm_id", "email"} <= signal.identifiers.keys():
+            records[str(signal.identifiers["email"])].add(str(signal.identifiers["crm_id"]))
+    assert sum(len(held) > 3 for held in records.values()) > 5
 
 
 def test_mailboxes_are_shared_within_one_company(

@@ -1,0 +1,169 @@
+"""Limits, lists and the region of a home; a home that was made by other rules says so."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from domain.errors import BadConfiguration
+from signals.mapping import load_mapping
+from tests.signals.planes import open_plane
+from wiring.settings import load_settings
+
+MAPPING = """
+name: t
+source: t
+tables:
+  - identifiers:
+      crm_id: Id
+      email: Email
+      name: [First, Last]
+      phone: {column: Phone, region: REGION}
+    time: Created
+    time_zone: UTC
+    events:
+      - {type: t.lead_created, channel: crm, data: {country: Country}}
+"""
+HEAD = "Id,Created,Email,First,Last,Phone,Country"
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    said: str
+
+
+def leadscore(home: Path, *arguments: str) -> Ran:
+    done = subprocess.run(
+        [sys.executable, "-m", "leadscore", *arguments],
+        env={**os.environ, "LEADSCORE_HOME": str(home), "LEADSCORE_CLOCK": "watermark"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def settings_of(folder: Path, text: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "settings.yaml").write_text(text)
+    load_settings({"LEADSCORE_HOME": str(folder)})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "identity: {phone_region: Germany}",
+        "identity: {limits: {email: {crm_id: 0}}}",
+        "identity: {limits: {email: {cookie: 3}}}",
+        "identity: {limits: {e_mail: {crm_id: 3}}}",
+        "identity: {neighbours: 100000}",
+        "identity: {consumer_domains: [a.org]}",
+        "identity: {anything: 1}",
+    ],
+)
+def test_what_cannot_be_meant_is_refused(tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(BadConfiguration) as caught:
+        settings_of(tmp_path, wrong)
+    assert caught.value.rule == "settings"
+
+
+def lines(*rows: str) -> str:
+    return "\n".join([HEAD, *rows]) + "\n"
+
+
+def written(folder: Path, region: str, *rows: str) -> tuple[Path, Path]:
+    folder.mkdir(exist_ok=True)
+    table, mapping = folder / "l.csv", folder / "m.yaml"
+    table.write_text(lines(*rows))
+    mapping.write_text(MAPPING.replace("REGION", region))
+    return table, mapping
+
+
+def phones(folder: Path, region: str, *rows: str) -> list[object]:
+    table, mapping = written(folder, region, *rows)
+    made = [m for m in load_mapping(mapping).documents(table) if not m.rule]
+    return [json.loads(m.document)["identifiers"].get("phone", "absent") for m in made]
+
+
+def test_a_country_column_places_national_numbers(tmp_path: Path) -> None:
+    rows = [
+        f"L{i},2024-05-01T10:00:00Z,p{i}@acme.com,Ann,Lee,{phone},{country}"
+        for i, (phone, country) in enumerate(
+            [
+                ("(850) 644-4200", "United States"),
+                ("850-644-4300 x12", "USA"),
+                ("030 901820", "Deutschland"),
+                ("+44 20 7031 3000", "US"),
+                ("030 901820", ""),
+                ("030 901820", "Atlantis"),
+                ("n/a", "DE"),
+                ("", "DE"),
+            ]
+        )
+    ]
+    assert phones(tmp_path, "{column: Country}", *rows) == [
+        "+18506444200", "+18506444300;ext=12", "+4930901820", "+442070313000", "030 901820", None,
+        "n/a", "absent",
+    ]  # fmt: skip
+    assert phones(tmp_path, "US", *rows[:1]) == ["+18506444200"]
+
+
+@pytest.mark.parametrize("region", ["Mars", "us", "usa"])
+def test_a_region_that_is_none_is_refused_by_name(tmp_path: Path, region: str) -> None:
+    table, mapping = written(tmp_path, region)
+    ran = leadscore(tmp_path / "home", "ingest", str(table), "--mapping", str(mapping))
+    assert ran.code == 2
+    assert "ISO 3166" in ran.said
+
+
+def test_what_is_left_out_is_said_and_no_lead_is_lost(tmp_path: Path) -> None:
+    row = "L{0},2024-05-01T10:00:00Z,p{0}@acme.com,Ann,Lee,{1},"
+    table, mapping = written(
+        tmp_path, "{column: Country}", *(row.format(i, "(850) 644-4200") for i in range(3)),
+        row.format(3, "n/a"), "L4,2024-05-01T10:00:00Z,no address,Bob,Lee,,",
+    )  # fmt: skip
+    home = tmp_path / "home"
+    ran = leadscore(home, "ingest", str(table), "--mapping", str(mapping), "--json")
+    counts = json.loads(ran.out)[str(table)]
+    assert (counts["accepted"], counts["quarantined"]) == (5, 0)
+    assert "5 identifiers" in ran.said
+    assert "3 phone" in ran.said
+    assert "identity.phone_region" in ran.said
+    assert "1 email" in ran.said
+    shown = json.loads(leadscore(home, "quality", "show", "--gate", "identifiers", "--json").out)
+    assert {(f["rule"], f["about"], f["found"]) for f in shown} == {
+        ("identifier-phone-region", "t/t.lead_created/phone", 3),
+        ("identifier-placeholder", "t/t.lead_created/phone", 1),
+        ("identifier-email", "t/t.lead_created/email", 1),
+    }
+
+
+def test_limits_are_told_in_words_and_other_rules_are_noticed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    settings_of(home, "identity: {limits: {email: {crm_id: 3}}}")
+    row = "L{},2024-05-01T10:00:00Z,ann@acme.com,,,,US"
+    table, mapping = written(tmp_path, "US", *(row.format(i) for i in range(4)))
+    assert leadscore(home, "ingest", str(table), "--mapping", str(mapping)).code == 0
+    shown = leadscore(home, "identity", "show", "email:ann@acme.com")
+    assert "4 crm_id, limit 3" in shown.out
+    assert "rebuild" not in shown.said
+    settings_of(home, "identity: {limits: {email: {crm_id: 9}}}")
+    again = leadscore(home, "ingest", str(table), "--mapping", str(mapping))
+    assert "leadscore features rebuild" in again.said
+    before = leadscore(home, "identity", "show", "crm_id:L1")
+    assert "leadscore features rebuild" in before.said
+    assert leadscore(home, "features", "rebuild").code == 0
+    after = leadscore(home, "identity", "show", "crm_id:L1")
+    assert "4 crm_id, 1 email" in after.out
+    assert "rebuild" not in after.said
+    rules = json.loads(leadscore(home, "identity", "rules").out)
+    assert rules["limits"]["email"]["crm_id"] == 9
+
+
+def test_an_empty_home_is_of_the_rules_in_force(tmp_path: Path) -> None:
+    assert not open_plane(tmp_path).signals.has_other_rules()
