@@ -10,7 +10,7 @@ Statements are written once, for SQLite and PostgreSQL.
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import json
 from sqlalchemy import (
@@ -37,8 +37,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from signals.postgres_copy import Conflict, copy_rows
+
 metadata = MetaData()
-Conflict = Literal["fail", "leave", "replace"]
 _AT_A_TIME = 5_000
 _Serial = BigInteger().with_variant(Integer, "sqlite")
 
@@ -180,6 +181,9 @@ totals = Table(
 """Received, accepted, duplicates, quarantined since the log began; and the number of commits, so
 that a writer knows whether what it remembers still holds."""
 
+WORTH_A_COPY = 64
+"""So many rows go to PostgreSQL by COPY, for which its driver takes a tenth of the time."""
+
 GENERATION = "generation"
 """The name, among the totals, of the number of commits."""
 
@@ -227,6 +231,9 @@ def write(
     are, which takes a third of the time that SQLAlchemy's own handling of them does.
     """
     if not rows:
+        return
+    if connection.dialect.name != "sqlite" and len(rows) >= WORTH_A_COPY:
+        copy_rows(connection, table, columns, rows, conflict)
         return
     sql, order = _compiled(connection.dialect, table, columns, conflict)
     if order is None:
