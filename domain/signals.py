@@ -58,12 +58,16 @@ Told = TypeVar("Told", Signal, Happening)
 
 
 class Counts(msgspec.Struct, kw_only=True):
-    """What became of a batch: received = accepted + duplicates + quarantined, always."""
+    """What became of a batch: received = accepted + duplicates + quarantined, always.
+
+    `cured`: so many documents left quarantine, because what they tell has come in.
+    """
 
     received: int = 0
     accepted: int = 0
     duplicates: int = 0
     quarantined: int = 0
+    cured: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(
@@ -71,6 +75,7 @@ class Counts(msgspec.Struct, kw_only=True):
             accepted=self.accepted + other.accepted,
             duplicates=self.duplicates + other.duplicates,
             quarantined=self.quarantined + other.quarantined,
+            cured=self.cured + other.cured,
         )
 
 
