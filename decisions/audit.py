@@ -141,13 +141,25 @@ class AuditTrail:
         grade: str | None = None,
         queue: str | None = None,
         min_score: float | None = None,
+        accounts: Sequence[str] | None = None,
+        eligible: bool | None = None,
     ) -> Page:
         """Leads by the score of their newest decision, highest first, then by lead id.
 
+        `accounts`, `eligible`: only of these accounts, of what the policy said of them.
         `after` is the cursor of the page before. A lead that is decided anew between two pages
         may be met twice or not at all; the others are met once. Raises BadInput; Unavailable.
         """
-        return page(self._read, limit, after, grade=grade, queue=queue, min_score=min_score)
+        return page(
+            self._read,
+            limit,
+            after,
+            grade=grade,
+            queue=queue,
+            min_score=min_score,
+            accounts=accounts,
+            eligible=eligible,
+        )
 
     def head(self) -> Anchor | None:
         """The newest entry; None where there is none. Raises Unavailable."""

@@ -79,6 +79,31 @@ class Counts(msgspec.Struct, kw_only=True):
         )
 
 
+MOST_REFUSED = 100
+"""So many refused events are told of, at most."""
+
+
+class RefusedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that was not accepted: its place among those that were sent, from 0, and why.
+
+    `detail` holds no personal data.
+    """
+
+    index: int
+    rule: str
+    detail: str
+
+
+class Receipt(Counts, kw_only=True):
+    """What became of events, and which were refused by which rule, the first of them.
+
+    A refused event that is in quarantine already counts as a duplicate, and is told of again.
+    """
+
+    refused: list[RefusedEvent] = []
+    refused_total: int = 0
+
+
 _decoder = msgspec.json.Decoder(Signal)
 _happening = msgspec.json.Decoder(Happening)
 _encoder = msgspec.json.Encoder()

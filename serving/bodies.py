@@ -47,13 +47,22 @@ class EventsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class LeadsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which leads to list, and how many at a time."""
+    """Which leads to list, and how many at a time.
+
+    `status`: a lead is decided once an outcome closed it. `account` is an account's id, or its
+    domain or CRM id.
+    """
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)] = 50
     cursor: Annotated[str, msgspec.Meta(min_length=1, max_length=512)] | None = None
     grade: Literal["A", "B", "C", "D"] | None = None
     queue: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=NO_NUL)] | None = None
     min_score: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    status: Literal["open", "decided", "all"] = "open"
+    account: Annotated[str, msgspec.Meta(min_length=1, max_length=512, pattern=NO_NUL)] | None = (
+        None
+    )
+    eligible: bool | None = None
 
 
 T = TypeVar("T")

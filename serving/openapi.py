@@ -8,9 +8,9 @@ import msgspec
 
 from domain.decisions import DecisionRecord
 from domain.scores import ScoreAnswer
-from domain.signals import Counts
+from domain.signals import Receipt, Signal
 from domain.what_if import WhatIf, WhatIfRequest
-from serving import bodies, examples, idempotency
+from serving import bodies, cloudevents, examples, idempotency
 from serving.keys import Scope
 from serving.problems import MEDIA_TYPE, Problem
 
@@ -40,7 +40,8 @@ DESCRIBED = (
     ScoreAnswer,
     BatchAnswer,
     WhatIf,
-    Counts,
+    Receipt,
+    Signal,
     LeadsPage,
     DecisionRecord,
     Problem,
@@ -199,8 +200,8 @@ _ONCE: JsonDict = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "The same key with the same body, from the same caller, gets the decision that "
-    "was recorded at first; with another body it is refused.",
+    "description": "The same key with the same body, from the same caller, gets the decisions "
+    "that were recorded at first; with another body it is refused.",
     "schema": {
         "type": "string",
         "minLength": 1,
@@ -230,7 +231,7 @@ def _score_batch() -> JsonDict:
     answer = _json("BatchAnswer", {"answers": [examples.ANSWER], "unknown": [examples.NOBODY]})
     made = _operation("score_batch", "Score many leads", Scope.SCORE, answer, _problems(*_POSTED))
     shown: dict[str, object] = {"two leads": {"lead_ids": [examples.LEAD, examples.NOBODY]}}
-    return {**made, "requestBody": _body("BatchRequest", shown)}
+    return {**made, "parameters": [_ONCE], "requestBody": _body("BatchRequest", shown)}
 
 
 def _what_if() -> JsonDict:
@@ -242,10 +243,27 @@ def _what_if() -> JsonDict:
     return {**made, "requestBody": _body("WhatIfRequest", shown)}
 
 
+_EVENTS_TEXT = (
+    "As a list, or as CloudEvents 1.0 over HTTP: structured, batched, or binary, where attributes "
+    "come as `ce-` headers and the body is the data, in JSON. The extension attribute "
+    "`identifiers` says whom an event is about: an object, or its JSON as a text. Of several "
+    "events one that is refused fails no other: the answer names it with the rule that it breaks. "
+    "A request that is one event is answered 422 where that is refused. What is refused is kept in "
+    "quarantine."
+)
+
+
 def _events() -> JsonDict:
-    answer = _json("Counts", {"received": 1, "accepted": 1, "duplicates": 0, "quarantined": 0})
+    answer = _json("Receipt", examples.RECEIPT)
     made = _operation("events", "Take events in", Scope.INGEST, answer, _problems(*_POSTED))
-    return {**made, "requestBody": _body("EventsRequest", {"one event": examples.EVENTS})}
+    body = _body("EventsRequest", {"one event": examples.EVENTS})
+    one, batch = examples.EVENTS["events"][0], schema_of(bodies.EventsRequest)
+    body["content"][cloudevents.ONE] = {"schema": _ref("Signal"), "example": one}
+    body["content"][cloudevents.BATCH] = {
+        "schema": {**batch["properties"]["events"], "minItems": 0},
+        "example": [one],
+    }
+    return {**made, "description": _EVENTS_TEXT, "requestBody": body}
 
 
 def _leads() -> JsonDict:

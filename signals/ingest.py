@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 from sqlalchemy import Connection
 
 from domain.clock import Clock, to_us
 from domain.errors import Refused
 from domain.findings import Findings
 from domain.ports import StateWriter
-from domain.signals import Counts, decode
+from domain.signals import MOST_REFUSED, Counts, Receipt, RefusedEvent, decode
 from signals import log, quarantine
 from signals.arrivals import arrivals, take
 from signals.outbox import drain, pushing
@@ -39,8 +39,24 @@ class Ingest:
 
         Calls that come from other threads meanwhile share a transaction.
         """
+        return self._take(self._prepare(documents, origin, first_line))
+
+    def receive(self, documents: Sequence[bytes], origin: str) -> Receipt:
+        """As `accept`, for one who wants to hear which documents were refused."""
+        prepared = self._prepare(documents, origin, 1)
+        counts = self._take(prepared)
+        told = [
+            RefusedEvent(index=one.line - 1, rule=one.rule, detail=one.detail)
+            for one in prepared.refused[:MOST_REFUSED]
+        ]
+        return Receipt(**asdict(counts), refused=told, refused_total=len(prepared.refused))
+
+    def _prepare(self, documents: Sequence[bytes], origin: str, first_line: int) -> Prepared:
         numbered = [(first_line + i, d) for i, d in enumerate(documents)]
-        counts = self._turns.commit(self.preparer.prepare(numbered, origin))
+        return self.preparer.prepare(numbered, origin)
+
+    def _take(self, prepared: Prepared) -> Counts:
+        counts = self._turns.commit(prepared)
         self.push()
         return counts
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -132,7 +133,7 @@ TREES: st.SearchStrategy[object] = st.recursive(
 def test_a_place_of_msgspec_has_its_line(tree: dict[str, object], data: st.DataObject) -> None:
     text = yaml.safe_dump(tree, default_flow_style=False)
     assert parse_yaml(text, "f") == tree
-    steps, node = "", tree
+    steps, node, wanted = "", cast("Any", tree), ""
     while isinstance(node, dict | list) and (not steps or data.draw(st.booleans())):
         if isinstance(node, dict):
             key = data.draw(st.sampled_from(sorted(node)))

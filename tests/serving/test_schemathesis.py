@@ -21,10 +21,11 @@ from wiring.settings import Settings
 SEED = "5"
 CONFIG = """
 [[operations]]
-include-path = ["/leads", "/score", "/what_if"]
+include-path = ["/events", "/leads", "/score", "/what_if"]
 checks = { positive_data_acceptance = { enabled = false } }
 """
-"""A cursor is opaque; no schema can say whole what is an address, or which features there are."""
+"""A cursor is opaque; no schema can say whole what is an address, or which features there are, or
+what an event's contract asks."""
 OPEN = """
 [checks]
 ignored_auth = { enabled = false }
