@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from domain.errors import LeadscoreError
-from serving import bodies, problems
+from serving import bodies, page, problems
 from serving.boundary import DECISIONS
 from serving.openapi import describe
 from serving.runtime import Runtime
@@ -84,5 +84,8 @@ def reading_app() -> Starlette:
             Route("/leads", _guarded(_leads)),
             Route(DECISIONS, _guarded(_decision)),
             Route("/docs.json", _guarded(_description)),
+            Route(page.PAGE, _guarded(page.page)),
+            Route(page.START, _guarded(page.start)),
+            *(Route(path, _guarded(page.asset(path))) for path in page.ASSETS),
         ]
     )

@@ -30,7 +30,7 @@ from domain.scores import ScoreAnswer
 from domain.signals import Receipt, RefusedEvent
 from domain.what_if import WhatIf, WhatIfRequest
 from scoring.begun import Begun
-from serving import bodies, cloudevents, openapi, problems, routes, score_metrics
+from serving import bodies, cloudevents, openapi, page, problems, routes, score_metrics
 from serving.boundary import DECISIONS, UNKNOWN, Boundary
 from serving.connections import bound_connections
 from serving.guard import guard
@@ -65,6 +65,7 @@ PATHS = frozenset(
         "/metrics",
     }
     | {"/docs.json", "/schema.json"}
+    | page.PATHS
 )
 """All that is served, but for `/decisions/{id}`."""
 
