@@ -10,10 +10,11 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from decisions.audit_search import Entry, EntryPage, search, stream
 from decisions.audit_tables import AUDIT, RANKING, REQUESTS, guards_of
 from decisions.ranking import Page, page
 from domain.chain import GENESIS, link
-from domain.decisions import DecisionRecord
+from domain.decisions import DecisionQuery, DecisionRecord
 from domain.errors import BadInput, Missing, Refused, Unavailable
 
 CHUNK = 500
@@ -160,6 +161,14 @@ class AuditTrail:
             accounts=accounts,
             eligible=eligible,
         )
+
+    def search(self, query: DecisionQuery, limit: int = 50, after: str | None = None) -> EntryPage:
+        """The newest decisions that fit, before the cursor. Raises BadInput; Unavailable."""
+        return search(self._read, query, limit, after)
+
+    def stream(self, query: DecisionQuery, through: int) -> Iterator[Entry]:
+        """All decisions that fit, oldest first, up to that entry. Raises Unavailable."""
+        return stream(self._read, query, through)
 
     def head(self) -> Anchor | None:
         """The newest entry; None where there is none. Raises Unavailable."""

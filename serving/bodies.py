@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from domain.clock import to_us
+from domain.decisions import DecisionQuery
 from domain.errors import BadInput, Missing
-from domain.identifiers import IdentifierKind
+from domain.identifiers import IdentifierKind, accounts_named
 from domain.what_if import WhatIfRequest
 from serving.problems import MalformedBody
 
@@ -19,9 +22,12 @@ MAX_EVENTS = 5_000
 """Events in one `POST /events`."""
 MAX_PAGE = 1_000
 """Leads in one page of `GET /leads`."""
+MAX_DECISIONS = 200
+"""Decisions in one page of `GET /decisions`; each is some kilobytes."""
 
 NO_NUL = r"^[^\u0000]*$"
 """PostgreSQL refuses any text with a NUL, as if it were the database's fault."""
+Short = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=NO_NUL)]
 LeadKey = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 IdentifierValue = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 KINDS = frozenset(kind.value for kind in IdentifierKind)
@@ -65,6 +71,40 @@ class LeadsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     eligible: bool | None = None
 
 
+class DecisionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which recorded decisions to list, newest first, and how many at a time.
+
+    `account` is an account's id, or its domain or CRM id; `since` is included, `until` is not;
+    `version` is the model's, `rule` one of the policy's rules that decided.
+    """
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_DECISIONS)] = 50
+    cursor: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    lead_id: Short | None = None
+    account: Short | None = None
+    since: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    until: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    version: Short | None = None
+    policy: Short | None = None
+    grade: Literal["A", "B", "C", "D"] | None = None
+    action: Short | None = None
+    rule: Short | None = None
+
+    def decisions(self) -> DecisionQuery:
+        """The decisions that are asked for."""
+        return DecisionQuery(
+            leads=None if self.lead_id is None else (self.lead_id,),
+            accounts=None if self.account is None else tuple(accounts_named(self.account)),
+            since_us=None if self.since is None else to_us(self.since),
+            until_us=None if self.until is None else to_us(self.until),
+            version=self.version,
+            policy=self.policy,
+            grade=self.grade,
+            action=self.action,
+            rule=self.rule,
+        )
+
+
 T = TypeVar("T")
 _SAFE = re.compile(r"^(Expected |Object missing required field )")
 _PLACE = re.compile(r" - at `(\$[\w.\[\]]*)`$")
@@ -89,7 +129,7 @@ def decode(kind: type[T], body: bytes) -> T:
         ) from None
 
 
-def query(pairs: Iterable[tuple[str, str]]) -> LeadsQuery:
+def query(pairs: Iterable[tuple[str, str]], kind: type[T]) -> T:
     """A query from the pairs of a URL. Raises BadInput."""
     named: dict[str, Any] = {}
     for name, value in pairs:
@@ -97,7 +137,7 @@ def query(pairs: Iterable[tuple[str, str]]) -> LeadsQuery:
             raise BadInput("A parameter is given twice.", rule="query-valid")
         named[name] = value
     try:
-        return msgspec.convert(named, LeadsQuery, strict=False)
+        return msgspec.convert(named, kind, strict=False)
     except msgspec.ValidationError as bad:
         raise BadInput(_without_values(str(bad)), rule="query-valid") from None
 

@@ -15,7 +15,7 @@ from domain.errors import LeadscoreError, Unavailable
 from domain.scores import ScoreAnswer
 from domain.signals import Receipt, Signal
 from domain.what_if import Value, WhatIf
-from serving.openapi import BatchAnswer, LeadsPage
+from serving.openapi import BatchAnswer, DecisionsPage, LeadsPage
 from serving.problems import ERRORS, TYPE_PREFIX, Problem
 
 T = TypeVar("T")
@@ -135,6 +135,15 @@ class Client:
     def decision(self, decision_id: str) -> DecisionRecord:
         """The record of a decision."""
         return self._call("GET", f"/decisions/{quote(decision_id, safe='')}", DecisionRecord)
+
+    def decisions(self, **query: str | float) -> Iterator[DecisionRecord]:
+        """All recorded decisions that fit the query, of `serving.bodies.DecisionsQuery`."""
+        while True:
+            page = self._call("GET", "/decisions", DecisionsPage, params=query)
+            yield from page.decisions
+            if page.next_cursor is None:
+                return
+            query["cursor"] = page.next_cursor
 
     def leads(self, **query: str | float) -> Iterator[dict[str, Any]]:
         """All leads that fit the query, by the parameters of `serving.bodies.LeadsQuery`."""

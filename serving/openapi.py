@@ -31,6 +31,16 @@ class LeadsPage(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
+class DecisionsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of decisions; `next_cursor` asks for the next, null where there is none.
+
+    A page may be short, and still have a next.
+    """
+
+    decisions: list[DecisionRecord]
+    next_cursor: str | None
+
+
 DESCRIBED = (
     bodies.ScoreRequest,
     bodies.BatchRequest,
@@ -43,6 +53,8 @@ DESCRIBED = (
     Receipt,
     Signal,
     LeadsPage,
+    bodies.DecisionsQuery,
+    DecisionsPage,
     DecisionRecord,
     Problem,
 )
@@ -102,6 +114,7 @@ def describe() -> JsonDict:
             "/what_if": {"post": _what_if()},
             "/events": {"post": _events()},
             "/leads": {"get": _leads()},
+            "/decisions": {"get": _decisions()},
             "/decisions/{decision_id}": {"get": _decision()},
             **{path: {"get": _probe(name, text)} for path, name, text in _PROBES},
             "/metrics": {"get": _metrics()},
@@ -268,10 +281,7 @@ def _events() -> JsonDict:
 
 def _leads() -> JsonDict:
     answer = _json("LeadsPage", {"leads": [examples.ANSWER], "next_cursor": None})
-    parameters = [
-        {"name": name, "in": "query", "required": False, "schema": schema}
-        for name, schema in schemas()["LeadsQuery"]["properties"].items()
-    ]
+    parameters = _parameters("LeadsQuery")
     made = _operation("leads", "List leads by score", Scope.READ, answer, _problems(422, *ANY))
     made["responses"]["200"]["links"] = {
         "next": {
@@ -288,6 +298,20 @@ def _leads() -> JsonDict:
         },
     }
     return {**made, "parameters": parameters}
+
+
+def _parameters(query: str) -> list[JsonDict]:
+    return [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in schemas()[query]["properties"].items()
+    ]
+
+
+def _decisions() -> JsonDict:
+    answer = _json("DecisionsPage", {"decisions": [examples.RECORD], "next_cursor": None})
+    text = "List recorded decisions, newest first"
+    made = _operation("decisions", text, Scope.READ, answer, _problems(422, *ANY))
+    return {**made, "parameters": _parameters("DecisionsQuery")}
 
 
 def _decision() -> JsonDict:

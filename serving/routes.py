@@ -62,13 +62,18 @@ def _runtime() -> Runtime:
 
 
 async def _leads(request: Request) -> Response:
-    asked = bodies.query(request.query_params.multi_items())
+    asked = bodies.query(request.query_params.multi_items(), bodies.LeadsQuery)
     fields = msgspec.structs.asdict(asked)
     rows, following = await to_thread.run_sync(lambda: _runtime().leads(**fields))
     return answered({"leads": rows, "next_cursor": following})
 
 
 async def _decision(request: Request) -> Response:
+    if "decision_id" not in request.path_params:
+        asked = bodies.query(request.query_params.multi_items(), bodies.DecisionsQuery)
+        query, page = asked.decisions(), (asked.limit, asked.cursor)
+        records, following = await to_thread.run_sync(lambda: _runtime().decisions(query, *page))
+        return answered({"decisions": records, "next_cursor": following})
     wanted = bodies.decision_key(request.path_params.get("decision_id"))
     return answered(await to_thread.run_sync(lambda: _runtime().decision(wanted)))
 

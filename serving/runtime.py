@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from domain.decisions import Asked, DecisionRecord
+from domain.decisions import Asked, DecisionQuery, DecisionRecord
 from domain.findings import Findings
 from domain.signals import Receipt
 from domain.standing import LogStanding
@@ -61,6 +61,15 @@ class Runtime(Protocol):
         eligible: bool | None,
     ) -> tuple[list[dict[str, Any]], str | None]:
         """One page of the leads' latest answers, and the cursor of the next page or None.
+
+        Raises BadInput where the cursor is none that was given out.
+        """
+        ...
+
+    def decisions(
+        self, query: DecisionQuery, limit: int, cursor: str | None
+    ) -> tuple[list[DecisionRecord], str | None]:
+        """Recorded decisions, newest first, and the cursor of the next page or None.
 
         Raises BadInput where the cursor is none that was given out.
         """

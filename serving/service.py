@@ -64,10 +64,10 @@ PATHS = frozenset(
         "/readyz",
         "/metrics",
     }
-    | {"/docs.json", "/schema.json"}
+    | {DECISIONS, "/docs.json", "/schema.json"}
     | page.PATHS
 )
-"""All that is served, but for `/decisions/{id}`."""
+"""All that is served; `/decisions/{id}` comes as `/decisions`."""
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain.decisions import Asked, DecisionRecord
+from domain.decisions import Asked, DecisionQuery, DecisionRecord
 from domain.errors import Unavailable
 from domain.findings import Findings
 from domain.identifiers import accounts_named
@@ -120,6 +120,13 @@ class Runtime:
             for answer, outcome in zip(answers, outcomes, strict=True)
             if bool(outcome) == (status == "decided")
         ]
+
+    def decisions(
+        self, query: DecisionQuery, limit: int, cursor: str | None = None
+    ) -> tuple[list[DecisionRecord], str | None]:
+        """Recorded decisions, newest first, and the cursor of the next page."""
+        page = self._scoring.trail.search(query, limit, cursor)
+        return [entry.record for entry in page.entries], page.cursor
 
     def decision(self, decision_id: str) -> DecisionRecord:
         """One recorded decision. Raises Missing."""

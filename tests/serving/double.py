@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
-from domain.decisions import Asked, DecisionRecord
+from domain.decisions import Asked, DecisionQuery, DecisionRecord
 from domain.errors import BadInput, Missing, Unavailable, UnknownLead
 from domain.findings import Findings
 from domain.identifiers import identifier_key, lead_id
@@ -135,6 +135,11 @@ class MemoryRuntime:
         rows = [row for row in rows if min_score is None or row["score"] >= min_score]  # type: ignore[operator]
         following = str(first + limit) if first + limit < len(rows) else None
         return rows[first : first + limit], following
+
+    def decisions(
+        self, query: DecisionQuery, limit: int, cursor: str | None
+    ) -> tuple[list[DecisionRecord], str | None]:
+        return [], None
 
     def decision(self, decision_id: str) -> DecisionRecord:
         row = self._store().execute("SELECT body FROM d WHERE id = ?", (decision_id,)).fetchone()

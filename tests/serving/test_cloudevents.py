@@ -35,7 +35,7 @@ def post(http: httpx.Client, media: str, body: object, **more: str) -> httpx.Res
     return http.post("/events", content=json.dumps(body), headers=headers)
 
 
-TAKEN = {
+TAKEN: dict[str, dict[str, Any]] = {
     "object": {},
     "text": {"identifiers": '{"cookie": "c-5f2a"}'},
     "null": {"subject": None, "recordedtime": None},

@@ -138,3 +138,33 @@ def test_eligible_is_what_the_policy_said(whole: httpx.Client, scored: list[Row]
 @pytest.mark.parametrize("query", ["status=won", "eligible=maybe", "account=", "account=%00"])
 def test_a_filter_that_cannot_be_is_refused(whole: httpx.Client, query: str) -> None:
     assert whole.get(f"/leads?{query}").json()["rule"] == "query-valid"
+
+
+def test_decisions_are_listed_newest_first_and_narrowed(
+    whole: httpx.Client, scored: list[Row]
+) -> None:
+    found: list[Row] = []
+    query: dict[str, str | int] = {"limit": 7, "lead_id": scored[0]["lead_id"]}
+    while True:
+        page = whole.get("/decisions", params=query).json()
+        found += page["decisions"]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+    assert found
+    assert {r["answer"]["lead_id"] for r in found} == {scored[0]["lead_id"]}
+    assert found == sorted(found, key=lambda r: -r["decided_us"])
+    one = found[0]["answer"]
+    assert whole.get(f"/decisions/{one['decision_id']}").json() == found[0]
+    for name, value in (("grade", one["grade"]), ("action", one["decision"]["action"])):
+        page = whole.get("/decisions", params={name: value, "limit": 3}).json()["decisions"]
+        assert page
+    later = whole.get("/decisions", params={"since": "2999-01-01T00:00:00Z"}).json()
+    assert later == {"decisions": [], "next_cursor": None}
+
+
+@pytest.mark.parametrize(
+    "query", ["cursor=x", "limit=201", "since=today", "lead_id=%00", "nobody=1", "grade=E"]
+)
+def test_decisions_that_cannot_be_asked_for(whole: httpx.Client, query: str) -> None:
+    assert whole.get(f"/decisions?{query}").status_code == 422
