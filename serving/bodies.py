@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from domain.clock import to_us
+from domain.clock import parse_iso, to_us
 from domain.decisions import DecisionQuery
 from domain.errors import BadInput, Missing
 from domain.identifiers import IdentifierKind, accounts_named
@@ -28,6 +27,14 @@ MAX_DECISIONS = 200
 NO_NUL = r"^[^\u0000]*$"
 """PostgreSQL refuses any text with a NUL, as if it were the database's fault."""
 Short = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=NO_NUL)]
+Moment = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=40,
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$",
+        extra_json_schema={"format": "date-time"},
+    ),
+]
 LeadKey = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 IdentifierValue = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 KINDS = frozenset(kind.value for kind in IdentifierKind)
@@ -82,8 +89,8 @@ class DecisionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     cursor: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
     lead_id: Short | None = None
     account: Short | None = None
-    since: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    until: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     version: Short | None = None
     policy: Short | None = None
     grade: Literal["A", "B", "C", "D"] | None = None
@@ -91,12 +98,12 @@ class DecisionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     rule: Short | None = None
 
     def decisions(self) -> DecisionQuery:
-        """The decisions that are asked for."""
+        """The decisions that are asked for. Raises BadInput."""
         return DecisionQuery(
             leads=None if self.lead_id is None else (self.lead_id,),
             accounts=None if self.account is None else tuple(accounts_named(self.account)),
-            since_us=None if self.since is None else to_us(self.since),
-            until_us=None if self.until is None else to_us(self.until),
+            since_us=None if self.since is None else _moment(self.since),
+            until_us=None if self.until is None else _moment(self.until),
             version=self.version,
             policy=self.policy,
             grade=self.grade,
@@ -140,6 +147,14 @@ def query(pairs: Iterable[tuple[str, str]], kind: type[T]) -> T:
         return msgspec.convert(named, kind, strict=False)
     except msgspec.ValidationError as bad:
         raise BadInput(_without_values(str(bad)), rule="query-valid") from None
+
+
+def _moment(text: str) -> int:
+    """Microseconds since 1970. Raises BadInput for a day or hour that there is not."""
+    try:
+        return to_us(parse_iso(text))
+    except (ValueError, OverflowError):
+        raise BadInput("A moment is none that there is.", rule="query-valid") from None
 
 
 def decision_key(wanted: str | None) -> str:

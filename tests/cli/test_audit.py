@@ -20,7 +20,9 @@ def decided(own_home: Settings, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids of twelve leads that were just decided."""
     monkeypatch.setenv("LEADSCORE_HOME", str(own_home.home))
     scoring = open_scoring(own_home)
-    leads = [ref.lead_id for ref, _ in zip(scoring.plane.directory.all(), range(12), strict=False)]
+    leads: list[str] = [
+        ref.lead_id for ref, _ in zip(scoring.plane.directory.all(), range(12), strict=False)
+    ]
     scoring.answerer.score(leads)
     return leads
 

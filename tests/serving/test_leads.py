@@ -164,7 +164,17 @@ def test_decisions_are_listed_newest_first_and_narrowed(
 
 
 @pytest.mark.parametrize(
-    "query", ["cursor=x", "limit=201", "since=today", "lead_id=%00", "nobody=1", "grade=E"]
+    "query",
+    [
+        "cursor=x",
+        "limit=201",
+        "since=today",
+        "until=0.5",
+        "since=2026-02-30T00:00:00Z",
+        "lead_id=%00",
+        "nobody=1",
+        "grade=E",
+    ],
 )
 def test_decisions_that_cannot_be_asked_for(whole: httpx.Client, query: str) -> None:
     assert whole.get(f"/decisions?{query}").status_code == 422
