@@ -1,6 +1,8 @@
 """The audit trail is searched: what fits, all of it, once, whichever page it stands on."""
 
+from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -37,7 +39,7 @@ def queries(made: list[DecisionRecord]) -> list[tuple[DecisionQuery, list[Decisi
     """Every query of one thing, and of two, with what fits by the plain way."""
     one = made[COUNT // 2].answer
     rule = made[-1].answer.decision.rules[0]
-    asked = {
+    asked: dict[str, tuple[Any, Callable[[DecisionRecord], bool]]] = {
         "leads": (("lead_2", "lead_5"), lambda r: r.answer.lead_id in ("lead_2", "lead_5")),
         "accounts": (("acct_1",), lambda _: True),
         "since_us": (AT + 20, lambda r: r.decided_us >= AT + 20),
@@ -50,7 +52,7 @@ def queries(made: list[DecisionRecord]) -> list[tuple[DecisionQuery, list[Decisi
     }
     return [
         (
-            DecisionQuery(**{a: asked[a][0], b: asked[b][0]}),  # type: ignore[arg-type]
+            DecisionQuery(**{a: asked[a][0], b: asked[b][0]}),
             [r for r in reversed(made) if asked[a][1](r) and asked[b][1](r)],
         )
         for a, b in product(asked, asked)

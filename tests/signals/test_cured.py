@@ -24,10 +24,11 @@ source: people
 tables:
   - identifiers: {{crm_id: Id, email: Email{phone}}}
     id: {key}
+    refuse: {refuse}
     time: Created
     time_zone: UTC
     events:
-      - {{name: made, type: own.made, channel: crm, data: {{{data}}}}}
+      - {{name: made, type: own.made, channel: crm}}
       - {{name: seen, type: own.seen, channel: crm, time: Seen}}
 """
 ROWS = """Id,Created,Seen,Email,Phone,Size
@@ -37,13 +38,13 @@ L2,2024-05-01T10:00:00Z,2024-05-02T10:00:00Z,bob@acme.com,,7
 L3,2024-05-01T10:00:00Z,2024-05-02T10:00:00Z,eve@other.org,12,7
 L4,2024-05-01T10:00:00Z,2024-05-02T10:00:00Z,kim@other.org,,2x
 """
-SIZE = "size: {column: Size, kind: number}"
+ODD = "[{rule: odd-size, when: [{column: Size, in: [1x, 2x]}]}]"
 BROKEN = {
-    "number": {"phone": "", "data": SIZE},  # the mapping rejects the row
-    "phone": {"phone": ", phone: Phone", "data": ""},  # one of the row's events is refused
-    "both": {"phone": ", phone: Phone", "data": SIZE},
+    "refuse": {"phone": "", "refuse": ODD},  # the mapping rejects the row
+    "phone": {"phone": ", phone: Phone", "refuse": "[]"},  # one of the row's events is refused
+    "both": {"phone": ", phone: Phone", "refuse": ODD},
 }
-MENDED = {"phone": "", "data": ""}
+MENDED = {"phone": "", "refuse": "[]"}
 
 
 def mapping_of(folder: Path, form: dict[str, str], key: str) -> Mapping:
@@ -109,7 +110,7 @@ def plane_for(folder: Path, key: str) -> Plane:
     from tests.signals.planes import reader_of
 
     plane = open_plane(folder)
-    own = mapping_of(folder, BROKEN["number"], key).contracts()
+    own = mapping_of(folder, BROKEN["refuse"], key).contracts()
     plane.ingest.preparer.reader = reader_of([*standard_contracts().values(), *own])
     return plane
 
@@ -118,10 +119,10 @@ def test_counts_and_findings_say_what_was_cured(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text(ROWS)
     plane = plane_for(tmp_path, "[]")
-    first = ingest(plane, mapping_of(tmp_path, BROKEN["number"], "[]"), path)
+    first = ingest(plane, mapping_of(tmp_path, BROKEN["refuse"], "[]"), path)
     assert (first.quarantined, first.cured) == (2, 0)
     with plane.engine.connect() as connection:
-        assert stored_findings(connection) == {Finding("contract", "number", "people/"): 2}
+        assert stored_findings(connection) == {Finding("contract", "odd-size", "people/"): 2}
     second = ingest(plane, mapping_of(tmp_path, MENDED, "[]"), path)
     assert (second.accepted, second.cured, second.quarantined) == (4, 2, 0)
     totals = log.read_totals(plane.engine)
@@ -133,21 +134,21 @@ def test_the_same_row_of_another_source_cures_nothing(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text(ROWS)
     plane = plane_for(tmp_path, "[]")
-    ingest(plane, mapping_of(tmp_path, BROKEN["number"], "[]"), path)
+    ingest(plane, mapping_of(tmp_path, BROKEN["refuse"], "[]"), path)
     other = tmp_path / "other.yaml"
     other.write_text((tmp_path / "m.yaml").read_text().replace("source: people", "source: others"))
     ingest(plane, load_mapping(other), path, "others.csv")
-    assert quarantine.by_rule(plane.engine) == {"number": 4}
+    assert quarantine.by_rule(plane.engine) == {"odd-size": 4}
 
 
 def test_another_row_at_the_same_line_cures_nothing(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text(ROWS)
     plane = plane_for(tmp_path, "[]")
-    ingest(plane, mapping_of(tmp_path, BROKEN["number"], "[]"), path)
+    ingest(plane, mapping_of(tmp_path, BROKEN["refuse"], "[]"), path)
     path.write_text(ROWS.replace("L1", "L8").replace("L4", "L9"))
     ingest(plane, mapping_of(tmp_path, MENDED, "[]"), path)
-    assert quarantine.by_rule(plane.engine) == {"number": 2}
+    assert quarantine.by_rule(plane.engine) == {"odd-size": 2}
     assert_nothing_lost(plane)
 
 
