@@ -10,10 +10,11 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from decisions.audit_search import Entry, EntryPage, search, stream
 from decisions.audit_tables import AUDIT, RANKING, REQUESTS, guards_of
 from decisions.ranking import Page, page
 from domain.chain import GENESIS, link
-from domain.decisions import DecisionRecord
+from domain.decisions import DecisionQuery, DecisionRecord
 from domain.errors import BadInput, Missing, Refused, Unavailable
 
 CHUNK = 500
@@ -141,13 +142,33 @@ class AuditTrail:
         grade: str | None = None,
         queue: str | None = None,
         min_score: float | None = None,
+        accounts: Sequence[str] | None = None,
+        eligible: bool | None = None,
     ) -> Page:
         """Leads by the score of their newest decision, highest first, then by lead id.
 
+        `accounts`, `eligible`: only of these accounts, of what the policy said of them.
         `after` is the cursor of the page before. A lead that is decided anew between two pages
         may be met twice or not at all; the others are met once. Raises BadInput; Unavailable.
         """
-        return page(self._read, limit, after, grade=grade, queue=queue, min_score=min_score)
+        return page(
+            self._read,
+            limit,
+            after,
+            grade=grade,
+            queue=queue,
+            min_score=min_score,
+            accounts=accounts,
+            eligible=eligible,
+        )
+
+    def search(self, query: DecisionQuery, limit: int = 50, after: str | None = None) -> EntryPage:
+        """The newest decisions that fit, before the cursor. Raises BadInput; Unavailable."""
+        return search(self._read, query, limit, after)
+
+    def stream(self, query: DecisionQuery, through: int) -> Iterator[Entry]:
+        """All decisions that fit, oldest first, up to that entry. Raises Unavailable."""
+        return stream(self._read, query, through)
 
     def head(self) -> Anchor | None:
         """The newest entry; None where there is none. Raises Unavailable."""

@@ -31,6 +31,7 @@ AUDIT = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Index("audit_lead_at", "lead_id", "sequence"),
     sa.Index("audit_decided_at", "decided_us", "sequence"),
+    sa.Index("audit_account_at", "account_id", "sequence"),
 )
 """One row a decision, numbered from 1 without gaps. `body` is the record as JSON, and the only
 thing hashed; the columns beside it repeat what look-ups need, and `verify` compares them."""

@@ -33,6 +33,8 @@ def page(
     grade: str | None,
     queue: str | None,
     min_score: float | None,
+    accounts: Sequence[str] | None,
+    eligible: bool | None,
 ) -> Page:
     """A page by keyset: its cost depends on its length alone, not on how far down it is.
 
@@ -42,10 +44,15 @@ def page(
         raise BadInput(f"limit is {limit}, must be 1 to {LARGEST_PAGE}", rule="page-limit")
     ranked = RANKING.c
     query = sa.select(ranked.score, ranked.lead_id, AUDIT.c.body)
-    query = query.join_from(RANKING, AUDIT, ranked.sequence == AUDIT.c.sequence)
+    same = sa.and_(ranked.sequence == AUDIT.c.sequence, ranked.lead_id == AUDIT.c.lead_id)
+    query = query.join_from(RANKING, AUDIT, same)
     for column, wanted in ((ranked.grade, grade), (ranked.queue, queue)):
         if wanted is not None:
             query = query.where(column == wanted)
+    if accounts is not None:
+        query = query.where(AUDIT.c.account_id.in_(accounts))
+    if eligible is not None:
+        query = query.where(AUDIT.c.eligible == eligible)
     if min_score is not None:
         query = query.where(ranked.score >= min_score)
     if after is not None:

@@ -92,3 +92,21 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     shadow_decisions: dict[str, Decision] = {}
     drawn: Drawn | None = None
     request: RequestKey | None = None
+
+
+class DecisionQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which recorded decisions are wanted: all that fit everything that is given.
+
+    Moments in microseconds since 1970, `since_us` included, `until_us` not. `version` is the
+    model's, `rule` one of the policy's rules that decided.
+    """
+
+    leads: tuple[str, ...] | None = None
+    accounts: tuple[str, ...] | None = None
+    since_us: int | None = None
+    until_us: int | None = None
+    version: str | None = None
+    policy: str | None = None
+    grade: str | None = None
+    action: str | None = None
+    rule: str | None = None

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import NewType
 
 LEAD_PREFIX = "lead_"
-_LEAD_ID = re.compile(r"lead_[0-9a-f]{17}")
+_ACCOUNT_ID = re.compile(r"acct_[0-9a-f]{16}")
 _LEAD_ID = re.compile(r"lead_[0-9a-f]{17}")
 
 LeadId = NewType("LeadId", str)
@@ -195,3 +195,14 @@ def is_identified(lead: str) -> bool:
 def account_id(value: str) -> AccountId:
     """The account id of a registrable domain or of a CRM's account id."""
     return AccountId("acct_" + blake2b(value.encode(), digest_size=8).hexdigest())
+
+
+def accounts_named(value: str) -> list[str]:
+    """The accounts that a text may mean: an account's id, or a domain or CRM id of it.
+
+    >>> accounts_named("acct_6a09bd7a50b8ac7d")
+    ['acct_6a09bd7a50b8ac7d']
+    """
+    if _ACCOUNT_ID.fullmatch(value):
+        return [value]
+    return sorted({account_id(value), account_id(value.strip().lower())})

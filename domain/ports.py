@@ -8,7 +8,7 @@ from typing import Protocol
 from domain.decisions import DecisionRecord, Facts
 from domain.identifiers import AccountId, LeadId
 from domain.scores import Decision
-from domain.signals import Counts
+from domain.signals import Receipt
 from domain.state import Matrix
 
 
@@ -116,7 +116,7 @@ class StateWriter(Protocol):
 class SignalSink(Protocol):
     """Takes signals in."""
 
-    def accept(self, documents: Sequence[bytes], origin: str) -> Counts:
+    def receive(self, documents: Sequence[bytes], origin: str) -> Receipt:
         """Take JSON documents in, all committed on return; `origin` names them in quarantine."""
         ...
 

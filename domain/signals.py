@@ -58,12 +58,16 @@ Told = TypeVar("Told", Signal, Happening)
 
 
 class Counts(msgspec.Struct, kw_only=True):
-    """What became of a batch: received = accepted + duplicates + quarantined, always."""
+    """What became of a batch: received = accepted + duplicates + quarantined, always.
+
+    `cured`: so many documents left quarantine, because what they tell has come in.
+    """
 
     received: int = 0
     accepted: int = 0
     duplicates: int = 0
     quarantined: int = 0
+    cured: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(
@@ -71,7 +75,33 @@ class Counts(msgspec.Struct, kw_only=True):
             accepted=self.accepted + other.accepted,
             duplicates=self.duplicates + other.duplicates,
             quarantined=self.quarantined + other.quarantined,
+            cured=self.cured + other.cured,
         )
+
+
+MOST_REFUSED = 100
+"""So many refused events are told of, at most."""
+
+
+class RefusedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that was not accepted: its place among those that were sent, from 0, and why.
+
+    `detail` holds no personal data.
+    """
+
+    index: int
+    rule: str
+    detail: str
+
+
+class Receipt(Counts, kw_only=True):
+    """What became of events, and which were refused by which rule, the first of them.
+
+    A refused event that is in quarantine already counts as a duplicate, and is told of again.
+    """
+
+    refused: list[RefusedEvent] = []
+    refused_total: int = 0
 
 
 _decoder = msgspec.json.Decoder(Signal)

@@ -2,16 +2,21 @@
 
 from pathlib import Path
 
-import yaml
-
 from domain.definition import FeatureDefinition, parse_definition
+from domain.errors import BadConfiguration
+from domain.typed_yaml import YamlFile
 
 STANDARD = Path(__file__).parent / "services" / "standard.yaml"
 
 
 def read_service(path: Path) -> FeatureDefinition:
     """A feature service from its file. Raises BadConfiguration."""
-    return parse_definition(yaml.safe_load(path.read_text()), where=path.name)
+    file = YamlFile(path, "feature-definition")
+    try:
+        return parse_definition(file.document, where=path.name)
+    except BadConfiguration as bad:
+        bad.where = file.where(bad.what)
+        raise
 
 
 def standard_service() -> FeatureDefinition:

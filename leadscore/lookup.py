@@ -37,17 +37,18 @@ def identifier_of(text: str) -> tuple[str, str]:
 
 def features_of(settings: Settings, key: str, as_of: str | None) -> Values:
     """A lead's named features by name: as served now, or replayed from the log."""
-    return _now(settings, key) if as_of is None else _then(settings, key, _moment(as_of))
+    return _now(settings, key) if as_of is None else _then(settings, key, moment(as_of))
 
 
-def _moment(text: str) -> int:
+def moment(text: str, option: str = "--as-of") -> int:
+    """A moment in microseconds since 1970. Raises BadInput, naming the option."""
     try:
         return to_us(parse_iso(text))
     except ValueError as bad:
         raise BadInput(
             "not a moment",
             rule="rfc-3339",
-            where="--as-of",
+            where=option,
             todo="Write it as 2025-03-01T12:00:00Z.",
         ) from bad
 

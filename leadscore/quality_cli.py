@@ -14,7 +14,7 @@ quality = group("Quality gates: what was found wanting, per rule, and what is us
 def show(
     gate: Annotated[
         str | None,
-        typer.Option(help="Of this gate: event, identifiers, batch, features, input."),
+        typer.Option(help="Of: contract, event, identifiers, batch, features, input."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

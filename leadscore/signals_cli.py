@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from domain.errors import LeadscoreError, Refused
@@ -87,6 +88,8 @@ def _put_counts(counts: "dict[str, Taken]", *, as_json: bool) -> None:
             for f, c in counts.items()
         ],
     )
+    if cured := sum(c.cured for c in counts.values()):
+        say(f"{cured:,} that were in quarantine have come in now, and left it.")
     if any(c.quarantined for c in counts.values()):
         say("`leadscore quarantine list` shows what was quarantined, and why.")
     _put_wanting(counts)
@@ -123,6 +126,9 @@ def list_quarantine(
     if as_json:
         put_json({"by_rule": counts, "quarantined": found})
         return
+    if not counts:
+        put("nothing is in quarantine")
+        return
     put_table(["rule", "held"], list(counts.items()))
     put("")
     put_table(
@@ -144,26 +150,39 @@ def show_quarantine(quarantine_id: Annotated[str, typer.Argument(metavar="ID")])
 
 @quarantine.command("replay")
 def replay_quarantine(as_json: AsJson = False) -> None:
-    """Try everything in quarantine again: after a contract was mended, say."""
+    """Try everything in quarantine again: after a contract was mended, say.
+
+    A row of a table can't be tried without its file: ingest that again with the mended mapping.
+    """
+    from signals import quarantine as held
     from wiring.settings import load_settings, quiet_libraries
     from wiring.signals import open_signals
 
     quiet_libraries()
-    counts = open_signals(load_settings()).ingest.replay_quarantine()
+    plane = open_signals(load_settings())
+    counts = plane.ingest.replay_quarantine()
+    files = held.files_of_rows(plane.engine)
     if as_json:
-        put_json(counts)
+        put_json({**msgspec.structs.asdict(counts), "rows_of": files})
         return
     put(
         f"{counts.received:,} tried: {counts.accepted:,} accepted, "
         f"{counts.duplicates:,} duplicates, {counts.quarantined:,} stay"
     )
+    if files:
+        rows = ", ".join(f"{n:,} of {name}" for name, n in files.items())
+        put(f"rows of tables stay: {rows}")
+        put(
+            "Mend the mapping, then `leadscore ingest FILE --mapping M.yaml`: what comes in leaves."
+        )
 
 
 @quarantine.command("verify")
 def verify_quarantine(as_json: AsJson = False) -> None:
     """Prove that nothing was lost: received = accepted + duplicates + quarantined.
 
-    Accepted and quarantined are counted anew, in the log and in quarantine.
+    Accepted and quarantined are counted anew, in the log and in quarantine. What was quarantined
+    and has come in since counts as received once, and as cured.
     """
     from signals import log
     from wiring.settings import load_settings
@@ -180,6 +199,8 @@ def verify_quarantine(as_json: AsJson = False) -> None:
             f"{totals.received:,} received = {logged:,} in the log + {totals.duplicates:,} "
             f"duplicates + {kept:,} in quarantine: {'true' if sound else 'NOT TRUE'}"
         )
+        if totals.cured:
+            put(f"{totals.cured:,} were in quarantine and have come in since")
     if not sound:
         raise Refused(
             f"the totals say {totals.accepted:,} accepted and {totals.quarantined:,} quarantined",

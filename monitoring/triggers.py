@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-import yaml
 
 from domain.clock import DAY
-from domain.errors import BadConfiguration
 from domain.measurement import Interval
+from domain.typed_yaml import read_typed
 
 STANDARD_FILE = Path(__file__).with_name("triggers.yaml")
 
@@ -108,10 +107,7 @@ def decide(evidence: Evidence, limits: Limits) -> Retraining:
 
 def load_limits(path: Path = STANDARD_FILE) -> Limits:
     """Limits from a YAML file; the standard ones by default. Raises BadConfiguration."""
-    try:
-        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Limits)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as bad:
-        raise BadConfiguration(str(bad), rule="trigger-limits", where=path.name) from bad
+    return read_typed(path, Limits, "trigger-limits")
 
 
 def _concluded(

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Request
 
 from domain.errors import LeadscoreError, Unavailable
+from serving import page
 from serving.credentials import Caller, Credentials, Refusal
 from serving.idempotency import CALLER
 from serving.keys import Scope
@@ -20,8 +21,9 @@ from serving.loopback import made_here
 from serving.problems import Forbidden, RateLimited, Unauthenticated, of_error
 from serving.rate import Rate
 
-OPEN = frozenset({"/livez", "/healthz", "/readyz"})
-"""Probes: whoever runs the service must be able to ask them, and they tell of nobody."""
+OPEN = frozenset({"/livez", "/healthz", "/readyz"}) | page.PATHS
+"""Probes, which whoever runs the service must be able to ask, and the page of the API, which a
+browser loads without a credential. They tell of nobody."""
 NEEDED: Mapping[str, Scope | None] = MappingProxyType(
     {
         "/score": Scope.SCORE,

@@ -10,10 +10,11 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving import problems
+from serving import cloudevents, problems
 from serving.bodies import MAX_BODY_BYTES
 
 DECISIONS = "/decisions"
+EVENTS = "/events"
 UNKNOWN = "/unknown"
 """The path that stands for all that the service does not know."""
 
@@ -109,7 +110,8 @@ def _refusal(scope: Scope) -> int | None:
             return 413
         if name == b"content-type":
             media = value.split(b";", 1)[0].strip().lower()
-            if media != b"application/json":
+            of_events = scope["path"] == EVENTS and cloudevents.takes(scope["headers"])
+            if media != b"application/json" and not of_events:
                 return 415
         if name == b"content-encoding" and value.lower() != b"identity":
             return 415

@@ -13,9 +13,9 @@ import msgspec
 from domain.decisions import DecisionRecord
 from domain.errors import LeadscoreError, Unavailable
 from domain.scores import ScoreAnswer
-from domain.signals import Counts, Signal
+from domain.signals import Receipt, Signal
 from domain.what_if import Value, WhatIf
-from serving.openapi import BatchAnswer, LeadsPage
+from serving.openapi import BatchAnswer, DecisionsPage, LeadsPage
 from serving.problems import ERRORS, TYPE_PREFIX, Problem
 
 T = TypeVar("T")
@@ -113,25 +113,40 @@ class Client:
         once = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
         return self._post("/score", asked, ScoreAnswer, once)
 
-    def score_batch(self, lead_ids: Sequence[str]) -> BatchAnswer:
-        """The answers for the leads that are known, and the ids of those that are not."""
-        return self._post("/score_batch", {"lead_ids": list(lead_ids)}, BatchAnswer)
+    def score_batch(
+        self, lead_ids: Sequence[str], *, idempotency_key: str | None = None
+    ) -> BatchAnswer:
+        """The answers for the leads that are known, and the ids of those that are not.
+
+        Asked again with the same `idempotency_key`, it is the answers that were recorded at first.
+        """
+        once = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
+        return self._post("/score_batch", {"lead_ids": list(lead_ids)}, BatchAnswer, once)
 
     def what_if(self, lead_id: str, changes: Mapping[str, Value]) -> WhatIf:
         """A lead as it is, and with features changed, by name; nothing is recorded."""
         asked = {"lead_id": lead_id, "changes": dict(changes)}
         return self._post("/what_if", asked, WhatIf)
 
-    def send_events(self, events: Sequence[Signal | Mapping[str, Any]]) -> Counts:
-        """Send events; returns what became of them."""
-        return self._post("/events", {"events": list(events)}, Counts)
+    def send_events(self, events: Sequence[Signal | Mapping[str, Any]]) -> Receipt:
+        """Send events; returns what became of them, and which were refused by which rule."""
+        return self._post("/events", {"events": list(events)}, Receipt)
 
     def decision(self, decision_id: str) -> DecisionRecord:
         """The record of a decision."""
         return self._call("GET", f"/decisions/{quote(decision_id, safe='')}", DecisionRecord)
 
+    def decisions(self, **query: str | float) -> Iterator[DecisionRecord]:
+        """All recorded decisions that fit the query, of `serving.bodies.DecisionsQuery`."""
+        while True:
+            page = self._call("GET", "/decisions", DecisionsPage, params=query)
+            yield from page.decisions
+            if page.next_cursor is None:
+                return
+            query["cursor"] = page.next_cursor
+
     def leads(self, **query: str | float) -> Iterator[dict[str, Any]]:
-        """All leads that fit the query (limit: of one page; grade, queue, min_score)."""
+        """All leads that fit the query, by the parameters of `serving.bodies.LeadsQuery`."""
         while True:
             page = self._call("GET", "/leads", LeadsPage, params=query)
             yield from page.leads

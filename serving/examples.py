@@ -68,6 +68,18 @@ EVENTS: dict[str, Any] = {
     ]
 }
 
+RECEIPT: dict[str, Any] = {
+    "received": 2,
+    "accepted": 1,
+    "duplicates": 0,
+    "quarantined": 1,
+    "cured": 0,
+    "refused": [
+        {"index": 1, "rule": "unknown-type", "detail": "no contract for type web.page_vieved"}
+    ],
+    "refused_total": 1,
+}
+
 RECORD: dict[str, Any] = {
     "decided_us": 1768469412500000,
     "as_of_us": 1768469400000000,
@@ -137,7 +149,10 @@ PROBLEMS: dict[int, dict[str, Any]] = {
         413, "body-too-large", "body-too-large", "The body is larger than the service accepts."
     ),
     415: _problem(
-        415, "json-only", "json-only", "The body must be of type application/json, not compressed."
+        415,
+        "json-only",
+        "json-only",
+        "The body must be JSON of a type that the route takes, not compressed.",
     ),
     422: _problem(422, "bad-input", "body-valid", "Expected `str`, got `int`. At $.lead_id."),
     429: _problem(

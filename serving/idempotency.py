@@ -36,5 +36,18 @@ def request_of(scope: Scope, asked: bytes) -> RequestKey | None:
     return RequestKey(key=_digest(f"{scope.get(CALLER, '')}\0{key}".encode()), asked=_digest(asked))
 
 
+def requests_of(scope: Scope, asked: bytes, count: int) -> list[RequestKey | None]:
+    """How each of the things that one request asks is known again, in their order.
+
+    The first has the key of the whole, so that the same key with anything else is found out. Raises
+    BadInput.
+    """
+    whole = request_of(scope, asked)
+    if whole is None:
+        return [None] * count
+    keys = (whole.key if i == 0 else _digest(f"{whole.key}\0{i}".encode()) for i in range(count))
+    return [RequestKey(key=key, asked=whole.asked) for key in keys]
+
+
 def _digest(text: bytes) -> str:
     return blake2b(text, digest_size=16).hexdigest()

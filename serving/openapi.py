@@ -8,9 +8,9 @@ import msgspec
 
 from domain.decisions import DecisionRecord
 from domain.scores import ScoreAnswer
-from domain.signals import Counts
+from domain.signals import Receipt, Signal
 from domain.what_if import WhatIf, WhatIfRequest
-from serving import bodies, examples, idempotency
+from serving import bodies, cloudevents, examples, idempotency
 from serving.keys import Scope
 from serving.problems import MEDIA_TYPE, Problem
 
@@ -31,6 +31,16 @@ class LeadsPage(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
+class DecisionsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of decisions; `next_cursor` asks for the next, null where there is none.
+
+    A page may be short, and still have a next.
+    """
+
+    decisions: list[DecisionRecord]
+    next_cursor: str | None
+
+
 DESCRIBED = (
     bodies.ScoreRequest,
     bodies.BatchRequest,
@@ -40,8 +50,11 @@ DESCRIBED = (
     ScoreAnswer,
     BatchAnswer,
     WhatIf,
-    Counts,
+    Receipt,
+    Signal,
     LeadsPage,
+    bodies.DecisionsQuery,
+    DecisionsPage,
     DecisionRecord,
     Problem,
 )
@@ -101,6 +114,7 @@ def describe() -> JsonDict:
             "/what_if": {"post": _what_if()},
             "/events": {"post": _events()},
             "/leads": {"get": _leads()},
+            "/decisions": {"get": _decisions()},
             "/decisions/{decision_id}": {"get": _decision()},
             **{path: {"get": _probe(name, text)} for path, name, text in _PROBES},
             "/metrics": {"get": _metrics()},
@@ -199,8 +213,8 @@ _ONCE: JsonDict = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "The same key with the same body, from the same caller, gets the decision that "
-    "was recorded at first; with another body it is refused.",
+    "description": "The same key with the same body, from the same caller, gets the decisions "
+    "that were recorded at first; with another body it is refused.",
     "schema": {
         "type": "string",
         "minLength": 1,
@@ -230,7 +244,7 @@ def _score_batch() -> JsonDict:
     answer = _json("BatchAnswer", {"answers": [examples.ANSWER], "unknown": [examples.NOBODY]})
     made = _operation("score_batch", "Score many leads", Scope.SCORE, answer, _problems(*_POSTED))
     shown: dict[str, object] = {"two leads": {"lead_ids": [examples.LEAD, examples.NOBODY]}}
-    return {**made, "requestBody": _body("BatchRequest", shown)}
+    return {**made, "parameters": [_ONCE], "requestBody": _body("BatchRequest", shown)}
 
 
 def _what_if() -> JsonDict:
@@ -242,18 +256,32 @@ def _what_if() -> JsonDict:
     return {**made, "requestBody": _body("WhatIfRequest", shown)}
 
 
+_EVENTS_TEXT = (
+    "As a list, or as CloudEvents 1.0 over HTTP: structured, batched, or binary, where attributes "
+    "come as `ce-` headers and the body is the data, in JSON. The extension attribute "
+    "`identifiers` says whom an event is about: an object, or its JSON as a text. Of several "
+    "events one that is refused fails no other: the answer names it with the rule that it breaks. "
+    "A request that is one event is answered 422 where that is refused. What is refused is kept in "
+    "quarantine."
+)
+
+
 def _events() -> JsonDict:
-    answer = _json("Counts", {"received": 1, "accepted": 1, "duplicates": 0, "quarantined": 0})
+    answer = _json("Receipt", examples.RECEIPT)
     made = _operation("events", "Take events in", Scope.INGEST, answer, _problems(*_POSTED))
-    return {**made, "requestBody": _body("EventsRequest", {"one event": examples.EVENTS})}
+    body = _body("EventsRequest", {"one event": examples.EVENTS})
+    one, batch = examples.EVENTS["events"][0], schema_of(bodies.EventsRequest)
+    body["content"][cloudevents.ONE] = {"schema": _ref("Signal"), "example": one}
+    body["content"][cloudevents.BATCH] = {
+        "schema": {**batch["properties"]["events"], "minItems": 0},
+        "example": [one],
+    }
+    return {**made, "description": _EVENTS_TEXT, "requestBody": body}
 
 
 def _leads() -> JsonDict:
     answer = _json("LeadsPage", {"leads": [examples.ANSWER], "next_cursor": None})
-    parameters = [
-        {"name": name, "in": "query", "required": False, "schema": schema}
-        for name, schema in schemas()["LeadsQuery"]["properties"].items()
-    ]
+    parameters = _parameters("LeadsQuery")
     made = _operation("leads", "List leads by score", Scope.READ, answer, _problems(422, *ANY))
     made["responses"]["200"]["links"] = {
         "next": {
@@ -270,6 +298,20 @@ def _leads() -> JsonDict:
         },
     }
     return {**made, "parameters": parameters}
+
+
+def _parameters(query: str) -> list[JsonDict]:
+    return [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in schemas()[query]["properties"].items()
+    ]
+
+
+def _decisions() -> JsonDict:
+    answer = _json("DecisionsPage", {"decisions": [examples.RECORD], "next_cursor": None})
+    text = "List recorded decisions, newest first"
+    made = _operation("decisions", text, Scope.READ, answer, _problems(422, *ANY))
+    return {**made, "parameters": _parameters("DecisionsQuery")}
 
 
 def _decision() -> JsonDict:

@@ -137,10 +137,10 @@ def internal() -> Problem:
 
 
 _DETAILS: dict[int, tuple[str, str]] = {
-    404: ("unknown-route", "There is no such route. /docs.json lists those there are."),
+    404: ("unknown-route", "There is no such route. /docs lists those there are."),
     405: ("method-not-allowed", "The route does not know this method; see the Allow header."),
     413: ("body-too-large", "The body is larger than the service accepts."),
-    415: ("json-only", "The body must be of type application/json, not compressed."),
+    415: ("json-only", "The body must be JSON of a type that the route takes, not compressed."),
     429: ("too-many-requests", "The service is working on as many requests as it accepts."),
     503: ("not-ready", "The service cannot answer at the moment."),
     504: ("timed-out", "The request took longer than the service allows."),

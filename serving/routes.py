@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from domain.errors import LeadscoreError
-from serving import bodies, problems
+from serving import bodies, page, problems
 from serving.boundary import DECISIONS
 from serving.openapi import describe
 from serving.runtime import Runtime
@@ -62,13 +62,18 @@ def _runtime() -> Runtime:
 
 
 async def _leads(request: Request) -> Response:
-    asked = bodies.query(request.query_params.multi_items())
+    asked = bodies.query(request.query_params.multi_items(), bodies.LeadsQuery)
     fields = msgspec.structs.asdict(asked)
     rows, following = await to_thread.run_sync(lambda: _runtime().leads(**fields))
     return answered({"leads": rows, "next_cursor": following})
 
 
 async def _decision(request: Request) -> Response:
+    if "decision_id" not in request.path_params:
+        asked = bodies.query(request.query_params.multi_items(), bodies.DecisionsQuery)
+        query, page = asked.decisions(), (asked.limit, asked.cursor)
+        records, following = await to_thread.run_sync(lambda: _runtime().decisions(query, *page))
+        return answered({"decisions": records, "next_cursor": following})
     wanted = bodies.decision_key(request.path_params.get("decision_id"))
     return answered(await to_thread.run_sync(lambda: _runtime().decision(wanted)))
 
@@ -84,5 +89,8 @@ def reading_app() -> Starlette:
             Route("/leads", _guarded(_leads)),
             Route(DECISIONS, _guarded(_decision)),
             Route("/docs.json", _guarded(_description)),
+            Route(page.PAGE, _guarded(page.page)),
+            Route(page.START, _guarded(page.start)),
+            *(Route(path, _guarded(page.asset(path))) for path in page.ASSETS),
         ]
     )

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from domain.decisions import Asked, DecisionRecord
+from domain.decisions import Asked, DecisionQuery, DecisionRecord
 from domain.findings import Findings
-from domain.signals import Counts
+from domain.signals import Receipt
 from domain.standing import LogStanding
 from domain.what_if import WhatIf, WhatIfRequest
 from scoring.begun import Begun, Told
@@ -36,7 +36,7 @@ class Runtime(Protocol):
         """
         ...
 
-    def accept(self, documents: Sequence[bytes]) -> Counts:
+    def accept(self, documents: Sequence[bytes]) -> Receipt:
         """Take signals in, one JSON document each; all are committed on return."""
         ...
 
@@ -56,8 +56,20 @@ class Runtime(Protocol):
         grade: str | None,
         queue: str | None,
         min_score: float | None,
+        status: str,
+        account: str | None,
+        eligible: bool | None,
     ) -> tuple[list[dict[str, Any]], str | None]:
         """One page of the leads' latest answers, and the cursor of the next page or None.
+
+        Raises BadInput where the cursor is none that was given out.
+        """
+        ...
+
+    def decisions(
+        self, query: DecisionQuery, limit: int, cursor: str | None
+    ) -> tuple[list[DecisionRecord], str | None]:
+        """Recorded decisions, newest first, and the cursor of the next page or None.
 
         Raises BadInput where the cursor is none that was given out.
         """

@@ -24,17 +24,17 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
 from domain.decisions import Asked
-from domain.errors import LeadscoreError, NoModel, Unavailable, UnknownLead
+from domain.errors import BadInput, LeadscoreError, NoModel, Unavailable, UnknownLead
 from domain.files import PRIVATE_UMASK
 from domain.scores import ScoreAnswer
-from domain.signals import Counts
+from domain.signals import Receipt, RefusedEvent
 from domain.what_if import WhatIf, WhatIfRequest
 from scoring.begun import Begun
-from serving import bodies, openapi, problems, routes, score_metrics
+from serving import bodies, cloudevents, openapi, page, problems, routes, score_metrics
 from serving.boundary import DECISIONS, UNKNOWN, Boundary
 from serving.connections import bound_connections
 from serving.guard import guard
-from serving.idempotency import request_of
+from serving.idempotency import request_of, requests_of
 from serving.intake import Intake
 from serving.intake_metrics import GateMetrics, IntakeMetrics
 from serving.runtime import Runtime
@@ -64,9 +64,10 @@ PATHS = frozenset(
         "/readyz",
         "/metrics",
     }
-    | {"/docs.json", "/schema.json"}
+    | {DECISIONS, "/docs.json", "/schema.json"}
+    | page.PATHS
 )
-"""All that is served, but for `/decisions/{id}`."""
+"""All that is served; `/decisions/{id}` comes as `/decisions`."""
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -174,7 +175,7 @@ class Api:
     @endpoint(bodies.BatchRequest, openapi.BatchAnswer)
     async def score_batch(self, came: Came, /) -> Response:
         """Score many leads; unknown ones are listed, and fail no other."""
-        work = partial(self._score_batch, came.body, time.monotonic())
+        work = partial(self._score_batch, came, time.monotonic())
         try:
             return await self._in(self._threads, work)
         except asyncio.CancelledError as error:
@@ -186,17 +187,18 @@ class Api:
         """Score a lead as if its features were otherwise; nothing is decided or recorded."""
         return await self._in(self._threads, partial(self._what_if, came.body))
 
-    @endpoint(bodies.EventsRequest, Counts)
+    @endpoint(bodies.EventsRequest, Receipt)
     async def events(self, came: Came, /) -> Response:
         """Take events in; all that are accepted are committed when this answers.
 
-        Answers 429 with Retry-After while as many events are in flight as the settings allow.
+        They come in a list, or as CloudEvents 1.0 sends them (`serving.cloudevents`). Answers 429
+        with Retry-After while as many events are in flight as the settings allow.
         """
         try:
-            documents = [bytes(e) for e in bodies.decode(bodies.EventsRequest, came.body).events]
-            with self._intake.admitted(len(documents)):
+            sent = cloudevents.sent(came.scope["headers"], came.body)
+            with self._intake.admitted(len(sent.documents)):
                 self._metrics.admitted()
-                take = partial(self._events, documents, time.monotonic())
+                take = partial(self._events, sent, time.monotonic())
                 return await self._in(self._intake_threads, take)
         except problems.Saturated as error:
             self._metrics.refused()
@@ -247,13 +249,16 @@ class Api:
         self._gates.tell(self.runtime())
         return told
 
-    def _score_batch(self, body: bytes, arrived: float) -> Any:
+    def _score_batch(self, came: Came, arrived: float) -> Any:
         try:
             trace_id = problems.trace_id()
-            lead_ids = bodies.decode(bodies.BatchRequest, body).lead_ids
-            told = self._finish(
-                self._begin([Asked(lead_id=i, trace_id=trace_id) for i in lead_ids])
-            )
+            lead_ids = bodies.decode(bodies.BatchRequest, came.body).lead_ids
+            keys = requests_of(came.scope, msgspec.json.encode(lead_ids), len(lead_ids))
+            asked = [
+                Asked(lead_id=lead, trace_id=trace_id, request=key)
+                for lead, key in zip(lead_ids, keys, strict=True)
+            ]
+            told = self._finish(self._begin(asked))
             answers = [_answer(one) for one in told if not isinstance(one, UnknownLead)]
         except Exception as error:
             score_metrics.refused(error)
@@ -268,11 +273,13 @@ class Api:
         bodies.check_choice(asked)
         return self.runtime().what_if(asked)
 
-    def _events(self, documents: list[bytes], arrived: float) -> Any:
-        counts = self.runtime().accept(documents)
-        self._metrics.done(counts, time.monotonic() - arrived, self.runtime())
+    def _events(self, sent: cloudevents.Sent, arrived: float) -> Any:
+        receipt = self.runtime().accept(sent.documents)
+        self._metrics.done(receipt, time.monotonic() - arrived, self.runtime())
         self._gates.tell(self.runtime())
-        return counts
+        if sent.alone and receipt.refused:
+            raise _event_refused(receipt.refused[0])
+        return receipt
 
 
 def _asked(came: Came) -> Asked:
@@ -284,6 +291,15 @@ def _asked(came: Came) -> Asked:
         identifiers=asked.identifiers,
         trace_id=problems.trace_id(),
         request=request_of(came.scope, msgspec.json.encode(asked)),
+    )
+
+
+def _event_refused(event: RefusedEvent) -> BadInput:
+    """The error of a request that is one event, and that one is refused."""
+    return BadInput(
+        event.detail,
+        rule=event.rule,
+        todo="It is kept in quarantine; mend it and send it again with the same source and id.",
     )
 
 

@@ -22,10 +22,11 @@ from typing import Literal
 import msgspec
 
 from domain.errors import BadConfiguration, BadMapping
+from domain.typed_yaml import located
+from domain.yaml_files import parse_yaml
 from signals.contract import Contract, Field
 from signals.contract_schema import DataSchema, read_field, read_schema, write_schema
 from signals.odcs import Custom, Document, Property, SchemaObject, ServiceLevel
-from signals.strict_yaml import parse_yaml
 from signals.upcast_steps import read_step, write_step
 from signals.yaml_text import Line, dump_yaml
 
@@ -52,7 +53,8 @@ def parse_contract(text: str, file_name: str) -> Contract:
         raise _refused(bad.what, bad.where, bad.todo) from bad
     except (ValueError, KeyError) as bad:
         what = f"no field {bad} in the JSON Schema" if isinstance(bad, KeyError) else str(bad)
-        raise _refused(what, file_name, "docs/bring-your-own-events.md shows one.") from bad
+        where = located(text, file_name, what)
+        raise _refused(what, where, "docs/bring-your-own-events.md shows one.") from bad
 
 
 def write_contract(contract: Contract, folder: Path) -> Path:

@@ -14,6 +14,8 @@ from signals.identity import IdentifierReader, account_of
 from signals.resolution import Keys
 from signals.schema import among, changes, events, identifiers, leads, links, separations
 
+_texts = json.Decoder(list[tuple[float, float, str]])
+
 
 class Name(NamedTuple):
     """An identifier as its key, the lead that it is of, and why it joins nothing ("" if it may)."""
@@ -56,6 +58,21 @@ class Directory:
         for newest, start, lead, account in self._quick(_KNOWN, (held,)):  # noqa: B007
             found[start] = _ref(lead, account or "") if lead else None
         return KnownLeads([found.get(start) for start in starts], int(newest or 0))
+
+    def outcomes(self, lead_ids: Sequence[str]) -> list[str]:
+        """The outcome that closed each lead, "" where none did. Raises Unavailable.
+
+        Of a former id it is that of the lead that it stands for.
+        """
+        leads_of = [lead and lead.lead_id for lead in self.known(lead_ids).leads]
+        query = select(leads.c.lead_id, leads.c.texts)
+        try:
+            with self._engine.connect() as connection:
+                rows = among(connection, query, leads.c.lead_id, {one for one in leads_of if one})
+                found = {row.lead_id: _outcome(row.texts) for row in rows}
+        except SQLAlchemyError as bad:
+            raise _unavailable(bad) from bad
+        return [found.get(one, "") if one else "" for one in leads_of]
 
     def _quick(self, texts: Mapping[str, str], parameters: tuple[object, ...]) -> Sequence[Any]:
         """Rows by the driver's own cursor: each request asks, and the engine costs four times it.
@@ -206,6 +223,12 @@ _KNOWN = {
     "postgresql": _LOOK.format(starts="unnest(CAST(%s AS text[])) AS s(value)"),
 }
 """One look for any number of leads; keys are hexadecimal, so all that begin so sort before g."""
+
+
+def _outcome(texts: bytes) -> str:
+    """The last of a lead's stored texts, see `signals.states.LeadRow`."""
+    held = _texts.decode(texts)
+    return held[-1][2] if held else ""
 
 
 def _ref(lead_id: str, account: str) -> LeadRef:

@@ -1,14 +1,15 @@
 """The one way into the log: checked, deduplicated, resolved, logged, folded, announced."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec.structs import asdict, replace
 from sqlalchemy import Connection
 
 from domain.clock import Clock, to_us
 from domain.errors import Refused
 from domain.findings import Findings
 from domain.ports import StateWriter
-from domain.signals import Counts, decode
+from domain.signals import MOST_REFUSED, Counts, Receipt, RefusedEvent, decode
 from signals import log, quarantine
 from signals.arrivals import arrivals, take
 from signals.outbox import drain, pushing
@@ -38,8 +39,24 @@ class Ingest:
 
         Calls that come from other threads meanwhile share a transaction.
         """
+        return self._take(self._prepare(documents, origin, first_line))
+
+    def receive(self, documents: Sequence[bytes], origin: str) -> Receipt:
+        """As `accept`, for one who wants to hear which documents were refused."""
+        prepared = self._prepare(documents, origin, 1)
+        counts = self._take(prepared)
+        told = [
+            RefusedEvent(index=one.line - 1, rule=one.rule, detail=one.detail)
+            for one in prepared.refused[:MOST_REFUSED]
+        ]
+        return Receipt(**asdict(counts), refused=told, refused_total=len(prepared.refused))
+
+    def _prepare(self, documents: Sequence[bytes], origin: str, first_line: int) -> Prepared:
         numbered = [(first_line + i, d) for i, d in enumerate(documents)]
-        counts = self._turns.commit(self.preparer.prepare(numbered, origin))
+        return self.preparer.prepare(numbered, origin)
+
+    def _take(self, prepared: Prepared) -> Counts:
+        counts = self._turns.commit(prepared)
         self.push()
         return counts
 
@@ -83,13 +100,17 @@ class Ingest:
         if len(places) < _MOSTLY * len(told.keys):
             seen = self._door.observe(map(decode, fresh.bodies))
         newest = int(fresh.known_us.max(initial=0))
-        bad = [r.body for r in quarantine.unseen(connection, batch.refused)]
+        held = _held(connection, batch)
+        bad = quarantine.unseen(connection, _never_held(batch.refused, held))
         self._door.admit(connection, seen, bad, newest, found, whole=whole)
         if places:
             self._writer.batch(connection).add(fresh)
-        kept = [quarantine.put(connection, part.refused, now_us) for part in parts]
-        counts = counted(parts, places, kept)
-        log.add_totals(connection, sum(counts, Counts()))
+        refused = [_never_held(part.refused, held) for part in parts]
+        kept = [quarantine.put(connection, those, now_us) for those in refused]
+        cured = quarantine.come_in(connection, told.keys, told.bodies)
+        quarantine.remove(connection, cured)
+        counts = counted(parts, places, kept, _places(told.keys, cured.values()))
+        log.add_totals(connection, _once(sum(counts, Counts()), cured))
         return counts
 
     def _keep(self, found: Findings) -> None:
@@ -117,23 +138,57 @@ class Ingest:
         self.push()
         return counts
 
-    def _release(self, held: Sequence[Rejected]) -> Counts:
+    def _release(self, held: Mapping[str, Rejected]) -> Counts:
         """Commit those quarantined documents that can be accepted now."""
         accepted: list[Accepted] = []
-        released: list[Rejected] = []
-        for one in held:
+        released: set[str] = set()
+        for i, one in held.items():
             documents = [(one.line, one.body)]
             sound, _ = self.preparer.reader.read_all(documents, one.origin, Findings())
             accepted += sound
-            released += [one] * len(sound)
+            released.update([i] * len(sound))
         told = arrivals(accepted, self._writer.matcher)
         with self._writer.transaction() as connection:
             fresh = take(told, log.unseen(connection, told.keys))
             if fresh.keys:
                 self._writer.batch(connection).add(fresh)
+            released.update(quarantine.come_in(connection, told.keys, told.bodies))
+            logged = log.holding(connection, {key for one in held.values() for key in one.keys})
+            released.update(i for i, one in held.items() if not logged.isdisjoint(one.keys))
             gone = quarantine.remove(connection, released)
             new, twice = len(fresh.keys), gone - len(fresh.keys)
-            log.add_totals(connection, Counts(accepted=new, duplicates=twice, quarantined=-gone))
-        return Counts(
-            received=len(held), accepted=new, duplicates=twice, quarantined=len(held) - gone
-        )
+            counts = Counts(accepted=new, duplicates=twice, quarantined=-gone, cured=gone)
+            log.add_totals(connection, counts)
+        stay = len(held.keys() - released)
+        return replace(counts, received=new + twice + stay, quarantined=stay)
+
+
+def _held(connection: Connection, batch: Prepared) -> set[str]:
+    """Keys of refused documents of which the log, or the batch, has the event."""
+    keys = {key for one in batch.refused for key in one.keys}
+    return log.holding(connection, keys) | keys.intersection(batch.arrivals.keys) if keys else keys
+
+
+def _never_held(refused: Sequence[Rejected], held: set[str]) -> list[Rejected]:
+    """Refused documents of which no event has come in."""
+    return [one for one in refused if held.isdisjoint(one.keys)]
+
+
+def _places(keys: Sequence[str], wanted: Iterable[str]) -> list[int]:
+    """The place of the first event of each wanted key, ascending."""
+    first = {key: place for place, key in reversed(list(enumerate(keys)))} if wanted else {}
+    return sorted(first[key] for key in wanted)
+
+
+def _once(counts: Counts, cured: Mapping[str, str]) -> Counts:
+    """A batch's counts for the totals: what cures a document was received with that document.
+
+    Several documents that one event cures are duplicates, but for one.
+    """
+    again = len(set(cured.values()))
+    return replace(
+        counts,
+        received=counts.received - again,
+        duplicates=counts.duplicates + len(cured) - again,
+        quarantined=counts.quarantined - len(cured),
+    )

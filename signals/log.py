@@ -1,6 +1,6 @@
 """The event log: what was accepted, once each, and the totals that must add up."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine, func, select
 
@@ -11,8 +11,9 @@ from domain.state import event_digest, tie_of
 from signals import event_index
 from signals.arrivals import Arrivals
 from signals.event_index import home_of
+from signals.event_keys import key_of
 from signals.identity import Known
-from signals.reading import Accepted, key_of
+from signals.reading import Accepted
 from signals.resolution import Keys
 from signals.schema import among, events, insert_into, quarantine, totals, write
 
@@ -27,6 +28,11 @@ def unseen(connection: Connection, keys: Sequence[str]) -> list[int]:
     for key in event_index.held_keys(connection, list(first)):
         del first[key]
     return list(first.values())
+
+
+def holding(connection: Connection, keys: Iterable[str]) -> set[str]:
+    """Those of the keys whose events the log holds."""
+    return set(event_index.held_keys(connection, list(keys)))
 
 
 def append(connection: Connection, fresh: Arrivals, homes: Mapping[Keys, str]) -> None:

@@ -17,12 +17,13 @@ import msgspec
 
 from domain.definition import FeatureDefinition
 from domain.errors import BadConfiguration, BadMapping
+from domain.typed_yaml import located
+from domain.yaml_files import read_yaml
 from signals.contracts import Contract, standard_contracts
 from signals.mapping_checks import check_mapping
 from signals.mapping_features import derive_contracts, derive_definition, events_of
 from signals.mapping_format import MappingFile, TableSpec
 from signals.mapping_plan import Mapped, TablePlan, Tally
-from signals.strict_yaml import read_yaml
 from signals.tables import read_rows
 
 __all__ = ["Documents", "Mapped", "Mapping", "Tally", "load_mapping"]
@@ -131,7 +132,8 @@ def load_mapping(path: Path) -> Mapping:
         todo = "docs/mapping.md tells every key; examples/ has mappings that work."
         if "got `bool`" in what:
             todo = "YAML takes yes, no, on and off for true and false: put such words in quotes."
-        raise BadMapping(what, rule="mapping-file", where=path.name, todo=todo) from bad
+        where = located(path.read_text(encoding="utf-8"), path.name, what)
+        raise BadMapping(what, rule="mapping-file", where=where, todo=todo) from bad
     return Mapping(file, path.name)
 
 

@@ -17,6 +17,7 @@ import msgspec
 from domain.identifiers import ACCOUNT_KIND, NAME_KIND
 from domain.signals import Signal, encode
 from signals.cells import Bad
+from signals.event_keys import event_key, mapped_id, row_key
 from signals.left_out import LeftOut
 from signals.mapping_format import (
     Condition,
@@ -41,12 +42,15 @@ class Mapped(msgspec.Struct, frozen=True, gc=False):
     `document` is the JSON of a signal as `domain.signals.encode` gives it, or, where `rule` is
     not empty, the rejected row as a JSON object of column and text (text that is no row stands
     under the key "text"). `line` is where the row began. `detail` holds no content of the row.
+    `keys` and `row_keys` name a rejected row, see `signals.quarantine.Rejected`.
     """
 
     document: bytes
     line: int
     rule: str = ""
     detail: str = ""
+    keys: tuple[str, ...] = ()
+    row_keys: tuple[str, ...] = ()
 
 
 class Tally(msgspec.Struct):
@@ -143,12 +147,13 @@ class TablePlan:
         chosen = [event.rows(view) for event in self._events]
         ignored = {i for test in self._ignores for i in compress(range(view.size), view.of(test))}
         bad = self._rejections(view, people, chosen, ignored)
-        found = [_broken(b) for b in batch.broken] + [_rejected(batch, i, b) for i, b in bad]
+        keys = {key: self._keys(view, key) for key in {event.key for event in self._events}}
+        found = [_broken(b) for b in batch.broken]
+        found += self._rejected(batch, view, bad, chosen, keys)
         self.tally.rows += view.size + len(batch.broken)
         self.tally.ignored += len(ignored)
         self.tally.rejected += len(found)
         skip = ignored.union(i for i, _ in bad)
-        keys = {key: self._keys(view, key) for key in {event.key for event in self._events}}
         left_out: set[tuple[int, LeftOut]] = set()
         for event, rows in zip(self._events, chosen, strict=True):
             kept = [i for i in rows if i not in skip] if skip else rows
@@ -192,6 +197,27 @@ class TablePlan:
                 bad.setdefault(i, why)
         return [(i, why) for i, why in bad.items() if i not in ignored]
 
+    def _rejected(
+        self,
+        batch: Batch,
+        view: View,
+        bad: list[tuple[int, Bad]],
+        chosen: list[Sequence[int]],
+        keys: dict[tuple[str, ...], list[str]],
+    ) -> Iterator[Mapped]:
+        """The rejected rows, each with what names it and the events that it would have become."""
+        rows = {i for i, _ in bad}
+        events: dict[int, set[str]] = {i: set() for i in rows}
+        for event, those in zip(self._events, chosen, strict=True) if bad else ():
+            kinds = view.of(event.kind)
+            for i in rows.intersection(those):
+                name = event.name or kinds[i]
+                if isinstance(name, str):
+                    events[i].add(event_key(self._source, mapped_id(keys[event.key][i], name)))
+        for i, why in bad:
+            named = {row_key(self._source, those[i]) for those in keys.values()}
+            yield _rejected(batch, i, why, tuple(sorted(events[i])), tuple(sorted(named)))
+
     def _keys(self, view: View, columns: tuple[str, ...]) -> list[str]:
         """A digest for each row: of its id columns, or of all of it and its occurrence."""
         if columns:
@@ -217,7 +243,7 @@ class TablePlan:
         who, key = _take(people, rows), _take(keys, rows)
         for k, p, t, kind, values in zip(key, who, times, kinds, data, strict=False):
             signal = Signal(
-                id=f"{k}:{event.name or kind}",
+                id=mapped_id(k, event.name or kind),
                 source=source,
                 type=kind,
                 time=t,
@@ -293,11 +319,14 @@ def _take(values: Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
     return values if len(rows) == len(values) else [values[i] for i in rows]
 
 
-def _rejected(batch: Batch, row: int, why: Bad) -> Mapped:
+def _rejected(
+    batch: Batch, row: int, why: Bad, keys: tuple[str, ...], row_keys: tuple[str, ...]
+) -> Mapped:
     cells = dict(zip(batch.names, batch.rows[row], strict=True))
     if len(cells) < len(batch.names):
         cells = {f"{k} {name}": batch.rows[row][k] for k, name in enumerate(batch.names)}
-    return Mapped(msgspec.json.encode(cells), batch.lines[row], why.rule, why.detail)
+    document = msgspec.json.encode(cells)
+    return Mapped(document, batch.lines[row], why.rule, why.detail, keys, row_keys)
 
 
 def _broken(broken: Broken) -> Mapped:

@@ -41,14 +41,28 @@ class Preparer:
         """Read (line, document) pairs."""
         found = Findings()
         accepted, refused = self.reader.read_all(documents, origin, found)
-        bad = {one.line for one in refused}
         return Prepared(
             arrivals(accepted, self.matcher),
-            [i for i, (line, _) in enumerate(documents) if line not in bad],
+            _accepted_places(documents, refused),
             refused,
             observe([a.signal for a in accepted], (), self._fields),
             dict(found.counts()),
         )
+
+
+def _accepted_places(
+    documents: Sequence[tuple[int, bytes]], refused: Sequence[Rejected]
+) -> list[int]:
+    """Where the accepted documents stand. One line of a table may make several documents."""
+    bad = iter(refused)
+    following = next(bad, None)
+    places = []
+    for i, (_, document) in enumerate(documents):
+        if following is not None and following.body is document:
+            following = next(bad, None)
+        else:
+            places.append(i)
+    return places
 
 
 def together(parts: Sequence[Prepared]) -> Prepared:
@@ -75,22 +89,28 @@ def size_of(part: Prepared) -> int:
     return len(part.arrivals.keys) + len(part.refused)
 
 
-def counted(parts: Sequence[Prepared], places: Sequence[int], kept: Sequence[int]) -> list[Counts]:
+def counted(
+    parts: Sequence[Prepared], places: Sequence[int], kept: Sequence[int], cured: Sequence[int]
+) -> list[Counts]:
     """What became of each part's documents.
 
-    `places`, ascending, are those of all parts' events that were new; `kept` says how many of each
-    part's refused documents were.
+    `places`, ascending, are those of all parts' events that were new, `cured`, ascending, those of
+    events by which something left quarantine; `kept` says how many of each part's refused
+    documents were new.
     """
     ends = np.cumsum([len(part.arrivals.keys) for part in parts])
-    accepted = np.diff(np.searchsorted(np.array(places), ends), prepend=0)
+    accepted, left = (
+        np.diff(np.searchsorted(np.array(those), ends), prepend=0) for those in (places, cured)
+    )
     return [
         Counts(
             received=(received := size_of(part)),
             accepted=int(new),
             duplicates=received - int(new) - held,
             quarantined=held,
+            cured=int(gone),
         )
-        for part, new, held in zip(parts, accepted, kept, strict=True)
+        for part, new, held, gone in zip(parts, accepted, kept, left, strict=True)
     ]
 
 

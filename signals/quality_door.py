@@ -9,8 +9,12 @@ from domain.findings import Findings
 from domain.signals import Signal
 from signals.quality_batches import BatchGate
 from signals.quality_events import EventGate
-from signals.quality_stats import Fields, Seen, Stats, observe
+from signals.quality_stats import Fields, Seen, Stats, about, observe
 from signals.quality_tables import add_findings
+from signals.quarantine import Rejected
+
+GATE = "contract"
+"""The gate that counts what is quarantined, by the rule of contract or mapping that it broke."""
 
 
 class Door:
@@ -34,7 +38,7 @@ class Door:
         self,
         connection: Connection,
         seen: Stats,
-        refused: Sequence[bytes],
+        refused: Sequence[Rejected],
         newest_us: int,
         found: Findings,
         *,
@@ -47,9 +51,13 @@ class Door:
         `whole` whether the batch is all of a delivery. Raises Refused where a rule says stop:
         nothing of the batch may be committed then; call `stopped`.
         """
-        stats = observe((), map(whence, refused), self.fields)
-        for about, those in seen.items():
-            stats.setdefault(about, Seen()).add(those)
+        sources = [(one.source, "") if one.source else whence(one.body) for one in refused]
+        for one, (source, type_name) in zip(refused, sources, strict=True):
+            if not one.counted:
+                found.add(GATE, one.rule, about(source, type_name))
+        stats = observe((), sources, self.fields)
+        for name, those in seen.items():
+            stats.setdefault(name, Seen()).add(those)
         self._batches.admit(connection, stats, newest_us, found, whole=whole)
         add_findings(connection, found.counts())
 

@@ -17,6 +17,10 @@ Broken = tuple[str, Severity, str]
 """A broken rule, what it does, and a detail that holds no value."""
 
 
+class Impossible(BadSignal):
+    """A signal that the event gate rejects, and has counted."""
+
+
 class EventGate:
     """Checks signals that keep their contract. Safe to use from many threads.
 
@@ -41,7 +45,7 @@ class EventGate:
         now_us: int,
         found: Findings,
     ) -> None:
-        """Count what is odd; raise BadSignal for what is to be rejected.
+        """Count what is odd; raise Impossible for what is to be rejected.
 
         `recorded_us` is its `recordedtime` as told, None where it has none.
         """
@@ -72,7 +76,7 @@ class EventGate:
             if severity == "reject" and worst is None:
                 worst = rule, severity, detail
         if worst is not None:
-            raise BadSignal(worst[2], rule=worst[0])
+            raise Impossible(worst[2], rule=worst[0])
 
     def _times(self, source: str, happened: int, lag: int, now: int) -> Iterator[Broken]:
         r, known = self._rules, happened + max(lag, 0)

@@ -1,6 +1,6 @@
 """From a JSON document to a signal that may be committed, or to the rule it breaks."""
 
-from binascii import a2b_base64, b2a_base64
+from binascii import a2b_base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,8 +13,10 @@ from domain.findings import Findings, label
 from domain.signals import Signal, decode, encode
 from domain.state import Vector, event_digest, tie_of
 from signals.contracts import ContractBook, blank
+from signals.event_keys import key_of, named_in
 from signals.identity import IdentifierReader, Known
 from signals.quality_door import Door
+from signals.quality_events import Impossible
 from signals.quarantine import Rejected
 
 IDENTIFIERS = "identifiers"
@@ -75,7 +77,13 @@ class Reader:
             except BadSignal as bad:
                 refused.append(
                     Rejected(
-                        rule=bad.rule, detail=bad.what, origin=origin, line=line, body=document
+                        rule=bad.rule,
+                        detail=bad.what,
+                        origin=origin,
+                        line=line,
+                        body=document,
+                        keys=named_in(document),
+                        counted=isinstance(bad, Impossible),
                     )
                 )
         return accepted, refused
@@ -100,11 +108,6 @@ class Reader:
         digest = event_digest(signal.source, signal.id)
         key = key_of(digest)
         return Accepted(signal, known, key, document, time_us, known_us, tie_of(digest))
-
-
-def key_of(digest: bytes) -> str:
-    """The log's key of an event: its digest in base 64, 16 characters."""
-    return b2a_base64(digest, newline=False).decode()
 
 
 def ties_of(keys: Sequence[str]) -> Vector:

@@ -16,6 +16,7 @@ from msgspec import json
 from sqlalchemy import (
     BigInteger,
     BindParameter,
+    Boolean,
     Column,
     ColumnElement,
     Connection,
@@ -162,6 +163,19 @@ quarantine = Table(
     Column("body", LargeBinary, nullable=False),
     Index("quarantine_rule", "rule"),
 )
+
+quarantine_keys = Table(
+    "quarantine_keys",
+    metadata,
+    Column("key", String(16), primary_key=True),
+    Column("id", String(32), primary_key=True),
+    Column("of_row", Boolean, nullable=False),
+    Index("quarantine_keys_id", "id"),
+    Index("quarantine_keys_of_row", "of_row"),
+    sqlite_with_rowid=False,
+)
+"""By which events a quarantined document has come in, see `signals.event_keys`: by the event of
+that key, or, where `of_row`, by any event that a mapping makes of that row."""
 
 outbox = Table(
     "outbox",

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-import yaml
 
-from domain.errors import BadConfiguration, Missing
+from domain.errors import Missing
+from domain.typed_yaml import read_typed
 
 Share = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
 Days = Annotated[float, msgspec.Meta(ge=0.0)]
@@ -149,21 +149,14 @@ def read_config(path: Path) -> TrainingConfig:
     """A run's settings from its file. Raises Missing or BadConfiguration."""
     if not path.is_file():
         raise Missing("no such file", rule="training-config", where=str(path))
-    try:
-        return msgspec.convert(_dated(yaml.safe_load(path.read_text()) or {}), TrainingConfig)
-    except (msgspec.ValidationError, yaml.YAMLError, UnicodeDecodeError) as bad:
-        raise BadConfiguration(
-            str(bad),
-            rule="training-config",
-            where=path.name,
-            todo="The README lists the settings of a training run.",
-        ) from bad
+    todo = "The README lists the settings of a training run."
+    return read_typed(path, TrainingConfig, "training-config", todo=todo, prepare=_dated)
 
 
 def _dated(document: object) -> object:
-    """The document with a date for `from` made a moment."""
+    """The document with a date for `from` made a moment; an empty one has no settings."""
     if isinstance(document, dict):
         held = document.get("from")
         if isinstance(held, date) and not isinstance(held, datetime):
             return {**document, "from": datetime.combine(held, time(), UTC)}
-    return document
+    return {} if document is None else document

@@ -207,16 +207,26 @@ def _deliveries(
 ) -> Iterator[Iterator[_Delivery]]:
     if mapping is not None:
         documents = mapping.documents(Path(name), tally)
-        yield (_mapped(rows, origin) for rows in batches(documents))
+        source = mapping.file.source
+        yield (_mapped(rows, origin, source) for rows in batches(documents))
         return
     with lines_of(name) as lines:
         numbered = ((n, line) for n, line in enumerate(lines, 1) if line.strip())
         yield (_Delivery(batch, []) for batch in batches(numbered, lambda one: len(one[1])))
 
 
-def _mapped(rows: list[Mapped], origin: str) -> _Delivery:
+def _mapped(rows: list[Mapped], origin: str, source: str) -> _Delivery:
     rejected = [
-        Rejected(rule=r.rule, detail=r.detail, origin=origin, line=r.line, body=r.document)
+        Rejected(
+            rule=r.rule,
+            detail=r.detail,
+            origin=origin,
+            line=r.line,
+            body=r.document,
+            keys=r.keys,
+            row_keys=r.row_keys,
+            source=source,
+        )
         for r in rows
         if r.rule
     ]

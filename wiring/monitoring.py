@@ -9,13 +9,14 @@ from domain.definition import FeatureDefinition
 from domain.errors import NoModel
 from domain.identifiers import is_identified
 from domain.versions import REFERENCE_FILE, Manifest, Stage
-from monitoring.canary import Verdict, compare, load_rule, not_comparable
+from monitoring.canary import STANDARD_FILE, Verdict, compare, load_rule, not_comparable
 from monitoring.canary_target import Learnt, Target, common
 from monitoring.outcomes import JoinRule, OutcomeTable, join
 from registry.store import Registry
 from signals.outcomes import read_outcomes
 from wiring.clock import clock_of
 from wiring.decisions import open_trail
+from wiring.home_rules import rules_file
 from wiring.registry import open_registry
 from wiring.settings import Settings
 from wiring.signals import open_signals
@@ -37,7 +38,8 @@ def compare_versions(
     Versions that learn different things need a target in common, `horizon_days`; without one the
     verdict is inconclusive and says so.
     """
-    registry, rule = open_registry(settings), load_rule()
+    registry = open_registry(settings)
+    rule = load_rule(rules_file(settings, STANDARD_FILE))
     a = _label(registry, champion, Stage.CHAMPION)
     b = _label(registry, challenger, Stage.CHALLENGER)
     learnt = [_learnt(registry.fetch(label)[1]) for label in (a, b)]

@@ -11,6 +11,7 @@ import yaml
 import signals
 from domain.errors import BadConfiguration
 from domain.findings import Finding, Findings
+from domain.typed_yaml import YamlFile
 from feature_repo.quality import FeatureRules
 from scoring.quality import Gates, InputRules
 from signals.contract import Contract
@@ -19,12 +20,13 @@ from signals.quality_door import Door
 from signals.quality_events import EventGate
 from signals.quality_rules import BatchRules, EventRules
 from signals.quality_stats import fields_of
+from wiring.home_rules import own_file
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
-PACKAGED = Path(signals.__file__).parent / "quality.yaml"
 FILE = "quality.yaml"
+PACKAGED = Path(signals.__file__).parent / FILE
 
 METRIC = "leadscore_quality_findings"
 HELP = "Findings of the quality gates, by rule"
@@ -50,20 +52,23 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return Gates(self.features, self.inputs, findings)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML in which `off` is the word that it is, not a truth value."""
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, shape) for tag, shape in held if not (first in "oO" and tag.endswith(":bool"))]
-    for first, held in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    for first, held in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
 
 
 def load_quality(home: Path) -> Quality:
     """The packaged rules, changed by the home's own file. Raises BadConfiguration."""
-    own = home / FILE
-    return _convert(_merged(_read(PACKAGED), _read(own) if own.is_file() else {}), own)
+    packaged = _read(PACKAGED)
+    path = own_file(home, PACKAGED)
+    own = packaged if path is None else _read(path)
+    merged = _merged(_sections(packaged), _sections(own))
+    return own.to(Quality, lambda _: merged)
 
 
 def _merged(packaged: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,28 +82,16 @@ def _merged(packaged: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        held = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as bad:
-        raise BadConfiguration(
-            f"cannot be read: {type(bad).__name__}", rule="quality-rules", where=str(path)
-        ) from bad
+def _read(path: Path) -> YamlFile:
+    todo = "signals/quality.yaml shows every key."
+    return YamlFile(path, "quality-rules", todo=todo, loader=_Loader)
+
+
+def _sections(file: YamlFile) -> dict[str, Any]:
+    held = file.document
     if not isinstance(held, dict | None):
-        raise BadConfiguration("no sections of rules", rule="quality-rules", where=str(path))
+        raise BadConfiguration("no sections of rules", rule=file.rule, where=file.name)
     return held or {}
-
-
-def _convert(document: dict[str, Any], own: Path) -> Quality:
-    try:
-        return msgspec.convert(document, Quality)
-    except msgspec.ValidationError as bad:
-        raise BadConfiguration(
-            str(bad),
-            rule="quality-rules",
-            where=str(own),
-            todo="signals/quality.yaml shows every key.",
-        ) from bad
 
 
 def metric(counts: Mapping[Finding, int]) -> "Metric":

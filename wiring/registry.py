@@ -7,6 +7,7 @@ from registry.gates import STANDARD_FILE, GateRules, load_gates
 from registry.ledger import Ledger
 from registry.relocation import relocate
 from registry.store import PolicyRegistry, Registry
+from wiring.home_rules import rules_file
 from wiring.os_account import os_account
 from wiring.settings import Settings
 from wiring.stores import open_engine
@@ -31,8 +32,7 @@ def open_policies(settings: Settings) -> PolicyRegistry:
 
 def gates_of(settings: Settings) -> GateRules:
     """The home's own gates, or those that come with the product. Raises BadConfiguration."""
-    own = settings.home / "gates.yaml"
-    return load_gates(own if own.is_file() else STANDARD_FILE)
+    return load_gates(rules_file(settings, STANDARD_FILE))
 
 
 def cache_of(settings: Settings) -> Path:

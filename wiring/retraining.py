@@ -18,6 +18,7 @@ from registry.entry import Draft, GateResult
 from registry.store import Registry
 from signals.outcomes import arrived_since
 from wiring.clock import clock_of
+from wiring.home_rules import rules_file
 from wiring.registry import MODEL, open_registry
 from wiring.settings import Settings
 from wiring.signals import open_signals
@@ -27,11 +28,9 @@ REPORT = "report.json"
 
 def consider(settings: Settings, by: str) -> Retraining:
     """Decide by the home's triggers, or the standard ones, and record it with its reasons."""
-    own = settings.home / "triggers.yaml"
     registry = open_registry(settings)
-    made = decide(
-        evidence(settings, registry), load_limits(own if own.is_file() else STANDARD_FILE)
-    )
+    limits = load_limits(rules_file(settings, STANDARD_FILE))
+    made = decide(evidence(settings, registry), limits)
     registry.ledger.append(
         Draft(
             kind="retraining_considered",

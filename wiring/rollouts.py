@@ -7,6 +7,7 @@ import msgspec
 
 from domain.clock import parse_iso, to_us
 from domain.errors import BadInput
+from domain.typed_yaml import YamlFile
 from domain.versions import Stage, VersionKind
 from monitoring.arm_figures import arm_figures
 from monitoring.canary import Verdict
@@ -18,7 +19,6 @@ from registry.rollout import Ticked, start, tick
 from registry.standing_holdout import start_holdout
 from registry.store import AnyRegistry
 from registry.transitions import running
-from signals.strict_yaml import read_yaml
 from wiring.decisions import open_trail
 from wiring.lineage import promoting
 from wiring.policies import promote_policy
@@ -35,7 +35,12 @@ def registry_of(settings: Settings, kind: VersionKind) -> AnyRegistry:
 
 def read_course(path: Path) -> Course:
     """How a rollout is to go, by its YAML file. Raises BadInput, naming file and key."""
-    return course_of(read_yaml(path), path.name)
+    file = YamlFile(path, "rollout-plan", todo="See docs/rollouts.md for the keys of a plan.")
+    try:
+        return course_of(file.document, path.name)
+    except BadInput as bad:
+        bad.where = file.where(bad.what)
+        raise
 
 
 def begin(

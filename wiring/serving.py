@@ -6,11 +6,13 @@ from typing import Any
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain.decisions import Asked, DecisionRecord
+from domain.decisions import Asked, DecisionQuery, DecisionRecord
 from domain.errors import Unavailable
 from domain.findings import Findings
+from domain.identifiers import accounts_named
 from domain.ports import SignalSink, Watch
-from domain.signals import Counts
+from domain.scores import ScoreAnswer
+from domain.signals import Counts, Receipt
 from domain.standing import LogStanding
 from domain.what_if import WhatIf, WhatIfRequest
 from scoring.begun import Begun, Told
@@ -20,6 +22,9 @@ from wiring.collector import calm_collector
 from wiring.scoring import Scoring, open_scoring
 from wiring.settings import Settings
 from wiring.traces import tag
+
+LOOKS = 20
+"""So often the ranking is looked at for one page of leads of some status."""
 
 ORIGIN = "http"
 """How quarantine names documents that came through the service."""
@@ -52,12 +57,12 @@ class Runtime:
             lead = directory.resolve(request.lead_id or "")
         return self._scoring.what_ifs.ask(lead, request.changes)
 
-    def accept(self, documents: Sequence[bytes]) -> Counts:
+    def accept(self, documents: Sequence[bytes]) -> Receipt:
         """Take signals in: committed, and pushed online, when this returns."""
         with self._scoring.ports.watch.stage("ingest"):
-            counts = self._sink.accept(documents, ORIGIN)
-            tag(msgspec.structs.asdict(counts))
-            return counts
+            receipt = self._sink.receive(documents, ORIGIN)
+            tag({name: getattr(receipt, name) for name in Counts.__struct_fields__})
+            return receipt
 
     def standing(self) -> LogStanding:
         """Where the log stands. Raises Unavailable."""
@@ -80,13 +85,48 @@ class Runtime:
         grade: str | None = None,
         queue: str | None = None,
         min_score: float | None = None,
+        status: str = "open",
+        account: str | None = None,
+        eligible: bool | None = None,
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """Leads by the score of their newest decision, and the cursor of the next page."""
-        page = self._scoring.trail.latest(
-            limit, after=cursor, grade=grade, queue=queue, min_score=min_score
-        )
-        answers: list[dict[str, Any]] = [msgspec.to_builtins(r.answer) for r in page.records]
-        return answers, page.cursor
+        """Leads by the score of their newest decision, and the cursor of the next page.
+
+        A page is shorter than `limit` where LOOKS at the ranking did not fill it.
+        """
+        rows: list[dict[str, Any]] = []
+        for _ in range(LOOKS):
+            page = self._scoring.trail.latest(
+                limit - len(rows),
+                after=cursor,
+                grade=grade,
+                queue=queue,
+                min_score=min_score,
+                accounts=None if account is None else accounts_named(account),
+                eligible=eligible,
+            )
+            answers = [record.answer for record in page.records]
+            rows += [msgspec.to_builtins(a) for a in self._of_status(answers, status)]
+            cursor = page.cursor
+            if cursor is None or len(rows) == limit:
+                break
+        return rows, cursor
+
+    def _of_status(self, answers: list[ScoreAnswer], status: str) -> list[ScoreAnswer]:
+        if status == "all" or not answers:
+            return answers
+        outcomes = self._scoring.plane.directory.outcomes([a.lead_id for a in answers])
+        return [
+            answer
+            for answer, outcome in zip(answers, outcomes, strict=True)
+            if bool(outcome) == (status == "decided")
+        ]
+
+    def decisions(
+        self, query: DecisionQuery, limit: int, cursor: str | None = None
+    ) -> tuple[list[DecisionRecord], str | None]:
+        """Recorded decisions, newest first, and the cursor of the next page."""
+        page = self._scoring.trail.search(query, limit, cursor)
+        return [entry.record for entry in page.entries], page.cursor
 
     def decision(self, decision_id: str) -> DecisionRecord:
         """One recorded decision. Raises Missing."""

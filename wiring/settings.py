@@ -15,6 +15,7 @@ import yaml
 
 from domain.errors import BadConfiguration
 from domain.files import private_folder
+from domain.typed_yaml import YamlFile
 from signals.identity_rules import IdentityRules
 
 FILE = "settings.yaml"
@@ -269,17 +270,16 @@ def _of_home(home: Path) -> dict[str, object]:
     path = home / FILE
     if not path.is_file():
         return {}
-    try:
-        held = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as bad:
-        raise BadConfiguration(
-            f"cannot be read: {type(bad).__name__}",
-            rule="settings",
-            where=str(path),
-            todo="It must be YAML in UTF-8, one `name: value` a line.",
-        ) from bad
+    todo = "It must be YAML in UTF-8, one `name: value` a line."
+    file = YamlFile(path, "settings", todo=todo)
+    held = file.document or {}
     if not isinstance(held, dict):
         raise BadConfiguration("not a list of settings", rule="settings", where=str(path))
+    try:
+        _convert({**held, "home": str(home)}, str(path))
+    except BadConfiguration as bad:
+        bad.where = file.where(bad.what)
+        raise
     return held
 
 

@@ -63,7 +63,7 @@ def test_a_canary_from_a_file_is_held_advanced_and_rolled_back(run: Run, tmp_pat
     file.write_text(PLAN.replace("dwell_hours: 72", "dwell: 72"))
     code, _, err = run("start", "--plan", str(file), *reason)
     assert code == 2
-    assert "rollout.yaml: Object contains unknown field `dwell` - at `$.steps[2]`" in err
+    assert "rollout.yaml, line 6: Object contains unknown field `dwell` - at `$.steps[2]`" in err
     file.write_text(PLAN)
     code, _, err = run("start", "--plan", str(file), "--mode", "shadow", *reason)
     assert (code, "Give a file, or options" in err) == (2, True)

@@ -44,7 +44,7 @@ def event(number: int, day: int = 1, **identifiers: str) -> bytes:
 
 
 def tally(sink: SignalSink, documents: Sequence[bytes]) -> tuple[int, int, int, int]:
-    c = sink.accept(documents, "test")
+    c = sink.receive(documents, "test")
     return c.received, c.accepted, c.duplicates, c.quarantined
 
 

@@ -18,6 +18,7 @@ from signals.quality_events import EventGate
 from signals.quality_rules import BatchRules, EventRules
 from signals.quality_stats import fields_of
 from signals.quality_tables import all_profiles, stored_findings
+from signals.quarantine import Rejected
 from signals.schema import metadata, writing
 from wiring.quality import METRIC, Quality, metric
 from wiring.stores import open_engine
@@ -48,7 +49,7 @@ def signals(day: int, page: str = "pricing") -> list[Signal]:
     ]
 
 
-def deliver(engine: Engine, door: Door, batch: list[Signal], refused: list[bytes]) -> Findings:
+def deliver(engine: Engine, door: Door, batch: list[Signal], refused: list[Rejected]) -> Findings:
     """As ingestion does it."""
     found = Findings()
     now_us = to_us(batch[0].time - timedelta(minutes=10))
@@ -94,7 +95,16 @@ def test_findings_are_kept_with_the_batch_and_with_a_refused_one(engine: Engine)
 def test_documents_that_were_refused_count_for_their_source(engine: Engine) -> None:
     door = Quality().door(standard_contracts().values())
     (one,) = signals(0)[:1]
-    deliver(engine, door, signals(0), [encode(one)] * 60 + [b"{"] * 70)
+    bodies = [encode(one)] * 60 + [b"{"] * 70
+    refused = [
+        Rejected(rule="broken", detail="", origin="f", line=i, body=body)
+        for i, body in enumerate(bodies)
+    ]
+    found = deliver(engine, door, signals(0), refused)
+    assert {f: n for f, n in found.counts().items() if f.gate == "contract"} == {
+        Finding("contract", "broken", "web/web.page_viewed"): 60,
+        Finding("contract", "broken", "/"): 70,
+    }
     with engine.connect() as connection:
         held = all_profiles(connection)
     assert set(held) == {"web/web.page_viewed", "/"}

@@ -11,12 +11,12 @@ from uuid import uuid4
 
 import msgspec
 
-from domain.decisions import Asked, DecisionRecord
+from domain.decisions import Asked, DecisionQuery, DecisionRecord
 from domain.errors import BadInput, Missing, Unavailable, UnknownLead
 from domain.findings import Findings
 from domain.identifiers import identifier_key, lead_id
 from domain.scores import ScoreAnswer
-from domain.signals import Counts, decode
+from domain.signals import Receipt, RefusedEvent, decode
 from domain.standing import LogStanding
 from domain.what_if import WhatIf, WhatIfRequest
 from scoring.begun import Begun, Told
@@ -89,16 +89,19 @@ class MemoryRuntime:
             raise BadInput("no feature has that name", rule="feature-known")
         return msgspec.convert(examples.WHAT_IF, WhatIf)
 
-    def accept(self, documents: Sequence[bytes]) -> Counts:
-        counts = Counts(received=len(documents))
+    def accept(self, documents: Sequence[bytes]) -> Receipt:
+        counts = Receipt(received=len(documents))
         sleep(0.5 if b'"slow"' in documents[0] else 0)
         if b'"held"' in documents[0]:
             self._released.wait(HELD_S)
-        for document in documents:
+        for index, document in enumerate(documents):
             try:
                 signal = decode(document)
             except (msgspec.DecodeError, RecursionError):
                 counts.quarantined += 1
+                counts.refused_total += 1
+                told = RefusedEvent(index=index, rule="envelope", detail="no signal")
+                counts.refused.append(told)
                 self.found.add("event", "envelope", "double")
                 continue
             new = (signal.source, signal.id) not in self._seen
@@ -121,6 +124,9 @@ class MemoryRuntime:
         grade: str | None,
         queue: str | None,
         min_score: float | None,
+        status: str,
+        account: str | None,
+        eligible: bool | None,
     ) -> tuple[list[dict[str, Any]], str | None]:
         if cursor is not None and not cursor.isdecimal():
             raise BadInput("The cursor was not given out here.", rule="cursor-valid")
@@ -129,6 +135,11 @@ class MemoryRuntime:
         rows = [row for row in rows if min_score is None or row["score"] >= min_score]  # type: ignore[operator]
         following = str(first + limit) if first + limit < len(rows) else None
         return rows[first : first + limit], following
+
+    def decisions(
+        self, query: DecisionQuery, limit: int, cursor: str | None
+    ) -> tuple[list[DecisionRecord], str | None]:
+        return [], None
 
     def decision(self, decision_id: str) -> DecisionRecord:
         row = self._store().execute("SELECT body FROM d WHERE id = ?", (decision_id,)).fetchone()

@@ -72,7 +72,9 @@ def test_events_are_counted_and_a_bad_one_fails_no_other(http: httpx.Client) -> 
     fresh = {**EVENTS["events"][0], "id": "contract-1"}
     answer = http.post("/events", json={"events": [fresh, fresh, {"no": "event"}]})
     expected = {"received": 3, "accepted": 1, "duplicates": 1, "quarantined": 1}
-    assert answer.json() == expected
+    told = answer.json()
+    assert {name: told[name] for name in expected} == expected
+    assert [(one["index"], told["refused_total"]) for one in told["refused"]] == [(2, 1)]
 
 
 def test_pages_of_leads_together_are_all_leads_once(http: httpx.Client) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from fastapi.openapi.models import OpenAPI
 
+from serving import page
 from serving.access import NEEDED, OPEN
 from serving.openapi import DESCRIBED, describe
 from serving.problems import MEDIA_TYPE
@@ -41,7 +42,7 @@ def test_the_running_service_serves_it(http: httpx.Client) -> None:
 
 def test_it_names_all_that_is_served() -> None:
     named = set(describe()["paths"]) - {"/decisions/{decision_id}"}
-    assert PATHS - named == {"/docs.json", "/schema.json", "/healthz"}
+    assert PATHS - named == {"/docs.json", "/schema.json", "/healthz"} | page.PATHS
     assert named <= PATHS
 
 
@@ -62,6 +63,10 @@ def test_every_body_has_examples_that_fit_its_schema(path: str, content: dict[st
     shown = [e["value"] for e in content.get("examples", {}).values()]
     shown += [content["example"]] if "example" in content else []
     assert shown, path
+    if "$ref" not in content["schema"]:
+        assert content["schema"]["type"] == "array"
+        assert all(isinstance(example, list) for example in shown)
+        return
     kind = TYPES[content["schema"]["$ref"].rpartition("/")[2]]
     for example in shown:
         msgspec.json.decode(msgspec.json.encode(example), type=kind)

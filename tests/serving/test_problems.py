@@ -86,7 +86,7 @@ def test_a_bad_query_is_told_what_it_breaks(http: httpx.Client, query: str) -> N
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/decisions", "/decisions/", "/decision/a", "/", "//score", "/score/"]
+    "path", ["/nothing", "/decisions/", "/decision/a", "/", "//score", "/score/"]
 )
 def test_an_unknown_route_is_a_problem(http: httpx.Client, path: str) -> None:
     assert problem_of(http.get(path, follow_redirects=False)).status in {404, 405}

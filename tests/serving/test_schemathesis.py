@@ -21,10 +21,11 @@ from wiring.settings import Settings
 SEED = "5"
 CONFIG = """
 [[operations]]
-include-path = ["/leads", "/score", "/what_if"]
+include-path = ["/decisions", "/events", "/leads", "/score", "/score_batch", "/what_if"]
 checks = { positive_data_acceptance = { enabled = false } }
 """
-"""A cursor is opaque; no schema can say whole what is an address, or which features there are."""
+"""A cursor is opaque; no schema can say whole what is an address, or which features there are, or
+what an event's contract asks; and a key that came with one body is refused with another."""
 OPEN = """
 [checks]
 ignored_auth = { enabled = false }

@@ -89,7 +89,8 @@ def test_a_date_alone_is_midnight_utc(tmp_path: Path) -> None:
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadConfiguration) as caught:
         read(tmp_path, text)
-    assert (caught.value.rule, caught.value.where) == ("training-config", "training.yaml")
+    assert caught.value.rule == "training-config"
+    assert caught.value.where.startswith("training.yaml")
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:

@@ -19,10 +19,10 @@ def read_yaml(path: Path) -> Any:
     return parse_yaml(text, path.name)
 
 
-def parse_yaml(text: str, name: str) -> Any:
+def parse_yaml(text: str, name: str, loader: Any = yaml.CSafeLoader) -> Any:
     """The document in a YAML text; `name` is its file's, for errors. Raises BadMapping."""
     try:
-        return _parse(text, name)
+        return _parse(text, name, loader)
     except (yaml.YAMLError, ValueError, RecursionError) as bad:
         mark = getattr(bad, "problem_mark", None)
         where = f"{name}, line {mark.line + 1}" if mark else name
@@ -35,8 +35,8 @@ def parse_yaml(text: str, name: str) -> Any:
         ) from bad
 
 
-def _parse(text: str, name: str) -> Any:
-    loader = yaml.CSafeLoader(text)
+def _parse(text: str, name: str, kind: Any) -> Any:
+    loader = kind(text)
     try:
         root = loader.get_single_node()
         if root is None:

@@ -1,0 +1,146 @@
+"""Every YAML file that is read refuses a key given twice and one that it does not know, by line."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+
+from domain.errors import BadConfiguration, BadInput
+from domain.typed_yaml import located
+from domain.yaml_files import parse_yaml
+from feature_repo.standard import STANDARD, read_service
+from monitoring.canary import STANDARD_FILE as CANARY
+from monitoring.canary import load_rule
+from monitoring.triggers import STANDARD_FILE as TRIGGERS
+from monitoring.triggers import load_limits
+from registry.gates import STANDARD_FILE as GATES
+from registry.gates import load_gates
+from signals.contract_file import read_contract
+from signals.mapping import load_mapping
+from tests.conftest import ROOT
+from training.config import read_config
+from wiring.home_rules import rules_file
+from wiring.quality import PACKAGED as QUALITY
+from wiring.quality import load_quality
+from wiring.rollouts import read_course
+from wiring.settings import Settings, load_settings
+
+Read = Callable[[Path], object]
+ROLLOUT = "mode: canary\nsteps:\n  - weight: 0.1\n  - weight: 0.5\nlimits:\n  p99_ms: 50\n"
+SETTINGS = "policy: standard\nport: 3000\n"
+FILES: dict[str, tuple[Read, str]] = {
+    "gates.yaml": (load_gates, GATES.read_text()),
+    "canary.yaml": (load_rule, CANARY.read_text()),
+    "triggers.yaml": (load_limits, TRIGGERS.read_text()),
+    "quality.yaml": (lambda path: load_quality(path.parent), QUALITY.read_text()),
+    "training.yaml": (read_config, "outcome: won\nsplit:\n  test_share: 0.3\n"),
+    "settings.yaml": (
+        lambda path: load_settings({"LEADSCORE_HOME": str(path.parent)}),
+        SETTINGS,
+    ),
+    "service.yaml": (read_service, STANDARD.read_text()),
+    "rollout.yaml": (read_course, ROLLOUT),
+    "mapping.yaml": (load_mapping, (ROOT / "examples/x_education/mapping.yaml").read_text()),
+    "web.page_viewed.v1.yaml": (
+        read_contract,
+        (ROOT / "signals/contracts/web.page_viewed.v1.yaml").read_text(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_as_it_should_be_is_read(tmp_path: Path, name: str) -> None:
+    read, text = FILES[name]
+    (tmp_path / name).write_text(text)
+    read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_key_given_twice_is_refused_with_its_line(tmp_path: Path, name: str) -> None:
+    read, text = FILES[name]
+    lines = text.splitlines()
+    for line, key, end in keys(text):
+        twice = [*lines[:end], lines[line - 1].split("#")[0], *lines[end:]]
+        if line == end:
+            refused(read, tmp_path / name, twice, f"line {end + 1}", key)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_unknown_key_is_refused_with_its_line(tmp_path: Path, name: str) -> None:
+    read, text = FILES[name]
+    lines = text.splitlines()
+    refused(read, tmp_path / name, [*lines, "no_such_key: 1"], f"line {len(lines) + 1}", "no_such")
+
+
+def keys(text: str) -> list[tuple[int, str, int]]:
+    """(line, key, last line) of keys of block mappings at the left edge."""
+    root = yaml.compose(text)
+    assert isinstance(root, yaml.MappingNode)
+    return [
+        (k.start_mark.line + 1, str(k.value), v.end_mark.line + (v.end_mark.column > 0))
+        for k, v in root.value
+    ]
+
+
+def refused(read: Read, path: Path, lines: list[str], where: str, key: str) -> None:
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(BadInput) as caught:
+        read(path)
+    said = str(caught.value)
+    assert caught.value.where == f"{path.name}, {where}", said
+    assert key in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("name", ["gates.yaml", "canary.yaml", "triggers.yaml", "quality.yaml"])
+def test_a_home_may_have_its_own_rules(tmp_path: Path, name: str) -> None:
+    packaged = {"gates.yaml": GATES, "canary.yaml": CANARY, "triggers.yaml": TRIGGERS}
+    home = Settings(home=tmp_path)
+    standard = packaged.get(name, QUALITY)
+    assert rules_file(home, standard) == standard
+    (tmp_path / name).write_text(standard.read_text())
+    assert rules_file(home, standard) == tmp_path / name
+
+
+@pytest.mark.parametrize("name", ["gates.yaml", "canary.yaml", "triggers.yaml", "quality.yaml"])
+def test_a_file_that_cannot_be_read_is_told_and_not_left_out(tmp_path: Path, name: str) -> None:
+    read, _ = FILES[name]
+    (tmp_path / name).symlink_to(tmp_path / "nothing")
+    path = tmp_path / name
+    with pytest.raises(BadConfiguration) as caught:
+        read(path)
+    assert name in caught.value.where
+
+
+NAMES = st.text("abcdef_", min_size=1, max_size=5)
+TREES: st.SearchStrategy[object] = st.recursive(
+    st.integers(0, 9),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3)
+        | st.dictionaries(NAMES, inner, min_size=1, max_size=3)
+    ),
+    max_leaves=10,
+)
+
+
+@limits(max_examples=100, deadline=None)
+@given(tree=st.dictionaries(NAMES, TREES, min_size=1, max_size=3), data=st.data())
+def test_a_place_of_msgspec_has_its_line(tree: dict[str, object], data: st.DataObject) -> None:
+    text = yaml.safe_dump(tree, default_flow_style=False)
+    assert parse_yaml(text, "f") == tree
+    steps, node, wanted = "", cast("Any", tree), ""
+    while isinstance(node, dict | list) and (not steps or data.draw(st.booleans())):
+        if isinstance(node, dict):
+            key = data.draw(st.sampled_from(sorted(node)))
+            steps, node, wanted = f"{steps}.{key}", node[key], f"{key}:"
+        else:
+            at = data.draw(st.integers(0, len(node) - 1))
+            steps, node, wanted = f"{steps}[{at}]", node[at], "-"
+    where = located(text, "f", f"Expected `int` - at `${steps}`")
+    line = int(where.removeprefix("f, line "))
+    assert wanted in text.splitlines()[line - 1] or wanted == "-"
