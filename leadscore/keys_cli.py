@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
+import msgspec
 import typer
 
 from leadscore.options import AsJson, group
@@ -18,15 +19,19 @@ def create(
     expires: Annotated[
         str | None, typer.Option(metavar="T", help="Until when it is good, as 2027-01-31.")
     ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="The only sources whose events it may send; repeatable. All without."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key; it is printed this once, and known to nobody afterwards but its holder."""
     from serving.key_store import open_keys
     from wiring.settings import load_settings
 
-    key, sent = open_keys(load_settings()).create(name, scope, _moment(expires))
+    key, sent = open_keys(load_settings()).create(name, scope, _moment(expires), source or ())
     if as_json:
-        put_json({"key": sent, "key_id": key.key_id, "scopes": key.scopes, "expires": key.expires})
+        put_json({"key": sent, **msgspec.to_builtins(key)})
         return
     say(f"key {key.key_id}, {' '.join(key.scopes)}; it is shown this once:")
     put(sent)
@@ -43,8 +48,19 @@ def list_keys(as_json: AsJson = False) -> None:
         put_json(held)
         return
     put_table(
-        ["key", "name", "scopes", "created", "expires", "revoked"],
-        [[k.key_id, k.name, " ".join(k.scopes), k.created, k.expires, k.revoked] for k in held],
+        ["key", "name", "scopes", "sources", "created", "expires", "revoked"],
+        [
+            [
+                k.key_id,
+                k.name,
+                " ".join(k.scopes),
+                " ".join(k.sources),
+                k.created,
+                k.expires,
+                k.revoked,
+            ]
+            for k in held
+        ],
     )
 
 

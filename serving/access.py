@@ -15,6 +15,7 @@ from starlette.types import Scope as Request
 from domain.errors import LeadscoreError, Unavailable
 from serving import page
 from serving.credentials import Caller, Credentials, Refusal
+from serving.event_sources import SOURCES
 from serving.idempotency import CALLER
 from serving.keys import Scope
 from serving.loopback import made_here
@@ -124,6 +125,7 @@ class Access:
             self._count(Refusal.SCOPE)
             raise _forbidden()
         scope[CALLER] = caller.caller_id
+        scope[SOURCES] = caller.sources
 
 
 def _taken(scope: Request) -> str | None:

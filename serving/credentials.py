@@ -33,11 +33,15 @@ class Refusal(StrEnum):
 
 
 class Caller(NamedTuple):
-    """Whoever is let in: an id that is no secret, what it may do, until when (seconds, epoch)."""
+    """Whoever is let in: an id that is no secret, what it may do, until when (seconds, epoch).
+
+    `sources`: the only sources whose events it may send; none means all.
+    """
 
     caller_id: str
     scopes: frozenset[Scope]
     until_s: float = float("inf")
+    sources: frozenset[str] = frozenset()
 
     def may(self, scope: Scope) -> bool:
         """Whether it has the scope."""
@@ -74,7 +78,7 @@ class Keys:
             return Refusal.REVOKED
         if self._now() >= held.until_s:
             return Refusal.EXPIRED
-        return Caller(key_id, held.scopes)
+        return Caller(key_id, held.scopes, sources=held.sources)
 
 
 class Credentials:

@@ -22,6 +22,7 @@ from serving.keys import (
     Held,
     Key,
     Scope,
+    check_sources,
     check_terms,
     digest_of,
     new_key,
@@ -43,6 +44,14 @@ KEYS = sa.Table(
     sa.Column("reason", sa.String(LONGEST_REASON), nullable=False),
 )
 
+SOURCES = sa.Table(
+    "access_key_sources",
+    KEYS.metadata,
+    sa.Column("key_id", sa.String(2 * ID_BYTES), primary_key=True),
+    sa.Column("source", sa.String(64), primary_key=True),
+)
+"""The sources that a key is bound to, of keys that are bound to some."""
+
 
 class KeyStore:
     """The keys of one database. Every call may raise Unavailable."""
@@ -52,15 +61,21 @@ class KeyStore:
         self._clock = clock
 
     def create(
-        self, name: str, scopes: Collection[str], expires: datetime | None = None
+        self,
+        name: str,
+        scopes: Collection[str],
+        expires: datetime | None = None,
+        sources: Collection[str] = (),
     ) -> tuple[Key, str]:
         """A new key, and what its holder sends: this is the only time that anybody sees it.
 
-        Raises BadInput where the name is none, no scope is given, or it would be expired already.
+        `sources`: the only sources whose events it may send. Raises BadInput where the name is
+        none, no scope is given, it would be expired already, or the sources bind nothing.
         """
         now = self._clock.now()
         check_terms(name, expires, now)
         may = scopes_of(scopes)
+        check_sources(sources, may)
         key_id, secret = new_key()
         row = {
             "key_id": key_id,
@@ -73,7 +88,10 @@ class KeyStore:
         }
         with self._transaction() as connection:
             connection.execute(CreateTable(KEYS, if_not_exists=True))
+            connection.execute(CreateTable(SOURCES, if_not_exists=True))
             connection.execute(KEYS.insert().values(row))
+            for source in sorted(set(sources)):
+                connection.execute(SOURCES.insert().values(key_id=key_id, source=source))
         return self.get(key_id), f"{PREFIX}{key_id}_{secret}"
 
     def get(self, key_id: str) -> Key:
@@ -85,8 +103,9 @@ class KeyStore:
 
     def keys(self) -> list[Key]:
         """All keys, the newest first."""
-        rows = sorted(self._rows(), key=lambda row: (-row.created_us, row.key_id))
-        return [_key(row) for row in rows]
+        rows, sources = self._rows()
+        rows.sort(key=lambda row: (-row.created_us, row.key_id))
+        return [_key(row, sources.get(row.key_id, ())) for row in rows]
 
     def revoke(self, key_id: str, reason: str) -> Key:
         """Revoke a key for good. Raises Missing, Refused where it is revoked, BadInput."""
@@ -102,14 +121,16 @@ class KeyStore:
 
     def held(self) -> dict[str, Held]:
         """All keys by id, as the service checks them."""
+        rows, sources = self._rows()
         return {
             row.key_id: Held(
                 digest=bytes.fromhex(row.digest),
                 scopes=frozenset(scope for scope in Scope if scope in row.scopes.split()),
                 until_s=inf if row.expires_us is None else row.expires_us / SECOND,
                 revoked=row.revoked_us is not None,
+                sources=frozenset(sources.get(row.key_id, ())),
             )
-            for row in self._rows()
+            for row in rows
         }
 
     def any_live(self) -> bool:
@@ -121,14 +142,20 @@ class KeyStore:
         """Let go of the database."""
         self._engine.dispose()
 
-    def _rows(self) -> list[Any]:
+    def _rows(self) -> tuple[list[Any], dict[str, list[str]]]:
+        """All keys, and by key the sources that bind it."""
         database = self._engine.url.database or ""
         if self._engine.dialect.name == "sqlite" and not Path(database).is_file():
-            return []  # whoever only reads makes no file
+            return [], {}  # whoever only reads makes no file
+        sources: dict[str, list[str]] = {}
         with self._transaction() as connection:
-            if not sa.inspect(connection).has_table(KEYS.name):
-                return []
-            return list(connection.execute(sa.select(KEYS)))
+            tables = sa.inspect(connection).get_table_names()
+            if KEYS.name not in tables:
+                return [], {}
+            if SOURCES.name in tables:
+                for row in connection.execute(sa.select(SOURCES)):
+                    sources.setdefault(row.key_id, []).append(row.source)
+            return list(connection.execute(sa.select(KEYS))), sources
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
@@ -146,7 +173,7 @@ def open_keys(settings: Settings, clock: Clock | None = None) -> KeyStore:
     return KeyStore(open_engine(settings.access_db), clock or SystemClock())
 
 
-def _key(row: Any) -> Key:
+def _key(row: Any, sources: Collection[str]) -> Key:
     return Key(
         key_id=row.key_id,
         name=row.name,
@@ -155,4 +182,5 @@ def _key(row: Any) -> Key:
         expires="" if row.expires_us is None else iso(row.expires_us),
         revoked="" if row.revoked_us is None else iso(row.revoked_us),
         reason=row.reason,
+        sources=tuple(sorted(sources)),
     )

@@ -21,6 +21,7 @@ SECRET_BYTES = 32
 """256 bits."""
 NAME = re.compile(r"[\w .@/-]{1,64}")
 LONGEST_REASON = 256
+MOST_SOURCES = 32
 
 
 class Scope(StrEnum):
@@ -33,7 +34,10 @@ class Scope(StrEnum):
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a key: all but its secret. Moments are RFC 3339, "" for none."""
+    """What is known of a key: all but its secret. Moments are RFC 3339, "" for none.
+
+    `sources`: the only sources whose events it may send; none means all.
+    """
 
     key_id: str
     name: str
@@ -42,18 +46,20 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     expires: str
     revoked: str
     reason: str
+    sources: tuple[str, ...] = ()
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     """What the service needs of a key: the SHA-256 of its secret, and until when it is good.
 
-    `until_s` is in seconds since 1970, infinite where it does not expire.
+    `until_s` is in seconds since 1970, infinite where it does not expire. `sources` as in `Key`.
     """
 
     digest: bytes
     scopes: frozenset[Scope]
     until_s: float
     revoked: bool
+    sources: frozenset[str] = frozenset()
 
 
 def digest_of(secret: str) -> bytes:
@@ -87,6 +93,34 @@ def scopes_of(words: Collection[str]) -> frozenset[Scope]:
     if not found:
         raise BadInput(f"scopes are {', '.join(Scope)}; at least one", rule="key-scopes")
     return found
+
+
+def check_sources(sources: Collection[str], scopes: Collection[Scope]) -> None:
+    """Raise BadInput where sources are no names, or bind a key that sends no events."""
+    if len(sources) > MOST_SOURCES or not all(map(_is_source, sources)):
+        raise BadInput(
+            f"A key has at most {MOST_SOURCES} sources, of 1 to 64 printable characters each.",
+            rule="key-sources",
+            where="--source",
+        )
+    if sources and Scope.INGEST not in scopes:
+        raise BadInput(
+            "Sources bind a key that sends events, and this one may not.",
+            rule="key-sources",
+            where="--source",
+            todo="Add --scope ingest, or leave --source out.",
+        )
+    if sources and Scope.ADMIN in scopes:
+        raise BadInput(
+            "A key with the scope admin may do everything: no source binds it.",
+            rule="key-sources",
+            where="--source",
+            todo="Leave --scope admin out.",
+        )
+
+
+def _is_source(text: str) -> bool:
+    return 0 < len(text) <= 64 and text.isprintable()
 
 
 def check_terms(name: str, expires: datetime | None, now: datetime) -> None:

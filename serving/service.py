@@ -8,7 +8,7 @@ supervising workers stay light.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -33,6 +33,7 @@ from scoring.begun import Begun
 from serving import bodies, cloudevents, openapi, page, problems, routes, score_metrics
 from serving.boundary import DECISIONS, UNKNOWN, Boundary
 from serving.connections import bound_connections
+from serving.event_sources import SOURCES, check_sources
 from serving.guard import guard
 from serving.idempotency import request_of, requests_of
 from serving.intake import Intake
@@ -198,7 +199,8 @@ class Api:
             sent = cloudevents.sent(came.scope["headers"], came.body)
             with self._intake.admitted(len(sent.documents)):
                 self._metrics.admitted()
-                take = partial(self._events, sent, time.monotonic())
+                allowed = came.scope.get(SOURCES, frozenset())
+                take = partial(self._events, sent, allowed, time.monotonic())
                 return await self._in(self._intake_threads, take)
         except problems.Saturated as error:
             self._metrics.refused()
@@ -273,7 +275,8 @@ class Api:
         bodies.check_choice(asked)
         return self.runtime().what_if(asked)
 
-    def _events(self, sent: cloudevents.Sent, arrived: float) -> Any:
+    def _events(self, sent: cloudevents.Sent, allowed: Collection[str], arrived: float) -> Any:
+        check_sources(sent.documents, allowed)
         receipt = self.runtime().accept(sent.documents)
         self._metrics.done(receipt, time.monotonic() - arrived, self.runtime())
         self._gates.tell(self.runtime())

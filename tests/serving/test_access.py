@@ -122,6 +122,28 @@ def test_a_scope_opens_what_it_is_for_and_nothing_else(
         assert (said.status, said.rule) == (403, "scope")
 
 
+def test_a_key_sends_events_of_its_sources_alone(house: House) -> None:
+    sent = house.key("ingest", sources=["web", "urn:product"])
+    headers = {"authorization": f"Bearer {sent}"}
+    asked: dict[str, tuple[list[object], int]] = {
+        "its own": ([{"source": "web"}, {"source": "urn:product"}], 200),
+        "not to be read": ([{"id": "1"}, 7], 200),
+        "another's": ([{"source": "web"}, {"source": "crm"}], 403),
+        "no text": ([{"source": ["web"]}], 403),
+        "twice": ([{"source": "web", "source ": "web"}], 200),
+    }
+    for what, (events, status) in asked.items():
+        answer = house.http.post("/events", json={"events": events}, headers=headers)
+        assert answer.status_code == status, what
+        if status == 403:
+            assert problem_of(answer).rule == "source-bound"
+    for body in (b'{"events": [{"source": "web", "source": "crm"}]}',):
+        json = {**headers, "content-type": "application/json"}
+        assert house.http.post("/events", content=body, headers=json).status_code == 403
+    one = {**headers, "content-type": "application/cloudevents+json"}
+    assert house.http.post("/events", content=b'{"source": "crm"}', headers=one).status_code == 403
+
+
 def test_a_decision_needs_the_scope_to_read(house: House, keys: dict[Scope, str]) -> None:
     for scope, status in ((Scope.SCORE, 403), (Scope.READ, 404)):
         headers = {"authorization": f"Bearer {keys[scope]}"}
