@@ -13,10 +13,10 @@ from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
-import yaml
 
 from domain.errors import BadConfiguration
 from domain.measurement import Interval
+from domain.strict_yaml import read_yaml
 from measures.calibration import brier, log_loss
 from measures.calibration_error import calibration_error
 from measures.intervals import Metric, bootstrap, difference, paired_bootstrap
@@ -92,8 +92,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 def load_rule(path: Path = STANDARD_FILE) -> CanaryRule:
     """A rule from its file. Raises BadConfiguration."""
     try:
-        return msgspec.convert(yaml.safe_load(path.read_text()), CanaryRule)
-    except (msgspec.ValidationError, yaml.YAMLError) as bad:
+        return msgspec.convert(read_yaml(path, rule="canary-rule"), CanaryRule)
+    except msgspec.ValidationError as bad:
         raise BadConfiguration(str(bad), rule="canary-rule", where=path.name) from bad
 
 

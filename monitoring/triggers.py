@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-import yaml
 
 from domain.clock import DAY
 from domain.errors import BadConfiguration
 from domain.measurement import Interval
+from domain.strict_yaml import read_yaml
 
 STANDARD_FILE = Path(__file__).with_name("triggers.yaml")
 
@@ -109,8 +109,8 @@ def decide(evidence: Evidence, limits: Limits) -> Retraining:
 def load_limits(path: Path = STANDARD_FILE) -> Limits:
     """Limits from a YAML file; the standard ones by default. Raises BadConfiguration."""
     try:
-        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Limits)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as bad:
+        return msgspec.convert(read_yaml(path, rule="trigger-limits"), Limits)
+    except msgspec.ValidationError as bad:
         raise BadConfiguration(str(bad), rule="trigger-limits", where=path.name) from bad
 
 

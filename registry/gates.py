@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-import yaml
 
 from domain.errors import BadConfiguration
+from domain.strict_yaml import read_yaml
 from domain.versions import Sealed, Stage, VersionKind
 from registry.entry import GateResult
 
@@ -157,13 +157,7 @@ def parse_gates(document: object, where: str) -> GateRules:
 
 def load_gates(path: Path = STANDARD_FILE) -> GateRules:
     """Rules from a YAML file; the standard ones by default. Raises BadConfiguration."""
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as bad:
-        raise BadConfiguration(
-            "the file of gate rules cannot be read", rule="gate-rules", where=path.name
-        ) from bad
-    rules = parse_gates(document, path.name)
+    rules = parse_gates(read_yaml(path, rule="gate-rules"), path.name)
     _require_gates(rules, path.name)
     return rules
 

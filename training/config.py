@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-import yaml
 
 from domain.errors import BadConfiguration, Missing
+from domain.strict_yaml import read_yaml
 
 Share = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
 Days = Annotated[float, msgspec.Meta(ge=0.0)]
@@ -150,8 +150,9 @@ def read_config(path: Path) -> TrainingConfig:
     if not path.is_file():
         raise Missing("no such file", rule="training-config", where=str(path))
     try:
-        return msgspec.convert(_dated(yaml.safe_load(path.read_text()) or {}), TrainingConfig)
-    except (msgspec.ValidationError, yaml.YAMLError, UnicodeDecodeError) as bad:
+        document = read_yaml(path, rule="training-config")
+        return msgspec.convert(_dated(document or {}), TrainingConfig)
+    except msgspec.ValidationError as bad:
         raise BadConfiguration(
             str(bad),
             rule="training-config",

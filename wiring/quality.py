@@ -11,6 +11,7 @@ import yaml
 import signals
 from domain.errors import BadConfiguration
 from domain.findings import Finding, Findings
+from domain.strict_yaml import read_yaml
 from feature_repo.quality import FeatureRules
 from scoring.quality import Gates, InputRules
 from signals.contract import Contract
@@ -78,12 +79,7 @@ def _merged(packaged: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        held = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as bad:
-        raise BadConfiguration(
-            f"cannot be read: {type(bad).__name__}", rule="quality-rules", where=str(path)
-        ) from bad
+    held = read_yaml(path, rule="quality-rules", loader=_Loader)
     if not isinstance(held, dict | None):
         raise BadConfiguration("no sections of rules", rule="quality-rules", where=str(path))
     return held or {}

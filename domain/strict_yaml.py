@@ -1,0 +1,134 @@
+"""YAML of files that people write, within bounds, and in which no key stands twice.
+
+A key that stands twice would silently win. A file is bounded in bytes, in depth, and in how many
+values it comes to once its aliases stand for what they name: few lines can name billions.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from domain.errors import BadConfiguration, BadInput
+
+MOST_BYTES = 1 << 20
+MOST_VALUES = 100_000
+DEEPEST = 50
+
+_BEGINS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
+_ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+_TODO = "Put texts with : # { } [ ] or a leading % @ * & in quotes."
+
+
+def read_yaml(
+    path: Path,
+    error: type[BadInput] = BadConfiguration,
+    rule: str = "yaml",
+    loader: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = yaml.CSafeLoader,
+) -> Any:
+    """The document of a file in UTF-8; None of an empty one.
+
+    Raises `error`, with the line where there is one. `loader` makes the values.
+    """
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MOST_BYTES + 1)
+        text = raw.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as bad:
+        what = f"it cannot be read: {getattr(bad, 'strerror', None) or 'it is not UTF-8'}"
+        raise error(what, rule="unreadable-file", where=path.name) from bad
+    return parse_yaml(text, path.name, error, rule, loader)
+
+
+def parse_yaml(
+    text: str,
+    name: str,
+    error: type[BadInput] = BadConfiguration,
+    rule: str = "yaml",
+    loader: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = yaml.CSafeLoader,
+) -> Any:
+    """The document in a text; `name` is its file's, for errors. Raises `error`."""
+    try:
+        _check_bounds(text)
+        return _parse(text, loader)
+    except (yaml.YAMLError, ValueError) as bad:
+        mark = getattr(bad, "problem_mark", None)
+        where = f"{name}, line {mark.line + 1}" if mark else name
+        bounded = isinstance(bad, _Unfit)
+        what = getattr(bad, "problem", None) or getattr(bad, "reason", None) or str(bad)
+        what = what.partition("\n")[0]
+        raise error(
+            what if bounded else f"it is not YAML: {what}",
+            rule=rule,
+            where=where,
+            todo=bad.todo if isinstance(bad, _Unfit) else _TODO,
+        ) from bad
+
+
+class _Unfit(yaml.MarkedYAMLError):
+    def __init__(self, problem: str, mark: Any, todo: str) -> None:
+        super().__init__(problem=problem, problem_mark=mark)
+        self.todo = todo
+
+
+def _check_bounds(text: str) -> None:
+    """Raise for what is too large, too deep, or too much once aliases are put in."""
+    if len(text) > MOST_BYTES:
+        raise _Unfit(
+            f"the file is longer than {MOST_BYTES >> 20} MiB", None, "Is it the right one?"
+        )
+    sizes: dict[str, int] = {}
+    stack: list[tuple[str | None, int]] = [(None, 0)]
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        size = 1
+        if isinstance(event, _BEGINS):
+            stack.append((event.anchor, 1))
+            if len(stack) > DEEPEST:
+                raise _Unfit("it is nested too deeply", event.start_mark, "Make it flatter.")
+            continue
+        if isinstance(event, _ENDS):
+            anchor, size = stack.pop()
+            sizes[anchor or ""] = size
+        elif isinstance(event, yaml.AliasEvent):
+            size = sizes.get(event.anchor or "", MOST_VALUES + 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            sizes[event.anchor or ""] = size
+        anchor, held = stack[-1]
+        stack[-1] = (anchor, held + size)
+        if held + size > MOST_VALUES:
+            todo = "Write out what the aliases stand for, or take fewer."
+            raise _Unfit("it comes to too many values", event.start_mark, todo)
+
+
+def _parse(text: str, kind: type[yaml.SafeLoader] | type[yaml.CSafeLoader]) -> Any:
+    loader = kind(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        for node in _nodes(root):
+            _distinct_keys(node)
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _nodes(node: Any) -> Iterator[Any]:
+    yield node
+    if isinstance(node, yaml.MappingNode):
+        for _, value in node.value:
+            yield from _nodes(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _nodes(value)
+
+
+def _distinct_keys(node: Any) -> None:
+    seen: set[str] = set()
+    for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        if str(key.value) in seen:
+            raise _Unfit(
+                f"the key {key.value!r} stands twice", key.start_mark, "Leave one of them."
+            )
+        seen.add(str(key.value))
