@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from domain.errors import BadConfiguration, BadMapping
-from domain.yaml_files import parse_yaml
+from domain.errors import BadConfiguration
+from domain.yaml_files import Loader, parse_yaml, read_text
 
 T = TypeVar("T")
 _PLACE = re.compile(r"at `\$([^`]*)`$")
@@ -25,15 +25,11 @@ class YamlFile:
     """
 
     def __init__(
-        self, path: Path, rule: str, *, todo: str = "", loader: Any = yaml.CSafeLoader
+        self, path: Path, rule: str, *, todo: str = "", loader: Loader = yaml.CSafeLoader
     ) -> None:
         self.name, self.rule, self.todo = path.name, rule, todo
-        self._text = _text_of(path, rule, todo)
-        try:
-            self.document = parse_yaml(self._text, path.name, loader)
-        except BadMapping as bad:
-            what = " ".join(bad.what.split())
-            raise BadConfiguration(what, rule=rule, where=bad.where, todo=bad.todo) from bad
+        self._text = read_text(path, rule=rule)
+        self.document = parse_yaml(self._text, path.name, rule=rule, loader=loader)
 
     def to(self, kind: type[T], prepare: Callable[[Any], Any] = lambda held: held) -> T:
         """The document as a value of a type. Raises BadConfiguration."""
@@ -87,13 +83,3 @@ def _line(node: Any, steps: list[str]) -> int | None:
             return line
         line, node = found[0].start_mark.line + 1, found[1]
     return line
-
-
-def _text_of(path: Path, rule: str, todo: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as bad:
-        what = getattr(bad, "strerror", None) or "it is not UTF-8"
-        raise BadConfiguration(
-            f"the file cannot be read: {what}", rule=rule, where=path.name, todo=todo
-        ) from bad

@@ -1,4 +1,8 @@
-"""YAML in which no key stands twice: the second would silently win."""
+"""YAML of files that people write, within bounds, and in which no key stands twice.
+
+A key that stands twice would silently win. A file is bounded in bytes, in depth, and in how many
+values it comes to once its aliases stand for what they name: few lines can name billions.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,43 +10,112 @@ from typing import Any
 
 import yaml
 
-from domain.errors import BadMapping
+from domain.errors import BadConfiguration, BadInput
+
+MOST_BYTES = 1 << 20
+MOST_VALUES = 100_000
+DEEPEST = 50
+
+Loader = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
+_BEGINS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
+_ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+_TODO = "Put texts with : # { } [ ] or a leading % @ * & in quotes."
 
 
-def read_yaml(path: Path) -> Any:
-    """The document of a YAML file. Raises BadMapping with the line, where there is one."""
+def read_yaml(
+    path: Path,
+    error: type[BadInput] = BadConfiguration,
+    rule: str = "yaml",
+    loader: Loader = yaml.CSafeLoader,
+) -> Any:
+    """The document of a file in UTF-8; None of an empty one.
+
+    Raises `error`, with the line where there is one. `loader` makes the values.
+    """
+    return parse_yaml(read_text(path, error), path.name, error, rule, loader)
+
+
+def read_text(
+    path: Path, error: type[BadInput] = BadConfiguration, rule: str = "unreadable-file"
+) -> str:
+    """The text of a file in UTF-8, cut a byte beyond what a YAML file may have. Raises `error`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as stream:
+            raw = stream.read(MOST_BYTES + 1)
+        return raw.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as bad:
-        what = f"it cannot be read: {getattr(bad, 'strerror', None) or 'it is not UTF-8'}"
-        raise BadMapping(what, rule="unreadable-file", where=path.name) from bad
-    return parse_yaml(text, path.name)
+        what = f"the file cannot be read: {getattr(bad, 'strerror', None) or 'it is not UTF-8'}"
+        raise error(what, rule=rule, where=path.name) from bad
 
 
-def parse_yaml(text: str, name: str, loader: Any = yaml.CSafeLoader) -> Any:
-    """The document in a YAML text; `name` is its file's, for errors. Raises BadMapping."""
+def parse_yaml(
+    text: str,
+    name: str,
+    error: type[BadInput] = BadConfiguration,
+    rule: str = "yaml",
+    loader: Loader = yaml.CSafeLoader,
+) -> Any:
+    """The document in a text; `name` is its file's, for errors. Raises `error`."""
     try:
-        return _parse(text, name, loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as bad:
+        _check_bounds(text)
+        return _parse(text, loader)
+    except (yaml.YAMLError, ValueError) as bad:
         mark = getattr(bad, "problem_mark", None)
         where = f"{name}, line {mark.line + 1}" if mark else name
-        what = getattr(bad, "problem", None) or str(bad)
-        raise BadMapping(
-            f"it is not YAML: {what}",
-            rule="yaml",
+        bounded = isinstance(bad, _Unfit)
+        what = getattr(bad, "problem", None) or getattr(bad, "reason", None) or str(bad)
+        what = what.partition("\n")[0]
+        raise error(
+            what if bounded else f"it is not YAML: {what}",
+            rule=rule,
             where=where,
-            todo="Put texts with : # { } [ ] or a leading % @ * & in quotes.",
+            todo=bad.todo if isinstance(bad, _Unfit) else _TODO,
         ) from bad
 
 
-def _parse(text: str, name: str, kind: Any) -> Any:
+class _Unfit(yaml.MarkedYAMLError):
+    def __init__(self, problem: str, mark: Any, todo: str) -> None:
+        super().__init__(problem=problem, problem_mark=mark)
+        self.todo = todo
+
+
+def _check_bounds(text: str) -> None:
+    """Raise for what is too large, too deep, or too much once aliases are put in."""
+    if len(text) > MOST_BYTES:
+        raise _Unfit(
+            f"the file is longer than {MOST_BYTES >> 20} MiB", None, "Is it the right one?"
+        )
+    sizes: dict[str, int] = {}
+    stack: list[tuple[str | None, int]] = [(None, 0)]
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        size = 1
+        if isinstance(event, _BEGINS):
+            stack.append((event.anchor, 1))
+            if len(stack) > DEEPEST:
+                raise _Unfit("it is nested too deeply", event.start_mark, "Make it flatter.")
+            continue
+        if isinstance(event, _ENDS):
+            anchor, size = stack.pop()
+            sizes[anchor or ""] = size
+        elif isinstance(event, yaml.AliasEvent):
+            size = sizes.get(event.anchor or "", MOST_VALUES + 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            sizes[event.anchor or ""] = size
+        anchor, held = stack[-1]
+        stack[-1] = (anchor, held + size)
+        if held + size > MOST_VALUES:
+            todo = "Write out what the aliases stand for, or take fewer."
+            raise _Unfit("it comes to too many values", event.start_mark, todo)
+
+
+def _parse(text: str, kind: Loader) -> Any:
     loader = kind(text)
     try:
         root = loader.get_single_node()
         if root is None:
             return None
         for node in _nodes(root):
-            _distinct_keys(node, name)
+            _distinct_keys(node)
         return loader.construct_document(root)
     finally:
         loader.dispose()
@@ -58,14 +131,11 @@ def _nodes(node: Any) -> Iterator[Any]:
             yield from _nodes(value)
 
 
-def _distinct_keys(node: Any, name: str) -> None:
+def _distinct_keys(node: Any) -> None:
     seen: set[str] = set()
     for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
         if str(key.value) in seen:
-            raise BadMapping(
-                f"the key {key.value!r} stands twice",
-                rule="yaml",
-                where=f"{name}, line {key.start_mark.line + 1}",
-                todo="Leave one of them.",
+            raise _Unfit(
+                f"the key {key.value!r} stands twice", key.start_mark, "Leave one of them."
             )
         seen.add(str(key.value))

@@ -1,7 +1,7 @@
 """The command line. Heavy libraries load only inside the commands that use them.
 
-Exit codes: 0 done; 1 a gate or a verdict says no; 2 bad usage or input; 3 something needed is not
-there; 130 interrupted.
+Exit codes: 0 done; 1 a gate or a verdict says no, or nothing could be accepted; 2 bad usage or
+input; 3 something needed is not there; 130 interrupted.
 """
 
 import logging
@@ -46,8 +46,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
-        "Exit codes: 0 done; 1 a gate or a verdict says no; 2 bad usage or input; "
-        "3 something needed is not there; 130 interrupted."
+        "Exit codes: 0 done; 1 a gate or a verdict says no, or nothing could be accepted; "
+        "2 bad usage or input; 3 something needed is not there; 130 interrupted."
     ),
 )
 

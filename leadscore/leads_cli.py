@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from domain.errors import BadInput
+from domain.errors import BadInput, Missing
 from leadscore.options import AsJson
 from leadscore.output import put, put_json, say
 from leadscore.progress import counting
@@ -25,7 +25,7 @@ def score(
         typer.Argument(metavar="[KEY]...", help="Lead ids, or kind:value, such as crm_id:42."),
     ] = None,
     everyone: Annotated[bool, typer.Option("--all", help="Every lead.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write a Parquet file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write .parquet, .csv or .jsonl.")] = None,
     what_if: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="As if a feature were so; records nothing."),
@@ -35,6 +35,7 @@ def score(
     """Score leads: explained, decided, recorded."""
     from leadscore.lookup import find
     from wiring.batch import score_all
+    from wiring.batch_files import check_out
     from wiring.quality_store import store
     from wiring.scoring import open_scoring
     from wiring.settings import load_settings, quiet_libraries
@@ -46,6 +47,8 @@ def score(
         raise BadInput("name leads, or give --all", rule="score-whom")
     if everyone and out is None:
         raise BadInput("--all writes a file", rule="score-out", todo="Give --out FILE.parquet.")
+    if out is not None:
+        check_out(out)
     quiet_libraries()
     settings = load_settings()
     scoring = open_scoring(settings)
@@ -53,6 +56,12 @@ def score(
         with counting("leads scored") as counter:
             done = score_all(scoring, out, counter.add, say)
         store(settings, scoring.findings)
+        if not done:
+            raise Missing(
+                "no lead is known, so none was scored",
+                rule="no-leads",
+                todo="`leadscore ingest FILE` takes signals in.",
+            )
         put(f"{done:,} leads in {out}")
         return
     refs = [find(scoring.plane.directory, key) for key in leads or ()]

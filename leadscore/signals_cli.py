@@ -43,7 +43,9 @@ def simulate(
 
 
 def ingest(
-    files: Annotated[list[str], typer.Argument(help="JSONL, CSV, Parquet, gzip; - is stdin.")],
+    files: Annotated[
+        list[str], typer.Argument(help="JSON, CSV, Parquet, .xlsx, gzip; - is stdin.")
+    ],
     mapping: Annotated[Path | None, typer.Option(help="How a table's rows become events.")] = None,
     let_through: Annotated[
         bool, typer.Option("--let-through", help="No quality gate stops a batch; it is counted.")

@@ -23,7 +23,7 @@ import msgspec
 
 from domain.errors import BadConfiguration, BadMapping
 from domain.typed_yaml import located
-from domain.yaml_files import parse_yaml
+from domain.yaml_files import parse_yaml, read_text
 from signals.contract import Contract, Field
 from signals.contract_schema import DataSchema, read_field, read_schema, write_schema
 from signals.odcs import Custom, Document, Property, SchemaObject, ServiceLevel
@@ -36,19 +36,16 @@ ID = "urn:leadscore:contract:"
 
 def read_contract(path: Path) -> Contract:
     """One contract file. Raises BadConfiguration naming the file and the place."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as bad:
-        raise BadConfiguration(
-            "it cannot be read as UTF-8 text", rule="contract-file", where=path.name
-        ) from bad
+    text = read_text(path, rule="contract-file")
     return parse_contract(text, path.name)
 
 
 def parse_contract(text: str, file_name: str) -> Contract:
     """A contract from the text of its file. Raises BadConfiguration naming file and place."""
     try:
-        return _contract(msgspec.convert(parse_yaml(text, file_name), Document), file_name)
+        return _contract(
+            msgspec.convert(parse_yaml(text, file_name, BadMapping), Document), file_name
+        )
     except BadMapping as bad:
         raise _refused(bad.what, bad.where, bad.todo) from bad
     except (ValueError, KeyError) as bad:

@@ -9,7 +9,6 @@ The form of the file is told in `signals.mapping_format`, how times are read in
 """
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -32,7 +31,7 @@ __all__ = ["Documents", "Mapped", "Mapping", "Tally", "load_mapping"]
 class Documents(Iterator[Mapped]):
     """The signals and rejected rows of one file, in the order of its lines.
 
-    `tally` counts what has been read so far. Raises BadMapping where the file cannot be read;
+    `tally` counts what has been read so far. Raises BadInput where the file cannot be read;
     what came out before stands, and reading again gives the same ids.
     """
 
@@ -90,7 +89,7 @@ class Mapping:
         )
 
     def documents(self, path: Path, tally: Tally | None = None) -> Documents:
-        """What the rows of a file come to. Raises BadMapping at once or while reading.
+        """What the rows of a file come to. Raises BadInput at once or while reading.
 
         `tally` is counted on, where one is given.
         """
@@ -126,7 +125,7 @@ class Mapping:
 def load_mapping(path: Path) -> Mapping:
     """A mapping from its YAML file. Raises BadMapping naming the file, the place, what to do."""
     try:
-        file = msgspec.convert(read_yaml(path), MappingFile)
+        file = msgspec.convert(read_yaml(path, BadMapping), MappingFile)
     except (msgspec.ValidationError, BadConfiguration) as bad:
         what = getattr(bad, "what", str(bad))
         todo = "docs/mapping.md tells every key; examples/ has mappings that work."
@@ -138,25 +137,5 @@ def load_mapping(path: Path) -> Mapping:
 
 
 def _documents(path: Path, table: TableSpec, plan: TablePlan) -> Iterator[Mapped]:
-    known: tuple[str, ...] | None = None
-    for batch in read_rows(path, table):
-        if known is None:
-            known = batch.names
-            _check_columns(plan.columns, known, path.name)
+    for batch in read_rows(path, table, plan.columns):
         yield from plan.run(batch)
-
-
-def _check_columns(needed: tuple[str, ...], names: tuple[str, ...], where: str) -> None:
-    for column in needed:
-        if names.count(column) == 1:
-            continue
-        if column in names:
-            what, todo = f"column {column!r} stands twice", "Give each column its own name."
-        else:
-            close = get_close_matches(column, names, 1, 0.6)
-            hint = f"Did you mean {close[0]!r}? " if close else ""
-            what = f"there is no column {column!r}"
-            todo = f"{hint}The file has {', '.join(names)}."
-            if len(names) == 1:
-                todo += " Is the delimiter right?"
-        raise BadMapping(what, rule="absent-column", where=where, todo=todo)

@@ -68,6 +68,8 @@ def _check_table(table: TableSpec) -> None:
         "".encode(table.encoding)
     except LookupError:
         _bad(f"encoding {table.encoding!r} is not known", "encoding", "Try utf-8 or cp1252.")
+    if table.quote in (table.delimiter, "\r", "\n"):
+        _bad("the quote is the delimiter or a line end", "quote", "Set another quote.")
     _check_identifiers(table)
     for words in (table.missing, *table.missing_in.values()):
         _check_missing(words)

@@ -177,18 +177,26 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class TableSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One kind of file. `files` are patterns of its name; none means every file.
 
-    `columns` names the columns of a file without a header line. `ignore` are conditions of rows
-    that are left out on purpose: one that holds is enough. A row that is neither ignored nor
-    refused and becomes no event is quarantined. `id` is the default of its events; without it an
-    event's id is made from the whole row and how often that row stood in the file before.
+    `columns` names the columns of a file without a header line. `delimiter` is one character,
+    `tab`, or `blanks` for runs of blanks and tabs; without it, what a first line such as `sep=;`
+    says, and else a comma. `skip_lines` leaves out so many lines before the header, such as titles.
+    `sheet` is the name of a workbook's sheet; it is needed where there are several.
+
+    `ignore` are conditions of rows that are left out on purpose: one that holds is enough. A row
+    that is neither ignored nor refused and becomes no event is quarantined. `id` is the default of
+    its events; without it an event's id is made from the whole row (of Parquet, from the mapped
+    columns: others are not read) and how often that row stood in the file before.
+
     `decimal` is the decimal sign of numbers: a point where it is not set, but a comma that may be
     either is then refused in a file of semicolons, which are written where decimals have commas.
     """
 
     files: tuple[str, ...] = ()
-    delimiter: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = ","
+    delimiter: Annotated[str, msgspec.Meta(pattern=r"^(?:[^\r\n]|blanks|tab)$")] | None = None
     quote: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = '"'
     encoding: str = "utf-8"
+    skip_lines: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
+    sheet: str | None = None
     decimal: Literal[".", ","] | None = None
     columns: tuple[str, ...] = ()
     missing: tuple[Word, ...] = ()

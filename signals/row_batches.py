@@ -6,6 +6,9 @@ from dataclasses import dataclass
 BATCH = 2048
 """Rows in a batch: few enough to stay in a processor's cache, where most of the speed is."""
 
+BATCH_CHARACTERS = 4 << 20
+"""Fewer rows, where they are long: a batch is full with so much text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Broken:

@@ -1,104 +1,130 @@
-"""Rows of CSV, gzipped CSV and Parquet files, in batches, with the line each began in.
+"""Rows of CSV, gzipped CSV, Parquet files and workbooks, in batches, with the line each began in.
 
-Memory is bounded by the batch. Every cell comes out as text, an absent one as "". A row that is
-no row (a wrong number of fields, a stray quote) is handed on as it stands, for the quarantine.
-A file that cannot be read at all raises BadMapping.
+Memory is bounded by the batch (of a workbook, by its sheet, which is bounded). Every cell comes
+out as text, an absent one as "". A row that is no row (a wrong number of fields, a stray quote) is
+handed on as it stands, for the quarantine. A file that cannot be read at all raises BadInput.
 """
 
+import codecs
 import csv
-import gzip
 import io
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from domain.errors import BadMapping
+from domain.errors import BadInput, BadMapping
+from signals.bounded import short_lined, telling, unpacked
 from signals.csv_rows import csv_batches
+from signals.file_kinds import GZIP, HEAD, PARQUET, ZIP, marked_encoding, refuse_unread
+from signals.headers import check_columns
 from signals.mapping_format import TableSpec
 from signals.parquet import read_parquet
-from signals.row_batches import BATCH, Batch
+from signals.row_batches import Batch
+from signals.workbooks import read_workbook
 
-_GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_WORKBOOKS = (".xlsx", ".xlsm")
 
 
-def read_rows(path: Path, table: TableSpec) -> Iterator[Batch]:
-    """The rows of a file, at least one batch (which may be empty). Raises BadMapping.
+def read_rows(path: Path, table: TableSpec, wanted: Sequence[str]) -> Iterator[Batch]:
+    """The rows of a file, at least one batch (which may be empty). Raises BadInput.
 
-    Lines count from 1 and include the header; of a Parquet file they are row numbers.
+    `wanted` are the columns that the file must have; of Parquet no other is read. Lines count from
+    1 and include the header; of a Parquet file they are row numbers.
     """
-    with _readable(path, table), path.open("rb") as raw:
-        start = raw.peek(1024)[:1024]
-        if path.suffix == ".parquet" or start.startswith(_PARQUET):
-            for names, rows, first in read_parquet(path, BATCH):
-                yield Batch(names, rows, range(first, first + len(rows)))
-            return
-        with _text(raw, start, path, table) as stream:
-            yield from csv_batches(stream, path.name, table)
+    batches = _batches(path, table, wanted)
+    first = next(batches)
+    check_columns(wanted, first.names, path, table)
+    yield first
+    yield from batches
 
 
-def _text(raw: io.BufferedReader, start: bytes, path: Path, table: TableSpec) -> io.TextIOWrapper:
-    stream: gzip.GzipFile | None = None
-    if start.startswith(_GZIP):
-        stream = gzip.GzipFile(fileobj=raw)
-        start = stream.peek(1024)[:1024]
-    elif path.suffix == ".gz":
-        raise _bad(path, "not-gzip", "it is named .gz and is not gzip", "Name it as what it is.")
-    _refuse_binary(start, path, table)
-    encoding = "utf-8-sig" if table.encoding.lower() in ("utf-8", "utf8") else table.encoding
-    return io.TextIOWrapper(stream or raw, encoding=encoding, newline="")
+def _batches(path: Path, table: TableSpec, wanted: Sequence[str]) -> Iterator[Batch]:
+    with telling(path.name), path.open("rb") as raw:
+        head = raw.peek(HEAD)[:HEAD]
+        _refuse_name(path, head)
+        refuse_unread(head, path.name)
+        if head.startswith(PARQUET):
+            yield from read_parquet(path, wanted, table.decimal or ".")
+        elif head.startswith(ZIP):
+            yield from read_workbook(path, table)
+        else:
+            yield from _of_text(raw, path, table)
 
 
-def _refuse_binary(start: bytes, path: Path, table: TableSpec) -> None:
-    wide = table.encoding.lower().startswith(("utf-16", "utf-32", "utf16", "utf32"))
-    if not start:
+def _refuse_name(path: Path, head: bytes) -> None:
+    """Refuse files that are called what they are not."""
+    for endings, magics, rule, kind in (
+        ((".gz",), (GZIP,), "not-gzip", "gzip"),
+        ((".parquet",), (PARQUET, b"PARE"), "not-parquet", "Parquet"),
+        (_WORKBOOKS, (ZIP,), "not-workbook", "a workbook"),
+    ):
+        if path.suffix.lower() in endings and not head.startswith(magics):
+            what = f"it is named {path.suffix} and is not {kind}"
+            raise _bad(path, rule, what, "Name it as what it is.")
+
+
+def _of_text(raw: io.BufferedReader, path: Path, table: TableSpec) -> Iterator[Batch]:
+    with _readable(path, table), opened_text(raw, path, table) as stream:
+        yield from csv_batches(stream, path.name, table)
+
+
+def opened_text(raw: io.BufferedReader, path: Path, table: TableSpec) -> io.TextIOWrapper:
+    """The text of a file that may be gzip, line ends as they stand. Raises BadInput."""
+    if raw.peek(HEAD).startswith(GZIP):
+        raw = unpacked(raw, path.name)
+    head = raw.peek(HEAD)[:HEAD]
+    encoding = _encoding(head, path, table)
+    return io.TextIOWrapper(short_lined(raw, path.name, encoding), encoding=encoding, newline="")
+
+
+def _encoding(head: bytes, path: Path, table: TableSpec) -> str:
+    """The mapping's encoding, where the file's first bytes do not contradict it."""
+    said = codecs.lookup(table.encoding).name
+    wide = said.startswith(("utf-16", "utf-32"))
+    marked, _ = marked_encoding(head)
+    if not head:
         raise _bad(path, "empty-file", "the file is empty", "Export it again.")
-    if start.startswith(_ZIP):
-        raise _bad(path, "binary-file", "it is a workbook or a zip file", "Save it as CSV.")
-    if start.startswith(_UTF16) and not wide:
-        raise _bad(path, "encoding", "it looks like UTF-16", "Set encoding: utf-16.")
-    if b"\0" in start and not wide:
-        raise _bad(path, "binary-file", "it is binary", "Give a CSV, gzip or Parquet file.")
+    refuse_unread(head, path.name)
+    if marked and not said.startswith((marked, f"{marked}-")):
+        what = f"it begins as {marked.upper()} does, the mapping's encoding is {table.encoding}"
+        raise _bad(path, "encoding", what, f"Set encoding: {marked}.")
+    if b"\0" in head and not wide:
+        raise _bad(path, "binary-file", "it is binary", "Give CSV, gzip, Parquet or .xlsx.")
+    # a mark that is there settles the order of bytes, and is taken away
+    return marked if wide and marked else "utf-8-sig" if said == "utf-8" else said
 
 
 @contextmanager
 def _readable(path: Path, table: TableSpec) -> Iterator[None]:
     try:
         yield
-    except (gzip.BadGzipFile, zlib.error, EOFError) as bad:
-        raise _bad(
-            path, "gzip-damaged", "the gzip is damaged or cut off", "Copy it again."
-        ) from bad
     except UnicodeDecodeError as bad:
         raise BadMapping(
             f"byte 0x{bad.object[bad.start]:02x} is not {table.encoding}",
             rule="encoding",
-            where=path.name + _line_of(path, table.encoding),
+            where=path.name + _line_of(path, table),
             todo="Set the table's encoding, such as cp1252 or latin-1.",
         ) from bad
     except UnicodeError as bad:
-        raise _bad(path, "encoding", str(bad), "Set the table's encoding.") from bad
+        what = f"it is not {table.encoding}"
+        raise _bad(path, "encoding", what, "Set the table's encoding.") from bad
     except csv.Error as bad:
         raise _bad(path, "csv-header", str(bad), "Mend the header line.") from bad
-    except OSError as bad:
-        what = f"it cannot be read: {bad.strerror or type(bad).__name__}"
-        raise _bad(path, "unreadable-file", what, "Check its name and its permissions.") from bad
 
 
-def _line_of(path: Path, encoding: str) -> str:
+def _line_of(path: Path, table: TableSpec) -> str:
     """The line that cannot be decoded, for encodings that hold ASCII as it is."""
-    if not path.is_file():
+    if not path.is_file() or "\n".encode(table.encoding) != b"\n":
         return ""
     with path.open("rb") as raw:
-        packed = raw.peek(2).startswith(_GZIP)
-        for number, line in enumerate(gzip.GzipFile(fileobj=raw) if packed else raw, 1):
+        stream = unpacked(raw, path.name) if raw.peek(2).startswith(GZIP) else raw
+        for number, line in enumerate(short_lined(stream, path.name), 1):
             try:
-                line.decode(encoding)
+                line.decode(table.encoding)
             except UnicodeDecodeError:
                 return f", line {number}"
     return ""
 
 
-def _bad(path: Path, rule: str, what: str, todo: str) -> BadMapping:
+def _bad(path: Path, rule: str, what: str, todo: str) -> BadInput:
     return BadMapping(what, rule=rule, where=path.name, todo=todo)

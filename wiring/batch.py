@@ -1,4 +1,4 @@
-"""Scoring many leads: by the same core as the endpoint, a chunk at a time, to Parquet."""
+"""Scoring many leads: by the same core as the endpoint, a chunk at a time, to a file."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from domain.clock import iso
 from domain.files import exclusive
 from domain.ports import LeadRef
 from domain.scores import ScoreAnswer
+from wiring.batch_files import write_tables
 from wiring.batch_run import Parts, PartScorer
 from wiring.scoring import Scoring
 from wiring.traces import tag
@@ -77,8 +77,8 @@ def score_all(
 
 
 def write_answers(answers: Sequence[ScoreAnswer], out: Path) -> None:
-    """Write answers as Parquet."""
-    pq.write_table(_table(answers), out)
+    """Write answers as what the file's name says, see `batch_files`."""
+    write_tables([_table(answers)], SCHEMA, out)
 
 
 def _table(answers: Sequence[ScoreAnswer]) -> pa.Table:

@@ -25,6 +25,7 @@ from domain.scores import ScoreAnswer
 from registry.plan import RolloutPlan
 from scoring.answer import Answerer
 from scoring.live import PinnedVersions
+from wiring.batch_files import write_tables
 from wiring.scoring import Scoring
 
 RUN_FILE = "run.json"
@@ -108,11 +109,8 @@ class Parts:
 
     def join(self, count: int, schema: pa.Schema) -> None:
         """Make the file of the first `count` parts, whole, and let go of them."""
-        partial = self._out.with_name(self._out.name + ".partial")
-        with pq.ParquetWriter(partial, schema) as writer:
-            for number in range(count):
-                writer.write_table(pq.read_table(self._path(number)))
-        partial.replace(self._out)
+        tables = (pq.read_table(self._path(number)) for number in range(count))
+        write_tables(tables, schema, self._out)
         shutil.rmtree(self.folder)
 
 

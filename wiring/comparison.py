@@ -16,7 +16,7 @@ from feature_repo.features import catalogue, categories, category_names, number_
 from signals.schema import leads
 from signals.states import StateStore
 from wiring.services import BESIDE, STATES, built_of, folder_of, kept_definition
-from wiring.settings import Settings
+from wiring.settings import Settings, sqlite_url
 from wiring.signals import definition_of
 from wiring.stores import open_engine
 
@@ -158,7 +158,7 @@ def compare(settings: Settings, label: str) -> Comparison:
 def _chunks(
     sides: Sequence[tuple[FeatureDefinition, Path]],
 ) -> Iterator[tuple[list[str], Connection, Connection]]:
-    one, two = (open_engine(f"sqlite:///{path}") for _, path in sides)
+    one, two = (open_engine(sqlite_url(path)) for _, path in sides)
     try:
         with one.connect() as first, two.connect() as second:
             for ids in _ids(one):

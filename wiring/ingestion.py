@@ -1,22 +1,25 @@
 """Files into the signal plane: JSON lines as they are, tables by a mapping."""
 
-import gzip
+import io
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from threading import Thread
-from typing import BinaryIO, NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 import msgspec
 
-from domain.errors import BadInput, Missing
+from domain.errors import BadInput, Missing, Refused
 from domain.findings import Findings
 from domain.signals import Counts
 from feature_repo.standard import standard_service
+from signals import json_documents
+from signals.bounded import buffered, telling, unpacked
+from signals.file_kinds import GZIP, HEAD, PARQUET, ZIP, marked_encoding, refuse_unread
 from signals.left_out import LeftOutCells, listed
 from signals.mapping import Mapping, Tally, load_mapping
 from signals.mapping_plan import Mapped
@@ -35,9 +38,6 @@ TRANSACTION = 75_000
 
 PIECE_BYTES, TRANSACTION_BYTES = 16_000_000, 64_000_000
 """Fewer, where they are long: so many bytes are read, and committed, at a time."""
-
-BOM = b"\xef\xbb\xbf"
-"""What some programs begin a file of UTF-8 with."""
 
 WORTH_A_PROCESS = 16_000_000
 """Bytes from which on another process reads: it takes a second to start."""
@@ -73,7 +73,8 @@ def ingest_files(
     `findings` with what was found wanting in accepted events.
 
     A home is founded by its first file: with a mapping's own features, or the standard ones.
-    `let_through`: no quality gate stops a batch.
+    `let_through`: no quality gate stops a batch. Raises Refused where not one document of any file
+    could be accepted.
     """
     names = list(files)
     for name in names:
@@ -87,8 +88,11 @@ def ingest_files(
             if pool is not None:
                 Thread(target=_get_ready, daemon=True).start()
             counts = {} if done is None else done
+            refused = 0
             for name in names:
-                counts[name] = _ingest(settings, plane, name, mapped, (pool, told))
+                counts[name], bad = _ingest(settings, plane, name, mapped, (pool, told))
+                refused += bad
+            _refuse_nothing(counts, refused)
             return counts
     finally:
         if findings is not None:
@@ -138,8 +142,10 @@ def _ingest(
     name: str,
     mapping: Mapping | None,
     helped: tuple[ProcessPoolExecutor | None, Told],
-) -> Taken:
+) -> tuple[Taken, int]:
+    """What became of a file's documents, and how many of them were refused, now or before."""
     total, origin, tally = Counts(), origin_of(name), Tally()
+    refused = 0
     pool, told = helped
     with _deliveries(name, origin, mapping, tally) as deliveries:
         held: deque[_Delivery] = deque()
@@ -155,10 +161,22 @@ def _ingest(
             size = sum(map(size_of, parts))
             whole = total.received == 0 and size < PIECE and _bytes(parts) < PIECE_BYTES
             total = sum(plane.ingest.commit_parts(parts, whole=whole), total)
+            refused += sum(len(part.refused) for part in parts)
             told(size)
     unmet = mapping.unmet(Path(name), tally) if mapping else ()
     left_out = listed(tally.left_out)
-    return Taken(**msgspec.structs.asdict(total), left_out=left_out, unmet=unmet)
+    taken = Taken(**msgspec.structs.asdict(total), left_out=left_out, unmet=unmet)
+    return taken, refused
+
+
+def _refuse_nothing(counts: dict[str, Taken], refused: int) -> None:
+    """Raise Refused where there were documents, and not one of them could be accepted."""
+    if refused and refused == sum(one.received for one in counts.values()):
+        raise Refused(
+            f"not one of {refused:,} documents could be accepted: all are in quarantine",
+            rule="nothing-accepted",
+            todo="`leadscore quarantine list` shows why.",
+        )
 
 
 def _noted(
@@ -198,7 +216,9 @@ def _transactions(parts: Iterable[Prepared]) -> Iterator[list[Prepared]]:
 
 
 def _bytes(parts: Iterable[Prepared]) -> int:
-    return sum(len(body) for part in parts for body in part.arrivals.bodies)
+    taken = (body for part in parts for body in part.arrivals.bodies)
+    refused = (one.body for part in parts for one in part.refused)
+    return sum(map(len, chain(taken, refused)))
 
 
 @contextmanager
@@ -206,12 +226,11 @@ def _deliveries(
     name: str, origin: str, mapping: Mapping | None, tally: Tally
 ) -> Iterator[Iterator[_Delivery]]:
     if mapping is not None:
-        documents = mapping.documents(Path(name), tally)
+        rows = batches(mapping.documents(Path(name), tally), lambda row: len(row.document))
         source = mapping.file.source
-        yield (_mapped(rows, origin, source) for rows in batches(documents))
+        yield (_mapped(some, origin, source) for some in rows)
         return
-    with lines_of(name) as lines:
-        numbered = ((n, line) for n, line in enumerate(lines, 1) if line.strip())
+    with documents_of(name) as numbered:
         yield (_Delivery(batch, []) for batch in batches(numbered, lambda one: len(one[1])))
 
 
@@ -250,7 +269,7 @@ def check_file(name: str, mapping: Path | None) -> None:
         todo = "Pipe it in, and name it -." if path.exists() and not path.is_dir() else ""
         raise Missing(what, rule="file-exists", where=name, todo=todo)
     plain = path.name.removesuffix(".gz")
-    if mapping is None and plain.endswith((".csv", ".tsv", ".parquet")):
+    if mapping is None and plain.lower().endswith((".csv", ".tsv", ".parquet", ".xlsx", ".xlsm")):
         raise BadInput(
             "a table says nothing of events",
             rule="table-needs-mapping",
@@ -260,45 +279,42 @@ def check_file(name: str, mapping: Path | None) -> None:
 
 
 @contextmanager
-def lines_of(name: str) -> Iterator[Iterable[bytes]]:
-    """The lines of a file, of a gzip file, or of standard input. Raises BadInput."""
-    if name == STDIN:
-        yield _unmarked(sys.stdin.buffer)
-        return
-    try:
-        with _opened(Path(name)) as stream:
-            yield _unmarked(stream)
-    except (gzip.BadGzipFile, EOFError) as bad:
-        raise BadInput(
-            f"the gzip file is broken: {bad}",
-            rule="file-readable",
-            where=Path(name).name,
-            todo="What was read before stays; get the whole file and ingest it again.",
-        ) from bad
-    except OSError as bad:
-        raise BadInput(
-            f"cannot be read: {bad.strerror}", rule="file-readable", where=Path(name).name
-        ) from bad
+def documents_of(name: str) -> Iterator[Iterator[tuple[int, bytes]]]:
+    """The JSON documents of a file, of a gzip file, or of standard input, each with its line.
+
+    Raises BadInput.
+    """
+    where = origin_of(name)
+    with telling(where), _opened(name) as raw:
+        packed = raw.peek(HEAD).startswith(GZIP)
+        if name.endswith(".gz") and not packed:
+            raise BadInput(
+                "it is named .gz and is not gzip",
+                rule="not-gzip",
+                where=where,
+                todo="Name it as what it is.",
+            )
+        stream = unpacked(raw, where) if packed else raw
+        _refuse_binary(stream.peek(HEAD)[:HEAD], where)
+        yield json_documents.documents(stream, where)
 
 
-def _unmarked(lines: Iterable[bytes]) -> Iterator[bytes]:
-    held = iter(lines)
-    return chain((line.removeprefix(BOM) for line in islice(held, 1)), held)
+def _opened(name: str) -> AbstractContextManager[io.BufferedReader]:
+    if name != STDIN:
+        return Path(name).open("rb")
+    return nullcontext(buffered(cast("io.BufferedReader", sys.stdin.buffer).read1))
 
 
-def _opened(path: Path) -> BinaryIO:
-    with path.open("rb") as stream:
-        start = stream.read(1024)
-    if start[:2] == b"\x1f\x8b":
-        return cast("BinaryIO", gzip.open(path))
-    if b"\0" in start:
+def _refuse_binary(head: bytes, where: str) -> None:
+    refuse_unread(head, where)
+    marked, _ = marked_encoding(head)
+    if head.startswith((PARQUET, ZIP)) or b"\0" in head or marked not in ("", "utf-8"):
         raise BadInput(
             "the file is binary, not lines of JSON",
             rule="file-readable",
-            where=path.name,
-            todo="Tables need --mapping; JSON must be UTF-8, one document a line.",
+            where=where,
+            todo="Tables need --mapping; JSON must be UTF-8, one document a line, or a list.",
         )
-    return path.open("rb")
 
 
 def batches(items: Iterable[T], length: Callable[[T], int] = lambda _: 0) -> Iterator[list[T]]:

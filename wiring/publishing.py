@@ -8,7 +8,7 @@ from pathlib import Path
 from signals.mapping import Mapping, Tally, load_mapping
 from signals.stream_commits import Outgoing
 from signals.stream_options import StreamOptions
-from wiring.ingestion import Told, batches, check_file, lines_of, origin_of
+from wiring.ingestion import Told, batches, check_file, documents_of, origin_of
 from wiring.settings import Settings
 from wiring.worker import bus_of
 
@@ -43,7 +43,7 @@ async def _publish(
     async with _bus(settings) as publish:
         for name in names:
             sent[name] = 0
-            for batch in batches(_documents(name, *mapped)):
+            for batch in batches(_documents(name, *mapped), lambda one: len(one.body)):
                 sent[name] += await publish(batch)
                 told(len(batch))
     return sent
@@ -77,7 +77,6 @@ def _documents(name: str, mapping: Mapping | None, tally: Tally) -> Iterator[Out
         for row in mapping.documents(Path(name), tally):
             yield Outgoing(row.document, origin, row.line)
         return
-    with lines_of(name) as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield Outgoing(line.rstrip(b"\n"), origin, number)
+    with documents_of(name) as numbered:
+        for number, document in numbered:
+            yield Outgoing(document.rstrip(b"\n"), origin, number)

@@ -27,7 +27,7 @@ from signals import log
 from signals.schema import accounts, create_tables, leads, outbox, writing
 from signals.states import StateStore
 from signals.writer import Writer
-from wiring.settings import Settings
+from wiring.settings import Settings, sqlite_url
 from wiring.signals import contract_book, definition_of, rebuild_states, write_definition
 from wiring.stores import open_engine
 
@@ -193,7 +193,7 @@ def _snapshot(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def _written(path: Path) -> Iterator[Connection]:
     """A new SQLite file with the signal plane's tables."""
-    engine = open_engine(f"sqlite:///{path}")
+    engine = open_engine(sqlite_url(path))
     create_tables(engine)
     with engine.connect() as connection:
         yield connection

@@ -139,22 +139,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def signals_db(self) -> str:
         """Where the event log, identity and state are."""
-        return self.signals_url or f"sqlite:///{self.home / 'signals.db'}"
+        return self.signals_url or sqlite_url(self.home / "signals.db")
 
     @property
     def audit_db(self) -> str:
         """Where the audit trail is."""
-        return self.audit_url or f"sqlite:///{self.home / 'audit.db'}"
+        return self.audit_url or sqlite_url(self.home / "audit.db")
 
     @property
     def ledger_db(self) -> str:
         """Where the promotion ledger is."""
-        return self.ledger_url or f"sqlite:///{self.home / 'ledger.db'}"
+        return self.ledger_url or sqlite_url(self.home / "ledger.db")
 
     @property
     def access_db(self) -> str:
         """Where the API keys are."""
-        return self.access_url or f"sqlite:///{self.home / 'access.db'}"
+        return self.access_url or sqlite_url(self.home / "access.db")
 
     def environment(self) -> dict[str, str]:
         """The variables that give another process these settings; those that are "" are left out.
@@ -171,7 +171,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def tracking_uri(self) -> str:
         """Where MLflow keeps runs and versions."""
-        return f"sqlite:///{(self.home / 'mlflow.db').resolve()}"
+        url = sqlite_url((self.home / "mlflow.db").resolve())
+        # where signs are escaped, MLflow makes a folder of that name, unless the driver is named
+        return url.replace("sqlite:", "sqlite+pysqlite:", 1) if "%" in url else url
 
     @property
     def definition_file(self) -> Path:
@@ -218,6 +220,13 @@ _NAMES = {
     "LEADSCORE_TLS_CERTIFICATE": "tls_certificate",
     "LEADSCORE_TLS_KEY": "tls_key",
 }
+
+
+def sqlite_url(path: Path) -> str:
+    """The SQLAlchemy URL of an SQLite file, whatever signs its path holds."""
+    from sqlalchemy.engine import URL
+
+    return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:

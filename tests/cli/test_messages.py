@@ -88,7 +88,7 @@ def test_a_mapping_that_names_an_absent_column(tmp_path: Path) -> None:
         "    events:\n      - {type: t.seen, channel: web, time: at}\n"
     )
     answer = leadscore(tmp_path / "home", "ingest", str(table), "--mapping", str(mapping))
-    refused(answer, 2, "cse", "case")
+    refused(answer, 2, "cse", "column 1 is close")
 
 
 def test_a_setting_nobody_knows(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_folder_is_no_file_and_those_before_it_are_counted(tmp_path: Path) -> 
     cut.write_bytes(gzip.compress((ONE % ("2", "b@acme.com")).encode() * 500)[:60])
     refused(leadscore(tmp_path / "h", "ingest", str(tmp_path)), 3, "no regular file")
     answer = leadscore(tmp_path / "h", "ingest", str(file), str(cut))
-    refused(answer, 2, "cut.jsonl.gz", "[file-readable]")
+    refused(answer, 2, "cut.jsonl.gz", "[gzip-damaged]")
     assert "one.jsonl" in answer.stdout
     assert answer.stdout.split()[-4:] == ["2", "1", "0", "1"]
     listed = leadscore(tmp_path / "h", "quarantine", "list")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import BadMapping
+from domain.errors import BadInput, BadMapping
 from signals.mapping import load_mapping
 
 GOOD = """
@@ -110,13 +110,13 @@ def test_one_field_of_two_kinds(tmp_path: Path) -> None:
     assert refusal(tmp_path, other).rule == "field-kind"
 
 
-def unreadable(folder: Path, name: str, raw: bytes | None) -> BadMapping:
+def unreadable(folder: Path, name: str, raw: bytes | None) -> BadInput:
     (folder / "mapping.yaml").write_text(GOOD, encoding="utf-8")
     path = folder / name
     if raw is not None:
         path.write_bytes(raw)
     mapping = load_mapping(folder / "mapping.yaml")
-    with pytest.raises(BadMapping) as caught:
+    with pytest.raises(BadInput) as caught:
         list(mapping.documents(path))
     return caught.value
 
@@ -127,7 +127,7 @@ def unreadable(folder: Path, name: str, raw: bytes | None) -> BadMapping:
         ("a.csv", None, "unreadable-file", "No such file"),
         ("a.csv", b"", "empty-file", "empty"),
         ("a.csv.gz", gzip.compress(b"", mtime=0), "empty-file", "empty"),
-        ("a.csv", b"Customer,at,color,size\n", "absent-column", "Did you mean 'Customer'"),
+        ("a.csv", b"Customer,at,color,size\n", "absent-column", "The name of column 1 is close"),
         ("a.csv", b"customer;at;colour;size\n", "absent-column", "delimiter"),
         ("a.csv", b"customer,at,at,colour,size\n", "absent-column", "twice"),
         ("a.csv.gz", HEADER, "not-gzip", "not gzip"),
@@ -139,7 +139,7 @@ def unreadable(folder: Path, name: str, raw: bytes | None) -> BadMapping:
             "damaged",
         ),
         ("a.csv", b"\x7fELF\x00\x01", "binary-file", "binary"),
-        ("a.csv", b"PK\x03\x04\x00", "binary-file", "Save it as CSV"),
+        ("a.csv", b"PK\x03\x04\x00", "workbook-damaged", "Save it again"),
         ("a.csv", HEADER.decode().encode("utf-16"), "encoding", "utf-16"),
         ("a.csv", HEADER + b"1,2020-01-01,gr\xfcn,1\n", "encoding", "a.csv, line 2"),
         (
@@ -163,11 +163,11 @@ def test_a_bad_file_says_which_and_what_to_do(
     assert says in str(bad)
 
 
-def test_an_absent_column_lists_those_that_are_there(tmp_path: Path) -> None:
+def test_an_absent_column_names_those_that_are_wanted(tmp_path: Path) -> None:
     bad = unreadable(tmp_path, "a.csv", b"customer,at,colour,sizes\n")
     assert str(bad) == (
-        "a.csv: there is no column 'size' [absent-column] "
-        "Did you mean 'sizes'? The file has customer, at, colour, sizes."
+        "a.csv: there is no column 'size' [absent-column] The name of column 4 is close to it. "
+        "Wanted are 'customer', 'colour', 'size', 'at'."
     )
 
 
