@@ -137,5 +137,5 @@ def load_mapping(path: Path) -> Mapping:
 
 
 def _documents(path: Path, table: TableSpec, plan: TablePlan) -> Iterator[Mapped]:
-    for batch in read_rows(path, table, plan.columns):
+    for batch in read_rows(path, table, plan.columns, whole=plan.by_whole_rows):
         yield from plan.run(batch)

@@ -139,6 +139,11 @@ class TablePlan:
         """The columns that the file must have."""
         return tuple(self._make.columns)
 
+    @property
+    def by_whole_rows(self) -> bool:
+        """Whether a row is known by all of its cells, for want of columns that name it."""
+        return any(not event.key for event in self._events)
+
     def run(self, batch: Batch) -> list[Mapped]:
         """What a batch comes to, in the order of its lines."""
         view = View(batch, self._rows)

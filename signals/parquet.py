@@ -29,9 +29,12 @@ _BATCH_BYTES = 16 << 20
 _OF_DAMAGE = (ValueError, ArithmeticError, LookupError, TypeError, MemoryError)
 
 
-def read_parquet(path: Path, wanted: Sequence[str], decimal: str) -> Iterator[Batch]:
+def read_parquet(
+    path: Path, wanted: Sequence[str], decimal: str, *, whole: bool = False
+) -> Iterator[Batch]:
     """Batches of the wanted columns that the file has, as text; at least one. Rows count from 1.
 
+    `whole`: also of all others that have a text. A cell of theirs that cannot be told is "".
     See `parquet_text` for how values are told; `decimal` is the sign that a mapping's numbers have.
     Raises BadMapping where the file is damaged, or a wanted column's type has no text.
     """
@@ -39,7 +42,7 @@ def read_parquet(path: Path, wanted: Sequence[str], decimal: str) -> Iterator[Ba
     import pyarrow as pa
 
     try:
-        yield from _batches(path, wanted, decimal)
+        yield from _batches(path, wanted, decimal, whole=whole)
     except BadMapping:
         raise
     except (pa.ArrowException, duckdb.Error, OSError, *_OF_DAMAGE) as bad:
@@ -48,9 +51,11 @@ def read_parquet(path: Path, wanted: Sequence[str], decimal: str) -> Iterator[Ba
         raise _damaged(path, bad) from bad
 
 
-def _batches(path: Path, wanted: Sequence[str], decimal: str) -> Iterator[Batch]:
+def _batches(path: Path, wanted: Sequence[str], decimal: str, *, whole: bool) -> Iterator[Batch]:
     with _opened(path) as file:
         flat = _columns(file.schema, wanted, path)
+        if whole:
+            flat = _with_others(file, flat)
         names, paths = tuple(flat), list(flat.values())
         chunks = _chunks(path, set(paths))
         _check_size(file.metadata.num_rows, chunks, path)
@@ -65,7 +70,7 @@ def _batches(path: Path, wanted: Sequence[str], decimal: str) -> Iterator[Batch]
         for group in range(file.metadata.num_row_groups):
             size = _rows_at_a_time(peeked, group, paths, most)
             for part in _parts(file, group, paths, size):
-                yield _batch(part, names, first, (path, decimal))
+                yield _batch(part, names, first, (path, decimal), wanted)
                 first += part.num_rows
 
 
@@ -134,6 +139,18 @@ def _columns(schema: Any, wanted: Sequence[str], path: Path) -> dict[str, str]:
     return found
 
 
+def _with_others(file: Any, flat: dict[str, str]) -> dict[str, str]:
+    """The wanted columns, and all others that have a text, by name in file order: their paths."""
+    from signals.parquet_text import has_text
+
+    held: dict[str, str] = {}
+    for field in file.schema_arrow:
+        name = field.name.strip()
+        if name in flat or (name not in held and has_text(field.type)):
+            held[name] = flat.get(name, field.name)
+    return held
+
+
 class _Chunk(NamedTuple):
     """What the file's footer says of a column in one group of rows."""
 
@@ -176,15 +193,22 @@ def _check_size(rows: int, chunks: list[_Chunk], path: Path) -> None:
         )
 
 
-def _batch(part: Any, names: tuple[str, ...], first: int, told: tuple[Path, str]) -> Batch:
+def _batch(
+    part: Any,
+    names: tuple[str, ...],
+    first: int,
+    told: tuple[Path, str],
+    wanted: Sequence[str],
+) -> Batch:
     from signals.parquet_text import NoText, texts_of
 
     columns = []
     for name, column in zip(names, part.columns, strict=True):
         try:
-            columns.append(texts_of(column, told[1]))
+            texts = texts_of(column, told[1])
         except NoText:
             raise _no_text(told[0], name, str(column.type)) from None
+        columns.append(texts if name in wanted else [(t or "")[:LONGEST_CELL] for t in texts])
     rows = list(zip(*columns, strict=True))
     if all(map(_sound, columns)):
         return Batch(names, rows, range(first, first + len(rows)))

@@ -35,6 +35,15 @@ def texts_of(column: pa.Array, decimal: str = ".") -> Texts:
     raise NoText
 
 
+def has_text(kind: pa.DataType) -> bool:
+    """Whether a column of a type has a text."""
+    try:
+        texts_of(pa.nulls(0, kind))
+    except (NoText, pa.ArrowException, TypeError, ValueError):
+        return False
+    return True
+
+
 def _cast(column: pa.Array, _: str = "") -> list[str]:
     return [v or "" for v in column.cast(pa.string()).to_pylist()]
 

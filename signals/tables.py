@@ -25,26 +25,31 @@ from signals.workbooks import read_workbook
 _WORKBOOKS = (".xlsx", ".xlsm")
 
 
-def read_rows(path: Path, table: TableSpec, wanted: Sequence[str]) -> Iterator[Batch]:
+def read_rows(
+    path: Path, table: TableSpec, wanted: Sequence[str], *, whole: bool = False
+) -> Iterator[Batch]:
     """The rows of a file, at least one batch (which may be empty). Raises BadInput.
 
-    `wanted` are the columns that the file must have; of Parquet no other is read. Lines count from
-    1 and include the header; of a Parquet file they are row numbers.
+    `wanted` are the columns that the file must have; of Parquet no other is read, but where rows
+    are known by all of their cells (`whole`): then all that have a text are. Lines count from 1
+    and include the header; of a Parquet file they are row numbers.
     """
-    batches = _batches(path, table, wanted)
+    batches = _batches(path, table, wanted, whole=whole)
     first = next(batches)
     check_columns(wanted, first.names, path, table)
     yield first
     yield from batches
 
 
-def _batches(path: Path, table: TableSpec, wanted: Sequence[str]) -> Iterator[Batch]:
+def _batches(
+    path: Path, table: TableSpec, wanted: Sequence[str], *, whole: bool
+) -> Iterator[Batch]:
     with telling(path.name), path.open("rb") as raw:
         head = raw.peek(HEAD)[:HEAD]
         _refuse_name(path, head)
         refuse_unread(head, path.name)
         if head.startswith(PARQUET):
-            yield from read_parquet(path, wanted, table.decimal or ".")
+            yield from read_parquet(path, wanted, table.decimal or ".", whole=whole)
         elif head.startswith(ZIP):
             yield from read_workbook(path, table)
         else:

@@ -7,11 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
 from domain.errors import BadInput
+from signals.mapping import load_mapping
 from signals.parquet import LONGEST_CELL, read_parquet
 from tests.files.conftest import ROW, refusal, rows_of
 
@@ -175,3 +177,30 @@ def test_damage_anywhere_is_rows_or_one_line(tmp_path: Path, compression: str) -
             assert "\n" not in str(bad)  # noqa: PT017
             rules.add(bad.rule)
     assert "not-parquet" in rules
+
+
+def test_a_row_without_an_id_keeps_its_name_when_the_mapping_changes(tmp_path: Path) -> None:
+    """A mapping that is mended takes the same file in again: what came in stays one event."""
+    table = pa.table(
+        {
+            "Id": ["a", "b"],
+            "Created": ["2024-05-01T10:00:00Z"] * 2,
+            "Country": ["DE", "FR"],
+            "Score": [1.5, None],
+            "Raw": pa.array([b"\xff", b"x"], pa.binary()),
+            "Nested": [[1], [2, 3]],
+        }
+    )
+    parquet.write_table(table, tmp_path / "l.parquet")
+    told = []
+    for data in ("country: Country", "country: Country, score: {column: Score, kind: number}"):
+        (tmp_path / "m.yaml").write_text(
+            "name: t\nsource: t\ntables:\n  - identifiers: {crm_id: Id}\n    time: Created\n"
+            f"    events: [{{type: t.lead_created, channel: crm, data: {{{data}}}}}]\n"
+        )
+        mapping = load_mapping(tmp_path / "m.yaml")
+        rows = list(mapping.documents(tmp_path / "l.parquet"))
+        assert [row.rule for row in rows] == ["", ""]
+        told.append([msgspec.json.decode(row.document)["id"] for row in rows])
+    assert told[0] == told[1]
+    assert len(set(told[0])) == 2

@@ -114,7 +114,7 @@ tables:
 
 def test_rows_without_key_or_date_have_their_number_as_both(tmp_path: Path) -> None:
     made = mapping(tmp_path, SNAPSHOT)
-    text = "size,won\n5,yes\n5,no\n\n5,no,\n5,no\n"
+    text = "size,won\n5,yes\n5,no\n\n5,no,x\n5,no\n"
     (tmp_path / "a.b.csv").write_text(text)
     documents = list(made.documents(tmp_path / "a.b.csv"))
     found = [decode(m.document) for m in documents if not m.rule]
