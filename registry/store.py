@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from domain.clock import Clock, iso, to_us
 from domain.errors import BadInput, LeadscoreError, Missing, Refused, Unavailable
 from domain.policy_version import PolicyManifest
-from domain.versions import MANIFEST, M, Manifest, ModelVersion, Sealed, Stage, file_hash
+from domain.versions import MANIFEST, NAME, M, Manifest, ModelVersion, Sealed, Stage, file_hash
 from registry import cache as local
 from registry.entry import Draft, Entry, Registration
 from registry.ledger import Ledger
@@ -27,7 +27,7 @@ from registry.transitions import Author, Share, Verdict, back, move, registered,
 if TYPE_CHECKING:
     from registry.tracking import Tracking, Upload
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_NAME = re.compile(NAME)
 _log = logging.getLogger(__name__)
 
 UNREAD_S = 3600.0
@@ -37,6 +37,10 @@ MIRROR_WAIT_S = 5.0
 
 Decide = Callable[[Standing], Sequence[Draft]]
 """What a change makes of the present standing: the entries to record."""
+
+
+def unheard() -> None:
+    """Nobody listens."""
 
 
 class Versions(Generic[M]):
@@ -56,7 +60,10 @@ class Versions(Generic[M]):
         ledger: Ledger,
         clock: Clock,
         cache: Path,
+        told: Callable[[], None] = unheard,
     ) -> None:
+        """`told` hears that somebody stands elsewhere now, once ledger and cache have it."""
+        self._told = told
         self._uri = tracking_uri
         self._artifact_root = artifact_root
         self._clock = clock
@@ -204,7 +211,9 @@ class Versions(Generic[M]):
             for step in steps:
                 for draft in step(self._fold(writer.entries())):
                     writer.append(draft)
-        return self._write_stages()
+        standing = self._write_stages()
+        self._told()
+        return standing
 
     def reconcile(self) -> None:
         """Make cache and MLflow say what the ledger says, whatever a dead process left.
