@@ -55,6 +55,10 @@ class IdentityRules(
     consumer_domains: Changes = Changes()
     mailboxes: Changes = Changes()
 
+    def __hash__(self) -> int:
+        """The hash of all that it says: dictionaries have none of their own."""
+        return hash(msgspec.json.encode(self, order="deterministic"))
+
     def __post_init__(self) -> None:
         """Refuse a region that is none."""
         if self.phone_region and region_of(self.phone_region) != self.phone_region:

@@ -5,6 +5,12 @@ some were won. Where outcomes merely became more frequent, the first comes late 
 at the edge: the rows just after the first outcome show a rate and its trend, and the trend,
 continued backwards, says how many outcomes the rows before should have had.
 
+Where the rate rises steeply, the trend tells little; what tells then is how long a win takes. Leads
+that came before the edge and won after it waited at least from their coming to the edge. Of leads
+that came later it is known what share F of wins comes so soon: each such win stands for F/(1 − F)
+that should have come before the edge. A rate that differs from lead to lead, or from month to month
+of their coming, changes nothing of it.
+
 The trend is exponential in rows, a·exp(b·x), fitted by likelihood to the first WINNERS; b is taken
 at the upper end of its 90% interval and never falls, so that rather too little is expected.
 """
@@ -22,7 +28,7 @@ from training.config import TrainingConfig
 from training.cutoffs import Cutoff
 
 MISSED = 5.0
-"""Leads that should have won before the edge: with none of them seen, chance is e⁻⁵."""
+"""Wins that should have come before the edge: with none of them seen, chance is e⁻⁵."""
 
 WINNERS = 30
 """Leads won just after the edge, by which the trend there is told."""
@@ -59,15 +65,53 @@ def begin_late(
     begin = first - int(config.horizon_days * DAY)
     early = [c for c in cutoffs if c.moment_us < begin]
     after = [c for c in cutoffs if c.moment_us >= first]
+    quick = wins_too_slow(*_waits(cutoffs, journeys, config, first))
     labels = np.array([c.label for c in after], dtype=np.float64)
     repeated = labels.sum() / max(len({c.final_id for c in after if c.label}), 1)
     if not early or labels.sum() < FEW * max(repeated, 1.0):
         return None
     ends = min(int(np.searchsorted(np.cumsum(labels), WINNERS * repeated)) + 1, len(labels))
-    missed = expected_before(labels[:ends], len(early), repeated)
+    missed = max(quick, expected_before(labels[:ends], len(early), repeated))
     if missed < MISSED:
         return None
     return Late(first, begin, len(early), len({c.final_id for c in early}), missed)
+
+
+def _waits(
+    cutoffs: Sequence[Cutoff], journeys: Journeys, config: TrainingConfig, first: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Microseconds from coming to the edge, of those who came before it and won [n].
+
+    And from coming to winning, of those who came after it [m].
+    """
+    came: dict[str, int] = {}
+    for c in cutoffs:
+        came.setdefault(c.final_id, c.moment_us)
+    won: dict[str, int] = {}
+    for o in journeys.outcomes:
+        if o.name == config.outcome:
+            won[o.lead_id] = min(won.get(o.lead_id, o.happened_us), o.happened_us)
+    both = [(came[lead], at) for lead, at in won.items() if lead in came and at >= came[lead]]
+    gaps = [first - start for start, at in both if start < first < at]
+    takes = [at - start for start, at in both if start >= first]
+    return np.array(gaps, dtype=np.float64), np.array(takes, dtype=np.float64)
+
+
+def wins_too_slow(gaps: NDArray[np.float64], takes: NDArray[np.float64]) -> float:
+    """How many wins should have come before the edge, by how long wins take.
+
+    `gaps` [n] are the times from coming to the edge of leads that won after it, `takes` [m] the
+    times from coming to winning of leads that came after it. 0 where that is too few to tell, or
+    where chance could make it so: the sum of −ln(1 − F) over those who won late, up to the first
+    win of all, is exponential with mean 1 where nothing is missing (time rescaling; Daley and
+    Vere-Jones 2003, theorem 7.4.I).
+    """
+    if len(gaps) == 0 or len(takes) < FEW:
+        return 0.0
+    n = len(takes)
+    share = (np.searchsorted(np.sort(takes), gaps, side="right") + 0.5) / (n + 1)
+    waited = -np.log1p(-share).sum()
+    return float((share / (1 - share)).sum()) if waited >= MISSED else 0.0
 
 
 def expected_before(labels: NDArray[np.float64], rows: int, repeated: float = 1.0) -> float:

@@ -91,6 +91,31 @@ def test_an_edge_is_told_from_drift(rate: float) -> None:
     assert sum(found) >= 28
 
 
+def slow(seed: int, *, since: int) -> tuple[list[Cutoff], Journeys]:
+    """1,800 leads whose rate of winning rises fast, within weeks or months; none before a day."""
+    random = np.random.default_rng(seed)
+    cutoffs, outcomes = [], []
+    for i, day in enumerate(np.sort(random.integers(0, 300, 1800)).tolist()):
+        at, name = START + day * DAY, f"lead{i}"
+        took = int(DAY * (1 + random.lognormal(2.6, 1.3)))
+        won = (
+            random.random() < 0.2 / (1 + np.exp(-(day - 150) / 20))
+            and at + took < START + 400 * DAY
+        )
+        won = bool(won) and at + took >= START + since * DAY
+        if won:
+            outcomes.append(OutcomeEvent(name, "won", at + took, at + took))
+        cutoffs.append(Cutoff(name, "", name, at, int(won and took < 10 * DAY)))
+    return cutoffs, Journeys({}, outcomes, [], START + 400 * DAY, 1, "")
+
+
+def test_wins_that_only_slow_leads_have_tell_of_an_edge_whatever_the_rate() -> None:
+    mere = [begin_late(*slow(seed, since=0), CONFIG) is not None for seed in range(60)]
+    cut = [begin_late(*slow(seed, since=160), CONFIG) is not None for seed in range(60)]
+    assert sum(mere) <= 4
+    assert sum(cut) >= 45
+
+
 def test_winners_at_the_very_ends_are_no_error() -> None:
     for labels in ([1.0] * 10 + [0.0] * 990, [0.0] * 990 + [1.0] * 10, [1.0] * 20):
         assert np.isfinite(expected_before(np.array(labels), 500))
