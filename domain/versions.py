@@ -1,10 +1,11 @@
 """What a registered version is: a folder of files, sealed by a manifest of their hashes."""
 
+import re
 from enum import StrEnum
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
 
@@ -24,6 +25,14 @@ FALLBACK_FOLDER = "fallback"
 REQUIRED = (MODEL_FILE, TABLE_FILE, REFERENCE_FILE, PROFILE_FILE, CARD_FILE)
 FALLBACK_FILES = (MODEL_FILE, TABLE_FILE, PROFILE_FILE)
 QUANTILES = 101
+
+NAME = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
+"""What a version may be named."""
+_LABEL = re.compile(rf"{NAME}-[0-9]{{1,9}}")
+Label = Annotated[str, msgspec.Meta(pattern=rf"\A{_LABEL.pattern}\Z")]
+"""A version's name and number. Labels become folders: nothing else may."""
+FileHash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+"""A SHA-256, in hex."""
 
 VersionKind = Literal["model", "policy"]
 """What a version is a version of."""
@@ -210,6 +219,31 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name}-{self.version}"
 
 
+def check_label(label: str) -> str:
+    """The label. Raises BadInput for what is none: it may not become a path."""
+    if not _LABEL.fullmatch(label):
+        raise BadInput(
+            "a version's label is a name of letters, digits, _ and -, then - and a number",
+            rule="version-label",
+        )
+    return label
+
+
+def file_within(folder: Path, name: str) -> Path:
+    """The file of that name within a version's folder.
+
+    Raises BadInput where it would be elsewhere, or stands there by a symbolic link only.
+    """
+    path = folder / name
+    if Path(name).is_absolute() or path.resolve() != folder.resolve() / name:
+        raise BadInput(
+            f"{name} leads out of the version's folder, or is a link",
+            rule="version-inside",
+            todo="A version's files are plain files in its own folder.",
+        )
+    return path
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as stream:
@@ -242,7 +276,7 @@ def open_sealed(folder: Path) -> Manifest:
 def open_sealed_as(folder: Path, kind: type[M]) -> M:
     """As `open_sealed`, for a version of any kind."""
     try:
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=kind)
+        manifest = msgspec.json.decode(file_within(folder, MANIFEST).read_bytes(), type=kind)
     except (OSError, msgspec.DecodeError) as bad:
         raise BadInput("the version has no readable manifest", rule="version-complete") from bad
     for name in manifest.required:
@@ -251,7 +285,7 @@ def open_sealed_as(folder: Path, kind: type[M]) -> M:
     if found := manifest.faults():
         raise BadInput(f"the manifest has {found[0]}", rule="version-complete")
     for name, digest in manifest.files.items():
-        path = folder / name
+        path = file_within(folder, name)
         if not path.is_file():
             raise BadInput(f"{name} is missing", rule="version-complete")
         if file_hash(path) != digest:

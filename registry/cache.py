@@ -7,7 +7,7 @@ It needs neither MLflow nor the ledger: it opens when both are gone. Layout:
 import os
 import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,17 @@ from typing import Generic
 import msgspec
 
 from domain.errors import BadInput, LeadscoreError, Missing, NoModel
-from domain.versions import MANIFEST, M, Manifest, file_hash, open_sealed_as
+from domain.versions import (
+    MANIFEST,
+    FileHash,
+    Label,
+    M,
+    Manifest,
+    check_label,
+    file_hash,
+    file_within,
+    open_sealed_as,
+)
 from registry.entry import Registration
 from registry.plan import RolloutPlan
 from registry.standing import Standing
@@ -27,8 +37,8 @@ STAGES_FILE = "stages.json"
 class CachedVersion(msgspec.Struct, frozen=True, kw_only=True):
     """A version by its label, and the SHA-256 of its manifest file."""
 
-    label: str
-    manifest_hash: str
+    label: Label
+    manifest_hash: FileHash
 
 
 class Stages(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,26 +78,48 @@ class CachedStages:
 
 def read_cached_stages(cache: Path) -> Stages:
     """Who stands where, by the cache alone. Raises NoModel where nothing was ever promoted."""
+    return _known(read_or_none(cache))
+
+
+def read_or_none(cache: Path) -> Stages | None:
+    """Who stands where, by the cache alone; None where it says nothing. Raises BadInput."""
     try:
         return msgspec.json.decode((cache / STAGES_FILE).read_bytes(), type=Stages)
-    except FileNotFoundError as absent:
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (msgspec.DecodeError, OSError) as bad:
+        said = str(bad) if isinstance(bad, msgspec.DecodeError) else type(bad).__name__
+        raise BadInput(said, rule="stages-readable", where=STAGES_FILE) from bad
+
+
+def _known(stages: Stages | None) -> Stages:
+    if stages is None:
         raise NoModel(
             "no version was ever promoted",
             rule="stages-known",
             where=STAGES_FILE,
             todo="Train a version and promote it to champion.",
-        ) from absent
-    except msgspec.DecodeError as bad:
-        raise BadInput(str(bad), rule="stages-readable", where=STAGES_FILE) from bad
+        )
+    return stages
 
 
-def open_cached(cache: Path) -> CachedStages:
-    """Champion, challenger and rollout of models, checked by hash, without MLflow and ledger.
+Agree = Callable[[Stages | None], Stages | None]
+"""What stands by the ledger, given what the cache says. Raises where the two contradict."""
+
+
+def as_told(stages: Stages | None) -> Stages | None:
+    """Believe the cache: for whoever looks at it, never for what serves."""
+    return stages
+
+
+def open_cached(cache: Path, agree: Agree = as_told) -> CachedStages:
+    """Champion, challenger and rollout of models, checked by hash, without MLflow.
 
     A challenger that cannot be opened is left out: its fault is not the champion's. Raises
-    NoModel where there is no champion, Missing or BadInput where its files are gone or altered.
+    NoModel where there is no champion, Missing or BadInput where its files are gone or altered,
+    and what `agree` raises.
     """
-    stages = read_cached_stages(cache)
+    stages = _known(agree(read_or_none(cache)))
     if stages.champion is None:
         raise NoModel(
             "no version is champion", rule="champion-known", todo="Promote a version to champion."
@@ -134,8 +166,8 @@ def write_stages(cache: Path, stages: Stages) -> None:
 
 
 def version_folder(cache: Path, label: str) -> Path:
-    """Where a version's files are kept."""
-    return cache / "versions" / label
+    """Where a version's files are kept. Raises BadInput for a label that is none."""
+    return cache / "versions" / check_label(label)
 
 
 def open_version(cache: Path, version: CachedVersion, kind: type[M]) -> OpenedVersion[M]:
@@ -146,6 +178,7 @@ def open_version(cache: Path, version: CachedVersion, kind: type[M]) -> OpenedVe
     folder = version_folder(cache, version.label)
     if not folder.is_dir():
         raise Missing(f"{version.label} is not in the cache", rule="version-cached")
+    file_within(cache / "versions", version.label)
     return OpenedVersion(
         version.label, folder, open_checked(folder, version.manifest_hash, version.label, kind)
     )
@@ -172,9 +205,6 @@ def stage_copy(cache: Path, folder: Path, kind: type[M]) -> tuple[Path, M]:
     Raises BadInput where the folder is incomplete or altered, or lists a file outside itself.
     """
     listed = open_sealed_as(folder, kind).files
-    for name in listed:
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise BadInput(f"{name!r} is outside the folder", rule="version-complete")
     part = new_part(cache)
     try:
         for name in (*listed, MANIFEST):

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.chain import GENESIS, first_break, link
 from domain.clock import Clock, to_us
-from domain.errors import Unavailable
+from domain.errors import BadInput, Unavailable
 from registry.entry import Draft, Entry, GateResult, Registration
 from registry.ledger_table import LEDGER, METADATA
 from registry.plan import RolloutPlan
@@ -111,11 +111,7 @@ class Ledger:
         (the cache's stages file does) to notice that too.
         """
         with _answering(), self._engine.connect() as connection:
-            rows = _rows(connection)
-        at = first_break((str(r["previous"]), str(r["hash"]), _body(r)) for r in rows)
-        gaps = (n for n, row in enumerate(rows) if row["sequence"] != n + 1)
-        breaks = [n for n in (at, next(gaps, None)) if n is not None]
-        return min(breaks) + 1 if breaks else None
+            return _broken(_rows(connection))
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -127,6 +123,34 @@ class Ledger:
                     lock = text("SELECT pg_advisory_xact_lock(:key)")
                     connection.execute(lock, {"key": _ADVISORY_KEY})
                     yield connection
+
+
+def proven_entries(engine: Engine) -> list[Entry] | None:
+    """All entries, oldest first, of a ledger that is only read; None where there is no ledger.
+
+    Raises BadInput where an entry does not fit its chain, Unavailable where the database does not
+    answer or is none.
+    """
+    with _answering():
+        if not inspect(engine).has_table(LEDGER.name):
+            return None
+        with engine.connect() as connection:
+            rows = _rows(connection)
+    broken = _broken(rows)
+    if broken is not None:
+        raise BadInput(f"entry {broken} does not fit its chain", rule="ledger-chain")
+    try:
+        return [_entry(row) for row in rows]
+    except msgspec.ValidationError as bad:
+        raise BadInput("an entry cannot be read", rule="ledger-chain") from bad
+
+
+def _broken(rows: Sequence[_Row]) -> int | None:
+    """The sequence number of the first row that does not fit."""
+    at = first_break((str(r["previous"]), str(r["hash"]), _body(r)) for r in rows)
+    gaps = (n for n, row in enumerate(rows) if row["sequence"] != n + 1)
+    breaks = [n for n in (at, next(gaps, None)) if n is not None]
+    return min(breaks) + 1 if breaks else None
 
 
 def _immediate(connection: Connection) -> Iterator[Connection]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from domain.clock import Clock, iso, to_us
 from domain.errors import BadInput, LeadscoreError, Missing, Refused, Unavailable
 from domain.policy_version import PolicyManifest
-from domain.versions import MANIFEST, M, Manifest, ModelVersion, Sealed, Stage, file_hash
+from domain.versions import MANIFEST, NAME, M, Manifest, ModelVersion, Sealed, Stage, file_hash
 from registry import cache as local
 from registry.entry import Draft, Entry, Registration
 from registry.ledger import Ledger
@@ -27,7 +27,7 @@ from registry.transitions import Author, Share, Verdict, back, move, registered,
 if TYPE_CHECKING:
     from registry.tracking import Tracking, Upload
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_NAME = re.compile(NAME)
 _log = logging.getLogger(__name__)
 
 UNREAD_S = 3600.0

@@ -13,7 +13,7 @@ from typing import Protocol
 from domain.definition import FeatureDefinition
 from domain.errors import LeadscoreError
 from domain.versions import Manifest
-from registry.cache import OpenedVersion, open_cached
+from registry.cache import Agree, OpenedVersion, as_told, open_cached
 from registry.plan import RolloutPlan
 from scoring.fallback import of_fallback
 from scoring.follower import Aside, Follower, in_background
@@ -88,11 +88,14 @@ class LiveVersions:
         monotonic: Callable[[], float],
         inputs: InputRules = USUAL,
         aside: Aside = in_background,
+        agree: Agree = as_told,
     ) -> None:
         """The cache is looked at no more often than every `interval_s` seconds.
 
         `aside` does what takes long where no request waits for it: a new version is loaded there.
+        `agree` holds what the cache says against the ledger, once for each change.
         """
+        self._agree = agree
         self._cache = cache
         self._definition = definition
         self._inputs = inputs
@@ -103,7 +106,7 @@ class LiveVersions:
         return self._follower.current()
 
     def _open(self) -> Live:
-        cached = open_cached(self._cache)
+        cached = open_cached(self._cache, self._agree)
         challenger = None
         if cached.challenger is not None:
             try:

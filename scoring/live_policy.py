@@ -9,7 +9,7 @@ from decisions.policy import load_policy
 from domain.errors import LeadscoreError
 from domain.policy_version import POLICY_FILE, PolicyManifest
 from domain.ports import Policy
-from registry.cache import STAGES_FILE, CachedVersion, open_version, read_cached_stages
+from registry.cache import Agree, CachedVersion, as_told, open_version, read_or_none
 from registry.plan import RolloutPlan
 from scoring.follower import Follower, at_once
 
@@ -38,9 +38,14 @@ class LivePolicy:
         default: Callable[[], Policy],
         interval_s: float,
         monotonic: Callable[[], float],
+        agree: Agree = as_told,
     ) -> None:
-        """The cache is looked at no more often than every `interval_s` seconds."""
+        """The cache is looked at no more often than every `interval_s` seconds.
+
+        `agree` holds what the cache says against the ledger, once for each change.
+        """
         self._cache = cache
+        self._agree = agree
         self._default = default
         self._follower = Follower(cache, self._open, interval_s, monotonic, "policy", at_once)
 
@@ -49,9 +54,9 @@ class LivePolicy:
         return self._follower.current()
 
     def _open(self) -> LivePolicies:
-        if not (self._cache / STAGES_FILE).is_file():
+        stages = self._agree(read_or_none(self._cache))
+        if stages is None:
             return LivePolicies(self._default())
-        stages = read_cached_stages(self._cache)
         champion = self._default() if stages.champion is None else self._load(stages.champion)
         rollout, challenger = stages.rollout, None
         if rollout is not None and stages.challenger is not None:

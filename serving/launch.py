@@ -295,6 +295,8 @@ def _environment(settings: Settings, home: Path, metrics: Path) -> dict[str, str
         "LEADSCORE_POLICY": str(policy.resolve()) if policy.is_file() else settings.policy,
         "LEADSCORE_JWT_KEYS": str(signers.resolve()) if signers.is_file() else settings.jwt_keys,
         "LEADSCORE_AUDIT_SPOOL": settings.audit_spool and str(Path(settings.audit_spool).resolve()),
+        "LEADSCORE_ANCHORS": settings.anchors_url
+        or (settings.anchors and str(settings.anchors_file.resolve())),
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_HOME": str(home / "bentoml"),
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),

@@ -59,6 +59,7 @@ class Trained:
 def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What tests and libraries make by `tempfile` goes where pytest tidies up."""
     tempfile.tempdir = str(tmp_path_factory.mktemp("t"))
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
 @pytest.fixture(scope="session")

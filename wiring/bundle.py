@@ -5,18 +5,26 @@ It holds the live versions' files, the feature definition and the contracts: no 
 
 import shutil
 from pathlib import Path
+from typing import get_args
 
 from domain.errors import Missing
-from wiring.registry import cache_of
+from domain.versions import VersionKind
+from registry.cache import write_stages
+from wiring.agreement import folder_of, standing_stages
+from wiring.registry import BUNDLE
 from wiring.settings import Settings
 
-BUNDLE = Path(__file__).parents[1] / "serving" / "bundle"
 _PARTS = ("definition.json", "contracts", "live")
 
 
 def pack_bundle(settings: Settings, into: Path = BUNDLE) -> Path:
-    """Copy what the service needs of a home to where `bentoml build` finds it. Raises Missing."""
-    if not (cache_of(settings) / "stages.json").is_file():
+    """Copy what the service needs of a home to where `bentoml build` finds it.
+
+    What stands there by the ledger is sealed into the Bento: it vouches for it where there is no
+    ledger. Raises Missing where no version is champion, and where the home contradicts its ledger.
+    """
+    stages = standing_stages(settings, "model")
+    if stages is None or stages.champion is None:
         raise Missing(
             "no version is champion",
             rule="champion-known",
@@ -26,6 +34,10 @@ def pack_bundle(settings: Settings, into: Path = BUNDLE) -> Path:
     partial = into.with_name(into.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     _copy(settings.home, partial)
+    for kind in get_args(VersionKind):
+        if (stages := standing_stages(settings, kind)) is not None:
+            folder = folder_of(settings, kind).relative_to(settings.home)
+            write_stages(partial / folder, stages)
     shutil.rmtree(into, ignore_errors=True)
     partial.rename(into)
     return into

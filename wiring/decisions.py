@@ -15,7 +15,8 @@ from domain.breaker import Breaker
 from domain.errors import Missing, Unavailable
 from domain.policy_version import POLICY_FILE, PolicyManifest
 from domain.ports import Unwatched, Watch
-from registry.cache import STAGES_FILE, open_version, read_cached_stages
+from registry.cache import open_version
+from wiring.agreement import standing_stages
 from wiring.registry import policy_cache_of
 from wiring.settings import Settings
 from wiring.stores import WAIT_S, open_engine
@@ -56,13 +57,10 @@ def open_policy(settings: Settings) -> ZenPolicy:
 
 def in_force(settings: Settings) -> tuple[str | None, Path]:
     """The policy that decides now: its label where it is registered, and its file."""
-    cache = policy_cache_of(settings)
-    if settings.policy or not (cache / STAGES_FILE).is_file():
+    stages = None if settings.policy else standing_stages(settings, "policy")
+    if stages is None or stages.champion is None:
         return None, policy_path(settings.policy or STANDARD)
-    champion = read_cached_stages(cache).champion
-    if champion is None:
-        return None, policy_path(STANDARD)
-    opened = open_version(cache, champion, PolicyManifest)
+    opened = open_version(policy_cache_of(settings), stages.champion, PolicyManifest)
     return opened.label, opened.folder / POLICY_FILE
 
 

@@ -21,6 +21,7 @@ from domain.versions import ModelVersion, Stage, seal
 from registry.promotion import Promotion, Terms, approve, promote
 from registry.store import PolicyRegistry
 from scoring.live_policy import LivePolicies, LivePolicy
+from wiring.agreement import agreement
 from wiring.decisions import POLICIES, STANDARD, in_force, policy_path
 from wiring.lineage import open_teller, promoting
 from wiring.registry import gates_of, open_policies, policy_cache_of
@@ -36,7 +37,8 @@ def follow_policy(
         return lambda: fixed
     default = policy_path(STANDARD)
     cache = policy_cache_of(settings)
-    return LivePolicy(cache, lambda: load_policy(default), interval_s, monotonic).current
+    agree = agreement(settings, "policy")
+    return LivePolicy(cache, lambda: load_policy(default), interval_s, monotonic, agree).current
 
 
 def policy_file(settings: Settings, name: str) -> tuple[str | None, Path]:

@@ -13,6 +13,8 @@ from wiring.stores import open_engine
 
 MODEL = "lead"
 """The name under which versions are registered."""
+BUNDLE = Path(__file__).parents[1] / "serving" / "bundle"
+"""Where a Bento carries the live versions: with the code, in no home."""
 
 
 def open_registry(settings: Settings) -> Registry:

@@ -18,6 +18,7 @@ from scoring.live_policy import LivePolicies
 from scoring.steady import Keeping, SteadyStates
 from scoring.what_if import WhatIfs
 from signals.profiles import Profiles
+from wiring.agreement import agreement
 from wiring.clock import clock_of
 from wiring.decisions import open_trail
 from wiring.features import open_features
@@ -62,7 +63,12 @@ def open_scoring(settings: Settings, *, live: bool = False, watch: Watch | None 
     states = _steady(settings, plane, features, watch) if live else features
     quality, findings = load_quality(settings.home), Findings()
     versions = LiveVersions(
-        cache_of(settings), plane.definition, LOOK_EVERY_S, time.monotonic, quality.inputs
+        cache_of(settings),
+        plane.definition,
+        LOOK_EVERY_S,
+        time.monotonic,
+        quality.inputs,
+        agree=agreement(settings, "model"),
     )
     policy = follow_policy(settings, LOOK_EVERY_S, time.monotonic)
     trail = open_trail(settings, live=live, watch=watch)

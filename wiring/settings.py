@@ -6,6 +6,7 @@ A home's own settings stand in `settings.yaml` inside it; environment variables 
 import os
 import warnings
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -45,6 +46,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     may be waited for. `audit_spool` is a folder where decisions are kept, at most `audit_spool_mb`
     megabytes, until the trail takes them, "" for none: then nobody is answered while it is away.
 
+    `anchors` is where the places and hashes of all chains are written beside the home: a file, or
+    the `http://` or `https://` URL of a webhook, which is told besides; "" for a file in the user's
+    state folder.
+
     `logs` is the form of the logs of service and worker, `json` for one object a line. `traces` is
     the base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as
     `http://collector:4318`, "" for none; `traces_share` of the traces that begin here are sent, and
@@ -82,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     audit_wait_ms: Annotated[int, msgspec.Meta(ge=1)] = 2_000
     audit_spool: str = ""
     audit_spool_mb: Annotated[int, msgspec.Meta(ge=1)] = 64
+    anchors: str = ""
     logs: Literal["text", "json"] = "text"
     traces: str = ""
     traces_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
@@ -108,6 +114,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "online": (self.online, ("redis", "rediss")),
             "bus": (self.bus, ("nats", "kafka")),
             "traces": (self.traces, ("http", "https")),
+            "anchors": (self.anchors if "://" in self.anchors else "", ("http", "https")),
         }.items():
             if value and value.partition("://")[0] not in kinds:
                 raise BadConfiguration(
@@ -154,6 +161,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def access_db(self) -> str:
         """Where the API keys are."""
         return self.access_url or f"sqlite:///{self.home / 'access.db'}"
+
+    @property
+    def anchors_url(self) -> str:
+        """The webhook that anchors are posted to, "" for none."""
+        return self.anchors if "://" in self.anchors else ""
+
+    @property
+    def anchors_file(self) -> Path:
+        """The file that anchors are written to."""
+        if self.anchors and not self.anchors_url:
+            return Path(self.anchors)
+        place = sha256(str(self.home.resolve()).encode()).hexdigest()[:16]
+        return state_folder() / "anchors" / f"{place}.jsonl"
 
     def environment(self) -> dict[str, str]:
         """The variables that give another process these settings; those that are "" are left out.
@@ -205,6 +225,7 @@ _NAMES = {
     "LEADSCORE_AUDIT_WAIT_MS": "audit_wait_ms",
     "LEADSCORE_AUDIT_SPOOL": "audit_spool",
     "LEADSCORE_AUDIT_SPOOL_MB": "audit_spool_mb",
+    "LEADSCORE_ANCHORS": "anchors",
     "LEADSCORE_LOGS": "logs",
     "LEADSCORE_TRACES": "traces",
     "LEADSCORE_TRACES_SHARE": "traces_share",
@@ -226,6 +247,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     home = Path(said.get("home", Settings().home))
     check_compiled_code(home, given.get(COMPILED, ""))
     return _convert({**_of_home(home), **said, "home": str(home)}, "settings")
+
+
+def state_folder(environment: Mapping[str, str] | None = None) -> Path:
+    """Where this user's programs keep what is to outlive a home, by the XDG rules."""
+    given = os.environ if environment is None else environment
+    said = given.get("XDG_STATE_HOME", "")
+    base = Path(said) if said.startswith("/") else Path("~/.local/state").expanduser()
+    return base.absolute() / "leadscore"
 
 
 def runs_as_service(environment: Mapping[str, str] | None = None) -> bool:

@@ -4,13 +4,13 @@ import time
 from pathlib import Path
 
 import httpx
-import msgspec
 
-from domain.versions import FALLBACK_FOLDER, MODEL_FILE
-from registry.cache import read_cached_stages, version_folder, write_stages
+from domain.versions import FALLBACK_FOLDER, MODEL_FILE, Stage
+from registry.cache import read_cached_stages, version_folder
+from registry.transitions import Author, Verdict, move
 from serving.launch import running
 from tests.degradation.conftest import lead_ids
-from wiring.registry import cache_of
+from wiring.registry import cache_of, open_registry
 from wiring.scoring import LOOK_EVERY_S, open_scoring
 from wiring.settings import Settings
 
@@ -44,17 +44,12 @@ def test_the_old_version_answers_until_every_file_of_the_new_one_is_whole(
         return False
 
     old, new = stages.champion.label, stages.challenger.label
-    before, after = (
-        msgspec.structs.replace(
-            stages, sequence=at, champion=version, challenger=None, rollout=None
-        )
-        for at, version in ((1_000, stages.champion), (1_001, stages.challenger))
-    )
-    write_stages(cache, before)
+    registry, author = open_registry(own_home), Author("tests", "tests")
+    registry.commit(lambda now: move(now, new, Stage.CANDIDATE, author, Verdict()))
     with running(own_home) as url, httpx.Client(base_url=url, timeout=30) as client:
         assert answers(client, old, 30.0)
         whole = damage(model), damage(fallback)
-        write_stages(cache, after)
+        registry.commit(lambda now: move(now, new, Stage.CHAMPION, author, Verdict()))
         assert not answers(client, new, 2.5 * LOOK_EVERY_S)
         model.write_bytes(whole[0])
         assert not answers(client, new, 1.5 * LOOK_EVERY_S), "its fallback is damaged still"

@@ -13,9 +13,10 @@ from domain.breaker import OPEN_S
 from domain.errors import Unavailable
 from domain.scores import ScoreAnswer
 from domain.versions import MANIFEST, Manifest, file_hash, open_sealed, seal
-from registry.cache import CachedVersion, read_cached_stages, version_folder, write_stages
+from registry.cache import CachedVersion, read_cached_stages, version_folder
 from scoring.fallback import SUFFIX
 from tests.degradation.conftest import WAIT_MS, lead_ids
+from tests.forging import resealed
 from tests.servers import Process
 from wiring.registry import cache_of
 from wiring.replaying import replay
@@ -144,8 +145,8 @@ def without_fallback(settings: Settings) -> None:
         manifest: Manifest = open_sealed(folder)
         assert manifest.fallback is not None
         seal(folder, msgspec.structs.replace(manifest, files={}, fallback=None))
-        held[name] = CachedVersion(label=version.label, manifest_hash=file_hash(folder / MANIFEST))
-    write_stages(cache, msgspec.structs.replace(stages, **held))
+        held[version.label] = file_hash(folder / MANIFEST)
+    resealed(settings, held)
 
 
 def test_a_damaged_file_of_the_embedded_store_is_got_over_once_it_is_mended(

@@ -7,6 +7,7 @@ import time
 import msgspec
 import pytest
 
+from domain.errors import Unavailable
 from registry.cache import STAGES_FILE
 from scoring.live import LiveVersions
 from tests.degradation.conftest import lead_ids
@@ -64,7 +65,14 @@ def test_a_cache_folder_that_goes_while_running_changes_nothing(
 
 
 def test_a_home_of_postgresql_starts_without_its_ledger(own_home: Settings) -> None:
-    """The server of the ledger is away altogether."""
+    """The server of the ledger is away altogether; what stood last does, and nothing else."""
+    with pytest.raises(Unavailable) as unproven:
+        open_scoring(
+            msgspec.structs.replace(own_home, ledger_url="postgresql://nobody@127.0.0.1:1/nothing"),
+            live=True,
+        ).versions.current()
+    assert unproven.value.rule == "stages-proven"
+    open_scoring(own_home, live=True).versions.current()
     settings = msgspec.structs.replace(
         own_home, ledger_url="postgresql://nobody@127.0.0.1:1/nothing"
     )

@@ -1,0 +1,39 @@
+"""Whether what serving is told of who stands where is what the ledger says. Pure."""
+
+from collections.abc import Callable, Sequence
+
+from domain.errors import BadInput
+from domain.versions import VersionKind
+from registry.cache import STAGES_FILE, Stages, stages_of
+from registry.entry import Entry
+from registry.standing import fold
+
+
+def by_ledger(
+    told: Stages | None,
+    entries: Sequence[Entry],
+    kind: VersionKind,
+    at_hand: Callable[[str], bool],
+) -> Stages | None:
+    """Who stands where by the ledger's entries, where the versions are `at_hand`.
+
+    `told` must be what the ledger said after the entry that it names. Where entries followed and
+    the versions that they name are not here, `told` holds on: another machine's promotion has not
+    arrived yet. None where nothing ever stood. Raises BadInput.
+    """
+    if told is not None:
+        then = stages_of(fold(entries[: max(told.sequence, 0)], kind))
+        if then != told:
+            raise BadInput(
+                f"it does not say what the ledger says after entry {told.sequence}",
+                rule="stages-by-ledger",
+                where=STAGES_FILE,
+                todo="Somebody changed it by hand. `leadscore audit verify` names what else was; "
+                "remove the file, and what stands by the ledger is served.",
+            )
+    head = stages_of(fold(entries, kind))
+    named = [version.label for version in (head.champion, head.challenger) if version is not None]
+    stands = bool(named) or head.holdout is not None
+    if head != told and (stands or told is not None) and all(map(at_hand, named)):
+        return head
+    return told
