@@ -4,13 +4,13 @@ Only keywords that are enforced may stand in it: an event's data are a flat obje
 numbers, integers and truth values, each with bounds, lengths, a pattern or an enumeration.
 """
 
-import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from signals.contract import Contract, Field, FieldKind
+from signals.patterns import compile_pattern
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Length = Annotated[int, msgspec.Meta(ge=0)]
@@ -102,9 +102,9 @@ def _check(field: Field) -> None:
 
 def _check_pattern(name: str, pattern: str) -> None:
     try:
-        re.compile(pattern)
-    except re.error as bad:
-        raise ValueError(f"{name}: the pattern is no regular expression: {bad}") from bad
+        compile_pattern(pattern)
+    except ValueError as bad:
+        raise ValueError(f"{name}: the pattern is {bad}") from bad
 
 
 def write_schema(contract: Contract) -> dict[str, Any]:

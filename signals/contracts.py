@@ -19,6 +19,7 @@ from domain.errors import BadConfiguration, BadSignal
 from domain.signals import Signal, Told
 from signals.contract import Contract, Field, FieldKind
 from signals.contract_file import contract_text, read_contract, write_contract
+from signals.patterns import compile_pattern
 from signals.upcasting import Upcast, chain
 
 __all__ = [
@@ -131,8 +132,29 @@ def _shape(contract: Contract) -> type[msgspec.Struct]:
         fields,
         kw_only=True,
         rename={f"f{at}": f.name for at, f in enumerate(contract.fields)},
+        namespace=_matching(contract),
         forbid_unknown_fields=not contract.extra,
     )
+
+
+def _matching(contract: Contract) -> dict[str, Any] | None:
+    """What makes a shape look at its fields' patterns; None where no field has one.
+
+    msgspec would match them by Python's engine, which a pattern can hold up for ever.
+    """
+    patterns = [
+        (f"f{at}", f.name, f.pattern, compile_pattern(f.pattern))
+        for at, f in enumerate(contract.fields)
+        if f.pattern is not None and not f.enum
+    ]
+
+    def match(self: Any) -> None:
+        for at, name, pattern, matches in patterns:
+            value = getattr(self, at)
+            if value is not None and not matches(value):
+                raise ValueError(f"Expected `str` matching regex {pattern!r} - at `$.{name}`")
+
+    return {"__post_init__": match} if patterns else None
 
 
 def _kind(f: Field) -> Any:
@@ -143,7 +165,6 @@ def _kind(f: Field) -> Any:
         "le": _bound(f.kind, f.maximum),
         "min_length": f.min_length,
         "max_length": f.max_length,
-        "pattern": f.pattern,
     }
     given = {name: limit for name, limit in limits.items() if limit is not None}
     kind = _TYPES[f.kind]

@@ -3,12 +3,12 @@
 What cannot be decided, such as whether one pattern implies another, counts as not.
 """
 
-import re
 from collections.abc import Iterator
 
 import msgspec
 
 from signals.contract import Field
+from signals.patterns import compile_pattern
 
 
 class Breach(msgspec.Struct, frozen=True):
@@ -71,5 +71,5 @@ def _allows(field: Field, value: str) -> bool:
         (not field.enum or value in field.enum)
         and (field.min_length is None or len(value) >= field.min_length)
         and (field.max_length is None or len(value) <= field.max_length)
-        and (field.pattern is None or re.search(field.pattern, value) is not None)
+        and (field.pattern is None or compile_pattern(field.pattern)(value))
     )

@@ -1,6 +1,5 @@
 """The event gate: clock skew, future times, values that cannot be, each a named rule."""
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
@@ -114,7 +113,12 @@ def _shape(rules: list[ValueRule]) -> tuple[frozenset[str], type[msgspec.Struct]
     pairs = [(r.field, r.not_above) for r in rules if r.not_above]
     others = {other for _, other in pairs} - names.keys()
     fields += [(name, Any, None) for name in sorted(others)]
-    namespace = {"__post_init__": _compare(pairs)} if pairs else None
+    words = {
+        name: held
+        for name in names
+        if (held := frozenset(w.lower() for r in rules if r.field == name for w in r.none_of))
+    }
+    namespace = {"__post_init__": _compare(pairs, words)} if pairs or words else None
     shape = msgspec.defstruct("Values", fields, kw_only=True, namespace=namespace)
     return frozenset(names), shape
 
@@ -124,14 +128,17 @@ def _kind(rules: list[ValueRule]) -> Any:
     most = min((r.most for r in rules if r.most is not None), default=None)
     bounded = least is not None or most is not None
     number = Annotated[float, msgspec.Meta(ge=least, le=most)] if bounded else float
-    words = "|".join(re.escape(word) for r in rules for word in r.none_of)
-    pattern = rf"^(?!\s*(?i:{words})\s*$)"
-    text = Annotated[str, msgspec.Meta(pattern=pattern)] if words else str
-    return number | text | None
+    return number | str | None
 
 
-def _compare(pairs: list[tuple[str, str]]) -> Callable[[Any], None]:
+def _compare(
+    pairs: list[tuple[str, str]], words: dict[str, frozenset[str]]
+) -> Callable[[Any], None]:
     def compare(self: Any) -> None:
+        for field, nothing in words.items():
+            value = getattr(self, field)
+            if isinstance(value, str) and value.strip().lower() in nothing:
+                raise ValueError
         for field, other in pairs:
             value, ceiling = getattr(self, field), getattr(self, other)
             if isinstance(value, float) and isinstance(ceiling, int | float) and value > ceiling:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from opentelemetry import trace
 
-_ADDRESS = re.compile(r"\S*@\S*")
+_ADDRESS = re.compile(r"(?<!\S)\S*@\S*")  # tried at the beginning of a word alone
 _NUMBER = re.compile(r"(?<![\w.:-])(?!\d{4}-\d\d-\d\d\b)\+?\(?\d(?:[ ()/.-]{0,2}\d){6,}(?![\w:])")
 
 

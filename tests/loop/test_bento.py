@@ -15,7 +15,8 @@ import pytest
 
 from domain.clock import iso, to_us
 from tests.conftest import ROOT, Trained
-from wiring.bundle import BUNDLE, pack_bundle
+from wiring.bundle import pack_bundle
+from wiring.registry import BUNDLE
 
 pytestmark = pytest.mark.slow
 
