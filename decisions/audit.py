@@ -12,12 +12,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from decisions.audit_tables import AUDIT, RANKING, REQUESTS, guards_of
 from decisions.ranking import Page, page
+from decisions.verifying import CHUNK, columns_of, record_of, verify_stores
 from domain.chain import GENESIS, link
 from domain.decisions import DecisionRecord
 from domain.errors import BadInput, Missing, Refused, Unavailable
-
-CHUNK = 500
-"""Entries read at a time: each chunk is a read of its own, so that no long one holds up others."""
+from domain.verification import Anchored, Head, Verified
 
 _LOCKS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(7310868)"}
 _RANKED = ("lead_id", "sequence", "decided_us", "score", "grade", "queue")
@@ -28,11 +27,8 @@ _decoder = msgspec.json.Decoder(DecisionRecord)
 Row = dict[str, object]
 
 
-class Anchor(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry's place and hash. Kept elsewhere, it proves that nothing up to it was replaced."""
-
-    sequence: int
-    hash: str
+Anchor = Head
+"""An entry's place and hash. Kept elsewhere, it proves that nothing up to it was replaced."""
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +38,15 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     broken: int | None
 
 
+Told = Callable[[Anchor], None]
+EVERY = 1_000
+"""After so many decisions somebody is told where the chain stands."""
+
+
+def unheard(_newest: Anchor) -> None:
+    """Nobody listens."""
+
+
 class AuditTrail:
     """Satisfies `domain.ports.DecisionLog` over the tables of `decisions.audit_tables`.
 
@@ -49,11 +54,13 @@ class AuditTrail:
     under the database's write lock. How durable a commit is, the engine's settings say.
     """
 
-    def __init__(self, engine: sa.Engine, wait_s: float = -1) -> None:
+    def __init__(self, engine: sa.Engine, wait_s: float = -1, told: Told = unheard) -> None:
         """`wait_s` bounds the wait for another thread's turn, -1 for no bound.
 
-        How long another process's lock is waited for, the engine's settings say.
+        How long another process's lock is waited for, the engine's settings say. `told` hears of
+        the newest entry every `EVERY` entries, once it is on disk.
         """
+        self._told = told
         guards_of(engine)
         self._engine = engine
         self._wait_s = wait_s
@@ -81,6 +88,7 @@ class AuditTrail:
         with self._turn(), self._writing() as cursor:
             cursor.execute(self._newest_sql)
             sequence, digest = cursor.fetchone() or (0, GENESIS)
+            first = sequence
             for row in rows:
                 sequence += 1
                 following = link(digest, row["body"])  # type: ignore[arg-type]
@@ -91,6 +99,8 @@ class AuditTrail:
             asked = [row for row in rows if row["request_key"]]
             if asked:
                 cursor.executemany(self._request[0], [self._request[1](row) for row in asked])
+        if sequence // EVERY != first // EVERY:
+            self._told(Anchor(sequence=sequence, hash=digest))
 
     @staticmethod
     def check(records: Sequence[DecisionRecord]) -> None:
@@ -164,11 +174,15 @@ class AuditTrail:
             count += 1
             held = row._mapping
             kept = anchor is None or anchor.sequence != count or anchor.hash == held["hash"]
-            if not kept or held["sequence"] != count or not _fits(held, expected):
+            if not kept or held["sequence"] != count or record_of(held, expected) is None:
                 return Verification(count=count, broken=count)
             expected = held["hash"]
         cut = anchor is not None and anchor.sequence > count
         return Verification(count=count, broken=count + 1 if cut else None)
+
+    def verify_all(self, anchored: Anchored) -> list[Verified]:
+        """Trail, requests and ranking, each against all that is known of it. Raises Unavailable."""
+        return verify_stores(self._read, anchored)
 
     def _read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         try:
@@ -225,36 +239,7 @@ def _row(record: DecisionRecord) -> Row:
     if not all(map(isfinite, numbers)):
         raise BadInput("a score, percentile, age or contribution is no number", rule="finite")
     key = record.request.key if record.request is not None else ""
-    return {**_columns(record), "request_key": key, "body": _encoder.encode(record)}
-
-
-def _columns(record: DecisionRecord) -> Row:
-    answer = record.answer
-    return {
-        "decision_id": answer.decision_id,
-        "lead_id": answer.lead_id,
-        "account_id": record.account_id,
-        "decided_us": record.decided_us,
-        "model": answer.versions.model,
-        "arm": answer.arm,
-        "score": answer.score,
-        "grade": answer.grade,
-        "eligible": answer.decision.eligible,
-        "queue": answer.decision.queue,
-    }
-
-
-def _fits(held: sa.RowMapping, expected: str) -> bool:
-    body: object = held["body"]  # SQLite lets a forger put anything in any column
-    if not isinstance(body, bytes) or held["previous"] != expected:
-        return False
-    if link(expected, body) != held["hash"]:
-        return False
-    try:
-        record = _decoder.decode(body)
-    except msgspec.DecodeError:
-        return False
-    return all(held[name] == value for name, value in _columns(record).items())
+    return {**columns_of(record), "request_key": key, "body": _encoder.encode(record)}
 
 
 def _ranking(dialect: str) -> sa.Insert:

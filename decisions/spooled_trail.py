@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import sqlalchemy as sa
 
-from decisions.audit import AuditTrail
+from decisions.audit import AuditTrail, Told, unheard
 from decisions.audit_tables import AUDIT
 from decisions.spool import Spool
 from domain.breaker import Breaker
@@ -21,8 +21,15 @@ class SpooledTrail(AuditTrail):
     known of spooled ones alone: of others `answered` raises Unavailable.
     """
 
-    def __init__(self, engine: sa.Engine, wait_s: float, spool: Spool, breaker: Breaker) -> None:
-        super().__init__(engine, wait_s)
+    def __init__(
+        self,
+        engine: sa.Engine,
+        wait_s: float,
+        spool: Spool,
+        breaker: Breaker,
+        told: Told = unheard,
+    ) -> None:
+        super().__init__(engine, wait_s, told)
         self._spool = spool
         self._breaker = breaker
 

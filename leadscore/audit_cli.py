@@ -68,18 +68,3 @@ def replay(decision_id: DecisionId, as_json: AsJson = False) -> None:
         raise Refused("the replay differs", rule="replay-equal", where=decision_id)
     if not as_json:
         put("the same answer")
-
-
-@audit.command("verify")
-def verify(as_json: AsJson = False) -> None:
-    """Check the hash chain of the whole trail; exit 1 where an entry was altered."""
-    from wiring.decisions import open_trail
-    from wiring.settings import load_settings
-
-    found = open_trail(load_settings()).verify()
-    if as_json:
-        put_json(found)
-    if found.broken is not None:
-        raise Refused(f"entry {found.broken} does not fit its chain", rule="audit-chain")
-    if not as_json:
-        put(f"{found.count:,} decisions, chain intact")

@@ -31,6 +31,7 @@ from leadscore import (
     rollout_cli,
     service_cli,
     signals_cli,
+    verify_cli,
     worker_cli,
 )
 from leadscore.failures import explained
@@ -82,6 +83,8 @@ GROUPS = (
     ("keys", keys_cli.keys),
 )
 models_cli.models.command("history")(history_cli.history)
+audit_cli.audit.command("verify")(verify_cli.verify)
+audit_cli.audit.command("checkpoint")(verify_cli.checkpoint)
 for name, command in COMMANDS:
     app.command(name)(command)
 for name, group in GROUPS:

@@ -145,6 +145,12 @@ def proven_entries(engine: Engine) -> list[Entry] | None:
         raise BadInput("an entry cannot be read", rule="ledger-chain") from bad
 
 
+def first_broken(engine: Engine) -> int | None:
+    """The sequence number of the first entry that does not fit its chain. Raises Unavailable."""
+    with _answering(), engine.connect() as connection:
+        return _broken(_rows(connection))
+
+
 def _broken(rows: Sequence[_Row]) -> int | None:
     """The sequence number of the first row that does not fit."""
     at = first_break((str(r["previous"]), str(r["hash"]), _body(r)) for r in rows)

@@ -39,6 +39,10 @@ Decide = Callable[[Standing], Sequence[Draft]]
 """What a change makes of the present standing: the entries to record."""
 
 
+def unheard() -> None:
+    """Nobody listens."""
+
+
 class Versions(Generic[M]):
     """Versions of one kind, in MLflow at `tracking_uri`, ruled by `ledger`, files in `cache`.
 
@@ -56,7 +60,10 @@ class Versions(Generic[M]):
         ledger: Ledger,
         clock: Clock,
         cache: Path,
+        told: Callable[[], None] = unheard,
     ) -> None:
+        """`told` hears that somebody stands elsewhere now, once ledger and cache have it."""
+        self._told = told
         self._uri = tracking_uri
         self._artifact_root = artifact_root
         self._clock = clock
@@ -204,7 +211,9 @@ class Versions(Generic[M]):
             for step in steps:
                 for draft in step(self._fold(writer.entries())):
                     writer.append(draft)
-        return self._write_stages()
+        standing = self._write_stages()
+        self._told()
+        return standing
 
     def reconcile(self) -> None:
         """Make cache and MLflow say what the ledger says, whatever a dead process left.

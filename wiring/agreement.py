@@ -11,12 +11,13 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from domain.errors import BadInput, LeadscoreError, Unavailable
+from domain.verification import Head
 from domain.versions import VersionKind
 from registry.agreement import by_ledger
 from registry.cache import STAGES_FILE, Agree, Stages, read_or_none, version_folder
 from registry.entry import Entry
 from registry.ledger import proven_entries
-from wiring.anchors import LEDGER, Anchors, Head, digest_of, open_anchors
+from wiring.anchors import LEDGER, Anchors, digest_of, open_anchors
 from wiring.registry import BUNDLE, cache_of, policy_cache_of
 from wiring.settings import Settings
 from wiring.stores import open_engine
@@ -103,7 +104,7 @@ class Agreement:
 
     def _vouched(self, told: Stages | None, anchors: Anchors) -> bool:
         """Whether the Bento, or the anchors, say the same without the ledger."""
-        known = anchors.kept().stages.get(self._kind)
+        known = anchors.readable().stages.get(self._kind)
         if known is not None and told is not None and digest_of(told) == known:
             return True
         sealed = _sealed(self._kind)
@@ -125,7 +126,7 @@ class Agreement:
 
 def check_ledger(entries: list[Entry], anchors: Anchors) -> None:
     """Raise BadInput where the ledger is not the one that was anchored."""
-    for sequence, digest in anchors.kept().heads.get(LEDGER, {}).items():
+    for sequence, digest in anchors.readable().heads.get(LEDGER, {}).items():
         if sequence > len(entries) or entries[sequence - 1].hash != digest:
             raise BadInput(
                 f"entry {sequence} is not the one that was anchored",

@@ -21,6 +21,7 @@ from domain.chain import GENESIS, link
 from domain.clock import SystemClock, iso, to_us
 from domain.errors import BadInput
 from domain.files import drop_torn_line, exclusive, private_folder
+from domain.verification import Head
 from wiring.settings import Settings
 
 TRAIL, LEDGER, LOG = "trail", "ledger", "log"
@@ -30,13 +31,6 @@ IDENTITY = "home.id"
 _TAIL = 1 << 20
 
 _log = logging.getLogger(__name__)
-
-
-class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest entry of a chain: its number, from 1, and its hash; 0 for an empty one."""
-
-    sequence: int
-    hash: str
 
 
 class Anchor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -84,7 +78,8 @@ class Kept:
             self.heads, self.stages = {}, {}
             self.anew.append(anchor.anew)
         for store, head in anchor.heads.items():
-            self.heads.setdefault(store, {})[head.sequence] = head.hash
+            # the first word counts: what was changed since is anchored in vain
+            self.heads.setdefault(store, {}).setdefault(head.sequence, head.hash)
         self.stages.update(anchor.stages)
         self.lines += 1
 
@@ -117,6 +112,14 @@ class Anchors:
                 kept.others += 1
         return kept
 
+    def readable(self) -> Kept:
+        """As `kept`; nothing where the file cannot be read, which is logged."""
+        try:
+            return self.kept()
+        except BadInput as bad:
+            _log.warning("no anchor is known: %s", bad)
+            return Kept()
+
     def write(
         self,
         why: str,
@@ -147,10 +150,9 @@ class Anchors:
 
     def note_stages(self, kind: str, digest: str, ledger: Head) -> None:
         """Remember who stands where, found to agree with the ledger as it is now."""
-        with suppress(BadInput):
-            kept = self.kept()
-            if kept.stages.get(kind) == digest and kept.newest(LEDGER) == ledger:
-                return
+        kept = self.readable()
+        if kept.stages.get(kind) == digest and kept.newest(LEDGER) == ledger:
+            return
         self.write("served", {LEDGER: ledger}, {kind: digest})
 
     def identity(self, *, make: bool = False) -> str:
@@ -160,8 +162,11 @@ class Anchors:
             return path.read_text().strip()
         if not make:
             return ""
-        with suppress(FileExistsError), path.open("x") as stream:
-            stream.write(f"{uuid4().hex}\n")
+        whole = path.with_name(f"{IDENTITY}.{uuid4().hex}")
+        whole.write_text(f"{uuid4().hex}\n")
+        with suppress(FileExistsError):
+            os.link(whole, path)  # there at once and whole, for the first that comes
+        whole.unlink()
         return path.read_text().strip()
 
     def _append(self, anchor: Anchor) -> None:

@@ -15,6 +15,7 @@ from domain.breaker import Breaker
 from domain.errors import Missing, Unavailable
 from domain.policy_version import POLICY_FILE, PolicyManifest
 from domain.ports import Unwatched, Watch
+from domain.verification import Head
 from registry.cache import open_version
 from wiring.agreement import standing_stages
 from wiring.registry import policy_cache_of
@@ -39,14 +40,21 @@ def open_trail(settings: Settings, *, live: bool = False, watch: Watch = UNWATCH
     if live:
         patient.dispose()
     engine = open_engine(settings.audit_db, wait_s) if live else patient
+    told = partial(_note, settings)
     if not settings.audit_spool:
-        return AuditTrail(engine, wait_s)
+        return AuditTrail(engine, wait_s, told)
     spool = Spool(Path(settings.audit_spool), settings.audit_spool_mb << 20)
     breaker = Breaker(time.monotonic, told=partial(watch.breaker, "audit"), failures=1, open_s=5.0)
-    trail = SpooledTrail(engine, wait_s, spool, breaker)
+    trail = SpooledTrail(engine, wait_s, spool, breaker, told)
     with suppress(Unavailable):
         trail.drain()
     return trail
+
+
+def _note(settings: Settings, newest: Head) -> None:
+    from wiring.checkpoints import note_trail
+
+    note_trail(settings, newest)
 
 
 def open_policy(settings: Settings) -> ZenPolicy:

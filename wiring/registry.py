@@ -1,5 +1,6 @@
 """The registry, put together."""
 
+from functools import partial
 from pathlib import Path
 
 from domain.clock import SystemClock
@@ -21,14 +22,16 @@ def open_registry(settings: Settings) -> Registry:
     """The models of this home."""
     clock = SystemClock()
     ledger, cache = _ledger(settings, clock), cache_of(settings)
-    return Registry(settings.tracking_uri, _artifacts(settings), ledger, clock, cache)
+    told = partial(_note, settings)
+    return Registry(settings.tracking_uri, _artifacts(settings), ledger, clock, cache, told)
 
 
 def open_policies(settings: Settings) -> PolicyRegistry:
     """The policies of this home: the same ledger and MLflow, a cache of their own."""
     clock = SystemClock()
     ledger, cache = _ledger(settings, clock), policy_cache_of(settings)
-    return PolicyRegistry(settings.tracking_uri, _artifacts(settings), ledger, clock, cache)
+    told = partial(_note, settings)
+    return PolicyRegistry(settings.tracking_uri, _artifacts(settings), ledger, clock, cache, told)
 
 
 def gates_of(settings: Settings) -> GateRules:
@@ -45,6 +48,12 @@ def cache_of(settings: Settings) -> Path:
 def policy_cache_of(settings: Settings) -> Path:
     """Where the live policies' files are kept; within the models', so that one copy holds all."""
     return cache_of(settings) / "policies"
+
+
+def _note(settings: Settings) -> None:
+    from wiring.checkpoints import checkpoint
+
+    checkpoint(settings, "stages")
 
 
 def _ledger(settings: Settings, clock: SystemClock) -> Ledger:

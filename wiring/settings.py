@@ -253,8 +253,8 @@ def state_folder(environment: Mapping[str, str] | None = None) -> Path:
     """Where this user's programs keep what is to outlive a home, by the XDG rules."""
     given = os.environ if environment is None else environment
     said = given.get("XDG_STATE_HOME", "")
-    base = Path(said) if said.startswith("/") else Path("~/.local/state").expanduser()
-    return base.absolute() / "leadscore"
+    base = said if said.startswith("/") else os.path.expanduser("~/.local/state")  # noqa: PTH111
+    return Path(base).absolute() / "leadscore"
 
 
 def runs_as_service(environment: Mapping[str, str] | None = None) -> bool:

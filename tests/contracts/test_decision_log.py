@@ -9,9 +9,10 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from decisions.audit import CHUNK, Anchor, AuditTrail, Verification
+from decisions.audit import Anchor, AuditTrail, Verification
 from decisions.audit_tables import create_tables
 from decisions.decision_id import new_decision_id
+from decisions.verifying import CHUNK
 from domain.decisions import DecisionRecord, Facts
 from domain.errors import Missing, Refused, Unavailable
 from domain.ports import DecisionLog

@@ -16,8 +16,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from decisions.audit import CHUNK, Anchor, AuditTrail, Verification
+from decisions.audit import Anchor, AuditTrail, Verification
 from decisions.audit_tables import GUARDS, METADATA, create_tables
+from decisions.verifying import CHUNK
 from domain.chain import first_break
 from domain.decisions import DecisionRecord
 from domain.errors import BadConfiguration, BadInput, Missing, Refused, Unavailable
