@@ -246,7 +246,15 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     said = {field: given[name] for name, field in _NAMES.items() if given.get(name)}
     home = Path(said.get("home", Settings().home))
     check_compiled_code(home, given.get(COMPILED, ""))
-    return _convert({**_of_home(home), **said, "home": str(home)}, "settings")
+    held = _of_home(home)
+    if "anchors" in held:
+        raise BadConfiguration(
+            "anchors may not be set inside the home that they are to watch",
+            rule="settings",
+            where=str(home / FILE),
+            todo="Set LEADSCORE_ANCHORS in the environment instead.",
+        )
+    return _convert({**held, **said, "home": str(home)}, "settings")
 
 
 def state_folder(environment: Mapping[str, str] | None = None) -> Path:
