@@ -265,8 +265,8 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "a request's decision": (
         edit(
             "audit.db",
-            "UPDATE audit_requests SET decision_id = (SELECT decision_id FROM audit WHERE sequence = 1)"
-            " WHERE rowid = 3",
+            "UPDATE audit_requests SET decision_id ="
+            " (SELECT decision_id FROM audit WHERE sequence = 1) WHERE rowid = 3",
         ),
         "requests 9 ",
     ),
