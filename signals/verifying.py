@@ -14,9 +14,9 @@ from domain.chain import GENESIS, link
 from domain.errors import LeadscoreError
 from domain.verification import Anchored, Head, Verified, cut_off
 from signals import log
-from signals.identity import read_identifiers
+from signals.identity import IdentifierReader
 from signals.log import logged
-from signals.schema import event_keys, event_keys_lately, events
+from signals.schema import IDENTITY, counter, event_keys, event_keys_lately, events
 
 LOG, QUARANTINE = "log", "quarantine"
 _AT_A_TIME = 5_000
@@ -38,21 +38,27 @@ def log_head(engine: Engine, since: Head) -> Head | None:
     return Head(sequence=last, hash=digest) if held >= last else None
 
 
-def verify_log(engine: Engine, anchored: Anchored) -> list[Verified]:
-    """The log and quarantine: numbers, chain, what columns and indexes repeat, totals."""
+def verify_log(engine: Engine, anchored: Anchored, identifiers: IdentifierReader) -> list[Verified]:
+    """The log and quarantine: numbers, chain, what columns and indexes repeat, totals.
+
+    The columns of who an event is of are looked at where they were made by these rules.
+    """
     with engine.connect() as connection:
-        found = _read(connection, anchored)
+        same = counter(connection, IDENTITY) == identifiers.rules.digest
+        found = _read(connection, anchored, identifiers if same else None)
         if not found.fault:
             found = _indexed(connection, found)
     return [found, _totals(engine, found)]
 
 
-def _read(connection: Connection, anchored: Anchored) -> Verified:
+def _read(
+    connection: Connection, anchored: Anchored, identifiers: IdentifierReader | None
+) -> Verified:
     count, digest = 0, GENESIS
     for row in _rows(connection):
         count += 1
         fault = "" if row.sequence == count else f"event {count} is missing"
-        if not fault and not _fits(row):
+        if not fault and not _fits(row, identifiers):
             fault = f"event {count} is not what its columns say"
         if not fault:
             digest = link(digest, row.body)
@@ -69,21 +75,18 @@ def _rows(connection: Connection) -> Iterator[Row[Any]]:
     yield from connection.execute(query.execution_options(yield_per=_AT_A_TIME))
 
 
-def _fits(row: Row[Any]) -> bool:
+def _fits(row: Row[Any], identifiers: IdentifierReader | None) -> bool:
     """Whether an event's columns follow from its body."""
     try:
         event = logged(row.body, row.identifier_keys, row.account)
-        known = read_identifiers(event.signal.identifiers)
+        known = event.known
+        if identifiers is not None:
+            known = identifiers.read(event.signal.identifiers)
     except (msgspec.DecodeError, LeadscoreError, ValueError, TypeError):
         return False
-    said = (event.key, event.signal.type, event.known_us, known.keys, known.account)
-    return said == (
-        row.event_key,
-        row.type,
-        row.known_us,
-        event.known.keys,
-        row.account,
-    )
+    said = (event.key, event.signal.type, event.known_us)
+    kept = (row.event_key, row.type, row.known_us)
+    return said == kept and (known.keys, known.account) == (event.known.keys, row.account)
 
 
 def _indexed(connection: Connection, found: Verified) -> Verified:

@@ -176,6 +176,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         place = sha256(str(self.home.resolve()).encode()).hexdigest()[:16]
         return state_folder() / "anchors" / f"{place}.jsonl"
 
+    @property
+    def anchors_url(self) -> str:
+        """The webhook that anchors are posted to, "" for none."""
+        return self.anchors if "://" in self.anchors else ""
+
+    @property
+    def anchors_file(self) -> Path:
+        """The file that anchors are written to."""
+        if self.anchors and not self.anchors_url:
+            return Path(self.anchors)
+        place = sha256(str(self.home.resolve()).encode()).hexdigest()[:16]
+        return state_folder() / "anchors" / f"{place}.jsonl"
+
     def environment(self) -> dict[str, str]:
         """The variables that give another process these settings; those that are "" are left out.
 
@@ -256,7 +269,23 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     said = {field: given[name] for name, field in _NAMES.items() if given.get(name)}
     home = Path(said.get("home", Settings().home))
     check_compiled_code(home, given.get(COMPILED, ""))
-    return _convert({**_of_home(home), **said, "home": str(home)}, "settings")
+    held = _of_home(home)
+    if "anchors" in held:
+        raise BadConfiguration(
+            "anchors may not be set inside the home that they are to watch",
+            rule="settings",
+            where=str(home / FILE),
+            todo="Set LEADSCORE_ANCHORS in the environment instead.",
+        )
+    return _convert({**held, **said, "home": str(home)}, "settings")
+
+
+def state_folder(environment: Mapping[str, str] | None = None) -> Path:
+    """Where this user's programs keep what is to outlive a home, by the XDG rules."""
+    given = os.environ if environment is None else environment
+    said = given.get("XDG_STATE_HOME", "")
+    base = said if said.startswith("/") else os.path.expanduser("~/.local/state")  # noqa: PTH111
+    return Path(base).absolute() / "leadscore"
 
 
 def state_folder(environment: Mapping[str, str] | None = None) -> Path:

@@ -15,6 +15,7 @@ from registry.cache import CachedVersion, cached_version, open_version, read_or_
 from registry.entry import Entry
 from registry.ledger import first_broken
 from registry.standing import fold
+from signals.identity import IdentifierReader
 from signals.schema import events
 from signals.verifying import QUARANTINE, verify_log
 from wiring.agreement import agreement, folder_of, ledger_entries
@@ -87,7 +88,7 @@ def _logged(settings: Settings, anchored: Anchored) -> list[Verified]:
     if engine is None:
         return [cut_off(LOG, 0, anchored), Verified(store=QUARANTINE, count=0)]
     try:
-        return verify_log(engine, anchored)
+        return verify_log(engine, anchored, IdentifierReader(settings.identity))
     finally:
         engine.dispose()
 

@@ -19,6 +19,7 @@ import pytest
 
 from domain.chain import GENESIS, link
 from domain.decisions import Asked, RequestKey
+from domain.errors import BadConfiguration
 from domain.verification import Verified
 from domain.versions import Stage
 from registry.cache import STAGES_FILE, read_cached_stages, version_folder
@@ -30,7 +31,7 @@ from wiring.anchors import IDENTITY, open_anchors
 from wiring.checkpoints import checkpoint, deliver
 from wiring.registry import cache_of, open_registry
 from wiring.scoring import open_scoring
-from wiring.settings import Settings
+from wiring.settings import Settings, load_settings
 from wiring.verification import verify_home
 
 Attack = Callable[[Settings], None]
@@ -264,8 +265,8 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "a request's decision": (
         edit(
             "audit.db",
-            "UPDATE audit_requests SET decision_id = (SELECT decision_id FROM audit LIMIT 1)"
-            " WHERE rowid = 3",
+            "UPDATE audit_requests SET decision_id ="
+            " (SELECT decision_id FROM audit WHERE sequence = 1) WHERE rowid = 3",
         ),
         "requests 9 ",
     ),
@@ -489,6 +490,12 @@ def test_anchors_of_many_processes_are_one_chain(tmp_path: Path) -> None:
         thread.join()
     kept = open_anchors(settings).kept()
     assert (kept.lines, kept.broken) == (40, None)
+
+
+def test_a_home_cannot_say_where_it_is_anchored(tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text("anchors: elsewhere.jsonl\n")
+    with pytest.raises(BadConfiguration, match="LEADSCORE_ANCHORS"):
+        load_settings({"LEADSCORE_HOME": str(tmp_path)})
 
 
 def test_the_triggers_of_a_database_are_no_protection(anchored: Settings) -> None:
