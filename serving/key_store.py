@@ -124,6 +124,8 @@ class KeyStore:
     def _rows(self) -> list[Any]:
         database = self._engine.url.database or ""
         if self._engine.dialect.name == "sqlite" and not Path(database).is_file():
+            if not Path(database).parent.is_dir():  # a home that was moved away has its keys still
+                raise Unavailable("the keys are not where they were", rule="access-available")
             return []  # whoever only reads makes no file
         with self._transaction() as connection:
             if not sa.inspect(connection).has_table(KEYS.name):

@@ -275,7 +275,7 @@ def serve(
         server = start(settings, host, port, workers, service)
         sys.stderr.write(f"{server.access}\n")
         try:
-            server.wait_ready()
+            _wait_ready(server)
             sys.stderr.write(f"serving on {server.url}, log in {server.log}\n")
             while True:
                 _say(server, server.mend())
@@ -285,6 +285,19 @@ def serve(
         finally:
             told.clear()
             server.stop()
+
+
+def _wait_ready(server: Server) -> None:
+    """Wait until it is ready; where something outside keeps a living server from it, say so.
+
+    It answers 503 then, and is ready by itself once that is mended: a full disk, say.
+    """
+    try:
+        server.wait_ready()
+    except Unavailable as bad:
+        if server.dead() or bad.rule == "server-starts":
+            raise
+        sys.stderr.write(f"not ready yet: {bad}\n")
 
 
 def _say(server: Server, ended: list[int]) -> None:

@@ -41,9 +41,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     While the service answers: `features_wait_ms` is how long the online store may be silent;
     `features_keep` leads' last known states are kept in each worker process, and used, when the
-    store is away, for `features_keep_s` seconds. `audit_wait_ms` is how long the audit trail's lock
-    may be waited for. `audit_spool` is a folder where decisions are kept, at most `audit_spool_mb`
-    megabytes, until the trail takes them, "" for none: then nobody is answered while it is away.
+    store is away, for `features_keep_s` seconds. How long another's lock may be waited for:
+    `signals_wait_ms` for the event log's database, `audit_wait_ms` for the audit trail.
+    `audit_spool` is a folder where decisions are kept, at most `audit_spool_mb` megabytes, until
+    the trail takes them, "" for none: then nobody is answered while it is away.
 
     `logs` is the form of the logs of service and worker, `json` for one object a line. `traces` is
     the base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as
@@ -79,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     features_wait_ms: Annotated[int, msgspec.Meta(ge=1)] = 250
     features_keep: Annotated[int, msgspec.Meta(ge=0)] = 10_000
     features_keep_s: Annotated[float, msgspec.Meta(ge=0)] = 900.0
+    signals_wait_ms: Annotated[int, msgspec.Meta(ge=1)] = 2_000
     audit_wait_ms: Annotated[int, msgspec.Meta(ge=1)] = 2_000
     audit_spool: str = ""
     audit_spool_mb: Annotated[int, msgspec.Meta(ge=1)] = 64
@@ -202,6 +204,7 @@ _NAMES = {
     "LEADSCORE_FEATURES_WAIT_MS": "features_wait_ms",
     "LEADSCORE_FEATURES_KEEP": "features_keep",
     "LEADSCORE_FEATURES_KEEP_S": "features_keep_s",
+    "LEADSCORE_SIGNALS_WAIT_MS": "signals_wait_ms",
     "LEADSCORE_AUDIT_WAIT_MS": "audit_wait_ms",
     "LEADSCORE_AUDIT_SPOOL": "audit_spool",
     "LEADSCORE_AUDIT_SPOOL_MB": "audit_spool_mb",
