@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def remove_abandoned(parent: Path, prefixes: Sequence[str], young_s: float = YOU
     return removed
 
 
-def remove_old(paths: Iterator[Path], old_s: float) -> list[Path]:
+def remove_old(paths: Iterable[Path], old_s: float) -> list[Path]:
     """Remove files and folders that nothing changed for so long; those that were removed."""
     removed: list[Path] = []
     for path in paths:
@@ -66,9 +66,9 @@ def _is_old(folder: Path, young_s: float) -> bool:
 
 
 def _remove_free(folder: Path) -> bool:
-    """Remove a folder unless its owner lives. One without a lock file was made by no one alive."""
+    """Remove a folder unless its owner lives, or it never had one: then it is a person's."""
     try:
-        with (folder / OWNER).open("a") as held:
+        with (folder / OWNER).open("r+") as held:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
     except OSError:

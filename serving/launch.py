@@ -33,6 +33,7 @@ from serving.stand_in import answer_for
 from serving.tls import tls_options
 from serving.worker import STOP_S
 from wiring.settings import Settings
+from wiring.tidying import tidy
 
 SERVICE = "serving.service:LeadScoring"
 WORKER = "serving.worker"
@@ -219,6 +220,7 @@ def start(settings: Settings, host: str, port: int, workers: int, service: str =
         bound = listening.getsockname()[1]
         secured = msgspec.structs.replace(settings, access=access_at(settings, host))
         home.mkdir(parents=True, exist_ok=True)
+        tidy(secured)
         with suppress(OSError):  # a log that cannot be written stops nobody
             (home / "logs").mkdir(exist_ok=True)
         log = LogFile(home / "logs" / f"serving-{bound}.log")

@@ -111,6 +111,7 @@ def test_a_home_that_became_read_only_refuses_and_goes_on_once_it_is_not(
             assert_told(one, "audit-available", "database-usable", "file-access", "log-available")
         make_read_only(disk, read_only=False)
         held.until(held.recovered)
+        held.until(lambda: held.events().status_code == 200)
         held.assert_well()
 
 
