@@ -235,8 +235,8 @@ class AuditTrail:
             connection = self._engine.raw_connection()
         except (sa.exc.SQLAlchemyError, driver.Error) as bad:
             raise _unavailable() from bad
+        cursor = connection.cursor()
         try:
-            cursor = connection.cursor()
             cursor.execute(self._begin)
             yield cursor
             connection.commit()
@@ -245,6 +245,7 @@ class AuditTrail:
         except driver.Error as bad:
             raise _unavailable() from bad
         finally:
+            cursor.close()  # an error holds it, and it would hold SQLite's files
             connection.close()  # back to the pool, which rolls back what was not committed
 
 

@@ -5,17 +5,6 @@ import sys
 
 from domain.errors import BadInput, LeadscoreError, Unavailable
 
-TOLD = (
-    "file is not a database",
-    "database disk image is malformed",
-    "attempt to write a readonly database",
-    "database or disk is full",
-    "unable to open database file",
-    "disk I/O error",
-    "database is locked",
-)
-"""What SQLite says of a file, and nothing of what is in it."""
-
 
 def explained(error: Exception) -> LeadscoreError | None:
     """The error as one of ours; None for what is a fault of the program."""
@@ -31,10 +20,11 @@ def explained(error: Exception) -> LeadscoreError | None:
     raised = databases is not None and isinstance(error, databases.DBAPIError)
     if not raised and not isinstance(error, sqlite3.Error):
         return None
-    said = str(getattr(error, "orig", error))
-    why = next((text for text in TOLD if text in said), type(error).__name__)
-    return Unavailable(
-        f"a database of the home cannot be used: {why}",
+    from wiring.outages import database_outage
+
+    said = type(getattr(error, "orig", error)).__name__
+    return database_outage(error) or Unavailable(
+        f"a database of the home cannot be used: {said}",
         rule="database-usable",
         todo="Nothing that was acknowledged is lost; mend it, then do the same again.",
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from domain.clock import Clock, to_us
 from domain.decisions import Asked, DecisionRecord
 from domain.definition import FeatureDefinition
-from domain.errors import BadInput, NoModel, Unavailable, UnknownLead
+from domain.errors import BadInput, NoModel, Refused, Unavailable, UnknownLead
 from domain.ports import (
     PROFILE_ONLY,
     DecisionLog,
@@ -74,14 +74,27 @@ class Answerer:
             return Begun(asked, [*([bad] if len(asked) == 1 else self._one_by_one(asked))])
 
     def finish(self, begun: Begun) -> list[Told]:
-        """Record what was decided; what each is told."""
+        """Record what was decided; what each is told.
+
+        Who sent the same request twice at once, and was answered by another process meanwhile, is
+        told that answer.
+        """
         try:
             self._record(begun)
         except Unavailable as bad:
             return [bad if one is None else one for one in begun.told]
+        except Refused as bad:
+            keyed = [one for one in begun.asked if one.request is not None]
+            if len(begun.asked) > 1:
+                return self._one_by_one(begun.asked)
+            return [self._told_before(keyed[0], bad) if keyed else bad]
         except Exception as bad:
             return [bad] if len(begun.asked) == 1 else self._one_by_one(begun.asked)
         return begun.answers()
+
+    def _told_before(self, asked: Asked, refusal: Refused) -> Told:
+        """What a request was answered with by another; the refusal where it was not."""
+        return self._before([asked]).get(0, refusal)
 
     def _one_by_one(self, asked: Sequence[Asked]) -> list[Told]:
         return [self.answer([one])[0] for one in asked]

@@ -7,10 +7,12 @@ that BentoML prepares, that several processes share one page.
 import threading
 import time
 from functools import lru_cache
+from operator import is_not
 from typing import Any, NamedTuple
 
 from domain.clock import SECOND
 from domain.errors import Unavailable
+from domain.findings import Findings
 from domain.signals import Counts
 from serving.intake import Intake
 from serving.runtime import Runtime
@@ -108,15 +110,19 @@ class GateMetrics:
     """Tells Prometheus what the quality gates of this process found."""
 
     def __init__(self) -> None:
+        self._of: tuple[Findings, ...] = ()
         self._publishers: list[Publisher] = []
         self._opening = threading.Lock()
 
     def tell(self, runtime: Runtime) -> None:
         """Bring the counter up to date: after each request."""
         with self._opening:
-            if not self._publishers:
-                self._publishers = [Publisher(f, _gates()) for f in runtime.findings()]
-        for publisher in self._publishers:
+            found = runtime.findings()
+            if len(found) != len(self._of) or any(map(is_not, found, self._of)):
+                self._of = found  # a home that is opened anew counts from 0
+                self._publishers = [Publisher(f, _gates()) for f in found]
+            publishers = self._publishers
+        for publisher in publishers:
             publisher.publish()
 
 

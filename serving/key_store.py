@@ -146,6 +146,8 @@ class KeyStore:
         """All keys, and by key the sources that bind it."""
         database = self._engine.url.database or ""
         if self._engine.dialect.name == "sqlite" and not Path(database).is_file():
+            if not Path(database).parent.is_dir():  # a home that was moved away has its keys still
+                raise Unavailable("The keys are not where they were.", rule="access-available")
             return [], {}  # whoever only reads makes no file
         sources: dict[str, list[str]] = {}
         with self._transaction() as connection:

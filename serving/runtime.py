@@ -45,7 +45,10 @@ class Runtime(Protocol):
         ...
 
     def findings(self) -> tuple[Findings, ...]:
-        """What quality gates found; the same objects at each call, their counts only grow."""
+        """What quality gates found; the same objects at each call, their counts only grow.
+
+        Others, which begin anew, once a home is opened anew.
+        """
         ...
 
     def leads(

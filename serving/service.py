@@ -19,7 +19,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 import bentoml
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
@@ -96,7 +96,10 @@ def _spec(kind: type) -> type:
 
         @classmethod
         async def from_http_request(cls, request: Request, _serde: object) -> Came:
-            return Came(await request.body(), request.scope)
+            try:
+                return Came(await request.body(), request.scope)
+            except ClientDisconnect:  # nobody is there to be answered; BentoML would log a fault
+                return Came(b"", request.scope)
 
     Spec.__name__ = kind.__name__
     return Spec

@@ -82,12 +82,13 @@ class Directory:
         driver: Any = self._engine.dialect.dbapi
         try:
             connection = self._engine.raw_connection()
+            cursor = connection.cursor()
             try:
-                cursor = connection.cursor()
                 cursor.execute(texts[self._engine.dialect.name], parameters)
                 rows: Sequence[Any] = cursor.fetchall()
                 return rows
             finally:
+                cursor.close()  # an error holds it, and it would hold SQLite's files
                 connection.close()
         except (SQLAlchemyError, driver.Error) as bad:
             raise _unavailable(bad) from bad

@@ -12,7 +12,7 @@ from domain.ports import StateWriter
 from domain.signals import MOST_REFUSED, Counts, Receipt, RefusedEvent, decode
 from signals import log, quarantine
 from signals.arrivals import arrivals, take
-from signals.outbox import drain, pushing
+from signals.outbox import PUSH_WAIT_S, drain, pushing
 from signals.preparing import Prepared, Preparer, counted, together
 from signals.quarantine import Rejected
 from signals.reading import Accepted, Reader
@@ -26,7 +26,16 @@ _MOSTLY = 0.95
 class Ingest:
     """Takes documents in. Calls may come from many threads and processes."""
 
-    def __init__(self, writer: Writer, reader: Reader, online: StateWriter, clock: Clock) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        reader: Reader,
+        online: StateWriter,
+        clock: Clock,
+        push_wait_s: float = PUSH_WAIT_S,
+    ) -> None:
+        """`push_wait_s`: how long another's push of states is waited for."""
+        self._push_wait_s = push_wait_s
         self._writer = writer
         self._door = reader.door
         self.preparer = Preparer(reader, writer.matcher, reader.door.fields)
@@ -126,7 +135,7 @@ class Ingest:
     def push(self) -> None:
         """Push announced states online until none is left."""
         w = self._writer
-        with pushing(w.engine):
+        with pushing(w.engine, self._push_wait_s):
             while drain(w.engine, w.states, self._online):
                 pass
 

@@ -16,10 +16,13 @@ from sqlalchemy import Connection, Engine, delete, func, select
 from domain.ports import StateWriter
 from signals.schema import generation, outbox, write, writing
 from signals.states import StateStore, chunks
+from signals.waiting import turn
 
 LEAD, ACCOUNT, ENDED = "lead", "account", "ended"
 _AT_A_TIME = 5_000
 _LOCK = 7415002
+PUSH_WAIT_S = 600.0
+"""How long another's push is waited for where nobody waits for an answer."""
 _here = Lock()
 
 
@@ -36,11 +39,15 @@ def waiting(engine: Engine) -> int:
 
 
 @contextmanager
-def pushing(engine: Engine) -> Iterator[None]:
-    """Be the only pusher of this database, among threads and processes."""
-    with _here:
+def pushing(engine: Engine, wait_s: float = PUSH_WAIT_S) -> Iterator[None]:
+    """Be the only pusher of this database, among threads and processes.
+
+    Raises Unavailable where another pushes for longer: what was committed is announced, and pushed
+    by whoever pushes next.
+    """
+    with turn(_here, wait_s, "others push features online"):
         if engine.dialect.name == "sqlite":
-            with closing(sqlite3.connect(f"{engine.url.database}-push", timeout=600)) as lock:
+            with closing(sqlite3.connect(f"{engine.url.database}-push", timeout=wait_s)) as lock:
                 lock.isolation_level = None
                 lock.execute("BEGIN EXCLUSIVE")
                 yield

@@ -13,6 +13,7 @@ from signals.identity_rules import IdentityRules
 from signals.matching import Matcher, Upcast, as_it_is
 from signals.schema import GENERATION, IDENTITY, counter, generation, totals, write, writing
 from signals.states import StateStore
+from signals.waiting import turn
 
 
 class Writer:
@@ -24,19 +25,28 @@ class Writer:
         states: StateStore,
         rules: IdentityRules | None = None,
         upcast: Upcast = as_it_is,
+        wait_s: float = -1.0,
     ) -> None:
+        """`wait_s` bounds the wait for another thread's transaction, -1 for no bound.
+
+        How long another process's lock is waited for, the engine's settings say.
+        """
         self.engine = engine
         self.states = states
         self.matcher = Matcher(states.definition, upcast)
         self.identifiers = IdentifierReader(rules)
         self.identities = Identities(self.identifiers.rules.protections)
         self._lock = Lock()
+        self._wait_s = wait_s
         self._generation = -1
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A transaction under the write lock, committed at the end; none of it on an error."""
-        with self._lock, self.engine.connect() as connection:
+        """A transaction under the write lock, committed at the end; none of it on an error.
+
+        Raises Unavailable where others' transactions take too long.
+        """
+        with turn(self._lock, self._wait_s), self.engine.connect() as connection:
             writing(connection)
             held = generation(connection)
             self.identities.begin(connection, fresh=held == self._generation)

@@ -1,7 +1,6 @@
 """Policies as registered versions: sealed, judged, in force."""
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from domain.clock import SystemClock, iso, to_us
 from domain.decisions import Facts
 from domain.errors import Missing, Refused
 from domain.files import private_folder
+from domain.owned_folder import owned_folder
 from domain.policy_version import GOLDEN_FILE, POLICY_FILE, GoldenRow, PolicyManifest
 from domain.versions import ModelVersion, Stage, seal
 from registry.promotion import Promotion, Terms, approve, promote
@@ -86,8 +86,9 @@ def register(settings: Settings, path: Path, by: str) -> ModelVersion:
         description=held.description,
     )
     private_folder(settings.home)
-    with tempfile.TemporaryDirectory(dir=settings.home, prefix="policy-") as scratch:
-        folder = Path(scratch)
+    with owned_folder(settings.home, "policy") as scratch:
+        folder = scratch / "version"
+        folder.mkdir()
         shutil.copyfile(path, folder / POLICY_FILE)
         (folder / GOLDEN_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(rows)))
         seal(folder, manifest)

@@ -1,26 +1,29 @@
 """A home beside the home, for work that makes history anew: others may be at the same."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import msgspec
 
 from domain.definition import FeatureDefinition
+from domain.owned_folder import owned_folder
 from wiring.quality import FILE as QUALITY
 from wiring.settings import Settings
 from wiring.signals import write_definition
+from wiring.tidying import tidy
 
 
 @contextmanager
 def scratch_home(
     settings: Settings, definition: FeatureDefinition, prefix: str
 ) -> Iterator[Settings]:
-    """A home of its own over the same databases, for this definition; removed at the end."""
-    with tempfile.TemporaryDirectory(dir=settings.home, prefix=f"{prefix}-") as held:
-        home = Path(held).resolve()
+    """A home of its own over the same databases, for this definition; removed at the end.
+
+    Those of processes that were killed are removed first: they hold personal data.
+    """
+    tidy(settings)
+    with owned_folder(settings.home, prefix) as home:
         for name in ("contracts", QUALITY):
             source = settings.home / name
             if source.is_dir():

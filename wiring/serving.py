@@ -1,16 +1,17 @@
 """The service's process, put together: scoring, and the way in for signals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
 
 from domain.decisions import Asked, DecisionQuery, DecisionRecord
-from domain.errors import Unavailable
+from domain.errors import LeadscoreError, Unavailable
 from domain.findings import Findings
 from domain.identifiers import accounts_named
-from domain.ports import SignalSink, Watch
+from domain.ports import Watch
 from domain.scores import ScoreAnswer
 from domain.signals import Counts, Receipt
 from domain.standing import LogStanding
@@ -19,8 +20,10 @@ from scoring.begun import Begun, Told
 from signals import quarantine
 from wiring.bundle import unpack_bundle
 from wiring.collector import calm_collector
+from wiring.outages import outage, outages_told, presence_of
 from wiring.scoring import Scoring, open_scoring
 from wiring.settings import Settings
+from wiring.stores import close_idle
 from wiring.traces import tag
 
 LOOKS = 20
@@ -31,47 +34,85 @@ ORIGIN = "http"
 
 
 class Runtime:
-    """What the service does, without a word of HTTP. Safe to use from many threads."""
+    """What the service does, without a word of HTTP. Safe to use from many threads.
 
-    def __init__(self, scoring: Scoring, sink: SignalSink) -> None:
-        self._scoring = scoring
-        self._sink = sink
+    Each call raises Unavailable while the home, its disk or a database cannot be used; a home that
+    was put in the place of the one that was opened is opened anew.
+    """
+
+    def __init__(self, settings: Settings, open_parts: Callable[[], Scoring]) -> None:
+        """`open_parts` opens scoring on the home. Raises what that does."""
+        self._settings = settings
+        self._open = open_parts
+        self._opening = Lock()
+        self._scoring = open_parts()
+        self._presence = presence_of(settings)
+
+    @contextmanager
+    def _here(self) -> Iterator[Scoring]:
+        """The parts, on the home that is there now. Raises Unavailable."""
+        with outages_told():
+            if not self._presence.same():
+                self._reopen()
+            yield self._scoring
+
+    def _reopen(self) -> None:
+        with self._opening:
+            if self._presence.same():
+                return  # another thread did it
+            try:
+                fresh = self._open()
+            except LeadscoreError as bad:
+                raise Unavailable(bad.what, rule=bad.rule, todo=bad.todo) from bad
+            self._scoring.plane.engine.dispose()
+            self._scoring, self._presence = fresh, presence_of(self._settings)
 
     def begin(self, asked: Sequence[Asked]) -> Begun:
         """Score and decide; raises nothing."""
-        return self._scoring.answerer.begin(asked)
+        try:
+            with self._here() as scoring:
+                return scoring.answerer.begin(asked)
+        except Unavailable as bad:
+            return Begun(asked, [bad] * len(asked))
 
     def finish(self, begun: Begun) -> list[Told]:
         """Record what was begun; what each who asked is told, in order."""
-        return self._scoring.answerer.finish(begun)
+        try:
+            with self._here() as scoring:
+                told = scoring.answerer.finish(begun)
+        except Unavailable as bad:
+            return [bad if one is None else one for one in begun.told]
+        return [outage(one) or one if isinstance(one, Exception) else one for one in told]
 
     def what_if(self, request: WhatIfRequest) -> WhatIf:
         """What a lead would score if it were otherwise; nothing is recorded.
 
         Raises UnknownLead, BadInput, NoModel, Unavailable.
         """
-        directory = self._scoring.plane.directory
-        if request.identifiers is not None:
-            lead = directory.find(request.identifiers)
-        else:
-            lead = directory.resolve(request.lead_id or "")
-        return self._scoring.what_ifs.ask(lead, request.changes)
+        with self._here() as scoring:
+            directory = scoring.plane.directory
+            if request.identifiers is not None:
+                lead = directory.find(request.identifiers)
+            else:
+                lead = directory.resolve(request.lead_id or "")
+            return scoring.what_ifs.ask(lead, request.changes)
 
     def accept(self, documents: Sequence[bytes]) -> Receipt:
-        """Take signals in: committed, and pushed online, when this returns."""
-        with self._scoring.ports.watch.stage("ingest"):
-            receipt = self._sink.receive(documents, ORIGIN)
+        """Take signals in: committed, and pushed online, when this returns.
+
+        Raises Unavailable; Refused where a quality gate stops them.
+        """
+        with self._here() as scoring, scoring.ports.watch.stage("ingest"):
+            receipt = scoring.plane.ingest.receive(documents, ORIGIN)
             tag({name: getattr(receipt, name) for name in Counts.__struct_fields__})
             return receipt
 
     def standing(self) -> LogStanding:
         """Where the log stands. Raises Unavailable."""
-        plane = self._scoring.plane
-        try:
-            held = quarantine.by_rule(plane.engine)
-        except SQLAlchemyError as bad:
-            raise Unavailable("the log does not answer", rule="log-available") from bad
-        return LogStanding(watermark_us=plane.directory.watermark_us(), quarantined=held)
+        with self._here() as scoring:
+            held = quarantine.by_rule(scoring.plane.engine)
+            watermark_us = scoring.plane.directory.watermark_us()
+            return LogStanding(watermark_us=watermark_us, quarantined=held)
 
     def findings(self) -> tuple[Findings, ...]:
         """What the quality gates found in this process, at the door and when scoring."""
@@ -94,60 +135,73 @@ class Runtime:
         A page is shorter than `limit` where LOOKS at the ranking did not fill it.
         """
         rows: list[dict[str, Any]] = []
-        for _ in range(LOOKS):
-            page = self._scoring.trail.latest(
-                limit - len(rows),
-                after=cursor,
-                grade=grade,
-                queue=queue,
-                min_score=min_score,
-                accounts=None if account is None else accounts_named(account),
-                eligible=eligible,
-            )
-            answers = [record.answer for record in page.records]
-            rows += [msgspec.to_builtins(a) for a in self._of_status(answers, status)]
-            cursor = page.cursor
-            if cursor is None or len(rows) == limit:
-                break
+        with self._here() as scoring:
+            for _ in range(LOOKS):
+                page = scoring.trail.latest(
+                    limit - len(rows),
+                    after=cursor,
+                    grade=grade,
+                    queue=queue,
+                    min_score=min_score,
+                    accounts=None if account is None else accounts_named(account),
+                    eligible=eligible,
+                )
+                answers = [record.answer for record in page.records]
+                rows += map(msgspec.to_builtins, _of_status(scoring, answers, status))
+                cursor = page.cursor
+                if cursor is None or len(rows) == limit:
+                    break
         return rows, cursor
-
-    def _of_status(self, answers: list[ScoreAnswer], status: str) -> list[ScoreAnswer]:
-        if status == "all" or not answers:
-            return answers
-        outcomes = self._scoring.plane.directory.outcomes([a.lead_id for a in answers])
-        return [
-            answer
-            for answer, outcome in zip(answers, outcomes, strict=True)
-            if bool(outcome) == (status == "decided")
-        ]
 
     def decisions(
         self, query: DecisionQuery, limit: int, cursor: str | None = None
     ) -> tuple[list[DecisionRecord], str | None]:
         """Recorded decisions, newest first, and the cursor of the next page."""
-        page = self._scoring.trail.search(query, limit, cursor)
+        with self._here() as scoring:
+            page = scoring.trail.search(query, limit, cursor)
         return [entry.record for entry in page.entries], page.cursor
 
     def decision(self, decision_id: str) -> DecisionRecord:
         """One recorded decision. Raises Missing."""
-        return self._scoring.trail.get(decision_id)
+        with self._here() as scoring:
+            return scoring.trail.get(decision_id)
 
     def ready(self) -> None:
         """Raise NoModel or Unavailable where no lead could be scored."""
-        self._scoring.versions.current()
-        self._scoring.plane.directory.watermark_us()
+        with self._here() as scoring:
+            scoring.versions.current()
+            scoring.plane.directory.watermark_us()
 
     def close(self) -> None:
         """Let go of the databases."""
         self._scoring.plane.engine.dispose()
 
 
+def _of_status(scoring: Scoring, answers: list[ScoreAnswer], status: str) -> list[ScoreAnswer]:
+    """Those of leads that are open, decided, or all."""
+    if status == "all" or not answers:
+        return answers
+    outcomes = scoring.plane.directory.outcomes([a.lead_id for a in answers])
+    pairs = zip(answers, outcomes, strict=True)
+    return [answer for answer, outcome in pairs if bool(outcome) == (status == "decided")]
+
+
 def open_runtime(settings: Settings, watch: Watch | None = None) -> Runtime:
     """The runtime on this home; a home that is empty is furnished from the Bento's bundle.
 
-    `watch` hears of the stages of each answer.
+    `watch` hears of the stages of each answer. Raises Unavailable where a disk or a database
+    cannot be used.
     """
-    unpack_bundle(settings)
-    scoring = open_scoring(settings, live=True, watch=watch)
+
+    def parts() -> Scoring:
+        try:
+            unpack_bundle(settings)
+            return open_scoring(settings, live=True, watch=watch)
+        except Exception:
+            close_idle()  # what was opened by halves is opened anew the next time
+            raise
+
+    with outages_told():
+        runtime = Runtime(settings, parts)
     calm_collector()
-    return Runtime(scoring, scoring.plane.ingest)
+    return runtime

@@ -43,9 +43,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     While the service answers: `features_wait_ms` is how long the online store may be silent;
     `features_keep` leads' last known states are kept in each worker process, and used, when the
-    store is away, for `features_keep_s` seconds. `audit_wait_ms` is how long the audit trail's lock
-    may be waited for. `audit_spool` is a folder where decisions are kept, at most `audit_spool_mb`
-    megabytes, until the trail takes them, "" for none: then nobody is answered while it is away.
+    store is away, for `features_keep_s` seconds. How long another's lock may be waited for:
+    `signals_wait_ms` for the event log's database, `audit_wait_ms` for the audit trail.
+    `audit_spool` is a folder where decisions are kept, at most `audit_spool_mb` megabytes, until
+    the trail takes them, "" for none: then nobody is answered while it is away.
 
     `anchors` is where the places and hashes of all chains are written beside the home: a file, or
     the `http://` or `https://` URL of a webhook, which is told besides; "" for a file in the user's
@@ -85,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     features_wait_ms: Annotated[int, msgspec.Meta(ge=1)] = 250
     features_keep: Annotated[int, msgspec.Meta(ge=0)] = 10_000
     features_keep_s: Annotated[float, msgspec.Meta(ge=0)] = 900.0
+    signals_wait_ms: Annotated[int, msgspec.Meta(ge=1)] = 2_000
     audit_wait_ms: Annotated[int, msgspec.Meta(ge=1)] = 2_000
     audit_spool: str = ""
     audit_spool_mb: Annotated[int, msgspec.Meta(ge=1)] = 64
@@ -176,19 +178,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         place = sha256(str(self.home.resolve()).encode()).hexdigest()[:16]
         return state_folder() / "anchors" / f"{place}.jsonl"
 
-    @property
-    def anchors_url(self) -> str:
-        """The webhook that anchors are posted to, "" for none."""
-        return self.anchors if "://" in self.anchors else ""
-
-    @property
-    def anchors_file(self) -> Path:
-        """The file that anchors are written to."""
-        if self.anchors and not self.anchors_url:
-            return Path(self.anchors)
-        place = sha256(str(self.home.resolve()).encode()).hexdigest()[:16]
-        return state_folder() / "anchors" / f"{place}.jsonl"
-
     def environment(self) -> dict[str, str]:
         """The variables that give another process these settings; those that are "" are left out.
 
@@ -238,6 +227,7 @@ _NAMES = {
     "LEADSCORE_FEATURES_WAIT_MS": "features_wait_ms",
     "LEADSCORE_FEATURES_KEEP": "features_keep",
     "LEADSCORE_FEATURES_KEEP_S": "features_keep_s",
+    "LEADSCORE_SIGNALS_WAIT_MS": "signals_wait_ms",
     "LEADSCORE_AUDIT_WAIT_MS": "audit_wait_ms",
     "LEADSCORE_AUDIT_SPOOL": "audit_spool",
     "LEADSCORE_AUDIT_SPOOL_MB": "audit_spool_mb",
@@ -278,14 +268,6 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             todo="Set LEADSCORE_ANCHORS in the environment instead.",
         )
     return _convert({**held, **said, "home": str(home)}, "settings")
-
-
-def state_folder(environment: Mapping[str, str] | None = None) -> Path:
-    """Where this user's programs keep what is to outlive a home, by the XDG rules."""
-    given = os.environ if environment is None else environment
-    said = given.get("XDG_STATE_HOME", "")
-    base = said if said.startswith("/") else os.path.expanduser("~/.local/state")  # noqa: PTH111
-    return Path(base).absolute() / "leadscore"
 
 
 def state_folder(environment: Mapping[str, str] | None = None) -> Path:

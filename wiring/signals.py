@@ -24,6 +24,7 @@ from signals.ingest import Ingest
 from signals.log_columns import Part, read_parts
 from signals.looks import Looks
 from signals.matching import Matcher
+from signals.outbox import PUSH_WAIT_S
 from signals.preparing import Preparer
 from signals.reading import Reader
 from signals.rebuild import rebuild
@@ -39,6 +40,9 @@ from wiring.stores import open_engine
 
 WORTH_A_PROCESS = 100_000
 """Events of the log from which on another process reads it: it takes a second to start."""
+
+LIVE_PUSH_WAIT_S = 10.0
+"""How long another's push online is waited for where somebody waits for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +146,24 @@ def open_signals(
 ) -> SignalPlane:
     """The signal plane of a home. Raises Missing for an empty home.
 
-    `live`: signals that do not say when they became known became known when they arrive; those of
-    a file became known when they happened. `let_through`: a quality gate that would stop a batch
-    only counts it.
+    `live`: somebody waits for an answer, so another's lock is waited for no longer than the
+    settings say. Signals that do not say when they became known became known when they arrive
+    then; those of a file became known when they happened. `let_through`: a quality gate that would
+    stop a batch only counts it.
     """
     definition = definition_of(settings)
-    engine = open_engine(settings.signals_db)
-    create_tables(engine)
+    # nobody waits for an answer yet: a new index on a long log may take its time
+    engine = patient = open_engine(settings.signals_db)
+    create_tables(patient)
+    wait_s = settings.signals_wait_ms / 1000 if live else -1.0
+    if live:
+        patient.dispose()
+        engine = open_engine(settings.signals_db, wait_s, watched=False)
     clock, book = SystemClock(), contract_book(settings)
     gates = load_quality(settings.home)
     door = gates.door(book.contracts.values(), let_through=let_through)
-    writer = Writer(engine, StateStore(definition), settings.identity, upcast=book.upcast)
+    states = StateStore(definition)
+    writer = Writer(engine, states, settings.identity, upcast=book.upcast, wait_s=wait_s)
     stamp = live and settings.clock == "system"
     reader = Reader(book, clock, door, writer.identifiers, stamp=stamp)
 
@@ -161,7 +172,8 @@ def open_signals(
 
         return open_features(settings, definition)
 
-    ingest = Ingest(writer, reader, LazyWriter(online), clock)
+    push_wait_s = LIVE_PUSH_WAIT_S if live else PUSH_WAIT_S
+    ingest = Ingest(writer, reader, LazyWriter(online), clock, push_wait_s)
     directory = Directory(engine, writer.identifiers)
     return SignalPlane(engine, definition, writer, ingest, directory)
 

@@ -5,14 +5,23 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
 from domain.errors import BadInput, NoModel, Unavailable
-from serving.launch import GIVE_UP, Server, running, serve, start
+from serving.launch import MOST_WAIT_S, Server, Worker, running, serve, start
 from wiring.settings import Settings
+
+SERVES = (
+    "import sys; from pathlib import Path; from serving.launch import serve;"
+    "from wiring.settings import Settings; home = Settings(home=Path(sys.argv[1]));"
+    "sys.exit(serve(home, '127.0.0.1', int(sys.argv[2]), 1, 'tests.serving.double:Double'))"
+)
 
 
 def test_a_port_in_use_is_told_at_once(url: str, tmp_path: Path) -> None:
@@ -63,12 +72,7 @@ def test_sigterm_ends_the_server_and_frees_its_port(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    code = (
-        "import sys; from pathlib import Path; from serving.launch import serve;"
-        "from wiring.settings import Settings; home = Settings(home=Path(sys.argv[1]));"
-        "sys.exit(serve(home, '127.0.0.1', int(sys.argv[2]), 1, 'tests.serving.double:Double'))"
-    )
-    argv = [sys.executable, "-c", code, str(tmp_path), str(port)]
+    argv = [sys.executable, "-c", SERVES, str(tmp_path), str(port)]
     child = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
     assert child.stderr is not None
     assert child.stderr.readline().startswith("access: programs on this machine need no")
@@ -101,15 +105,98 @@ def end(server: Server) -> None:
     server.workers[0].process.wait()
 
 
-def test_workers_that_do_not_live_are_not_started_for_ever(tmp_path: Path) -> None:
+def replaced(server: Server, seconds: float = 20.0) -> float:
+    """Mend until there is another worker; how long that took."""
+    before, began = server.workers[0].process.pid, time.monotonic()
+    while server.workers[0].process.pid == before:
+        assert time.monotonic() - began < seconds
+        server.mend()
+        server.wait()
+    return time.monotonic() - began
+
+
+def test_workers_that_do_not_live_are_started_for_ever_after_waits_that_grow(
+    tmp_path: Path,
+) -> None:
     server = start(Settings(home=tmp_path), "127.0.0.1", 0, 1, "tests.serving.double:Double")
     try:
-        for _ in range(GIVE_UP - 1):
+        waited = []
+        for _ in range(4):
             end(server)
-            server.mend()
-        end(server)
-        with pytest.raises(Unavailable) as said:
-            server.mend()
-        assert said.value.rule == "server-starts"
+            waited.append(replaced(server))
+        assert waited[0] < 0.5 <= waited[1] < waited[2] < waited[3]
+        server.wait_ready()
     finally:
         server.stop()
+
+
+def test_the_wait_is_bounded_and_a_long_life_ends_it() -> None:
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    worker = Worker(process, threading.Thread(), since_s=100.0, early_ends=500)
+    worker.ended(101.0)
+    assert worker.next_s == 101.0 + MOST_WAIT_S
+    worker.ended(1_000.0)
+    assert (worker.early_ends, worker.next_s) == (0, 1_000.0)
+
+
+def test_while_no_worker_lives_callers_are_told_to_come_again(tmp_path: Path) -> None:
+    server = start(Settings(home=tmp_path), "127.0.0.1", 0, 1, "tests.serving.double:Double")
+    try:
+        server.wait_ready()
+        end(server)
+        server.workers[0].early_ends = 3
+        assert server.mend() == [-signal.SIGKILL]
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(httpx.post, f"{server.url}/score", json={"lead_id": "x"})
+            while not asked.done():
+                server.wait()
+            told = asked.result()
+        assert told.status_code == 503
+        assert int(told.headers["retry-after"]) >= 1
+        assert told.json()["rule"] == "workers-alive"
+    finally:
+        server.stop()
+
+
+def test_no_worker_is_started_while_the_home_is_away(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    server = start(Settings(home=home), "127.0.0.1", 0, 1, "tests.serving.double:Double")
+    try:
+        server.wait_ready()
+        home.rename(tmp_path / "elsewhere")
+        before = server.workers[0].process.pid
+        end(server)
+        server.mend()
+        server.mend()
+        assert server.workers[0].process.pid == before
+        assert not home.exists()
+        (tmp_path / "elsewhere").rename(home)
+        replaced(server)
+        server.wait_ready()
+    finally:
+        server.stop()
+
+
+def test_workers_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    child = subprocess.Popen(
+        [sys.executable, "-c", SERVES, str(tmp_path), str(port)], stderr=subprocess.PIPE, text=True
+    )
+    assert child.stderr is not None
+    with child.stderr:
+        assert "access" in child.stderr.readline()
+        assert "serving on" in child.stderr.readline()
+    child.kill()
+    child.wait()
+    until, free = time.monotonic() + 20, False
+    while not free:
+        assert time.monotonic() < until, "somebody still listens"
+        with socket.socket() as again:
+            again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free = again.connect_ex(("127.0.0.1", port)) != 0
+    with socket.socket() as again:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind(("127.0.0.1", port))

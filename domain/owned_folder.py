@@ -1,0 +1,76 @@
+"""Working folders that no process leaves behind for good: each is held by its maker.
+
+A folder's owner holds a lock on a file in it for as long as it lives; the system lets go of the
+lock when the process ends, however it ends. So whoever finds the lock free may remove the folder.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+OWNER = ".owner"
+"""The file whose lock the owner of a folder holds."""
+YOUNG_S = 60.0
+"""A folder that changed so recently is let be: its maker may not have locked it yet."""
+
+
+@contextmanager
+def owned_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A new folder, for its owner's eyes alone, of this process; removed at the end."""
+    folder = Path(tempfile.mkdtemp(dir=parent, prefix=f"{prefix}-")).resolve()
+    try:
+        with (folder / OWNER).open("a") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_abandoned(parent: Path, prefixes: Sequence[str], young_s: float = YOUNG_S) -> list[Path]:
+    """Remove the folders of these prefixes whose owner is gone; those that were removed.
+
+    Links are not followed, folders of other users are let be, and so is what cannot be removed.
+    """
+    removed: list[Path] = []
+    with suppress(OSError):  # a home that cannot be read has greater worries
+        for folder in sorted(parent.iterdir()):
+            named = any(folder.name.startswith(f"{prefix}-") for prefix in prefixes)
+            if named and _is_old(folder, young_s) and _remove_free(folder):
+                removed.append(folder)
+    return removed
+
+
+def remove_old(paths: Iterable[Path], old_s: float) -> list[Path]:
+    """Remove files and folders that nothing changed for so long; those that were removed."""
+    removed: list[Path] = []
+    for path in paths:
+        with suppress(OSError):
+            if time.time() - path.lstat().st_mtime > old_s:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                removed.append(path)
+    return removed
+
+
+def _is_old(folder: Path, young_s: float) -> bool:
+    try:
+        held = folder.lstat()
+    except OSError:
+        return False
+    mine = held.st_uid == os.geteuid() and folder.is_dir() and not folder.is_symlink()
+    return mine and time.time() - held.st_mtime > young_s
+
+
+def _remove_free(folder: Path) -> bool:
+    """Remove a folder unless its owner lives, or it never had one: then it is a person's."""
+    try:
+        with (folder / OWNER).open("r+") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError:
+        return False
+    return not folder.exists()

@@ -1,0 +1,25 @@
+"""What killed processes left in a home: working folders, files that were never finished."""
+
+from itertools import chain
+from pathlib import Path
+
+from domain.owned_folder import remove_abandoned, remove_old
+from wiring.settings import Settings
+
+PREFIXES = ("training", "reproduction", "history", "policy")
+"""How the names of working folders in a home begin."""
+OLD_S = 86_400.0
+"""After so long, what is left of a file or a copy that was never finished is nobody's work."""
+
+
+def tidy(settings: Settings) -> list[Path]:
+    """Remove what is nobody's any more; what was removed. Raises nothing."""
+    home = settings.home
+    unfinished = chain(
+        home.glob("*.partial"),
+        home.glob("*/*.partial"),
+        home.glob("live/.stages-*"),
+        home.glob("live/parts/*"),
+        home.glob("live/policies/parts/*"),
+    )
+    return remove_abandoned(home, PREFIXES) + remove_old(unfinished, OLD_S)
