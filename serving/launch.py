@@ -32,6 +32,7 @@ from serving.log_file import LogFile, finish
 from serving.stand_in import answer_for
 from serving.tls import tls_options
 from serving.worker import STOP_S
+from wiring.logs import told_once
 from wiring.settings import Settings
 from wiring.tidying import tidy
 
@@ -224,7 +225,7 @@ def start(settings: Settings, host: str, port: int, workers: int, service: str =
         with suppress(OSError):  # a log that cannot be written stops nobody
             (home / "logs").mkdir(exist_ok=True)
         log = LogFile(home / "logs" / f"serving-{bound}.log")
-        log.write(f"{_ACCESS[secured.access]}\n".encode())
+        log.write(f"{told_once(settings.logs, _ACCESS[secured.access])}\n".encode())
         folder = _temporary(held)
         environment = _environment(secured, home, folder)
 

@@ -217,9 +217,9 @@ class Run:
         ]
         train, valid = each[-1]
         inner = Taken(cut[-1].embargoed, cut[-1].parted)
-        require_both_classes(test, "test", data, took)
         require_both_classes(train, "training", before, inner)
         require_both_classes(valid, "validation", before, inner)
+        require_both_classes(test, "test", data, took)
         traps.refuse_one_company(test)
         sound = tuple(pair for pair in each if all(len(np.unique(p.labels)) == 2 for p in pair))
         return Parts(

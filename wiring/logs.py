@@ -62,6 +62,14 @@ class JsonLines(logging.Formatter):
         )
 
 
+def told_once(form: Literal["text", "json"], message: str) -> str:
+    """A message of the service's own as a line of its log, without its end."""
+    if form == "text":
+        return message
+    record = logging.LogRecord("leadscore.serving", logging.INFO, "", 0, message, (), None)
+    return JsonLines().format(record)
+
+
 def configure_logs(form: Literal["text", "json"]) -> None:
     """Make all handlers of this process discreet, and in this form; one to stderr if none is."""
     root = logging.getLogger()

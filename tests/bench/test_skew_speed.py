@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return make
 
 
-def test_one_account_costs_what_many_cost(made: Made) -> None:
+@pytest.mark.benchmark(group="data set")
+def test_one_account_costs_what_many_cost(made: Made, benchmark: Any) -> None:
     context = get_context("spawn")
     told = []
     for accounts in (1, LEADS):
@@ -52,6 +54,8 @@ def test_one_account_costs_what_many_cost(made: Made) -> None:
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             told.append(pool.submit(measured, settings).result())
     (rows, took, mib), (others, beside, room) = told
+    benchmark.extra_info.update(times_the_seconds=took / beside, times_the_memory=mib / room)
+    benchmark.pedantic(lambda: None, rounds=1)
     assert rows == others
     assert took <= MOST * beside
     assert mib <= MOST * room

@@ -21,6 +21,7 @@ REASONS = {
     "needs a running service",
     "needs root",
     "takes minutes",
+    "needs packages of its own",
     "names files of your own",
     "names records of your own",
 }
