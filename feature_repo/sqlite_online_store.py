@@ -4,6 +4,7 @@ Feast's own executes a statement for every feature of every row, which is most o
 states costs; reading, it makes keys field by field. What is stored is the same, byte for byte.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,8 @@ class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
     """
 
     _conn: sqlite3.Connection | None = None
+    _read_only: str = ""
+    """The file, where it could only be read when it was opened."""
 
     def write_together(self, config: Any, view: Any, rows: Sequence[Row]) -> None:
         """Write rows in one transaction."""
@@ -70,10 +73,20 @@ class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
         return [_stored(found.get(key)) for key in keys]
 
     def _get_conn(self, config: Any) -> Any:
+        if self._conn and self._read_only and os.access(self._read_only, os.W_OK):
+            self._let_go()  # opened while it could only be read, it would be so for ever
         if not self._conn:
             wait_ms = round(config.online_store.wait_s * 1000)
-            super()._get_conn(config).execute(f"PRAGMA busy_timeout={wait_ms}")
+            opened = super()._get_conn(config)
+            opened.execute(f"PRAGMA busy_timeout={wait_ms}")
+            ((_, _, file),) = opened.execute("PRAGMA database_list").fetchall()
+            self._read_only = "" if os.access(file, os.W_OK) else file
         return self._conn
+
+    def _let_go(self) -> None:
+        held, self._conn = self._conn, None
+        if held is not None:
+            held.close()
 
     @contextmanager
     def _mending(self) -> Iterator[None]:
@@ -81,9 +94,7 @@ class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
         try:
             yield
         except sqlite3.DatabaseError:
-            held, self._conn = self._conn, None
-            if held is not None:
-                held.close()
+            self._let_go()
             raise
 
 
