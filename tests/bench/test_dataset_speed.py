@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.bench.bars import bar
 from tests.conftest import SilentProgress
 from training.config import Every, TrainingConfig
 from training.cutoffs import choose
@@ -88,4 +89,5 @@ def test_data_set(benchmark: Any, made: Made, leads: int) -> None:
     assert mib < 4096
     if len(TOOK) == len(LEADS):
         small, large = (TOOK[size] for size in LEADS)
-        assert large <= GROWTH * small
+        what, beside = "a data set of ten times the leads", "one of a tenth"
+        bar(benchmark, what, beside, large / small, at_most=GROWTH)

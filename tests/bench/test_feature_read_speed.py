@@ -11,6 +11,7 @@ from domain.identifiers import AccountId, LeadId
 from domain.ports import LeadRef
 from feature_repo.standard import standard_service
 from feature_repo.store import FeastStore
+from tests.bench.bars import bar
 
 D = standard_service()
 LEADS, ROUNDS, BLOCK, MANY = 2_000, 400, 50, 100
@@ -57,5 +58,6 @@ def test_a_read_of_one_and_of_a_hundred(benchmark: Any, store: tuple[str, FeastS
     one, many = median(took[1]), median(took[MANY])
     benchmark.extra_info.update(store=kind, one_ms=1e3 * one, hundred_ms=1e3 * many)
     benchmark.pedantic(lambda: held.read(refs[:1]), rounds=5)
-    assert many <= GROWTH * one
+    what, beside = f"reading {MANY} leads, {kind}", "reading one"
+    bar(benchmark, what, beside, many / one, at_most=GROWTH)
     assert one <= MOST_S[kind]

@@ -14,6 +14,7 @@ from feature_repo.features import category_names, number_names
 from registry.cache import open_cached
 from scoring.scorer import Scorer
 from tests.bench.alternating import ratio
+from tests.bench.bars import bar
 from tests.conftest import Trained
 from training.explain import build_table
 from training.fit import FIXED
@@ -81,7 +82,9 @@ def test_one_row_explained_beside_predict_proba(benchmark: Any, sized: Sized) ->
     def ours() -> object:
         return sized.scorer.explain(sized.scorer.score(numbers, texts).leaves)
 
-    assert ratio(benchmark, ours, theirs, 40) >= 1 / 1.25
+    found = ratio(benchmark, ours, theirs, 40, at_least=0.8)
+    what, beside = "one row explained, as quick as", "predict_proba"
+    bar(benchmark, what, beside, found, at_least=0.8)
 
 
 def test_one_row_explained_beside_catboosts_shap_values(benchmark: Any, sized: Sized) -> None:
@@ -97,7 +100,8 @@ def test_one_row_explained_beside_catboosts_shap_values(benchmark: Any, sized: S
         return sized.scorer.explain(sized.scorer.score(numbers, texts).leaves)
 
     np.testing.assert_allclose(ours(), theirs()[:, :-1], rtol=0, atol=1e-9)
-    assert ratio(benchmark, ours, theirs, 3) >= 50
+    found = ratio(benchmark, ours, theirs, 3, at_least=50)
+    bar(benchmark, "one row explained, as quick as", "ShapValues", found, at_least=50)
 
 
 def test_many_rows_explained_beside_catboosts_shap_values(benchmark: Any, sized: Sized) -> None:
@@ -121,8 +125,8 @@ def test_many_rows_explained_beside_catboosts_shap_values(benchmark: Any, sized:
             pool, type="ShapValues", thread_count=1
         )
 
-    times = ratio(benchmark, ours, theirs, 1, warm=0, block=1)
+    times = ratio(benchmark, ours, theirs, 1, warm=0, block=1, at_least=15)
     np.testing.assert_allclose(found["ours"], found["theirs"][:, :-1], rtol=0, atol=1e-9)
     whole = found["theirs"].sum(axis=1)
     np.testing.assert_allclose(found["margins"], whole, rtol=0, atol=1e-9)
-    assert times >= 15
+    bar(benchmark, f"{MANY:,} rows explained, as quick as", "ShapValues", times, at_least=15)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.bench.bars import bar
 from tests.bench.test_dataset_speed import measured
 from wiring.ingestion import ingest_files
 from wiring.settings import Settings
@@ -57,5 +58,6 @@ def test_one_account_costs_what_many_cost(made: Made, benchmark: Any) -> None:
     benchmark.extra_info.update(times_the_seconds=took / beside, times_the_memory=mib / room)
     benchmark.pedantic(lambda: None, rounds=1)
     assert rows == others
-    assert took <= MOST * beside
-    assert mib <= MOST * room
+    what, other = f"{LEADS:,} leads in one account", "in as many accounts"
+    bar(benchmark, f"seconds, {what}", other, took / beside, at_most=MOST)
+    bar(benchmark, f"memory, {what}", other, mib / room, at_most=MOST)
