@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from domain.errors import Unavailable
 from serving import cloudevents, problems
 from serving.bodies import MAX_BODY_BYTES
 
@@ -19,12 +20,22 @@ UNKNOWN = "/unknown"
 """The path that stands for all that the service does not know."""
 
 
-class Boundary:
-    """An ASGI application around another; `paths` are those it lets through as they are."""
+IN_FLIGHT_BYTES = 128 << 20
+"""Bytes of all bodies together that a worker process holds at once."""
 
-    def __init__(self, app: ASGIApp, paths: Collection[str]) -> None:
+
+class Boundary:
+    """An ASGI application around another; `paths` are those it lets through as they are.
+
+    While the bodies of requests under way come to `most` bytes, a request with a body is refused
+    (503, Retry-After). A body of unknown length counts as the longest that is taken.
+    """
+
+    def __init__(self, app: ASGIApp, paths: Collection[str], most: int = IN_FLIGHT_BYTES) -> None:
         self.app = app
         self.paths = frozenset(paths)
+        self._most = most
+        self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; all but HTTP passes untouched."""
@@ -38,9 +49,18 @@ class Boundary:
                 scope, receive, send
             )
             return
+        held = _length(scope)
+        if held and self._in_flight + held > self._most:
+            refused = problems.of_error(_too_much_in_flight())
+            await refused.response({"connection": "close"})(scope, receive, send)
+            return
         self._bound_path(scope)
         taken = receive if _has_length(scope) else _Counted(receive, answer)
-        await self.app(scope, taken, answer)
+        self._in_flight += held
+        try:
+            await self.app(scope, taken, answer)
+        finally:
+            self._in_flight -= held
 
     def _bound_path(self, scope: Scope) -> None:
         path = scope["path"]
@@ -116,6 +136,23 @@ def _refusal(scope: Scope) -> int | None:
         if name == b"content-encoding" and value.lower() != b"identity":
             return 415
     return None
+
+
+def _length(scope: Scope) -> int:
+    """The bytes of a request's body, as far as anybody knows before it comes."""
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value)
+    chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
+    return MAX_BODY_BYTES if chunked else 0
+
+
+def _too_much_in_flight() -> Unavailable:
+    return Unavailable(
+        "The bodies of the requests under way are as long as this process takes at once.",
+        rule="bodies-in-flight",
+        todo="Ask again after the time that Retry-After says, or send less at a time.",
+    )
 
 
 def _has_length(scope: Scope) -> bool:

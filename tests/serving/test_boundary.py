@@ -1,6 +1,7 @@
 """The boundary around applications that fail in ways the service itself never shows."""
 
 import asyncio
+from typing import Any
 
 import httpx
 import msgspec
@@ -56,3 +57,40 @@ def test_a_head_request_gets_the_problems_headers_alone() -> None:
 def test_what_succeeds_passes_untouched() -> None:
     answer = ask(PlainTextResponse("yes", headers={"x-own": "1"}))
     assert (answer.text, answer.headers["x-own"]) == ("yes", "1")
+
+
+def test_bodies_in_flight_are_bounded_in_sum() -> None:
+    async def main() -> list[int]:
+        go, under_way = asyncio.Event(), asyncio.Semaphore(0)
+
+        async def slow(scope: Any, receive: Any, send: Any) -> None:
+            under_way.release()
+            await go.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        boundary = Boundary(slow, {"/x"}, most=100)
+        transport = httpx.ASGITransport(boundary)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+
+            def ask(size: int) -> asyncio.Task[httpx.Response]:
+                headers = {"content-type": "application/json"}
+                return asyncio.ensure_future(
+                    client.post("/x", content=b"x" * size, headers=headers)
+                )
+
+            first = ask(60)
+            await under_way.acquire()
+            refused = await ask(60)
+            small = ask(40)
+            await under_way.acquire()
+            empty = ask(0)
+            await under_way.acquire()
+            go.set()
+            done = [await one for one in (first, small, empty)]
+            after = await ask(60)
+        assert refused.json()["rule"] == "bodies-in-flight"
+        assert "retry-after" in refused.headers
+        return [r.status_code for r in (refused, *done, after)]
+
+    assert asyncio.run(main()) == [503, 200, 200, 200, 200]
