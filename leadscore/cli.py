@@ -107,7 +107,10 @@ def main() -> None:
         _fail(told)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            sys.stderr.write("\nleadscore: interrupted; run the same command again to go on\n")
+            sys.stderr.write(
+                "\nleadscore: interrupted. What was committed before stays; the same command, "
+                "given again, goes on from there.\n"
+            )
         raise
 
 

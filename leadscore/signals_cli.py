@@ -70,7 +70,7 @@ def ingest(
                 done=counts,
                 findings=findings,
             )
-    except LeadscoreError:
+    except (LeadscoreError, KeyboardInterrupt):
         if counts:
             _put_counts(counts, as_json=as_json)
             say_left_out(findings)
