@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/lock.txt
+PROCESSES ?= 2
 
 .PHONY: setup demo test serve ci bench figures lint soak lock bento clean
 
@@ -21,7 +22,7 @@ demo: setup
 	$(BIN)/leadscore demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
 serve: setup
 	$(BIN)/leadscore serve
