@@ -1,5 +1,6 @@
 """Whether a request was made on this very machine, by a program and not by a web page or proxy."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from starlette.types import Scope
@@ -8,6 +9,7 @@ _PASSED_ON = frozenset({b"forwarded", b"x-real-ip", b"via", b"origin"})
 _FROM_A_PAGE_OF_OURS = frozenset({b"none", b"same-origin"})
 
 
+@lru_cache(maxsize=1024)
 def loopback_address(address: str) -> bool:
     """Whether only this machine can reach an address: `localhost`, or a loopback IP address.
 
@@ -26,6 +28,7 @@ def loopback_address(address: str) -> bool:
     return (mapped or parsed).is_loopback
 
 
+@lru_cache(maxsize=1024)
 def loopback_host(value: bytes) -> bool:
     """Whether a Host header names this machine itself, with or without a port.
 
