@@ -5,6 +5,8 @@ from ipaddress import IPv6Address, ip_address
 
 from starlette.types import Scope
 
+LONGEST = 64
+"""Characters of a Host that may name this machine: what is remembered of others' is short."""
 _PASSED_ON = frozenset({b"forwarded", b"x-real-ip", b"via", b"origin"})
 _FROM_A_PAGE_OF_OURS = frozenset({b"none", b"same-origin"})
 
@@ -70,7 +72,7 @@ def made_here(scope: Scope) -> bool:
 
 def _headers_from_here(headers: list[tuple[bytes, bytes]]) -> bool:
     hosts = [value for name, value in headers if name == b"host"]
-    if len(hosts) > 1 or not all(map(loopback_host, hosts)):
+    if len(hosts) > 1 or not all(len(host) <= LONGEST and loopback_host(host) for host in hosts):
         return False
     for name, value in headers:
         if name.startswith(b"x-forwarded-") or name in _PASSED_ON:
