@@ -49,13 +49,14 @@ class Boundary:
                 scope, receive, send
             )
             return
-        held = _length(scope)
+        declared = _declared(scope)
+        held = _held(scope) if declared is None else declared
         if held and self._in_flight + held > self._most:
             refused = problems.of_error(_too_much_in_flight())
             await refused.response({"connection": "close"})(scope, receive, send)
             return
         self._bound_path(scope)
-        taken = receive if _has_length(scope) else _Counted(receive, answer)
+        taken = _Counted(receive, answer) if declared is None else receive
         self._in_flight += held
         try:
             await self.app(scope, taken, answer)
@@ -138,11 +139,13 @@ def _refusal(scope: Scope) -> int | None:
     return None
 
 
-def _length(scope: Scope) -> int:
-    """The bytes of a request's body, as far as anybody knows before it comes."""
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value)
+def _declared(scope: Scope) -> int | None:
+    """The bytes of a request's body, where it says so."""
+    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), None)
+
+
+def _held(scope: Scope) -> int:
+    """The bytes that a body without a length counts as: the longest that is taken."""
     chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
     return MAX_BODY_BYTES if chunked else 0
 
@@ -153,10 +156,6 @@ def _too_much_in_flight() -> Unavailable:
         rule="bodies-in-flight",
         todo="Ask again after the time that Retry-After says, or send less at a time.",
     )
-
-
-def _has_length(scope: Scope) -> bool:
-    return any(name == b"content-length" for name, _ in scope["headers"])
 
 
 def _is_problem(message: Any) -> bool:

@@ -17,7 +17,7 @@ import msgspec
 from domain.definition import FeatureDefinition
 from domain.errors import BadConfiguration, BadMapping
 from domain.typed_yaml import located
-from domain.yaml_files import read_yaml
+from domain.yaml_files import parse_yaml, read_text
 from signals.contracts import Contract, standard_contracts
 from signals.mapping_checks import check_mapping
 from signals.mapping_features import derive_contracts, derive_definition, events_of
@@ -124,14 +124,15 @@ class Mapping:
 
 def load_mapping(path: Path) -> Mapping:
     """A mapping from its YAML file. Raises BadMapping naming the file, the place, what to do."""
+    text = read_text(path, BadMapping)
     try:
-        file = msgspec.convert(read_yaml(path, BadMapping), MappingFile)
+        file = msgspec.convert(parse_yaml(text, path.name, BadMapping), MappingFile)
     except (msgspec.ValidationError, BadConfiguration) as bad:
         what = getattr(bad, "what", str(bad))
         todo = "docs/mapping.md tells every key; examples/ has mappings that work."
         if "got `bool`" in what:
             todo = "YAML takes yes, no, on and off for true and false: put such words in quotes."
-        where = located(path.read_text(encoding="utf-8"), path.name, what)
+        where = located(text, path.name, what)
         raise BadMapping(what, rule="mapping-file", where=where, todo=todo) from bad
     return Mapping(file, path.name)
 
