@@ -3,17 +3,20 @@
 A request's head must be complete within HEADERS_S and HEAD_BYTES. Who opens connections and sends
 no request takes descriptors from everybody else, probes included: of such connections one address
 may hold WAITING_PER_ADDRESS, and all together no more than leave SPARE descriptors free; the
-oldest is closed where another comes. Connections that are answering count for nothing here: a
-proxy may keep many.
+oldest is closed where another comes. Over TLS a connection counts from before its handshake on.
+Connections that are answering count for nothing here: a proxy may keep many.
 """
 
 import asyncio
 import resource
-from collections import Counter, OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn.config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from serving import handshakes
+from serving.waiting import Waiting, address_of
 
 HEADERS_S = 10.0
 """How long a request's head may take to arrive, from the connection or its first byte on."""
@@ -26,44 +29,6 @@ MOST_DESCRIPTORS = 65_536
 """The process's own limit is raised to this, where the system lets it."""
 _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n"
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n"
-
-
-class Waiting:
-    """The connections of a process whose request's head has not arrived, oldest first.
-
-    `most` in all, `per_address` of one address. To be used from one event loop.
-    """
-
-    def __init__(self, most: int, per_address: int) -> None:
-        self._most = most
-        self._per_address = per_address
-        self._since: OrderedDict[Any, str] = OrderedDict()
-        self._of: Counter[str] = Counter()
-
-    def __len__(self) -> int:
-        return len(self._since)
-
-    def begin(self, connection: Any, address: str) -> Any | None:
-        """Count a connection; the one to close in its favour, or None."""
-        if connection in self._since:
-            return None
-        over = None
-        if self._of[address] >= self._per_address:
-            over = next(one for one, whose in self._since.items() if whose == address)
-        elif len(self._since) >= self._most:
-            over = next(iter(self._since))
-        self._since[connection] = address
-        self._of[address] += 1
-        return over
-
-    def end(self, connection: Any) -> None:
-        """Count a connection no longer."""
-        address = self._since.pop(connection, None)
-        if address is None:
-            return
-        self._of[address] -= 1
-        if not self._of[address]:
-            del self._of[address]
 
 
 def raise_descriptors() -> int:
@@ -116,15 +81,19 @@ class BoundedHttp(HttpToolsProtocol):
         self._end()
         super().on_headers_complete()
 
+    def give_way(self) -> None:
+        """End, in favour of another."""
+        self.transport.abort()
+        self._end()
+
     def _begin(self) -> None:
         if self._late is not None:
             return
         self._head = 0
         self._late = self.loop.call_later(HEADERS_S, self._close, _TOO_SLOW)
-        over = self.waiting.begin(self, self.client[0] if self.client else "")
+        over = self.waiting.begin(self, address_of(self.transport))
         if over is not None:
-            over.transport.abort()
-            over._end()
+            over.give_way()
 
     def _end(self) -> None:
         if self._late is not None:
@@ -140,7 +109,13 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 def bound_connections() -> None:
-    """Make servers that this process starts from now on use `BoundedHttp`."""
+    """Make servers that this process starts from now on keep to these bounds."""
     most = max(SPARE, raise_descriptors() - SPARE)
     BoundedHttp.waiting = Waiting(most, WAITING_PER_ADDRESS)
     uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{BoundedHttp.__name__}"
+    uvicorn.config.LOOP_FACTORIES["auto"] = f"{__name__}:{bounded_loop.__name__}"
+
+
+def bounded_loop(*, use_subprocess: bool = False) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Uvicorn's event loop, whose TLS handshakes count among the connections that wait."""
+    return handshakes.bounded_loop(BoundedHttp.waiting, use_subprocess=use_subprocess)

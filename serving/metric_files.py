@@ -3,15 +3,17 @@
 Whoever writes to a mapped page that the file system has no room for is killed (SIGBUS). So these
 files are in memory rather than on the home's disk, where there is such a place; and a page is
 written to only once the file system has given it. Where it gives none, a worker goes on counting
-in memory of its own: the metrics page misses it, its callers do not.
+in memory of its own: the metrics page misses it, its callers do not. This holds for `leadscore
+serve`, for `bentoml serve` and for a Bento alike.
 """
 
+import atexit
 import errno
 import mmap
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ PREFIX = "leadscore-metrics"
 MEMORY = Path("/dev/shm")  # noqa: S108 the folder that is made there is private
 ROOM = 8 << 20
 """Bytes that must be free where the files go: what some workers need."""
+TOLD = "PROMETHEUS_MULTIPROC_DIR"
+"""What names the folder to a worker, and to the library."""
 FIRST_BYTES = 1 << 16
 """The size of a new file: what the library itself begins with."""
 
@@ -111,3 +115,26 @@ def _lengthen(stream: FileIO, size: int) -> None:
 def use_given_pages() -> None:
     """Make the metrics of this process keep to pages that are given; before the first is made."""
     values.MmapedDict = GivenPages  # type: ignore[attr-defined]
+
+
+def keep_bentos_metrics_in_memory() -> None:
+    """Make `bentoml serve` keep these files in `metrics_folder`; nothing is made before it asks.
+
+    In its workers, which are told of a folder, there is nothing to do.
+    """
+    if TOLD in os.environ:
+        return
+    import bentoml.serving
+
+    beside_the_models = bentoml.serving.ensure_prometheus_dir
+
+    def ensure() -> str:
+        held = ExitStack()
+        try:
+            folder = held.enter_context(metrics_folder())
+        except OSError:
+            return str(beside_the_models())
+        atexit.register(held.close)
+        return str(folder)
+
+    bentoml.serving.ensure_prometheus_dir = ensure

@@ -38,6 +38,7 @@ from serving.guard import guard
 from serving.idempotency import request_of, requests_of
 from serving.intake import Intake
 from serving.intake_metrics import GateMetrics, IntakeMetrics
+from serving.metric_files import keep_bentos_metrics_in_memory, use_given_pages
 from serving.runtime import Runtime
 from serving.together import Together
 from wiring.settings import Settings
@@ -331,6 +332,7 @@ class BoundedService(bentoml.Service):  # type: ignore[misc]
 
         settings = load_settings()
         os.umask(PRIVATE_UMASK)
+        use_given_pages()
         bound_connections()
         observe(settings)
         guarded = guard(super().to_asgi(is_main), settings)
@@ -359,4 +361,5 @@ def make_service(api: type[Api], name: str) -> Any:
     return bentoml.asgi_app(routes.reading_app())(make(api))
 
 
+keep_bentos_metrics_in_memory()
 LeadScoring = make_service(Api, "LeadScoring")

@@ -26,9 +26,6 @@ def _end_with_supervisor() -> None:
 def main() -> None:
     """Serve as BentoML's worker does, with its arguments."""
     threading.Thread(target=_end_with_supervisor, daemon=True, name="supervisor").start()
-    from serving.metric_files import use_given_pages
-
-    use_given_pages()
     from _bentoml_impl.worker.service import main as serve
 
     serve()

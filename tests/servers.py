@@ -107,14 +107,16 @@ def nats_process(folder: Path) -> Process:
 
 @dataclass(frozen=True)
 class Postgres:
-    """A PostgreSQL of its own; `fresh` makes an empty database and gives its URL."""
+    """A PostgreSQL of its own; `fresh` makes a database and gives its URL."""
 
     process: Process
     become: Sequence[str]
 
-    def fresh(self) -> str:
+    def fresh(self, like: str = "template0") -> str:
+        """An empty database, or a copy of one that nobody is connected to."""
         name = f"test_{os.getpid()}_{next(_numbers)}"
-        subprocess.run([*self.become, *self._client("createdb"), name], check=True, cwd="/")
+        made = [*self._client("createdb"), "-T", like.rpartition("/")[2], name]
+        subprocess.run([*self.become, *made], check=True, cwd="/")
         return f"postgresql+psycopg://{POSTGRES_USER}@127.0.0.1:{self.process.port}/{name}"
 
     def _client(self, name: str) -> list[str]:

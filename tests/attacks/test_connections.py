@@ -1,70 +1,17 @@
 """Whoever opens connections and sends no request takes nothing from others."""
 
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from typing import Any
+from dataclasses import dataclass
 
 import pytest
-import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving import connections
-from serving.connections import HEAD_BYTES, BoundedHttp, Waiting, bound_connections
-
-HALF = b"GET /livez HTTP/1.1\r\nhost: localhost\r\nx-slow: "
-WHOLE = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n"
-TIMEOUT_S = 20.0
-
-
-async def answer(scope: Any, receive: Any, send: Any) -> None:
-    if scope["type"] == "http":
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"well"})
-
-
-class Server:
-    """Uvicorn with the bounded protocol, in a thread, on a free port."""
-
-    def __init__(self) -> None:
-        self.listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
-        self.port: int = self.listening.getsockname()[1]
-        config = uvicorn.Config(answer, log_config=None, lifespan="off")
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, args=([self.listening],))
-        self.thread.start()
-
-    def connect(self, source: str = "127.0.0.1") -> socket.socket:
-        return socket.create_connection(
-            ("127.0.0.1", self.port), TIMEOUT_S, source_address=(source, 0)
-        )
-
-    def ask(self, source: str = "127.0.0.1") -> bytes:
-        with self.connect(source) as asking:
-            asking.sendall(WHOLE)
-            return asking.recv(64)
-
-    def close(self) -> None:
-        self.server.should_exit = True
-        self.thread.join(TIMEOUT_S)
-
-
-@pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
-    started: list[Server] = []
-
-    def start(*, most: int = 896, per_address: int = 128, head_s: float = TIMEOUT_S) -> Server:
-        bound_connections()
-        monkeypatch.setattr(connections, "HEADERS_S", head_s)
-        monkeypatch.setattr(BoundedHttp, "waiting", Waiting(most, per_address))
-        started.append(Server())
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.close()
+from serving.connections import HEAD_BYTES, BoundedHttp
+from serving.waiting import Connection, Waiting
+from tests.attacks.conftest import HALF, WHOLE, Server
 
 
 def closed(half: socket.socket) -> bytes:
@@ -130,10 +77,21 @@ def test_a_head_without_end_is_refused(serve: Callable[..., Server]) -> None:
     assert server.ask().startswith(b"HTTP/1.1 200")
 
 
+@dataclass(frozen=True)
+class One:
+    """A connection that waits."""
+
+    number: int
+
+    def give_way(self) -> None:
+        """It is ended by who asks."""
+
+
 @given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from("abc"), st.booleans())))
 def test_never_more_wait_than_may(steps: list[tuple[int, str, bool]]) -> None:
-    waiting, alive = Waiting(6, 3), dict[int, str]()
-    for connection, address, ends in steps:
+    waiting, alive = Waiting(6, 3), dict[Connection, str]()
+    for number, address, ends in steps:
+        connection = One(number)
         if ends:
             waiting.end(connection)
             alive.pop(connection, None)

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -80,7 +81,10 @@ def test_it_runs_as_nobody_and_writes_to_its_home_alone() -> None:
     last = [word for word, _ in LAST].index("USER")
     assert "RUN" not in [word for word, _ in LAST[last:]]
     held = environment()
-    assert values("VOLUME") == [held["LEADSCORE_HOME"]]
+    assert values("VOLUME") == [f"{held['LEADSCORE_HOME']} {held['XDG_STATE_HOME']}"]
+    home, state = Path(held["LEADSCORE_HOME"]), Path(held["XDG_STATE_HOME"])
+    assert home not in state.parents, "anchors outlive the home"
+    assert any(str(state) in rest and "install -d" in rest for rest in values("RUN"))
     assert held["BENTOML_HOME"].startswith(held["LEADSCORE_HOME"])
     assert held["PYTHONDONTWRITEBYTECODE"] == "1"
 

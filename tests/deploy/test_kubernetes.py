@@ -126,7 +126,7 @@ def test_a_container_is_confined(where: str, pod: Resource, container: Resource)
     assert "memory" in container["resources"]["limits"]
     assert {"cpu", "memory"} <= set(container["resources"]["requests"])
     mounted = {v["name"]: v["mountPath"] for v in container["volumeMounts"]}
-    assert set(mounted.values()) == {"/var/lib/leadscore", "/tmp"}
+    assert set(mounted.values()) == {"/var/lib/leadscore", "/var/lib/leadscore-state", "/tmp"}
     assert set(mounted) == {v["name"] for v in pod["volumes"]}
     assert re.fullmatch(r"[\w./-]+:[\w.-]+", container["image"])
 
@@ -174,7 +174,7 @@ def test_settings_are_settings_and_secrets_are_only_named() -> None:
     maps = {one["metadata"]["name"]: one["data"] for one in of_kind("ConfigMap")}
     assert not of_kind("Secret")
     for data in maps.values():
-        assert set(data) <= set(_NAMES)
+        assert set(data) <= {*_NAMES, "XDG_STATE_HOME"}
         assert all(isinstance(value, str) for value in data.values())
         load_settings(data)
     comments = (FOLDER / "base" / "settings.yaml").read_text()
@@ -187,6 +187,19 @@ def test_settings_are_settings_and_secrets_are_only_named() -> None:
             else:
                 assert source["secretRef"]["name"] in comments
         assert {e["name"] for e in container.get("env", ())} <= set(_NAMES)
+
+
+@pytest.mark.parametrize(("name", "pod", "container"), containers(), ids=lambda v: str(v)[:30])
+def test_anchors_lie_outside_the_home_on_a_volume_that_outlives_pods(
+    name: str, pod: Resource, container: Resource
+) -> None:
+    (data,) = {str(one["data"]): one["data"] for one in of_kind("ConfigMap")}.values()
+    home, state = data["LEADSCORE_HOME"], data["XDG_STATE_HOME"]
+    assert Path(home) not in (Path(state), *Path(state).parents)
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    claim = volumes[mounts[state]]["persistentVolumeClaim"]["claimName"]
+    assert claim in {one["metadata"]["name"] for one in of_kind("PersistentVolumeClaim")}, name
 
 
 def test_the_route_divides_requests_between_services_that_exist() -> None:

@@ -76,4 +76,6 @@ def test_a_unit_starts_a_command_confined(unit: Path) -> None:
     told = re.findall(r"^Environment=(\w+)=(.*)$", unit.read_text(), re.MULTILINE)
     assert {key for key, _ in told} <= set(_NAMES)
     assert ("LEADSCORE_HOME", "/var/lib/leadscore") in told
+    anchors = Path(dict(told)["LEADSCORE_ANCHORS"])
+    assert str(anchors.parent) in {f"/var/lib/{n}" for n in service["StateDirectory"].split()[1:]}
     assert unit.name in unit.read_text()

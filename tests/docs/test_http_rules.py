@@ -1,0 +1,83 @@
+"""The page of calls by example names every rule that a problem document can bear, and no other."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from serving import problems, stand_in
+from tests.conftest import ROOT
+
+ROOMS = (
+    "domain",
+    "signals",
+    "feature_repo",
+    "registry",
+    "scoring",
+    "decisions",
+    "wiring",
+    "serving",
+)
+"""What a worker process may run."""
+WITHOUT_A_REQUEST = {"NoModel", "Unavailable"}
+"""Errors that say nothing of a request: wherever they are raised, a caller may hear of them."""
+OF_REQUESTS = {"BadInput", "Missing", "Refused", "UnknownLead"}
+"""Errors of what was asked: in these files of a request over HTTP."""
+READING = (
+    *("serving/bodies.py", "serving/cloudevents.py", "serving/idempotency.py"),
+    *("scoring/answer.py", "scoring/begun.py", "scoring/what_if.py", "signals/directory.py"),
+    *("decisions/audit.py", "decisions/audit_search.py", "decisions/ranking.py"),
+)
+AT_THE_DOOR = {"Forbidden", "MalformedBody", "RateLimited", "Saturated", "Unauthenticated"}
+NOT_OVER_HTTP = {
+    "anchors-webhook": "is logged",
+    "bus-reachable": "the worker of a bus",
+    "decisions-recorded": "the report",
+    "lineage-server": "the outbox",
+    "mlflow-available": "the registry's side",
+    "rollout-arms": "a rollout's start",
+    "server-starts": "the supervisor",
+    "service-reachable": "the client",
+    "temporary-files": "the supervisor",
+}
+"""Rules of other programs, and which."""
+
+
+def raised(path: Path) -> Iterator[tuple[str, str]]:
+    """The errors and problems that a file makes, with the rule of each."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            for word in node.keywords:
+                if word.arg == "rule" and isinstance(word.value, ast.Constant):
+                    yield node.func.id, str(word.value.value)
+
+
+def rules() -> set[str]:
+    """Every rule that an answer over HTTP may bear."""
+    found = {rule for rule, _ in problems._DETAILS.values()} | {str(stand_in._PROBLEM["rule"])}
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            kinds = WITHOUT_A_REQUEST | (
+                OF_REQUESTS if path.relative_to(ROOT).as_posix() in READING else set()
+            )
+            if room == "serving":
+                kinds = kinds | AT_THE_DOOR | {"problem"}
+            found |= {rule for kind, rule in raised(path) if kind in kinds}
+    return found - set(NOT_OVER_HTTP)
+
+
+def test_the_page_names_every_rule_and_no_other() -> None:
+    page = (ROOT / "docs" / "http.md").read_text()
+    table = page[page.index("| rule | status |") :].split("\n\n")[0]
+    named = [
+        name
+        for row in table.splitlines()[2:]
+        for name in re.findall("`([^`]+)`", row.split("|")[1])
+    ]
+    assert len(named) == len(set(named))
+    assert set(named) == rules()
+
+
+def test_what_is_left_out_is_raised_somewhere() -> None:
+    made = {r for room in ROOMS for p in (ROOT / room).rglob("*.py") for _, r in raised(p)}
+    assert set(NOT_OVER_HTTP) <= made
