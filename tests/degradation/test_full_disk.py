@@ -1,17 +1,25 @@
 """The home's disk is full, read-only or small: refused in time, nobody dies, all comes back."""
 
+import os
 import shutil
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import msgspec
+import psutil
 import pytest
 
-from tests.conftest import Trained
+from tests.conftest import ROOT, Trained
 from tests.degradation.conftest import lead_ids
 from tests.degradation.disks import fill, free, make_read_only, small_disk
-from tests.degradation.services import Service, assert_told, service
+from tests.degradation.services import UNTIL_S, Service, assert_told, service
+from tests.servers import free_port
 from wiring.decisions import open_trail
 from wiring.scoring import open_scoring
 from wiring.settings import Settings
@@ -126,3 +134,57 @@ def test_a_disk_that_is_full_at_the_start_is_no_reason_not_to_start(
         free(disk)
         held.until(held.recovered)
         held.assert_well()
+
+
+@contextmanager
+def bento(settings: Settings, disk: Path, log: Path) -> Iterator[tuple[httpx.Client, int]]:
+    """`bentoml serve` with all that it keeps on a disk: a client, and the process's id."""
+    port = free_port()
+    environment = {**os.environ, **settings.environment(), "BENTOML_HOME": str(disk / "bentoml")}
+    environment["LEADSCORE_ACCESS"] = "loopback"
+    command = ["-m", "bentoml", "serve", "serving.service:LeadScoring", "--port", str(port)]
+    with log.open("wb") as words:
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env=environment, stdout=words, stderr=words
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            yield client, process.pid
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_a_full_disk_kills_no_worker_of_bentoml_serve_either(
+    on_disk: tuple[Settings, Path], leads: list[str], tmp_path: Path
+) -> None:
+    settings, disk = on_disk
+    with bento(settings, disk, tmp_path / "log") as (client, process):
+
+        def answers(path: str) -> bool:
+            try:
+                return client.get(path).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        wait_until(lambda: answers("/readyz"))
+        for path in READ:
+            assert client.get(path).status_code == 200, path
+        assert client.post("/score", json={"lead_id": leads[0]}).is_success
+        workers = [child.pid for child in psutil.Process(process).children(recursive=True)]
+        fill(disk)
+        for path in READ:
+            assert client.get(path).status_code == 200, path
+        for _ in range(MANY):
+            assert_told(client.post("/score", json={"lead_id": leads[0]}), "audit-available")
+        assert client.get("/metrics").status_code == 200
+        assert [c.pid for c in psutil.Process(process).children(recursive=True)] == workers
+        free(disk)
+        wait_until(lambda: client.post("/score", json={"lead_id": leads[0]}).is_success)
+
+
+def wait_until(fact: Callable[[], bool]) -> None:
+    until = time.monotonic() + UNTIL_S
+    while not fact():
+        assert time.monotonic() < until
+        time.sleep(0.05)
