@@ -8,7 +8,7 @@ from domain.findings import Findings
 from domain.signals import Receipt
 from domain.standing import LogStanding
 from domain.what_if import WhatIf, WhatIfRequest
-from scoring.begun import Begun, Told
+from scoring.begun import Told
 
 
 class Runtime(Protocol):
@@ -18,14 +18,10 @@ class Runtime(Protocol):
     must be safe for that.
     """
 
-    def begin(self, asked: Sequence[Asked]) -> Begun:
-        """Score and decide, in a thread that nothing else is begun in; raises nothing."""
-        ...
+    def answer(self, asked: Sequence[Asked]) -> list[Told]:
+        """Score, decide and record; what each who asked is told, in order: an answer or an error.
 
-    def finish(self, begun: Begun) -> list[Told]:
-        """Record what was begun; what each who asked is told, in order: an answer or an error.
-
-        Errors that are foreseen: UnknownLead, BadInput, NoModel, Unavailable.
+        Errors that are foreseen: UnknownLead, BadInput, NoModel, Unavailable. Raises nothing.
         """
         ...
 

@@ -14,14 +14,13 @@ from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from threading import Lock
-from typing import Any, ClassVar, NamedTuple, TypeVar, cast
+from typing import Any
 
 import bentoml
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp
 
 from domain.decisions import Asked
 from domain.errors import BadInput, LeadscoreError, NoModel, Unavailable, UnknownLead
@@ -29,10 +28,11 @@ from domain.files import PRIVATE_UMASK
 from domain.scores import ScoreAnswer
 from domain.signals import Receipt, RefusedEvent
 from domain.what_if import WhatIf, WhatIfRequest
-from scoring.begun import Begun
 from serving import bodies, cloudevents, openapi, page, problems, routes, score_metrics
 from serving.boundary import DECISIONS, UNKNOWN, Boundary
 from serving.connections import bound_connections
+from serving.direct import Answers, answer_directly
+from serving.endpoints import Came, endpoint
 from serving.event_sources import SOURCES, check_sources
 from serving.guard import guard
 from serving.idempotency import request_of, requests_of
@@ -71,46 +71,6 @@ PATHS = frozenset(
 )
 """All that is served; `/decisions/{id}` comes as `/decisions`."""
 
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-
-class Came(NamedTuple):
-    """A request as it came: its body, and the scope with its headers."""
-
-    body: bytes
-    scope: Scope
-
-
-def _spec(kind: type) -> type:
-    """BentoML's description of a body: the schema is that of a msgspec type.
-
-    The body itself is handed to the method as it came: it is decoded there, where an error
-    becomes a problem document; BentoML would log it, with the values that were sent.
-    """
-
-    class Spec(bentoml.IODescriptor):  # type: ignore[misc]
-        __root_input__: ClassVar[bool] = True
-
-        @classmethod
-        def model_json_schema(cls, *_: Any, **__: Any) -> dict[str, Any]:
-            return openapi.schema_of(kind)
-
-        @classmethod
-        async def from_http_request(cls, request: Request, _serde: object) -> Came:
-            try:
-                return Came(await request.body(), request.scope)
-            except ClientDisconnect:  # nobody is there to be answered; BentoML would log a fault
-                return Came(b"", request.scope)
-
-    Spec.__name__ = kind.__name__
-    return Spec
-
-
-def endpoint(takes: type, gives: type) -> Callable[[Method], Method]:
-    """Make a method an endpoint that takes and gives JSON of these schemas."""
-    made = bentoml.api(input_spec=_spec(takes), output_spec=_spec(gives))
-    return cast("Callable[[Method], Method]", made)
-
 
 class Api:
     """The endpoints, over whatever runtime `open_runtime` opens.
@@ -120,7 +80,7 @@ class Api:
     """
 
     def __init__(self) -> None:
-        self._together = Together(self._begin, self._finish, most=TOGETHER, wait_s=WAIT_S)
+        self._together = Together(self._answer, most=TOGETHER, wait_s=WAIT_S)
         self._threads = ThreadPoolExecutor(THREADS, "score")
         self._intake_threads = ThreadPoolExecutor(INTAKE_THREADS, "events")
         self._intake = Intake(self.events_waiting())
@@ -163,6 +123,15 @@ class Api:
     @endpoint(bodies.ScoreRequest, ScoreAnswer)
     async def score(self, came: Came, /) -> Response:
         """Score one lead, by its id or by identifiers of it."""
+        return await self.scored(came)
+
+    @endpoint(bodies.BatchRequest, openapi.BatchAnswer)
+    async def score_batch(self, came: Came, /) -> Response:
+        """Score many leads; unknown ones are listed, and fail no other."""
+        return await self.scored_batch(came)
+
+    async def scored(self, came: Came) -> Response:
+        """What `POST /score` answers."""
         arrived = time.monotonic()
         try:
             told = await self._together.ask(_asked(came))
@@ -177,9 +146,8 @@ class Api:
         score_metrics.told([told], time.monotonic() - arrived)
         return routes.answered(told)
 
-    @endpoint(bodies.BatchRequest, openapi.BatchAnswer)
-    async def score_batch(self, came: Came, /) -> Response:
-        """Score many leads; unknown ones are listed, and fail no other."""
+    async def scored_batch(self, came: Came) -> Response:
+        """What `POST /score_batch` answers."""
         work = partial(self._score_batch, came, time.monotonic())
         try:
             return await self._in(self._threads, work)
@@ -239,20 +207,13 @@ class Api:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(threads, within, _attempt, work)
 
-    def _begin(self, asked: Sequence[Asked]) -> Begun:
+    def _answer(self, asked: Sequence[Asked]) -> list[ScoreAnswer | Exception]:
         try:
-            return self.runtime().begin(asked)
+            runtime = self.runtime()
+            told = runtime.answer(asked)
         except Exception as bad:
-            return Begun(asked, [bad] * len(asked))
-
-    def _finish(self, begun: Begun) -> list[ScoreAnswer | Exception]:
-        if all(isinstance(one, Exception) for one in begun.told):
-            return begun.answers()  # without a model there may be no runtime
-        try:
-            told = self.runtime().finish(begun)
-        except Exception as bad:
-            return [bad] * len(begun.asked)
-        self._gates.tell(self.runtime())
+            return [bad] * len(asked)
+        self._gates.tell(runtime)
         return told
 
     def _score_batch(self, came: Came, arrived: float) -> Any:
@@ -264,7 +225,7 @@ class Api:
                 Asked(lead_id=lead, trace_id=trace_id, request=key)
                 for lead, key in zip(lead_ids, keys, strict=True)
             ]
-            told = self._finish(self._begin(asked))
+            told = self._answer(asked)
             answers = [_answer(one) for one in told if not isinstance(one, UnknownLead)]
         except Exception as error:
             score_metrics.refused(error)
@@ -323,6 +284,13 @@ def _attempt(work: Callable[[], Any]) -> Response:
         return routes.failed(error)
 
 
+DIRECT: dict[str, Answers] = {
+    "/score": lambda api, came: api.scored(came),
+    "/score_batch": lambda api, came: api.scored_batch(came),
+}
+"""What is answered in front of BentoML's layers."""
+
+
 class BoundedService(bentoml.Service):  # type: ignore[misc]
     """A BentoML service behind the boundary."""
 
@@ -335,7 +303,9 @@ class BoundedService(bentoml.Service):  # type: ignore[misc]
         use_given_pages()
         bound_connections()
         observe(settings)
-        guarded = guard(super().to_asgi(is_main), settings)
+        served = super().to_asgi(is_main)
+        answer_directly(served, DIRECT, traced=bool(settings.traces))
+        guarded = guard(served, settings)
         return Boundary(guarded, PATHS | {DECISIONS, UNKNOWN})
 
 

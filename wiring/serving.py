@@ -16,7 +16,7 @@ from domain.scores import ScoreAnswer
 from domain.signals import Counts, Receipt
 from domain.standing import LogStanding
 from domain.what_if import WhatIf, WhatIfRequest
-from scoring.begun import Begun, Told
+from scoring.begun import Told
 from signals import quarantine
 from wiring.bundle import unpack_bundle
 from wiring.collector import calm_collector
@@ -67,21 +67,13 @@ class Runtime:
             self._scoring.plane.engine.dispose()
             self._scoring, self._presence = fresh, presence_of(self._settings)
 
-    def begin(self, asked: Sequence[Asked]) -> Begun:
-        """Score and decide; raises nothing."""
+    def answer(self, asked: Sequence[Asked]) -> list[Told]:
+        """Score, decide and record; what each who asked is told, in order. Raises nothing."""
         try:
             with self._here() as scoring:
-                return scoring.answerer.begin(asked)
+                told = scoring.answerer.answer(asked)
         except Unavailable as bad:
-            return Begun(asked, [bad] * len(asked))
-
-    def finish(self, begun: Begun) -> list[Told]:
-        """Record what was begun; what each who asked is told, in order."""
-        try:
-            with self._here() as scoring:
-                told = scoring.answerer.finish(begun)
-        except Unavailable as bad:
-            return [bad if one is None else one for one in begun.told]
+            return [bad] * len(asked)
         return [outage(one) or one if isinstance(one, Exception) else one for one in told]
 
     def what_if(self, request: WhatIfRequest) -> WhatIf:

@@ -4,7 +4,8 @@ from starlette.responses import Response
 
 from domain.scores import ScoreAnswer
 from serving import bodies, service
-from serving.service import Api, Came, endpoint, make_service
+from serving.endpoints import Came, endpoint
+from serving.service import Api, make_service
 
 PATH = "/noop"
 service.PATHS |= {PATH}

@@ -15,11 +15,10 @@ from domain.decisions import Asked, DecisionQuery, DecisionRecord
 from domain.errors import BadInput, Missing, Unavailable, UnknownLead
 from domain.findings import Findings
 from domain.identifiers import identifier_key, lead_id
-from domain.scores import ScoreAnswer
 from domain.signals import Receipt, RefusedEvent, decode
 from domain.standing import LogStanding
 from domain.what_if import WhatIf, WhatIfRequest
-from scoring.begun import Begun, Told
+from scoring.begun import Told
 from serving import examples
 from serving.service import Api, make_service
 from wiring.collector import calm_collector
@@ -48,13 +47,7 @@ class MemoryRuntime:
         self._store().execute("PRAGMA journal_mode = WAL")
         self._store().execute("CREATE TABLE d (id TEXT PRIMARY KEY, body BLOB)")
 
-    def begin(self, asked: Sequence[Asked]) -> Begun:
-        return Begun(asked, [*self._answer(asked)])
-
-    def finish(self, begun: Begun) -> list[Told]:
-        return begun.answers()
-
-    def _answer(self, asked: Sequence[Asked]) -> list[ScoreAnswer | Exception]:
+    def answer(self, asked: Sequence[Asked]) -> list[Told]:
         told = [self._told(one) for one in asked]
         rows = [
             (r.answer.decision_id, msgspec.json.encode(r))

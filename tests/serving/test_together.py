@@ -15,8 +15,8 @@ WAIT_S = 60.0
 
 def together(
     work: Callable[[Sequence[int]], Sequence[int]], most: int = 4, wait_s: float = WAIT_S
-) -> Together[int, Sequence[int], int]:
-    return Together(work, lambda made: made, most=most, wait_s=wait_s)
+) -> Together[int, int]:
+    return Together(work, most=most, wait_s=wait_s)
 
 
 def test_each_gets_its_own_in_batches_of_what_waited() -> None:
@@ -35,60 +35,45 @@ def test_each_gets_its_own_in_batches_of_what_waited() -> None:
     assert batches == [[0], [1, 2, 3, 4], [5, 6, 7, 8], [9, 10]]
 
 
-def test_a_batch_is_begun_while_another_waits_for_the_disk() -> None:
-    next_begun = threading.Event()
-
-    def begin(items: Sequence[int]) -> Sequence[int]:
-        if 1 in items:
-            next_begun.set()
-        return items
-
-    def finish(items: Sequence[int]) -> list[int]:
-        time.sleep(0.01)  # what a slow disk takes
-        return [one if one < 0 or next_begun.wait(5) else -1 for one in items]
-
-    async def main() -> list[int]:
-        asked = Together(begin, finish, most=4, wait_s=WAIT_S)
-        await asked.ask(-9)  # how long each step takes is learnt
-        return list(await asyncio.gather(asked.ask(0), asked.ask(1)))
-
-    assert asyncio.run(main()) == [0, 1]
-
-
-def test_where_nothing_waits_for_the_disk_batches_come_one_after_the_other() -> None:
+def test_batches_come_one_after_the_other() -> None:
     under_way, most = [0], [0]
 
-    def begin(items: Sequence[int]) -> Sequence[int]:
+    def work(items: Sequence[int]) -> list[int]:
         under_way[0] += 1
         most[0] = max(most[0], under_way[0])
         time.sleep(0.002)
-        return items
-
-    def finish(items: Sequence[int]) -> list[int]:
         under_way[0] -= 1
         return list(items)
 
     async def main() -> list[int]:
-        asked = Together(begin, finish, most=1, wait_s=WAIT_S)
+        asked = together(work, most=1)
         return list(await asyncio.gather(*(asked.ask(n) for n in range(9))))
 
     assert asyncio.run(main()) == list(range(9))
     assert most == [1]
 
 
-def test_what_cannot_be_finished_fails_those_who_were_in_it() -> None:
-    def finish(items: Sequence[int]) -> list[int]:
-        if 0 in items:
-            raise RuntimeError("once")
+def test_closing_finishes_what_was_begun_and_ends_the_thread() -> None:
+    done: list[int] = []
+    begun = threading.Event()
+
+    def work(items: Sequence[int]) -> list[int]:
+        begun.set()
+        time.sleep(0.05)
+        done.extend(items)
         return list(items)
 
-    async def main() -> list[int | BaseException]:
-        asked = Together(lambda items: items, finish, most=1, wait_s=WAIT_S)
-        return await asyncio.gather(*(asked.ask(n) for n in range(3)), return_exceptions=True)
+    async def main() -> int:
+        asked = together(work)
+        told = asyncio.ensure_future(asked.ask(1))
+        await asyncio.to_thread(begun.wait, 5)
+        await asyncio.to_thread(asked.close)
+        assert done == [1]
+        return await told
 
-    first, *others = asyncio.run(main())
-    assert isinstance(first, RuntimeError)
-    assert others == [1, 2]
+    before = threading.active_count()
+    assert asyncio.run(main()) == 1
+    assert threading.active_count() == before
 
 
 def test_what_fails_fails_those_who_were_in_it_and_nobody_after() -> None:
