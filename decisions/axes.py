@@ -89,9 +89,9 @@ def _told(value: Value) -> str:
     return "unknown" if value is None else repr(value) if isinstance(value, str) else f"{value}"
 
 
-def domains(graph: Graph) -> dict[str, tuple[Value, ...]]:
+def domains(graph: Graph, grades: Sequence[str] = GRADES) -> dict[str, tuple[Value, ...]]:
     """The names whose values are all known: grades, and results that are literals."""
-    found: dict[str, tuple[Value, ...]] = {"grade": GRADES, "account_known": (False, True)}
+    found: dict[str, tuple[Value, ...]] = {"grade": tuple(grades), "account_known": (False, True)}
     for node in graph.in_order() or ():
         if node.type == TABLE:
             for column in node.content.outputs:

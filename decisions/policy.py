@@ -1,11 +1,12 @@
 """Policies as versioned files: grades, and a decision model that sales operations can open."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
+from decisions.axes import GRADES
 from decisions.checks import Finding, check_graph
 from decisions.jdm import TABLE, Graph, read_graph
 from decisions.lost_rules import lost_rules, rules_of
@@ -75,19 +76,23 @@ def load_policy(path: Path, label: str | None = None) -> ZenPolicy:
 
 
 def check_policy(
-    path: Path, known: Collection[str] | None = None, before: Path | None = None
+    path: Path,
+    known: Collection[str] | None = None,
+    before: Path | None = None,
+    grades: Sequence[str] = GRADES,
 ) -> list[Finding]:
     """All that can be said against a policy's file; empty where nothing can.
 
     What `load_policy` refuses it for comes alone; only a policy that can be run is reviewed.
     `known` are the attributes and features that there are, `before` is the file of an earlier
-    policy, whose rules must be here or declared as retired.
+    policy, whose rules must be here or declared as retired. `grades` are those that leads have:
+    what a table asks of another one is found.
     """
     try:
         held, graph = _read(path)
         if found := _check(held, graph):
             return found
-        found = review(graph, held.queues, known)
+        found = review(graph, held.queues, known, grades)
         if before is not None:
             earlier, was = _read(before)
             label = f"{earlier.name}-{earlier.version}"

@@ -5,7 +5,7 @@ something that hardly anybody wants: a row that no lead reaches, a value that is
 name that is nearly another one, a fact that is always null, a rule that got lost.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from decisions.axes import (
     GRADES,
@@ -31,20 +31,23 @@ _NAMES = ("action", "queue", "next_best_action")
 
 
 def review(
-    graph: Graph, queues: Collection[str] = (), known: Collection[str] | None = None
+    graph: Graph,
+    queues: Collection[str] = (),
+    known: Collection[str] | None = None,
+    grades: Sequence[str] = GRADES,
 ) -> list[Finding]:
     """Findings about a graph in which `check_graph` finds nothing.
 
     `queues` are those that the policy declares (none: any may be used), `known` the attributes
-    and features that there are (None: not known).
+    and features that there are (None: not known), `grades` those that leads have.
     """
-    found = domains(graph)
+    found = domains(graph, grades)
     return [
         *_values(graph, found),
         *(one for table in graph.of_kind(TABLE) for one in _rows(table, found)),
         *_told_apart(graph, found),
         *_names(graph, queues),
-        *_grades(graph),
+        *_grades(graph, grades),
         *_facts(graph, known),
     ]
 
@@ -195,12 +198,12 @@ def _name(
         yield _found("spelling", where, told)
 
 
-def _grades(graph: Graph) -> Iterator[Finding]:
+def _grades(graph: Graph, grades: Sequence[str]) -> Iterator[Finding]:
     for table in graph.of_kind(TABLE):
         held = column(table, "grade")
         for at, row in enumerate(table.content.rules if held else ()):
-            if (value := cell(row, held)) not in GRADES:
-                told = f"grade {value!r} is none of {', '.join(GRADES)}"
+            if (value := cell(row, held)) not in grades:
+                told = f"grade {value!r} is none of {', '.join(grades)}"
                 yield _found("value-known", row_name(table, at), told)
 
 

@@ -156,8 +156,8 @@ def rebuild_features(
     service: Annotated[Path | None, typer.Option(help="Another feature service, as YAML.")] = None,
 ) -> None:
     """Make every lead's state anew from the log, for the same or another feature service."""
+    from wiring.home_definition import definition_of
     from wiring.settings import load_settings, quiet_libraries
-    from wiring.signals import definition_of
 
     quiet_libraries()
     _use(definition_of(load_settings()) if service is None else _read(service))

@@ -54,8 +54,8 @@ def train(
     import msgspec
 
     from training.config import TrainingConfig, read_config
+    from wiring.home_definition import definition_of
     from wiring.settings import load_settings, quiet_libraries
-    from wiring.signals import definition_of
 
     quiet_libraries()
     settings = load_settings()

@@ -58,18 +58,28 @@ def list_policies(as_json: AsJson = False) -> None:
 
 
 @policy.command("check")
-def check(file: Source, as_json: AsJson = False) -> None:
+def check(
+    file: Source,
+    grades: Annotated[
+        str | None,
+        typer.Option(help="The grades that leads have, as A,B,C; else all that a policy gives."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Check a policy; exit 1 where something is found, 3 where there is no such policy.
 
     Held against the attributes and features of this home, and against the rules of the policy in
-    force that it follows, or of the one of its name that comes along.
+    force that it follows, or of the one of its name that comes along. A table that asks for a
+    grade that no lead has is found.
     """
     from wiring.policies import policy_file, reviewed
     from wiring.settings import load_settings, quiet_libraries
 
     quiet_libraries()
     settings = load_settings()
-    findings = reviewed(settings, policy_file(settings, file)[1])
+    path = policy_file(settings, file)[1]
+    named = () if grades is None else ([one.strip() for one in grades.split(",")],)
+    findings = reviewed(settings, path, *named)
     if as_json:
         put_json(findings)
     else:

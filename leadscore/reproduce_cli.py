@@ -20,8 +20,8 @@ def reproduce(
     as_json: AsJson = False,
 ) -> None:
     """Train a version again on the log as it was; exit 1 unless it predicts the same."""
+    from wiring.home_definition import definition_of
     from wiring.settings import load_settings, quiet_libraries
-    from wiring.signals import definition_of
 
     quiet_libraries()
     settings = load_settings()

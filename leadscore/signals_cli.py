@@ -14,6 +14,9 @@ from leadscore.output import put, put_json, put_table, say
 from leadscore.progress import counting
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from domain.signals import Counts
     from wiring.ingestion import Taken
 
 quarantine = group("Signals that could not be accepted: kept whole, with the rule they broke.")
@@ -152,7 +155,7 @@ def show_quarantine(quarantine_id: Annotated[str, typer.Argument(metavar="ID")])
 
 @quarantine.command("replay")
 def replay_quarantine(as_json: AsJson = False) -> None:
-    """Try everything in quarantine again: after a contract was mended, say.
+    """Try everything in quarantine again: after a contract was mended, say. Exit 1: all stays.
 
     A row of a table can't be tried without its file: ingest that again with the mended mapping.
     """
@@ -166,7 +169,17 @@ def replay_quarantine(as_json: AsJson = False) -> None:
     files = held.files_of_rows(plane.engine)
     if as_json:
         put_json({**msgspec.structs.asdict(counts), "rows_of": files})
-        return
+    else:
+        _put_replayed(counts, files)
+    if counts.received and counts.received == counts.quarantined:
+        raise Refused(
+            f"nothing left quarantine: all {counts.received:,} documents stay",
+            rule="nothing-accepted",
+            todo="`leadscore quarantine list` shows which rules they break.",
+        )
+
+
+def _put_replayed(counts: "Counts", files: "Mapping[str, int]") -> None:
     put(
         f"{counts.received:,} tried: {counts.accepted:,} accepted, "
         f"{counts.duplicates:,} duplicates, {counts.quarantined:,} stay"

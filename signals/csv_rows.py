@@ -139,6 +139,13 @@ def csv_batches(stream: TextIO, where: str, table: TableSpec) -> Iterator[Batch]
             return
 
 
+def delimiter_of(stream: TextIO, where: str, table: TableSpec) -> str:
+    """How the text is delimited, as `TableSpec.delimiter` says it. Raises BadMapping."""
+    lines = _Lines(stream)
+    lines.unmark()
+    return _delimiter(lines, where, table)
+
+
 def _first_row(reader: _Reader, lines: _Lines, above: int) -> list[str]:
     for row in reader:
         if row:

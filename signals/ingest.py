@@ -69,13 +69,19 @@ class Ingest:
         self.push()
         return counts
 
-    def commit(self, documents: Iterable[tuple[int, bytes]], origin: str) -> Counts:
-        """Commit (line, document) pairs in one transaction.
+    def commit(
+        self,
+        documents: Iterable[tuple[int, bytes]],
+        origin: str,
+        rejected: Sequence[Rejected] = (),
+    ) -> Counts:
+        """Commit (line, document) pairs, and rows that a mapping rejected, in one transaction.
 
         States are announced in the outbox, not yet pushed online. Raises Refused where a quality
         gate stops the batch: nothing of it is kept then.
         """
-        return self.commit_parts([self.preparer.prepare(list(documents), origin)])[0]
+        part = self.preparer.prepare(list(documents), origin)
+        return self.commit_parts([part._replace(refused=[*part.refused, *rejected])])[0]
 
     def commit_parts(self, parts: Sequence[Prepared], *, whole: bool = False) -> list[Counts]:
         """Commit in one transaction what was read before; what became of each part.

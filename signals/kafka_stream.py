@@ -20,7 +20,8 @@ from faststream.kafka.message import KafkaMessage
 from domain.errors import Unavailable
 from signals.partitions import key_of
 from signals.stream import Handler
-from signals.stream_commits import Delivery, Outgoing, whence
+from signals.stream_commits import Delivery, Outgoing
+from signals.stream_headers import Whence, whence
 from signals.stream_options import StreamOptions
 
 TOPIC, DEAD_TOPIC = "leadscore.events", "leadscore.dead"
@@ -146,7 +147,7 @@ class _Batch:
         await self._broker.publish(delivery.body, DEAD_TOPIC, headers=about)
 
 
-def _whence(record: "ConsumerRecord[bytes, bytes]") -> tuple[str, int, str]:
+def _whence(record: "ConsumerRecord[bytes, bytes]") -> Whence:
     return whence({name: value.decode("ascii", "replace") for name, value in record.headers})
 
 

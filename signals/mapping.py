@@ -23,7 +23,7 @@ from signals.mapping_checks import check_mapping
 from signals.mapping_features import derive_contracts, derive_definition, events_of
 from signals.mapping_format import MappingFile, TableSpec
 from signals.mapping_plan import Mapped, TablePlan, Tally
-from signals.tables import read_rows
+from signals.tables import as_written, read_rows
 
 __all__ = ["Documents", "Mapped", "Mapping", "Tally", "load_mapping"]
 
@@ -35,9 +35,9 @@ class Documents(Iterator[Mapped]):
     what came out before stands, and reading again gives the same ids.
     """
 
-    def __init__(self, path: Path, table: TableSpec, plan: TablePlan) -> None:
-        self._items = _documents(path, table, plan)
-        self.tally = plan.tally
+    def __init__(self, items: Iterator[Mapped], tally: Tally) -> None:
+        self._items = items
+        self.tally = tally
 
     def __next__(self) -> Mapped:
         return next(self._items)
@@ -93,10 +93,15 @@ class Mapping:
 
         `tally` is counted on, where one is given.
         """
-        table = self.table_for(path)
+        table, tally = self.table_for(path), Tally() if tally is None else tally
+        return Documents(self._documents(path, table, tally), tally)
+
+    def _documents(self, path: Path, table: TableSpec, tally: Tally) -> Iterator[Mapped]:
+        table = as_written(path, table)
         plan = TablePlan(self.file, table, self._versions, path.name)
-        plan.tally = plan.tally if tally is None else tally
-        return Documents(path, table, plan)
+        plan.tally = tally
+        for batch in read_rows(path, table, plan.columns, whole=plan.by_whole_rows):
+            yield from plan.run(batch)
 
     def _check_missing_in(self) -> None:
         for t, table in enumerate(self.file.tables):
@@ -135,8 +140,3 @@ def load_mapping(path: Path) -> Mapping:
         where = located(text, path.name, what)
         raise BadMapping(what, rule="mapping-file", where=where, todo=todo) from bad
     return Mapping(file, path.name)
-
-
-def _documents(path: Path, table: TableSpec, plan: TablePlan) -> Iterator[Mapped]:
-    for batch in read_rows(path, table, plan.columns, whole=plan.by_whole_rows):
-        yield from plan.run(batch)

@@ -187,8 +187,9 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     its events; without it an event's id is made from the whole row (of Parquet, from the mapped
     columns: others are not read) and how often that row stood in the file before.
 
-    `decimal` is the decimal sign of numbers: a point where it is not set, but a comma that may be
-    either is then refused in a file of semicolons, which are written where decimals have commas.
+    `decimal` is the decimal sign of numbers: a point where it is not set. A comma that may be
+    either is then refused, but in a file that commas delimit: programs whose decimals have commas
+    delimit by something else.
     """
 
     files: tuple[str, ...] = ()
@@ -216,8 +217,11 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     @property
     def point(self) -> str:
-        """The decimal sign; "" where it is neither set nor certain."""
-        return self.decimal or ("" if self.delimiter == ";" else ".")
+        """The decimal sign; "" where it is neither set nor certain.
+
+        Only a table of which the file's delimiter is known (`tables.as_written`) can be certain.
+        """
+        return self.decimal or ("." if self.delimiter == "," else "")
 
     def time_of(self, event: EventSpec) -> TimeSpec | None:
         """When an event of this table happened: its own time, or the table's."""

@@ -28,7 +28,8 @@ from signals.leases import Leases
 from signals.nats_table import open_table
 from signals.partitions import key_of, partition_of
 from signals.stream import Handler, pause
-from signals.stream_commits import Delivery, Outgoing, whence
+from signals.stream_commits import Delivery, Outgoing
+from signals.stream_headers import whence
 from signals.stream_options import StreamOptions
 
 STREAM, DEAD, BUCKET = "leadscore", "leadscore_dead", "leadscore_leases"

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from domain.ports import Unwatched, Watch
 from domain.signals import Counts
+from signals.quarantine import Rejected
 from signals.stream_commits import AWAY, Commits, Delivery
 
 SUSPECT = 2
@@ -28,8 +29,13 @@ log = logging.getLogger("leadscore.stream")
 class Sink(Protocol):
     """What the handler needs of the way in: `signals.ingest.Ingest`."""
 
-    def commit(self, documents: Sequence[tuple[int, bytes]], origin: str) -> Counts:
-        """Commit (line, document) pairs in one transaction."""
+    def commit(
+        self,
+        documents: Sequence[tuple[int, bytes]],
+        origin: str,
+        rejected: Sequence[Rejected] = (),
+    ) -> Counts:
+        """Commit (line, document) pairs, and rows that a mapping rejected, in one transaction."""
         ...
 
     def push(self) -> None:

@@ -4,51 +4,47 @@ While a transaction runs, the batches of other partitions gather; the next takes
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
-from urllib.parse import quote, unquote
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from domain.errors import Unavailable
 from domain.signals import Counts
+from signals.quarantine import Rejected
+from signals.stream_headers import NO_LINE, RejectedRow, headers_of
 
 AWAY = (Unavailable, OperationalError, InterfaceError, PoolTimeout)
 """What says that a database or the online store does not answer: waiting may help."""
-
-ORIGIN_HEADER, LINE_HEADER = "Leadscore-Origin", "Leadscore-Line"
-
-TRACE_HEADER = "traceparent"
-"""Where a producer names its trace (W3C Trace Context)."""
-
-NO_LINE = 0
-"""The line of a document that says of none: quarantined and published once more, it is the same."""
 
 MOST = 4_000
 """Messages of one transaction, unless one batch alone is larger."""
 
 
 class Outgoing(NamedTuple):
-    """A document to publish, and the file and line that it is from, where it is from one."""
+    """A document to publish, and the file and line that it is from, where it is from one.
+
+    `rejected`: it is no document, but a row that a mapping rejected.
+    """
 
     body: bytes
     origin: str = ""
     line: int = NO_LINE
+    rejected: RejectedRow | None = None
 
     def headers(self) -> dict[str, str]:
         """Where it is from, as a message's headers."""
-        if not self.origin:
-            return {}
-        return {ORIGIN_HEADER: quote(self.origin), LINE_HEADER: str(self.line)}
+        return headers_of(self.origin, self.line, self.rejected)
 
 
 class Delivery(NamedTuple):
     """A message. `place` is its number in the bus, `deliveries` counts this one.
 
     `origin` and `line` are those of the file that it is from, "" where it is from none; `led` is
-    the W3C trace context that its producer gave, or "".
+    the W3C trace context that its producer gave, or "". `rejected`: the publisher's mapping
+    rejected it, and it goes to quarantine unread.
     """
 
     body: bytes
@@ -57,21 +53,19 @@ class Delivery(NamedTuple):
     origin: str = ""
     line: int = NO_LINE
     led: str = ""
-
-
-def whence(headers: Mapping[str, str]) -> tuple[str, int, str]:
-    """Origin, line and trace context that headers tell; those of no file where they tell none."""
-    line, led = headers.get(LINE_HEADER, ""), headers.get(TRACE_HEADER, "")
-    if not line.isdecimal():
-        return "", NO_LINE, led
-    return unquote(headers.get(ORIGIN_HEADER, "")), int(line), led
+    rejected: RejectedRow | None = None
 
 
 class Commit(Protocol):
     """The way in: `signals.ingest.Ingest.commit`."""
 
-    def __call__(self, documents: Sequence[tuple[int, bytes]], origin: str) -> Counts:
-        """Commit (line, document) pairs in one transaction."""
+    def __call__(
+        self,
+        documents: Sequence[tuple[int, bytes]],
+        origin: str,
+        rejected: Sequence[Rejected] = (),
+    ) -> Counts:
+        """Commit (line, document) pairs, and rows that a mapping rejected, in one transaction."""
         ...
 
 
@@ -149,9 +143,11 @@ class Commits:
             asked.failed = bad
 
     async def _together(self, company: Sequence[_Asked]) -> None:
-        documents = [(d.line, d.body) for asked in company for d in asked.group]
+        origin, group = company[0].origin, [d for asked in company for d in asked.group]
+        documents = [(d.line, d.body) for d in group if d.rejected is None]
+        rejected = [d.rejected.of(origin, d.line, d.body) for d in group if d.rejected is not None]
         began = self.timer()
-        counts = await asyncio.to_thread(self.sink, documents, company[0].origin)
+        counts = await asyncio.to_thread(self.sink, documents, origin, rejected)
         self.seconds += self.timer() - began
         self.transactions += 1
         self.counts += counts

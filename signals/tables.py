@@ -12,9 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from domain.errors import BadInput, BadMapping
 from signals.bounded import short_lined, telling, unpacked
-from signals.csv_rows import csv_batches
+from signals.csv_rows import csv_batches, delimiter_of
 from signals.file_kinds import GZIP, HEAD, PARQUET, ZIP, marked_encoding, refuse_unread
 from signals.headers import check_columns
 from signals.mapping_format import TableSpec
@@ -23,6 +25,18 @@ from signals.row_batches import Batch
 from signals.workbooks import read_workbook
 
 _WORKBOOKS = (".xlsx", ".xlsm")
+
+
+def as_written(path: Path, table: TableSpec) -> TableSpec:
+    """The table with its file's own delimiter: None where it has none. Raises BadInput.
+
+    What the delimiter tells of the numbers, such as `TableSpec.point`, is certain from here on.
+    """
+    with telling(path.name), path.open("rb") as raw:
+        if _head(raw, path).startswith((PARQUET, ZIP)):
+            return replace(table, delimiter=None)
+        with _readable(path, table), opened_text(raw, path, table) as stream:
+            return replace(table, delimiter=delimiter_of(stream, path.name, table))
 
 
 def read_rows(
@@ -45,15 +59,21 @@ def _batches(
     path: Path, table: TableSpec, wanted: Sequence[str], *, whole: bool
 ) -> Iterator[Batch]:
     with telling(path.name), path.open("rb") as raw:
-        head = raw.peek(HEAD)[:HEAD]
-        _refuse_name(path, head)
-        refuse_unread(head, path.name)
+        head = _head(raw, path)
         if head.startswith(PARQUET):
             yield from read_parquet(path, wanted, table.decimal or ".", whole=whole)
         elif head.startswith(ZIP):
             yield from read_workbook(path, table)
         else:
             yield from _of_text(raw, path, table)
+
+
+def _head(raw: io.BufferedReader, path: Path) -> bytes:
+    """A file's first bytes. Raises BadInput where they are not what its name says, or unread."""
+    head = raw.peek(HEAD)[:HEAD]
+    _refuse_name(path, head)
+    refuse_unread(head, path.name)
+    return head
 
 
 def _refuse_name(path: Path, head: bytes) -> None:

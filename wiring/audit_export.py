@@ -16,9 +16,9 @@ from domain.definition import FeatureDefinition
 from domain.errors import BadInput, LeadscoreError
 from feature_repo.features import category_names, number_names
 from wiring.decisions import open_trail
+from wiring.home_definition import definition_of
 from wiring.services import kept_definition
 from wiring.settings import Settings
-from wiring.signals import definition_of
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 ROWS = 5_000

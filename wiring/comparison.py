@@ -15,9 +15,9 @@ from domain.errors import Missing
 from feature_repo.features import catalogue, categories, category_names, number_names, numbers
 from signals.schema import leads
 from signals.states import StateStore
+from wiring.home_definition import definition_of
 from wiring.services import BESIDE, STATES, built_of, folder_of, kept_definition
 from wiring.settings import Settings, sqlite_url
-from wiring.signals import definition_of
 from wiring.stores import open_engine
 
 CHUNK = 1_000

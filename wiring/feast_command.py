@@ -11,8 +11,8 @@ import yaml
 
 from domain.errors import Missing
 from feature_repo import store
+from wiring.home_definition import definition_of
 from wiring.settings import Settings, process_environment
-from wiring.signals import definition_of
 
 LISTENING = ("ui", "serve")
 """Commands of Feast's that listen for callers: by its own default, on every address."""

@@ -26,9 +26,10 @@ from signals.mapping_plan import Mapped
 from signals.preparing import Prepared, size_of
 from signals.quarantine import Rejected
 from wiring.collector import calm_collector
+from wiring.home_definition import definition_of
 from wiring.reading_ahead import prepared_ahead, reading_process
 from wiring.settings import Settings
-from wiring.signals import SignalPlane, adopt, definition_of, open_signals
+from wiring.signals import SignalPlane, adopt, open_signals
 
 PIECE = 15_000
 """Documents read at a time."""

@@ -1,11 +1,12 @@
 """Policies as registered versions: sealed, judged, in force."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
+from decisions.axes import GRADES
 from decisions.checks import Finding
 from decisions.golden import Difference, broken, differences
 from decisions.policy import PolicyFile, check_policy, load_policy, name_in, rules_in
@@ -13,7 +14,7 @@ from decisions.trial import tried
 from decisions.zen_policy import ZenPolicy
 from domain.clock import SystemClock, iso, to_us
 from domain.decisions import Facts
-from domain.errors import Missing, Refused
+from domain.errors import BadInput, Missing, Refused
 from domain.files import private_folder
 from domain.owned_folder import owned_folder
 from domain.policy_version import GOLDEN_FILE, POLICY_FILE, GoldenRow, PolicyManifest
@@ -177,21 +178,29 @@ def compare(settings: Settings, now: str, was: str | None) -> list[Difference]:
     return differences(facts.values(), a, b)
 
 
-def reviewed(settings: Settings, path: Path) -> list[Finding]:
+def reviewed(settings: Settings, path: Path, grades: Sequence[str] = GRADES) -> list[Finding]:
     """All that can be said against a policy's file in this home.
 
     Held against the attributes and features that there are, and against the rules of the policy
     that it follows: the one in force, where they share half of its rules, else the one of the
-    same name that comes along.
+    same name that comes along. `grades` are those that leads have. Raises BadInput for others than
+    a policy gives.
     """
-    return check_policy(path, known_facts(settings), _follows(settings, path))
+    if not grades or not set(grades) <= set(GRADES):
+        raise BadInput(
+            f"{', '.join(grades) or 'none'}: a policy gives {', '.join(GRADES)}",
+            rule="grades",
+            where="--grades",
+            todo="Name some of these, with commas between.",
+        )
+    return check_policy(path, known_facts(settings), _follows(settings, path), grades)
 
 
 def known_facts(settings: Settings) -> set[str]:
     """The attributes and features that a policy may be told of: this home's, else the standard."""
-    from feature_repo.features import category_names, number_names
+    from feature_repo.catalogue import category_names, number_names
     from feature_repo.standard import standard_service
-    from wiring.signals import definition_of
+    from wiring.home_definition import definition_of
 
     kept = settings.definition_file.is_file()
     definition = definition_of(settings) if kept else standard_service()

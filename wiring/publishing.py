@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from signals.mapping import Mapping, Tally, load_mapping
+from signals.mapping import Mapped, Mapping, Tally, load_mapping
 from signals.stream_commits import Outgoing
+from signals.stream_headers import MOST_KEYS, RejectedRow
 from signals.stream_options import StreamOptions
 from wiring.ingestion import Told, batches, check_file, documents_of, origin_of
 from wiring.settings import Settings
@@ -24,7 +25,8 @@ def publish_files(
 ) -> dict[str, int]:
     """Put every document of files on the bus, in order, keyed by lead; how many per file.
 
-    Rows that the mapping rejects go along as they are: a worker quarantines them. `tally` counts
+    Rows that the mapping rejects go along, with its rule and what cures them: a worker quarantines
+    them. `tally` counts
     the mapping's rows. Raises Missing, BadInput, BadConfiguration without a bus, Unavailable where
     it does not answer.
     """
@@ -75,8 +77,20 @@ def _documents(name: str, mapping: Mapping | None, tally: Tally) -> Iterator[Out
     origin = origin_of(name)
     if mapping is not None:
         for row in mapping.documents(Path(name), tally):
-            yield Outgoing(row.document, origin, row.line)
+            yield Outgoing(row.document, origin, row.line, _rejected(row, mapping.file.source))
         return
     with documents_of(name) as numbered:
         for number, document in numbered:
             yield Outgoing(document.rstrip(b"\n"), origin, number)
+
+
+def _rejected(row: Mapped, source: str) -> RejectedRow | None:
+    if not row.rule:
+        return None
+    return RejectedRow(
+        rule=row.rule,
+        detail=row.detail,
+        source=source,
+        keys=row.keys[:MOST_KEYS],
+        row_keys=row.row_keys[:MOST_KEYS],
+    )

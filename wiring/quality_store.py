@@ -11,8 +11,8 @@ from domain.findings import Findings
 from signals.quality_profile import Profile
 from signals.quality_tables import add_findings, all_profiles, forget_profile, stored_findings
 from signals.schema import create_tables
+from wiring.home_definition import definition_of
 from wiring.settings import Settings
-from wiring.signals import definition_of
 from wiring.stores import open_engine
 
 

@@ -27,8 +27,9 @@ from signals import log
 from signals.schema import accounts, create_tables, leads, outbox, writing
 from signals.states import StateStore
 from signals.writer import Writer
+from wiring.home_definition import definition_of
 from wiring.settings import Settings, sqlite_url
-from wiring.signals import contract_book, definition_of, rebuild_states, write_definition
+from wiring.signals import contract_book, rebuild_states, write_definition
 from wiring.stores import open_engine
 
 FOLDER, USED = "services", "used.json"

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from domain.clock import SystemClock, to_us
 from domain.definition import FeatureDefinition
-from domain.errors import BadConfiguration, BadInput, BadSignal, Missing
+from domain.errors import BadConfiguration, BadInput, BadSignal
 from domain.files import private_folder, write_whole
 from domain.journeys import Journeys
 from domain.ports import LeadRef, StateWriter
@@ -33,6 +33,7 @@ from signals.separating import separate
 from signals.states import StateStore
 from signals.writer import Writer
 from wiring.collector import calm
+from wiring.home_definition import definition_of
 from wiring.quality import load_quality
 from wiring.reading_ahead import log_ahead, reading_process
 from wiring.settings import Settings
@@ -79,29 +80,6 @@ class LazyWriter:
     def forget(self, leads: Sequence[str]) -> None:
         """Empty merged leads."""
         self._get().forget(leads)
-
-
-def definition_of(settings: Settings) -> FeatureDefinition:
-    """The definition that the home keeps state for. Raises Missing for an empty home.
-
-    Raises BadConfiguration where the file is not what was written.
-    """
-    if not settings.definition_file.is_file():
-        raise Missing(
-            "nothing has been ingested here yet",
-            rule="home-exists",
-            where=str(settings.home),
-            todo="Run `leadscore ingest FILE` first, or set LEADSCORE_HOME.",
-        )
-    try:
-        return msgspec.json.decode(settings.definition_file.read_bytes(), type=FeatureDefinition)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as bad:
-        raise BadConfiguration(
-            "the features' definition cannot be read",
-            rule="definition-whole",
-            where=str(settings.definition_file),
-            todo="Put the file back as it was, or make the home anew from its signals.",
-        ) from bad
 
 
 def adopt(

@@ -26,6 +26,7 @@ from training.studies import last_study
 from wiring.account_names import NamingProgress
 from wiring.decisions import open_policy
 from wiring.features import open_features
+from wiring.home_definition import definition_of
 from wiring.lineage import open_teller
 from wiring.measuring import measure
 from wiring.quality import load_quality
@@ -33,7 +34,7 @@ from wiring.quality_store import store
 from wiring.registry import MODEL, open_registry
 from wiring.scratch import scratch_home
 from wiring.settings import Settings
-from wiring.signals import definition_of, open_signals, replay_history
+from wiring.signals import open_signals, replay_history
 
 if TYPE_CHECKING:
     import pandas as pd

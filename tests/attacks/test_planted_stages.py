@@ -17,9 +17,9 @@ from scoring.live import LiveVersions
 from tests.forging import forge_ledger
 from wiring.agreement import agreement
 from wiring.bundle import pack_bundle, unpack_bundle
+from wiring.home_definition import definition_of
 from wiring.registry import cache_of, open_registry
 from wiring.settings import Settings
-from wiring.signals import definition_of
 
 Edit = Callable[[dict[str, object]], None]
 

@@ -255,3 +255,21 @@ def test_who_is_who_is_told_with_its_reasons_also_after_a_rebuild(tmp_path: Path
     assert before.count("two people") >= 2  # why they are kept apart, and what was decided
     assert leadscore(home, "features", "rebuild").returncode == 0
     assert leadscore(home, "identity", "show", "cookie:c1").stdout == before
+
+
+def test_a_policys_check_loads_no_compiler_and_no_way_in(tmp_path: Path) -> None:
+    """What took half its time, and it has no use for."""
+    heavy = {"numba", "requests", "tldextract", "pandas", "mlflow", "signals.ingest"}
+    run = (
+        "import sys; from leadscore.cli import main\n"
+        "try: main()\n"
+        f"finally: print(sorted({heavy!r} & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", run, "policy", "check", "standard"],
+        env={**os.environ, "LEADSCORE_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-2:] == ["nothing found", "[]"]

@@ -13,6 +13,7 @@ import pytest
 
 from decisions.policy import check_policy
 from decisions.spelling import alike, distance
+from domain.errors import BadInput
 from feature_repo.features import category_names, number_names
 from feature_repo.standard import standard_service
 
@@ -222,3 +223,26 @@ def test_distances() -> None:
     assert [distance("abcd", other) for other in ("abcd", "abdc", "abc", "xbcd", "")] == [
         0, 1, 1, 1, 4,
     ]  # fmt: skip
+
+
+def test_grades_that_no_lead_has_are_found_in_every_table(tmp_path: Path) -> None:
+    from wiring.policies import reviewed
+    from wiring.settings import Settings
+
+    home = Settings(home=tmp_path)
+    assert reviewed(home, STANDARD) == reviewed(home, STANDARD, ["A", "B", "C", "D"]) == []
+    for gone in "ABCD":
+        asked = [
+            row
+            for table in TABLES
+            for column in table["content"]["inputs"]
+            if column.get("field") == "grade"
+            for row in table["content"]["rules"]
+            if f"'{gone}'" in row.get(column["id"], "").replace('"', "'")
+        ]
+        found = reviewed(home, STANDARD, [g for g in "ABCD" if g != gone])
+        named = [one for one in found if f"'grade' is never '{gone}'" in one.what]
+        assert len(named) == len(asked) > 0
+    for bad in ([], ["E"], ["A", "e"], [""]):
+        with pytest.raises(BadInput, match="a policy gives A, B, C, D"):
+            reviewed(home, STANDARD, bad)

@@ -11,9 +11,10 @@ import redis
 
 from tests.conftest import Trained
 from tests.servers import Process, redis_process, running
+from wiring.home_definition import definition_of
 from wiring.scoring import Scoring
 from wiring.settings import Settings
-from wiring.signals import definition_of, rebuild_states
+from wiring.signals import rebuild_states
 
 WAIT_MS = 100
 DUMP = "dump.rdb"

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from domain.owned_folder import YOUNG_S, owned_folder
+from wiring.home_definition import definition_of
 from wiring.scratch import scratch_home
 from wiring.settings import Settings
-from wiring.signals import definition_of
 from wiring.tidying import OLD_S, tidy
 
 HOLDS = (

@@ -18,11 +18,12 @@ from scoring.fallback import SUFFIX
 from tests.degradation.conftest import WAIT_MS, lead_ids
 from tests.forging import resealed
 from tests.servers import Process
+from wiring.home_definition import definition_of
 from wiring.registry import cache_of
 from wiring.replaying import replay
 from wiring.scoring import Scoring, open_scoring
 from wiring.settings import Settings
-from wiring.signals import definition_of, rebuild_states
+from wiring.signals import rebuild_states
 
 KEEP_S = 2.0
 

@@ -11,10 +11,10 @@ from domain.errors import Unavailable
 from registry.cache import STAGES_FILE
 from scoring.live import LiveVersions
 from tests.degradation.conftest import lead_ids
+from wiring.home_definition import definition_of
 from wiring.registry import cache_of
 from wiring.scoring import LOOK_EVERY_S, open_scoring
 from wiring.settings import Settings
-from wiring.signals import definition_of
 
 
 def lose_registry(settings: Settings) -> None:

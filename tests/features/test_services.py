@@ -28,10 +28,11 @@ from simulation.simulator import simulate
 from simulation.writer import write
 from tests.features.slow import Log
 from wiring.comparison import compare
+from wiring.home_definition import definition_of
 from wiring.ingestion import ingest_files
 from wiring.services import BESIDE, STATES, Built, build, folder_of, services
 from wiring.settings import Settings, write_home_settings
-from wiring.signals import definition_of, open_signals, rebuild_states
+from wiring.signals import open_signals, rebuild_states
 from wiring.stores import open_engine
 
 States = dict[str, tuple[Any, Vector]]

@@ -38,10 +38,11 @@ from training.evaluate import evaluate
 from training.evaluation import Evaluation, Rival
 from training.run import Provenance, Run, Studies
 from training.split import split_by_time
+from wiring.home_definition import definition_of
 from wiring.ingestion import ingest_files
 from wiring.scratch import scratch_home
 from wiring.settings import Settings, quiet_libraries
-from wiring.signals import definition_of, open_signals
+from wiring.signals import open_signals
 from wiring.training import prepared
 
 PAGE = ROOT / "docs" / "figures.md"

@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 
 from registry.tracking import Tracking
 from tests.commands import leadscore
+from tests.conftest import ROOT
 from wiring.batch_files import check_out, write_tables
 from wiring.settings import Settings, sqlite_url
 
@@ -40,6 +41,28 @@ def test_where_nothing_is_accepted_the_code_says_so(tmp_path: Path) -> None:
     assert codes == {"bad": [1, 1], "partly": [0, 0], "none": [0]}
     for raw in (json.dumps([GOOD]), json.dumps(GOOD, indent=1)):
         assert leadscore(tmp_path / "h", "ingest", "-", stdin=raw).returncode == 0
+
+
+def test_a_replay_that_lets_nothing_out_exits_1(tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "bad.jsonl"
+    file.write_text(json.dumps({**GOOD, "type": "own.thing"}))
+    (tmp_path / "good.jsonl").write_text(json.dumps({**GOOD, "id": "2"}))
+    assert leadscore(home, "ingest", str(tmp_path / "good.jsonl")).returncode == 0
+    assert leadscore(home, "quarantine", "replay").returncode == 0  # nothing is there
+    assert leadscore(home, "ingest", str(file)).returncode == 1
+    for words in ([], ["--json"]):
+        answer = leadscore(home, "quarantine", "replay", *words)
+        assert answer.returncode == 1
+        assert "nothing left quarantine: all 1 documents stay [nothing-accepted]" in answer.stderr
+    assert json.loads(answer.stdout)["quarantined"] == 1
+    (tmp_path / "worse.jsonl").write_text("no JSON")
+    assert leadscore(home, "ingest", str(tmp_path / "worse.jsonl")).returncode == 1
+    contract = (ROOT / "signals/contracts/web.page_viewed.v1.yaml").read_text()
+    own = home / "contracts" / "own.thing.v1.yaml"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text(contract.replace("web.page_viewed", "own.thing"))
+    assert leadscore(home, "quarantine", "replay").returncode == 0  # one of two got through
+    assert leadscore(home, "quarantine", "replay").returncode == 1
 
 
 def test_a_home_of_any_name_keeps_everything_inside(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ Page = dict[str, Metric]
 
 
 class NoSink:
-    def commit(self, documents: object, origin: str) -> Counts:
+    def commit(self, documents: object, origin: str, rejected: object = ()) -> Counts:
         return Counts()
 
     def push(self) -> None:

@@ -18,9 +18,9 @@ from scoring.golden import check_golden
 from scoring.live import LiveVersions
 from scoring.scorer import Scorer
 from tests.conftest import Trained
+from wiring.home_definition import definition_of
 from wiring.registry import cache_of, open_registry
 from wiring.settings import Settings
-from wiring.signals import definition_of
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from registry.promotion import Terms, promote
 from registry.store import Registry
 from scoring.live import Live, LiveVersions
 from tests.conftest import Trained
+from wiring.home_definition import definition_of
 from wiring.registry import cache_of, open_registry
 from wiring.settings import Settings
-from wiring.signals import definition_of
 
 INTERVAL = 1.0
 

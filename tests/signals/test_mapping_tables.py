@@ -1,11 +1,13 @@
 """One table in several kinds of file; tables without a key; words of a mapping against cells."""
 
 import csv
+import json
 import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -186,16 +188,40 @@ def test_one_true_and_1_are_three_constants(tmp_path: Path) -> None:
     assert [repr(v) for v in one.data.values()] == ["1", "True", "1.0"]
 
 
-@given(st.sampled_from([";", "\t", ","]), st.sampled_from([None, ",", "."]))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@pytest.mark.parametrize(
+    "form",
+    [";", "tab", "blanks", "|", ",", "sep=;", "sep=,", "sep=\t", ".parquet", ".xlsx"],
+)
+@pytest.mark.parametrize("decimal", [None, ",", "."])
+@pytest.mark.parametrize("skipped", [False, True])
 def test_a_comma_before_three_digits_is_thousands_decimals_or_refused(
-    tmp_path: Path, delimiter: str, decimal: str | None
+    tmp_path: Path, form: str, decimal: str | None, skipped: bool
 ) -> None:
-    said = f"    delimiter: {delimiter!r}\n" + (f"    decimal: {decimal!r}\n" if decimal else "")
-    said = said.replace("'\\t'", '"\\t"')
+    """By the file's own delimiter, wherever it is told: in the mapping, or in the first line."""
+    in_line = form.startswith("sep=")
+    said = f'    decimal: "{decimal}"\n' if decimal else ""
+    if not in_line and not form.startswith("."):
+        said += f"    delimiter: {json.dumps(form)}\n"
+    if in_line and skipped:
+        said += "    skip_lines: 1\n"
     made = mapping(tmp_path, SNAPSHOT.replace("    time: {row", said + "    time: {row", 1))
-    (tmp_path / "t.csv").write_text(f'size{delimiter}won\n"1,098"{delimiter}no\n')
-    (one,), left = signals(made, tmp_path / "t.csv")
-    unsure = decimal is None and delimiter == ";"
+    path = tmp_path / f"t{form if form.startswith('.') else '.csv'}"
+    _write(path, form)
+    (one,), left = signals(made, path)
+    unsure = decimal is None and form not in (",", "sep=,")
     assert one.data == ({} if unsure else {"size": 1.098 if decimal == "," else 1098.0})
-    assert bool(left) == unsure
+    assert [one.rule for one in left] == ["number-ambiguous"] * unsure
+
+
+def _write(path: Path, form: str) -> None:
+    if form == ".parquet":
+        parquet.write_table(pa.table({"size": ["1,098"], "won": ["no"]}), path)
+    elif form == ".xlsx":
+        book = openpyxl.Workbook()
+        for row in (["size", "won"], ["1,098", "no"]):
+            book.active.append(row)
+        book.save(path)
+    else:
+        between = {"tab": "\t", "blanks": "  "}.get(form, form.removeprefix("sep="))
+        head = f"{form}\n" if form.startswith("sep=") else ""
+        path.write_text(f'{head}size{between}won\n"1,098"{between}no\n')

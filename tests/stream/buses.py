@@ -12,6 +12,7 @@ from domain.errors import Unavailable
 from domain.signals import Counts
 from signals import nats_stream
 from signals.nats_stream import NatsBus, NatsWorker
+from signals.quarantine import Rejected
 from signals.stream import Handler, Sink
 from signals.stream_commits import Outgoing
 from signals.stream_options import StreamOptions
@@ -50,7 +51,12 @@ class RecordingSink:
         self.pushes = 0
         self.inside = 0
 
-    def commit(self, documents: Sequence[tuple[int, bytes]], origin: str) -> Counts:
+    def commit(
+        self,
+        documents: Sequence[tuple[int, bytes]],
+        origin: str,
+        rejected: Sequence[Rejected] = (),
+    ) -> Counts:
         assert not self.inside, "two transactions at once"
         self.inside += 1
         try:

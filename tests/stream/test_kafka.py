@@ -13,7 +13,8 @@ from faststream.kafka.message import KafkaMessage
 
 from signals.kafka_stream import DEAD_TOPIC, TOPIC, KafkaWorker, make_broker, publish
 from signals.stream import Handler
-from signals.stream_commits import NO_LINE, Outgoing
+from signals.stream_commits import Outgoing
+from signals.stream_headers import NO_LINE
 from signals.stream_options import StreamOptions
 from tests.stream.buses import RecordingSink, document
 

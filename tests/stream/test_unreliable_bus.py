@@ -21,6 +21,7 @@ from domain.signals import Counts, Signal, encode
 from signals import log
 from signals.contracts import standard_contracts
 from signals.ingest import Ingest
+from signals.quarantine import Rejected
 from signals.stream import Handler
 from signals.stream_commits import Delivery
 from tests.signals.planes import Plane, assert_same, open_plane, reader_of
@@ -76,9 +77,14 @@ class Failing:
         self._planes = planes
         self._chance = chance
 
-    def commit(self, documents: Sequence[tuple[int, bytes]], origin: str) -> Counts:
+    def commit(
+        self,
+        documents: Sequence[tuple[int, bytes]],
+        origin: str,
+        rejected: Sequence[Rejected] = (),
+    ) -> Counts:
         self._fail()
-        counts = self._chance.choice(self._planes).ingest.commit(documents, origin)
+        counts = self._chance.choice(self._planes).ingest.commit(documents, origin, rejected)
         self._fail()
         return counts
 

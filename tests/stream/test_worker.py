@@ -11,9 +11,11 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import create_engine, text
 
+from signals.stream_headers import REJECTED_HEADER, RejectedRow, Whence, headers_of, whence
 from tests import commands
 from tests.servers import Process, free_port
 from tests.stream.buses import document, publish
@@ -144,3 +146,68 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.M
         assert done.returncode == code, done.stderr
         assert rule in done.stderr
         assert "Traceback" not in done.stderr
+
+
+TABLE = """
+name: people
+source: people
+tables:
+  - identifiers: {{crm_id: Id}}
+    id: {key}
+    refuse: {refuse}
+    time: time
+    events: [{{name: made, type: own.made}}, {{name: seen, type: own.seen}}]
+"""
+# the columns of a signal: what the mapping rejects must not be taken for one
+ROWS = """Id,Size,id,source,type,time
+L1,1x,1,web,web.page_viewed,2024-05-01T10:00:00Z
+L2,7,2,web,web.page_viewed,2024-05-01T10:00:00Z
+L3,1x,3,web,web.page_viewed,2024-05-01T10:00:00Z
+"""
+
+
+@pytest.mark.parametrize("key", ["[]", "[Id]"])
+@pytest.mark.parametrize("again", ["publish", "ingest"])
+def test_a_row_that_came_over_the_bus_is_cured_by_a_mended_mapping(
+    key: str, again: str, nats: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, rows, mapping = tmp_path / "home", tmp_path / "people.csv", tmp_path / "m.yaml"
+    monkeypatch.setenv("LEADSCORE_BUS", nats)
+    rows.write_text(ROWS)
+    words = [str(rows), "--mapping", str(mapping)]
+    consume = ["worker", "--until-idle", "--lease", "1", "--mapping", str(mapping)]
+
+    def quarantined() -> dict[str, int]:
+        told = json.loads(said(commands.leadscore(home, "quarantine", "list", "--json")))
+        said(commands.leadscore(home, "quarantine", "verify"))
+        return dict(told["by_rule"])
+
+    refuse = "[{rule: odd-size, when: [{column: Size, equals: 1x}]}]"
+    mapping.write_text(TABLE.format(key=key, refuse=refuse))
+    for _ in range(2):  # the same row again is the same
+        said(commands.leadscore(home, "publish", *words))
+        said(commands.leadscore(home, *consume))
+        assert quarantined() == {"odd-size": 2}
+    mapping.write_text(TABLE.format(key=key, refuse="[]"))
+    said(commands.leadscore(home, again, *words))
+    if again == "publish":
+        said(commands.leadscore(home, *consume))
+    assert quarantined() == {}
+    verified = json.loads(said(commands.leadscore(home, "quarantine", "verify", "--json")))
+    assert (verified["in_log"], verified["totals"]["cured"]) == (6, 2)
+
+
+def test_headers_that_say_nothing_sound_leave_a_document_a_document() -> None:
+    sound = RejectedRow(rule="odd-size", source="people", detail="Größe: no", keys=("A" * 16,))
+    headers = headers_of("ä b.csv", 7, sound)
+    assert all(value.isascii() and value.isprintable() for value in headers.values())
+    assert whence(headers) == Whence("ä b.csv", 7, "", sound)
+    row = msgspec.structs.replace(sound, detail="\x1b[31m").of("f", 1, b"{}")
+    assert (row.rule, row.detail, row.keys) == ("odd-size", "", ("A" * 16,))
+    for bad in (
+        "no",
+        "[]",
+        '{"rule":"A b","source":"s"}',
+        '{"rule":"a","source":"s","keys":["x"]}',
+    ):
+        assert whence({**headers, REJECTED_HEADER: bad}).rejected is None
