@@ -170,7 +170,7 @@ class StateStore:
         # a look at the end of an index for each, where grouping would walk through all of it
         of, known = accounts.c.account, select(func.max(leads.c.known_us))
         query = select(of, known.where(leads.c.account == of).scalar_subquery())
-        newest = dict(map(tuple, among(connection, query, of, keys)))
+        newest = {key: us for key, us in among(connection, query, of, keys)}  # noqa: C416
         return [newest.get(key) or 0 for key in keys]
 
 
@@ -183,10 +183,11 @@ def _newest(connection: Connection, counts: Mapping[str, int]) -> list[_Seen]:
     few = [key for key, count in counts.items() if count <= _FEW]
     found: list[_Seen] = []
     for part in chunks(few):
-        found += map(tuple, connection.execute(_newest_people(part)))
+        ranked = connection.execute(_newest_people(part))
+        found += [(r.account, r.place, r.last_s, r.state) for r in ranked]
     for key in counts.keys() - set(few):
         rows = connection.execute(_newest_of(key))
-        found += ((key, place, *row) for place, row in enumerate(rows, start=1))
+        found += [(key, n, r.last_s, r.state) for n, r in enumerate(rows, start=1)]
     return found
 
 

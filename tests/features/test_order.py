@@ -148,9 +148,9 @@ class CountedRows(RowsSink):
 
     calls = 0
 
-    def add(self, *given: Any) -> None:
+    def add(self, *given: Any, **named: Any) -> None:
         self.calls += 1
-        super().add(*given)
+        super().add(*given, **named)
 
 
 @pytest.mark.parametrize("in_a_moment", [1, 30_000])
