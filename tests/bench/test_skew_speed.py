@@ -26,7 +26,7 @@ EVENTS = 3
 MOST = 1.5
 """Times the time and the memory of as many accounts."""
 
-RULES = {
+RULES: dict[str, Every | After | FirstContact] = {
     "every": Every(days=13),
     "after": After(types=("web.page_viewed",), delay_hours=240),
     "first_contact": FirstContact(delay_hours=240),
