@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
 from typing import TypeVar, cast
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from domain.state import INTENSITY, LAST, PEOPLE, Events, Index, Matrix, Vector, empty
 from signals import kernel
 from signals.identity import account_of
+from signals.newest_people import NewestPeople
 from signals.sinks import HistorySink
 from signals.states import StateStore
 
@@ -160,7 +160,10 @@ class AccountsAtEvents:
         out = np.empty((len(leads), s.layout.width))
         kernel.replay(self._sums, own, s.half_lives, out)
         self._sums[nobodys] = 0.0
-        for i in np.flatnonzero(accounts != NOBODYS).tolist():
+        some = np.flatnonzero(accounts != NOBODYS)
+        seen = np.zeros((len(some), PEOPLE, 2))
+        counts = np.zeros(len(some))
+        for place, i in enumerate(some.tolist()):
             lead, account, one = int(leads[i]), int(accounts[i]), slice(i, i + 1)
             is_new = not self.people.is_of(lead, account)
             if is_new:
@@ -169,7 +172,8 @@ class AccountsAtEvents:
             kernel.see(self._seen, leads[one], accounts[one], events.times[one], self._life)
             note = self._newest.join if is_new else self._newest.see
             note(account, lead, float(self._seen[lead, 0]))
-            self._write(account, int(known_us[i]), out[one])
+            counts[place] = self._look(account, seen[place])
+        self._write(accounts[some], known_us[some], out[some], counts, seen)
 
     def settle(self, moves: Moves, known_us: int, states: Matrix) -> None:
         """Write accounts whose people changed, by all leads' states [leads, width] of now.
@@ -187,69 +191,42 @@ class AccountsAtEvents:
                 self._sums[account] = kernel.merged(states[rows], s.half_lives, s.layout.families)
             for part in () if account in moves.left else moves.gained.get(account, ()):
                 kernel.merge_into(self._sums[account], part, s.half_lives, s.layout.families)
-            self._write(account, known_us, self._sums[account : account + 1])
+        seen = np.zeros((len(moves.accounts), PEOPLE, 2))
+        counts = np.array([self._look(*one) for one in zip(moves.accounts, seen, strict=True)])
+        moments = np.full(len(counts), known_us)
+        accounts = np.array(moves.accounts, dtype=np.int64)
+        self._write(accounts, moments, self._sums[accounts], counts, seen)
 
     def _make_room(self) -> None:
         self._sums = with_room(self._sums, len(self.people.keys) + 1)
         self._seen = with_room(self._seen, len(self.people.names))
 
-    def _write(self, account: int, known_us: int, total: Matrix) -> None:
+    def _look(self, account: int, seen: Matrix) -> int:
+        """How many people an account has; `seen` [PEOPLE, 2] is filled with those seen last."""
+        leads = self._newest.of(account)
+        seen[: len(leads)] = self._seen[leads]
+        return len(self.people.members[account])
+
+    def _write(
+        self, accounts: Index, known_us: Index, sums: Matrix, counts: Vector, seen: Matrix
+    ) -> None:
+        """Write accounts [n] with their sums [n, width], people, and those seen last of them."""
+        if not len(accounts):
+            return
         layout = self._store.layout
-        vector = np.zeros((1, layout.account_width))
-        vector[0, : layout.width] = total[0]
-        vector[0, layout.width] = len(self.people.members[account])
-        leads, at = self._newest.of(account), layout.width + 1
-        seen = self._seen[leads]
-        vector[0, at : at + len(leads)] = np.floor(seen[:, 0])
-        vector[0, at + PEOPLE : at + PEOPLE + len(leads)] = _aged(seen, self._store)
-        self._sink.add([account_of(self.people.keys[account])], [known_us], vector)
-
-
-class NewestPeople:
-    """The people of each account that were seen last, without a look at all the others.
-
-    A heap for each account, (-second, name, lead). What no longer holds is left until it is met.
-    """
-
-    def __init__(self, people: AccountPeople) -> None:
-        self._people = people
-        self.heaps: dict[int, list[tuple[float, str, int]]] = {}
-        self._second: dict[int, float] = {}
-
-    def see(self, account: int, lead: int, last_s: float) -> None:
-        """Somebody of an account had an event; the last was then."""
-        if self._second.get(lead) != np.floor(last_s):
-            self.join(account, lead, last_s)
-
-    def join(self, account: int, lead: int, last_s: float) -> None:
-        """Somebody is of an account from now on."""
-        heap = self.heaps.setdefault(account, [])
-        self._second[lead] = float(np.floor(last_s))
-        heappush(heap, self._entry(lead))
-        if len(heap) > 2 * len(self._people.members[account]) + 4 * PEOPLE:
-            heap[:] = [self._entry(one) for one in self._people.members[account]]
-            heapify(heap)
-
-    def of(self, account: int) -> list[int]:
-        """At most PEOPLE leads, newest first; of those of one second, in the order of names."""
-        heap, found = self.heaps.get(account, []), dict[int, tuple[float, str, int]]()
-        while heap and len(found) < PEOPLE:
-            entry = heappop(heap)
-            lead = entry[2]
-            is_of = lead not in found and self._people.is_of(lead, account)
-            if is_of and entry == self._entry(lead):
-                found[lead] = entry
-        for entry in found.values():
-            heappush(heap, entry)
-        return list(found)
-
-    def _entry(self, lead: int) -> tuple[float, str, int]:
-        return -self._second.get(lead, 0.0), self._people.names[lead], lead
+        vectors = np.zeros((len(accounts), layout.account_width))
+        at = layout.width + 1
+        vectors[:, : layout.width] = sums
+        vectors[:, layout.width] = counts
+        vectors[:, at : at + PEOPLE] = np.floor(seen[:, :, 0])
+        vectors[:, at + PEOPLE : at + 2 * PEOPLE] = _aged(seen, self._store)
+        ids = [account_of(self.people.keys[one]) for one in accounts.tolist()]
+        self._sink.add(ids, known_us.tolist(), vectors)
 
 
 def _aged(seen: Matrix, store: StateStore) -> Vector:
-    """Intensities [n] as of the whole second of the last event, of (last, intensity) [n, 2]."""
-    last, intensity = seen.T
+    """Intensities […] as of the whole second of the last event, of (last, intensity) […, 2]."""
+    last, intensity = seen[..., 0], seen[..., 1]
     life = store.half_lives[len(store.half_lives) // 2]
     return cast("Vector", intensity * np.exp2((last - np.floor(last)) / life))
 

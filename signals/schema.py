@@ -23,6 +23,7 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Index,
+    Inspector,
     Integer,
     LargeBinary,
     MetaData,
@@ -127,6 +128,7 @@ leads = Table(
     Column("state", LargeBinary, nullable=False, default=b""),
     Column("texts", LargeBinary, nullable=False, default=b"[]"),
     Index("leads_account", "account", "last_s"),
+    Index("leads_account_known", "account", "known_us"),
 )
 """The leads of now. An id that ended is found by the identifier that named it."""
 
@@ -207,12 +209,22 @@ IDENTITY = "identity_rules"
 
 def create_tables(engine: Engine) -> None:
     """Create what is not there yet; processes that begin at once take turns."""
-    if set(inspect(engine).get_table_names()) >= metadata.tables.keys():
+    if _has_all(inspect(engine)):
         return
     with engine.connect() as connection:
         writing(connection)
         metadata.create_all(connection)
+        for index in leads.indexes:  # of former homes, some are missing
+            index.create(connection, checkfirst=True)
         connection.commit()
+
+
+def _has_all(found: Inspector) -> bool:
+    """Whether all tables are there, and the indexes of leads: former homes lack one."""
+    if not set(found.get_table_names()) >= metadata.tables.keys():
+        return False
+    names = {one["name"] for one in found.get_indexes("leads")}
+    return names >= {one.name for one in leads.indexes}
 
 
 def writing(connection: Connection) -> None:

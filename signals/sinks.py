@@ -5,7 +5,12 @@ from typing import Protocol
 
 import numpy as np
 
-from domain.state import Matrix
+from domain.state import Matrix, Vector
+
+_AT_ONCE = 5_000
+"""Rows that are passed on together: a sink makes one table of them."""
+
+_Row = tuple[str, int, Vector, Sequence[str]]
 
 
 class HistorySink(Protocol):
@@ -23,15 +28,18 @@ class HistorySink(Protocol):
 
 
 class LastOfMoment:
-    """Passes on only the last row of each entity and moment.
+    """Passes on only the last row of each entity and moment, many rows at once.
 
-    A point-in-time join could not choose between two rows of the same moment. Rows of the newest
-    moment are held back until a later one comes, or `close`.
+    A point-in-time join could not choose between two rows of the same moment. Rows are held back
+    until there are many, those of the newest moment until a later one comes, or `close`. A row
+    costs the same however many share its moment.
     """
 
     def __init__(self, sink: HistorySink) -> None:
         self._sink = sink
-        self._held: list[tuple[str, int, Matrix, Sequence[str]]] = []
+        self._newest_us = 0
+        self._last: dict[str, _Row] = {}
+        self._held: list[_Row] = []
 
     def add(
         self,
@@ -40,23 +48,26 @@ class LastOfMoment:
         states: Matrix,
         texts: Sequence[Sequence[str]] = (),
     ) -> None:
-        """Add rows, not earlier than those added before."""
-        if not entities:
-            return
+        """Add rows, not earlier than those added before. `states` must not change any more."""
         blank: Sequence[Sequence[str]] = texts or [()] * len(entities)
-        rows = [*self._held, *zip(entities, known_us, states, blank, strict=True)]
-        newest = known_us[-1]
-        self._pass_on([row for row in rows if row[1] < newest])
-        self._held = [row for row in rows if row[1] == newest]
+        for row in zip(entities, known_us, states, blank, strict=True):
+            if row[1] > self._newest_us:
+                self._newest_us = row[1]
+                self._held += self._last.values()
+                self._last.clear()
+                if len(self._held) >= _AT_ONCE:
+                    self._pass_on()
+            self._last.pop(row[0], None)  # rows go on in the order of the last of each
+            self._last[row[0]] = row
 
     def close(self) -> None:
         """Pass on what is held back."""
-        self._pass_on(self._held)
-        self._held = []
+        self._held += self._last.values()
+        self._last.clear()
+        self._pass_on()
 
-    def _pass_on(self, rows: list[tuple[str, int, Matrix, Sequence[str]]]) -> None:
-        last = {(row[0], row[1]): at for at, row in enumerate(rows)}
-        kept = [rows[at] for at in sorted(last.values())]
-        if kept:
-            entities, moments, states, texts = zip(*kept, strict=True)
+    def _pass_on(self) -> None:
+        rows, self._held = self._held, []
+        if rows:
+            entities, moments, states, texts = zip(*rows, strict=True)
             self._sink.add(entities, moments, np.array(states), texts)

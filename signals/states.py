@@ -1,6 +1,6 @@
 """Stored feature state: leads and accounts as rows, loaded and saved a batch at a time."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -27,6 +27,9 @@ Written = tuple[float, float, str]
 NO_TEXT: Written = (0.0, 0.0, "")
 _texts = msgspec.json.Decoder(list[Written])
 _CHUNK = 500
+_FEW = 4 * PEOPLE
+"""People of an account up to which all are ranked, with those of other accounts at once."""
+
 _COLUMNS = ("lead_id", "account", "last_s", "known_us", "state", "texts")
 
 
@@ -144,36 +147,61 @@ class StateStore:
         at = {key: i for i, key in enumerate(keys)}
         for key, state in self.accounts(connection, keys).items():
             out[at[key], : self.layout.width] = state
-        people = [r for part in chunks(keys) for r in connection.execute(_newest_people(part))]
-        if people:
-            row, place, count, last_s = (
-                np.array(column, dtype=np.int64)
-                for column in zip(
-                    *((at[r.account], r.place, r.people, r.last_s) for r in people), strict=True
-                )
-            )
-            out[row, self.layout.width] = count
-            out[row, self.layout.width + place] = last_s
-            states = unpack([r.state for r in people], self.layout.width)
-            out[row, self.layout.width + PEOPLE + place] = intensities(states, self.half_lives)
+        counts = self._counts(connection, keys)
+        for key, count in counts.items():
+            out[at[key], self.layout.width] = count
+        if people := _newest(connection, counts):
+            names, places, last_s, packed = zip(*people, strict=True)
+            row = np.array([at[name] for name in names], dtype=np.int64)
+            place = self.layout.width + np.array(places, dtype=np.int64)
+            out[row, place] = last_s
+            states = unpack(packed, self.layout.width)
+            out[row, place + PEOPLE] = intensities(states, self.half_lives)
         return out
+
+    def _counts(self, connection: Connection, keys: Sequence[str]) -> dict[str, int]:
+        """How many people each account has that has any: read from an index alone."""
+        query = select(leads.c.account, func.count()).group_by(leads.c.account)
+        found = among(connection, query, leads.c.account, keys)
+        return {account: count for account, count in found}  # noqa: C416
 
     def account_known_us(self, connection: Connection, keys: Sequence[str]) -> list[int]:
         """When the newest event of each account's people became known."""
-        newest: dict[str, int] = {}
-        for part in chunks(keys):
-            known = func.max(leads.c.known_us).label("known_us")
-            query = select(leads.c.account, known).where(leads.c.account.in_(part))
-            rows = connection.execute(query.group_by(leads.c.account))
-            newest.update({r.account: r.known_us for r in rows})
-        return [newest.get(key, 0) for key in keys]
+        # a look at the end of an index for each, where grouping would walk through all of it
+        of, known = accounts.c.account, select(func.max(leads.c.known_us))
+        query = select(of, known.where(leads.c.account == of).scalar_subquery())
+        newest = {key: us for key, us in among(connection, query, of, keys)}  # noqa: C416
+        return [newest.get(key) or 0 for key in keys]
 
 
-def _newest_people(keys: list[str]) -> Select[tuple[str, int, int, int, bytes]]:
-    """The newest people of accounts, with their states."""
+_Seen = tuple[str, int, int, bytes]
+"""Account, place from 1, last event, state of one of the newest people."""
+
+
+def _newest(connection: Connection, counts: Mapping[str, int]) -> list[_Seen]:
+    """The newest people of accounts, given with how many people each has."""
+    few = [key for key, count in counts.items() if count <= _FEW]
+    found: list[_Seen] = []
+    for part in chunks(few):
+        ranked = connection.execute(_newest_people(part))
+        found += [(r.account, r.place, r.last_s, r.state) for r in ranked]
+    for key in counts.keys() - set(few):
+        rows = connection.execute(_newest_of(key))
+        found += [(key, n, r.last_s, r.state) for n, r in enumerate(rows, start=1)]
+    return found
+
+
+def _newest_people(keys: list[str]) -> Select[tuple[str, int, int, bytes]]:
+    """The newest people of accounts of few."""
     c = leads.c
     newest = func.row_number().over(partition_by=c.account, order_by=[c.last_s.desc(), c.lead_id])
-    people = func.count().over(partition_by=c.account)
-    ranked = select(c.account, c.last_s, newest.label("place"), people.label("people"), c.state)
+    ranked = select(c.account, newest.label("place"), c.last_s, c.state)
     r = ranked.where(c.account.in_(keys)).subquery().c
-    return select(r.account, r.last_s, r.place, r.people, r.state).where(r.place <= PEOPLE)
+    return select(r.account, r.place, r.last_s, r.state).where(r.place <= PEOPLE)
+
+
+def _newest_of(key: str) -> Select[tuple[int, bytes]]:
+    """(last event, state) of the newest people of an account of many, which an index leads to."""
+    c = leads.c
+    query = select(c.last_s, c.state).where(c.account == key)
+    return query.order_by(c.last_s.desc(), c.lead_id).limit(PEOPLE)

@@ -50,9 +50,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return make
 
 
-def rows(settings: Settings) -> int:
-    run = prepared(settings, CONFIG, SilentProgress())
-    cutoffs = choose(run.journeys, CONFIG, frozenset()).cutoffs
+def rows(settings: Settings, config: TrainingConfig = CONFIG) -> int:
+    run = prepared(settings, config, SilentProgress())
+    cutoffs = choose(run.journeys, config, frozenset()).cutoffs
     frame = run.history(
         [c.lead_id for c in cutoffs],
         [c.account_id for c in cutoffs],

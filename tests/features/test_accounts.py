@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import Connection, inspect
 
 from domain.identifiers import AccountId
 from domain.signals import Signal
-from domain.state import PEOPLE, Vector, layout_of
+from domain.state import LAST, PEOPLE, Matrix, Vector, layout_of
 from feature_repo.features import number_names, numbers
 from signals.history import Replay
 from signals.rebuild import rebuild
+from signals.schema import create_tables, writing
+from signals.states import LeadRow, StateStore
 from tests.doubles import RowsSink
 from tests.features.events import BEGIN
 from tests.signals.planes import DEFINITION, Plane, assert_close, open_plane
@@ -100,3 +103,70 @@ def test_the_best_is_the_most_active_person_when_it_is_asked(tmp_path: Path) -> 
         best = named(vector, now)["account_best_rate"]
         assert best == pytest.approx(slow_best([*busy, *steady], now), rel=1e-9)
     assert named(vector, BEGIN.timestamp() + 28 * 86_400)["account_best_rate"] < 2
+
+
+class CountedSteps:
+    """Counts the steps of SQLite's virtual machine, a hundred at a time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.steps = 0
+        connection.connection.set_progress_handler(self._count, 100)
+
+    def _count(self) -> int:
+        self.steps += 100
+        return 0
+
+
+def pushed(folder: Path, people: int, accounts: int) -> tuple[int, Matrix]:
+    """What reading the accounts of so many leads takes, and their vectors."""
+    store, engine = StateStore(DEFINITION), open_plane(folder).engine
+    state = np.zeros(LAYOUT.width)
+    keys = [f"a{n}" for n in range(accounts)]
+    with engine.connect() as connection:
+        writing(connection)
+        store.save_accounts(connection, dict.fromkeys(keys, state))
+        rows = []
+        for n in range(people):
+            held = state.copy()
+            held[LAST] = 1_000_000 + (n * 7) % people
+            rows.append(LeadRow(f"l{n:06}", keys[n % accounts], n + 1, held, store.texts))
+        store.save(connection, rows)
+        counted = CountedSteps(connection)
+        vectors = store.account_vectors(connection, keys)
+        known_us = store.account_known_us(connection, keys)
+        connection.commit()
+    assert known_us == [max(range(n + 1, people + 1, accounts)) for n in range(accounts)]
+    return counted.steps, vectors
+
+
+def test_a_push_reads_the_newest_of_an_account_alone(tmp_path: Path) -> None:
+    """What grows with an account's people is the walk through an index that counts them."""
+    for name in ("few", "many"):
+        (tmp_path / name).mkdir()
+    few, many = 1_000, 5_000
+    some, _ = pushed(tmp_path / "few", few, 1)
+    steps, (vector,) = pushed(tmp_path / "many", many, 1)
+    assert steps - some < 10 * (many - few)
+    assert vector[LAYOUT.width] == many
+    newest = [1_000_000 + many - 1 - place for place in range(PEOPLE)]
+    assert vector[LAYOUT.width + 1 : LAYOUT.width + 1 + PEOPLE].tolist() == newest
+
+
+def test_accounts_of_few_and_of_many_are_read_together(tmp_path: Path) -> None:
+    _, vectors = pushed(tmp_path, 900, 3)
+    (tmp_path / "few").mkdir()
+    _, small = pushed(tmp_path / "few", 60, 3)
+    assert vectors[:, LAYOUT.width].tolist() == [300, 300, 300]
+    assert small[:, LAYOUT.width].tolist() == [20, 20, 20]
+    assert (np.diff(vectors[:, LAYOUT.width + 1 : LAYOUT.width + 1 + PEOPLE]) < 0).all()
+    assert (np.diff(small[:, LAYOUT.width + 1 : LAYOUT.width + 1 + PEOPLE]) < 0).all()
+
+
+def test_a_former_home_gets_the_index_that_it_lacks(tmp_path: Path) -> None:
+    engine = open_plane(tmp_path).engine
+    with engine.connect() as connection:
+        connection.exec_driver_sql("DROP INDEX leads_account_known")
+        connection.commit()
+    create_tables(engine)
+    held = {one["name"] for one in inspect(engine).get_indexes("leads")}
+    assert held == {"leads_account", "leads_account_known"}

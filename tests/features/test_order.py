@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,11 @@ from hypothesis import strategies as st
 
 from domain.state import PEOPLE
 from signals import kernel
-from signals.account_history import AccountPeople, NewestPeople
+from signals.account_history import AccountPeople
+from signals.newest_people import NewestPeople
+from signals.sinks import LastOfMoment
 from tests.domain.test_state import LAYOUT, LIVES, Event, folded, streams
+from tests.doubles import RowsSink
 from wiring.ingestion import ingest_files
 from wiring.settings import Settings
 
@@ -112,3 +116,51 @@ def test_the_people_seen_last_are_those_of_a_sort(moves: list[tuple[int, int, in
         slow = sorted(held, key=lambda lead: (-np.floor(last[lead]), names[lead]))
         assert newest.of(account) == slow[:PEOPLE]
         assert len(newest.heaps[account]) <= 2 * len(held) + 4 * PEOPLE + 1
+
+
+class CountedNames(list[str]):
+    """Names that count how often one is looked at: once for each entry that is made or judged."""
+
+    looks = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.looks += 1
+        return super().__getitem__(at)
+
+
+@pytest.mark.parametrize("size", [100, 1_000, 4_000])
+def test_an_event_looks_at_few_people_however_many_an_account_has(size: int) -> None:
+    names, rounds = CountedNames(f"l{i:05}" for i in range(size)), 5
+    people = AccountPeople(names)
+    account = people.open("a")
+    newest = NewestPeople(people)
+    for at in range(rounds * size):
+        lead = at % size
+        note = newest.see if people.is_of(lead, account) else newest.join
+        people.join(account, lead)
+        note(account, lead, float(at))
+        assert newest.of(account)[0] == lead
+    assert names.looks <= 4 * rounds * size
+
+
+class CountedRows(RowsSink):
+    """A sink that counts how often it is given rows."""
+
+    calls = 0
+
+    def add(self, *given: Any, **named: Any) -> None:
+        self.calls += 1
+        super().add(*given, **named)
+
+
+@pytest.mark.parametrize("in_a_moment", [1, 30_000])
+def test_history_is_passed_on_many_rows_at_once(in_a_moment: int) -> None:
+    """Nothing is passed on row by row, and no row is held twice."""
+    sink, rows = CountedRows(), 30_000
+    last = LastOfMoment(sink)
+    for at in range(rows):
+        last.add([f"e{at % 20_000}"], [at // in_a_moment], np.full((1, 2), float(at)))
+    last.close()
+    assert len(sink.rows) == (rows if in_a_moment == 1 else 20_000)
+    assert [row[2][0] for row in sink.rows] == sorted(row[2][0] for row in sink.rows)
+    assert sink.calls <= rows // 5_000 + 1
