@@ -54,44 +54,43 @@ def came_by_told(
 
 def inverted(
     y: ArrayLike,
-    p: ArrayLike,
     band: NDArray[np.int64],
     groups: NDArray[Any] | None = None,
     w: ArrayLike | None = None,
     *,
     level: float = 0.95,
 ) -> Sequence[tuple[int, int]]:
-    """Neighbouring bands of which the better is shown to convert no more than the next.
+    """Neighbouring bands of which the better is shown to convert less than the next.
 
-    `band` [n] is 0 for the best; a pair is of bands that have rows. It is inverted where the better
-    band's rate is not above the other's, and their difference so far below what was told of the two
-    that chance makes it so for one of all pairs in at most 1 − level of calibrated scores. A
-    group's rows count as if they came or not together, which widens what chance may do.
+    `band` [n] is 0 for the best; a pair is of bands that have rows. Two rates are compared by the
+    score test of two shares, each of as many rows as it has independent ones (Kish 1965, a group's
+    rows counting as one): of bands that convert alike, one pair of all is shown to fall in at most
+    1 − level of the tests, and of bands that rise in fewer, whatever was told of them.
+
+    >>> inverted([1] * 40 + [0] * 60 + [1] * 80 + [0] * 20, np.repeat([0, 1], 100))
+    [(0, 1)]
     """
-    labels, chances, weights = forecasts(y, p, w)
+    labels, _, weights = forecasts(y, np.zeros(np.shape(y)), w)
     count, place = places(groups, len(labels))
     held = np.unique(band[weights > 0]).tolist()
     pairs = list(pairwise(held))
     z = float(ndtri(1 - (1 - level) / max(len(pairs), 1)))
     of = {
-        one: _band(labels[rows], chances[rows], weights[rows], place[rows], count)
+        one: _band(labels[rows], weights[rows], place[rows], count)
         for one in held
         for rows in [band == one]
     }
     return [(a, b) for a, b in pairs if _falls(of[a], of[b], z)]
 
 
-def _band(
-    y: Array, p: Array, w: Array, place: NDArray[np.int64], count: int
-) -> tuple[float, float, float]:
-    """A band's rate, what was told of it, and the rate's variance if that was right."""
-    spread = np.bincount(place, w * np.sqrt(p * (1 - p)), count)
-    total = float(w.sum())
-    return float(w @ y) / total, float(w @ p) / total, float(spread @ spread) / total**2
+def _band(y: Array, w: Array, place: NDArray[np.int64], count: int) -> tuple[float, float]:
+    """A band's rate, and of how many independent rows it is."""
+    total, each = float(w.sum()), np.bincount(place, w, count)
+    return float(w @ y) / total, total**2 / float(each @ each)
 
 
-def _falls(
-    better: tuple[float, float, float], next_one: tuple[float, float, float], z: float
-) -> bool:
-    found, told = better[0] - next_one[0], better[1] - next_one[1]
-    return found <= 0 and found - told < -z * (better[2] + next_one[2]) ** 0.5
+def _falls(better: tuple[float, float], next_one: tuple[float, float], z: float) -> bool:
+    (high, n), (low, m) = better, next_one
+    alike = (n * high + m * low) / (n + m)
+    noise = float(np.sqrt(alike * (1 - alike) * (1 / n + 1 / m)))
+    return high - low < -z * noise

@@ -129,12 +129,12 @@ def assess(
 
 
 def _falling(found: Evaluation) -> Iterator[str]:
-    """Grades that are shown not to rise."""
+    """Grades that are shown to fall."""
     rate = {band.name: band.observed.value for band in found.grades}
     for better, other in found.inverted:
         yield (
-            f"Grade {better} converts no more than {other} on the test: {rate[better]:.1%} and "
-            f"{rate[other]:.1%}, which chance alone does not make of what was told."
+            f"Grade {better} converts less than {other} on the test: {rate[better]:.1%} and "
+            f"{rate[other]:.1%}, further apart than chance makes grades that convert alike."
         )
 
 

@@ -111,11 +111,11 @@ def grade_of(chance: Array, grades: Grades) -> NDArray[np.int64]:
 
 
 def inverted_grades(told: "_Told", grades: Grades) -> tuple[tuple[str, str], ...]:
-    """Neighbouring grades of which the better is shown to convert no more than the next."""
+    """Neighbouring grades of which the better is shown to convert less than the next."""
     if not grades:
         return ()
     names, place = [name for name, _ in grades], grade_of(told.chance, grades)
-    found = came.inverted(told.labels, told.chance, place, told.groups, told.w)
+    found = came.inverted(told.labels, place, told.groups, told.w)
     return tuple((names[better], names[other]) for better, other in found)
 
 

@@ -1,5 +1,6 @@
 """Accounts by the names that files gave them: for the person at the terminal, and no record."""
 
+import json
 import re
 
 from sqlalchemy import Engine, select
@@ -26,16 +27,19 @@ def _named(identifiers: dict[str, str | list[str]], account: str) -> str | None:
     for kind, held in identifiers.items():
         for value in [held] if isinstance(held, str) else held:
             for name in _names(kind, value.strip()):
-                if account_id(name) == account:
+                if account in (account_id(name), account_id(name.lower())):
                     return name
     return None
 
 
 def _names(kind: str, value: str) -> list[str]:
-    """What a value can call an account: itself, or a domain and each domain that it lies in."""
+    """What a value can call an account: itself, or a domain and each domain that it lies in.
+
+    As the file spells them: a domain is one and the same in any case.
+    """
     if kind == ACCOUNT_KIND:
         return [value]
-    parts = value.rpartition("@")[2].lower().split(".") if kind == "email" else []
+    parts = value.rpartition("@")[2].split(".") if kind == "email" else []
     return [".".join(parts[at:]) for at in range(len(parts) - 1)]
 
 
@@ -52,4 +56,5 @@ class NamingProgress:
 
     def _with_name(self, found: re.Match[str]) -> str:
         name = name_of(self._engine, found[0])
-        return found[0] if name is None else f"{found[0]} ({name!r} in the files)"
+        quoted = json.dumps(name, ensure_ascii=False)  # as YAML takes it, be it `0042` or `No`
+        return found[0] if name is None else f"{found[0]} ({quoted} in the files)"

@@ -60,30 +60,63 @@ def test_nothing_told_is_no_number_and_nothing_came_is_zero() -> None:
     assert 0 < none.high < 0.1
 
 
-@pytest.mark.parametrize(("rows", "rate"), [(300, 0.1), (1500, 0.03), (3000, 0.06)])
-def test_grades_of_calibrated_scores_are_seldom_shown_to_fall(rows: int, rate: float) -> None:
+def weighted(rows: int, rate: float, steep: float, seed: int) -> tuple[Array, Array, Array]:
+    """Labels, what is told, weights: one row in ten weighs eight, as where others were left out.
+
+    What is told ascends with the true probability; where `steep` is above 1 the best are told too
+    much, as of a model of few rows.
+    """
+    random = np.random.default_rng(seed)
+    chance = random.beta(0.8, 0.8 / rate - 0.8, rows)
+    labels = (random.random(rows) < chance).astype(np.float64)
+    odds = steep * np.log(chance / (1 - chance)) + 2.5 * (steep - 1)
+    weights = np.where(random.random(rows) < 0.1, 8.0, 1.0)
+    return labels, 1 / (1 + np.exp(-odds)), weights
+
+
+@pytest.mark.parametrize("steep", [1.0, 1.3])
+@pytest.mark.parametrize(("rows", "rate"), [(300, 0.1), (1760, 0.057), (3000, 0.06)])
+def test_grades_that_rise_are_seldom_shown_to_fall_whatever_was_told(
+    rows: int, rate: float, steep: float
+) -> None:
     found = 0
     for seed in range(300):
-        labels, chance, groups = calibrated(rows, rate, seed)
-        found += bool(inverted(labels, chance, grades(chance), groups))
-    assert found <= 15
+        labels, told, weights = weighted(rows, rate, steep, seed)
+        found += bool(inverted(labels, grades(told), np.arange(rows), weights))
+    assert found <= 3
 
 
-def test_a_best_grade_that_converts_less_than_the_next_is_shown() -> None:
+def test_of_grades_that_convert_alike_few_are_shown_to_fall() -> None:
+    random, found = np.random.default_rng(2), 0
+    place = np.repeat([0, 1, 2, 3], [60, 200, 400, 1400])
+    for _ in range(1000):
+        found += bool(inverted((random.random(len(place)) < 0.1).astype(float), place))
+    assert 10 <= found <= 60
+
+
+@pytest.mark.parametrize(("times", "least", "most"), [(1, 0, 40), (4, 50, 80), (8, 85, 100)])
+def test_a_best_grade_that_converts_less_is_shown_where_it_has_rows(
+    times: int, least: int, most: int
+) -> None:
     random = np.random.default_rng(5)
-    chance = np.repeat([0.3, 0.13, 0.06, 0.01], [40, 200, 400, 1400])
-    true = np.repeat([0.1, 0.18, 0.06, 0.01], [40, 200, 400, 1400])
+    sizes = times * np.array([40, 200, 400, 1400])
+    place, true = np.repeat([0, 1, 2, 3], sizes), np.repeat([0.1, 0.18, 0.06, 0.01], sizes)
     shown = 0
     for _ in range(100):
-        labels = (random.random(len(true)) < true).astype(np.float64)
-        pairs = inverted(labels, chance, grades(chance), np.arange(len(true)))
+        pairs = inverted((random.random(len(true)) < true).astype(float), place)
         shown += pairs == [(0, 1)]
         assert {(1, 2), (2, 3)}.isdisjoint(pairs)
-    assert shown >= 60
+    assert least <= shown <= most
+
+
+def test_rows_of_one_company_count_as_one() -> None:
+    labels, place = np.array([0.0] * 60 + [1.0] * 60), np.repeat([0, 1], 60)
+    assert inverted(labels, place) == [(0, 1)]
+    assert inverted(labels, place, place) == []
 
 
 def test_one_grade_or_none_cannot_fall() -> None:
-    assert inverted([0, 1], [0.3, 0.3], np.zeros(2, dtype=np.int64)) == []
-    assert inverted([], [], np.zeros(0, dtype=np.int64)) == []
-    skipped = inverted([0, 0, 1, 1], [0.9, 0.9, 0.1, 0.1], np.array([0, 0, 3, 3]))
+    assert inverted([0, 1], np.zeros(2, dtype=np.int64)) == []
+    assert inverted([], np.zeros(0, dtype=np.int64)) == []
+    skipped = inverted([0] * 9 + [1] * 9, np.repeat([0, 3], 9))
     assert skipped == [(0, 3)]
