@@ -19,29 +19,41 @@ class Calibrator(msgspec.Struct, frozen=True, kw_only=True):
     - `isotonic`: straight lines between the knots (x, y), held level outside them. With
       coefficients (t,) mixed with the share t of the logistic function, so that it rises with the
       log-odds everywhere, and leads that differ keep their order.
+
+    `shift` is added to the log-odds of what the kind gives, which moves the rate that is told and
+    leaves the order of leads (`training.level`).
     """
 
     kind: Literal["none", "platt", "beta", "isotonic"] = "none"
     coefficients: tuple[float, ...] = ()
     x: tuple[float, ...] = ()
     y: tuple[float, ...] = ()
+    shift: float = 0.0
 
     def apply(self, margins: FloatArray) -> FloatArray:
         """Probabilities [n] of log-odds [n]."""
         match self.kind:
             case "none":
-                return logistic(margins)
+                return logistic(margins + self.shift)
             case "platt":
                 a, b = self.coefficients
-                return logistic(a * margins + b)
+                return logistic(a * margins + (b + self.shift))
             case "beta":
                 a, b, c = self.coefficients
                 # ln p and ln(1 - p) of p = logistic(m), without forming p
-                return logistic(-a * np.logaddexp(0, -margins) + b * np.logaddexp(0, margins) + c)
+                rising = -a * np.logaddexp(0, -margins) + b * np.logaddexp(0, margins)
+                return logistic(rising + (c + self.shift))
             case "isotonic":
                 level = np.asarray(np.interp(margins, self.x, self.y), dtype=np.float64)
                 tilt = self.coefficients[0] if self.coefficients else 0.0
-                return level + tilt * (logistic(margins) - level) if tilt else level
+                chance = level + tilt * (logistic(margins) - level) if tilt else level
+                return _moved(chance, self.shift) if self.shift else chance
+
+
+def _moved(chance: FloatArray, shift: float) -> FloatArray:
+    """Probabilities whose odds are e^shift times those of `chance` [n]; 0 and 1 stay."""
+    odds = np.exp(shift)
+    return np.asarray(odds * chance / (1 - chance + odds * chance), dtype=np.float64)
 
 
 def logistic(margins: FloatArray) -> FloatArray:

@@ -131,6 +131,8 @@ class Manifest(Sealed, frozen=True, kw_only=True):
 
     `features` are the columns the model takes, in its order: numbers, then `categories`.
     `quantiles` are the 101 percentiles 0..100 of the calibrated score on the reference sample.
+    `calibrator_gains` say how much lower each calibrator that was tried, and `level`, made log loss
+    on later time: empty in versions from before it was kept.
     `warnings` are what the run noticed of its data: traps, and leaks that were waived.
     `blended` is None where no blend was asked for, `fallback` where there is none: in versions
     from before it was kept, and of definitions without a profile.
@@ -147,6 +149,7 @@ class Manifest(Sealed, frozen=True, kw_only=True):
     outcome: str
     horizon_days: float
     lineage: Lineage
+    calibrator_gains: dict[str, Interval] = {}
     warnings: tuple[str, ...] = ()
     blended: Blended | None = None
     fallback: Fallback | None = None

@@ -4,6 +4,10 @@ A calibrator is learnt from what models of most of the rows told of the others, 
 weak model, put on a strong one, makes it worse; and `none` stands unless log loss on later time is
 shown to be lower. `docs/training.md` has what this comes to where outcomes are rare.
 
+`shift` only moves all log-odds, to the rate of the rows: a model that stops early has not arrived
+at it, and few conversions show that long before they show a slope. Whatever kind was chosen, the
+level of the latest rows may move it on (`training.level`).
+
 Every calibrator rises with the score, so that ranking is untouched: an isotonic one is tilted by
 a hair where it would be level, for level parts would make ties of leads that differ. Where the
 labels do not carry a kind, a simpler one takes its place: with one class `none` is all there is;
@@ -11,23 +15,26 @@ with fewer than FEW rows of the rarer class `beta` and `isotonic` become `platt`
 drawn towards 1; a `platt` or `beta` that would not rise with the score becomes `none` or `platt`.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from domain.clock import DAY
 from domain.measurement import Interval
 from domain.scores import Calibrator, logistic
-from measures.calibration import log_losses
+from measures.calibration import CLIP, log_losses
 from measures.resampling import Resampling
-from training import fit
+from training import fit, level
 from training.split import dealt, spans
 
-Kind = Literal["none", "platt", "beta", "isotonic"]
+Kind = Literal["none", "shift", "platt", "beta", "isotonic"]
 Array = NDArray[np.float64]
 
-KINDS: tuple[Kind, ...] = ("none", "platt", "beta", "isotonic")
+KINDS: tuple[Kind, ...] = ("none", "shift", "platt", "beta", "isotonic")
 """Simplest first: of kinds equally good, the simplest is chosen."""
 
 LEVEL = 0.95
@@ -57,24 +64,57 @@ def fit_calibrators(margins: Array, y: Array, w: Array | None = None) -> dict[Ki
         return dict.fromkeys(KINDS, none)
     few = bool(counts.min() < FEW)
     platt = _platt(margins, y, weights, pull=1.0 if few else 0.0) or none
+    shift = Calibrator(shift=level.shift(margins, y, weights, level.PULL))
     if few:
-        return {"none": none, "platt": platt, "beta": platt, "isotonic": platt}
+        return {"none": none, "shift": shift, "platt": platt, "beta": platt, "isotonic": platt}
     beta = _beta(margins, y, weights) or platt
     return {
         "none": none,
+        "shift": shift,
         "platt": platt,
         "beta": beta,
         "isotonic": _isotonic(margins, y, weights),
     }
 
 
-def calibrate(told: fit.Told, seed: int) -> Calibrator:
-    """The calibrator of a model, from what models as strong as it told of rows not seen."""
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """The calibrator chosen, and how much lower each one tried makes log loss on later time.
+
+    `gains` are of the kinds over `none`, and of `level` over no shift; kinds and levels that could
+    not be judged are left out.
+    """
+
+    calibrator: Calibrator
+    gains: dict[str, Interval]
+
+
+def calibrate(told: fit.Told, seed: int, embargo_days: float) -> Calibrated:
+    """The calibrator of a model, from what models as strong as it told of rows not seen.
+
+    A kind is chosen, then its level (see `training.level`); `embargo_days` before a moment had
+    not matured then.
+    """
     labels = told.labels.astype(np.float64)
-    chosen, _ = choose(
+    chosen, gains = choose(
         told.margins, labels, told.moments, w=told.weights, groups=told.groups, seed=seed
     )
-    return chosen
+    rows = level.Rows(
+        _log_odds(chosen.apply(told.margins)), labels, told.weights, told.moments, told.groups
+    )
+    shift, gain = level.judged(rows, int(embargo_days * DAY), seed)
+    if gain is not None:
+        gains["level"] = gain
+        if gain.low > 0:
+            chosen = msgspec.structs.replace(chosen, shift=chosen.shift + shift)
+    return Calibrated(
+        chosen, {k: g for k, g in gains.items() if np.isfinite([g.low, g.high]).all()}
+    )
+
+
+def _log_odds(chance: Array) -> Array:
+    held = np.clip(chance, CLIP, 1 - CLIP)
+    return np.asarray(np.log(held) - np.log1p(-held), dtype=np.float64)
 
 
 def choose(

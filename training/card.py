@@ -1,5 +1,7 @@
 """The model card: what a version is for, made from, good at, and not to be used for."""
 
+import math
+
 from domain.clock import iso
 from domain.measurement import Interval
 from domain.versions import Manifest
@@ -97,11 +99,38 @@ weight, so that no lead dominates, and that companies stand for those that were 
 
 def _calibration(m: Manifest, found: Evaluation) -> str:
     parts = found.brier
-    return f"""{_blend(m)}Calibrator: `{m.calibrator.kind}`. The calibration error is the root
-mean square distance of told and observed rates over bins, with the share that noise alone makes
-taken off.
+    return f"""{_blend(m)}Calibrator: `{m.calibrator.kind}`. {_level(m)}
+
+{_tried(m)}The calibration error is the root mean square distance of told and observed rates over
+bins, with the share that noise alone makes taken off.
 The Brier score is reliability {parts["reliability"]:.4f} − resolution {parts["resolution"]:.4f} +
 uncertainty {parts["uncertainty"]:.4f} + {parts["within"]:.4f} lost by binning."""
+
+
+def _level(m: Manifest) -> str:
+    """By how much all is shifted, and whether the latest rows were followed."""
+    shift, latest = m.calibrator.shift, m.calibrator_gains.get("level")
+    if not shift:
+        return "Its level is not shifted."
+    followed = latest is not None and latest.low > 0
+    rows = "the latest quarter of the rows" if followed else "all rows that it learnt from"
+    return f"""All log-odds are shifted by {shift:+.3f}, the odds times
+{math.exp(shift):.2f}, to the level of {rows}."""
+
+
+def _tried(m: Manifest) -> str:
+    """How much lower each calibrator that was tried made log loss."""
+    if not m.calibrator_gains:
+        return ""
+    rows = [
+        [k, f"{g.value:+.5f}", f"{g.low:+.5f} to {g.high:+.5f}"]
+        for k, g in m.calibrator_gains.items()
+    ]
+    return f"""Tried on later time of the rows learnt from; what is taken has an interval above 0:
+
+{table(["calibrator", "log loss lower by", "interval"], rows)}
+
+"""
 
 
 def _blend(m: Manifest) -> str:

@@ -42,6 +42,7 @@ def fit_profile(
     fitted: Dataset,
     parameters: dict[str, Any],
     seed: int,
+    embargo_days: float,
 ) -> ProfileModel | None:
     """Fit and calibrate as the version is; None where no column of the profile is left."""
     names = tuple(a.name for a in definition.attributes if a.name in fitted.features)
@@ -49,7 +50,8 @@ def fit_profile(
         return None
     narrow = columns(fitted, names)
     model = fit.fit(narrow, parameters, seed)
-    return ProfileModel(names, model, calibrate(fit.crossed(narrow, parameters, seed), seed))
+    told = fit.crossed(narrow, parameters, seed)
+    return ProfileModel(names, model, calibrate(told, seed, embargo_days).calibrator)
 
 
 def write_fallback(

@@ -276,7 +276,8 @@ class Run:
         seed = self.config.seed
         fitted = parts.fitted
         model, told, blended = self._fitted(parts, best)
-        calibrator = calibrate.calibrate(told, seed)
+        made = calibrate.calibrate(told, seed, self.config.embargo_days)
+        calibrator = made.calibrator
         model.save_model(str(folder / MODEL_FILE))
         table = explain.build_table(model, parts.test.features)
         error = explain.check_table(
@@ -293,7 +294,7 @@ class Run:
         leaves = np.asarray(model.calc_leaf_indexes(fit.pool(parts.test)), dtype=np.int64)
         importance = np.abs(table.explain(leaves)).mean(axis=0)
         rows = assess.Rows(parts.folds, fitted, parts.test)
-        profile = fit_profile(self.definition, fitted, best, seed)
+        profile = fit_profile(self.definition, fitted, best, seed, self.config.embargo_days)
         others = assess.rivals(self.config, self.definition, rows, profile, against.champion)
         done = assess.assess(self.config, parts.test, chance, others, against.grades)
         moving = dict(zip(table.features, importance.tolist(), strict=True))
@@ -306,6 +307,7 @@ class Run:
             features=parts.test.features,
             categories=parts.test.categories,
             calibrator=calibrator,
+            calibrator_gains=made.gains,
             quantiles=reference.percentiles(chance[fair]),
             outcome=self.config.outcome,
             horizon_days=self.config.horizon_days,

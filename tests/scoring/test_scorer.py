@@ -82,6 +82,24 @@ def test_equals_catboost_through_the_calibrator(
     assert len(set(scored.margins.round(6))) > 100
 
 
+def test_a_shift_moves_what_is_told_and_no_contribution(
+    opened: OpenedVersion[Manifest], scorer: Scorer
+) -> None:
+    own = opened.manifest
+    calibrator = msgspec.structs.replace(own.calibrator, shift=own.calibrator.shift - 0.4)
+    other = msgspec.structs.replace(own, calibrator=calibrator)
+    shifted = Scorer(opened.label, opened.folder, other, own.definition)
+    numbers, texts = rows(own.definition, 200, 8)
+    plain, moved = scorer.score(numbers, texts), shifted.score(numbers, texts)
+    np.testing.assert_array_equal(moved.margins, plain.margins)
+    np.testing.assert_array_equal(shifted.explain(moved.leaves), scorer.explain(plain.leaves))
+    bias = load_table(opened.folder / TABLE_FILE).bias
+    added = shifted.explain(moved.leaves).sum(axis=1) + bias
+    np.testing.assert_allclose(added, moved.margins, rtol=0, atol=1e-9)
+    odds = plain.scores / (1 - plain.scores) * np.exp(-0.4)
+    np.testing.assert_allclose(moved.scores, odds / (1 + odds), rtol=1e-9)
+
+
 def test_one_by_one_or_all_at_once(opened: OpenedVersion[Manifest], scorer: Scorer) -> None:
     numbers, texts = rows(opened.manifest.definition, 40, 2)
     whole = scorer.score(numbers, texts)

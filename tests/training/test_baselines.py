@@ -58,7 +58,7 @@ def test_the_scorecard_learns_and_bears_what_it_never_saw(
 
 def test_static_knows_the_profile_alone(parts: tuple[Dataset, Dataset, Dataset]) -> None:
     train, _, test = parts
-    made = fit_profile(DEFINITION, train, PARAMETERS, 7)
+    made = fit_profile(DEFINITION, train, PARAMETERS, 7, 0.0)
     told = static(made, test)
     assert told.chance is not None
     assert "z, c" in told.note
@@ -66,7 +66,7 @@ def test_static_knows_the_profile_alone(parts: tuple[Dataset, Dataset, Dataset])
     again = static(made, changed).chance
     np.testing.assert_array_equal(told.chance, again)  # x and y, which it must not know
     nothing = msgspec.structs.replace(DEFINITION, attributes=())
-    none = fit_profile(nothing, train, PARAMETERS, 7)
+    none = fit_profile(nothing, train, PARAMETERS, 7, 0.0)
     assert static(none, test).chance is None
 
 

@@ -69,7 +69,7 @@ def test_the_sum_is_one_model() -> None:
     each = [fit.margins(m, other) for m in models]
     np.testing.assert_allclose(fit.margins(one, other), 0.7 * each[0] + 0.3 * each[1], atol=1e-9)
     assert {len(level) for level in _levels(models[1])} == {1}
-    calibrate(fit.across([(data, other)], parameters, 7), 7)
+    calibrate(fit.across([(data, other)], parameters, 7), 7, 0.0)
 
 
 def _levels(model: object) -> tuple[tuple[int, ...], ...]:

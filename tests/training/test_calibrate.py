@@ -133,10 +133,11 @@ def test_few_positives_are_not_trusted_with_more_than_a_shrunk_platt() -> None:
     m = np.concatenate([np.full(3, 2.0), np.full(200, -2.0)])
     y = np.concatenate([np.ones(3), np.zeros(200)])
     fitted = fit_calibrators(m, y)
-    assert [fitted[kind].kind for kind in KINDS] == ["none", "platt", "platt", "platt"]
+    assert [fitted[kind].kind for kind in KINDS] == ["none", "none", "platt", "platt", "platt"]
     assert 0.5 < fitted["platt"].coefficients[0] < 1.6
     enough = fit_calibrators(np.concatenate([m, np.full(7, 2.0)]), np.concatenate([y, np.ones(7)]))
-    assert [enough[kind].kind for kind in KINDS] == list(KINDS)
+    assert [enough[kind].kind for kind in KINDS] == ["none", "none", "platt", "beta", "isotonic"]
+    assert enough["shift"].shift != 0
 
 
 def test_constant_margins_fall_back() -> None:

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from domain.measurement import Interval
 from domain.versions import Manifest, open_sealed
 from tests.training import worlds
 from tests.training.test_run import execute
@@ -96,6 +97,19 @@ def test_the_card_says_what_it_must(made: tuple[Path, Manifest]) -> None:
     assert "there is no champion" in text
     assert "rule `every`" in text
     assert "nan" not in text.lower().split()
+
+
+def test_the_card_says_what_level_was_taken(made: tuple[Path, Manifest], found: Evaluation) -> None:
+    assert "Its level is not shifted." in model_card(made[1], {}, found)
+    shifted = msgspec.structs.replace(made[1].calibrator, shift=-0.5)
+    gain = Interval(value=0.004, low=0.001, high=0.007)
+    for gains, rows in (({"level": gain}, "latest quarter"), ({"shift": gain}, "all rows")):
+        other = msgspec.structs.replace(made[1], calibrator=shifted, calibrator_gains=gains)
+        text = model_card(other, {}, found)
+        assert "shifted by -0.500" in text
+        assert "0.61" in text
+        assert rows in text
+        assert "| +0.00400 | +0.00100 to +0.00700 |" in text
 
 
 def test_without_groups_the_card_says_so(made: tuple[Path, Manifest], found: Evaluation) -> None:

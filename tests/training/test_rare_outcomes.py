@@ -40,7 +40,7 @@ def errors(seed: int, parameters: fit.Parameters, rows: int = 6000) -> tuple[flo
     data, truth = world(seed, 3 * rows)
     learnt, later = data.take(np.arange(rows)), data.take(np.arange(rows, 3 * rows))
     margins = fit.margins(fit.fit(learnt, parameters, 7), later)
-    chosen = calibrate(fit.crossed(learnt, parameters, 7), 7)
+    chosen = calibrate(fit.crossed(learnt, parameters, 7), 7, embargo_days=5).calibrator
     return off(logistic(margins), truth[rows:]), off(chosen.apply(margins), truth[rows:])
 
 

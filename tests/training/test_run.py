@@ -15,6 +15,7 @@ from catboost import CatBoostClassifier
 from domain.clock import DAY, FixedClock
 from domain.errors import Missing, Refused
 from domain.explanation import load_table
+from domain.golden_rows import GOLDEN_FILE
 from domain.journeys import Journeys
 from domain.versions import MODEL_FILE, REFERENCE_FILE, TABLE_FILE, Manifest, open_sealed
 from feature_repo.features import number_names
@@ -87,6 +88,26 @@ def test_the_same_seed_makes_the_same_version(made: Made, tmp_path: Path) -> Non
     assert manifest.blended is None, "it was not asked for a blend"
     for name in (REFERENCE_FILE, "card.md"):
         assert manifest.files[name] == other.files[name]
+
+
+def test_where_the_rate_falls_the_level_is_recorded_and_made_again(tmp_path: Path) -> None:
+    held = worlds.journeys(1500, falling=1.0)
+    folder, manifest = execute(tmp_path / "one", held)
+    assert manifest.calibrator.shift < -0.1
+    assert manifest.calibrator_gains["level"].low > 0
+    assert open_sealed(folder).calibrator == manifest.calibrator
+    assert f"shifted by {manifest.calibrator.shift:+.3f}" in (folder / "card.md").read_text()
+    _, other = execute(tmp_path / "two", held)
+    assert other.calibrator == manifest.calibrator
+    assert other.calibrator_gains == manifest.calibrator_gains
+    for name in (REFERENCE_FILE, GOLDEN_FILE, "card.md"):
+        assert manifest.files[name] == other.files[name]
+    rows = rows_of(folder, manifest)
+    chance = manifest.calibrator.apply(margins(model_of(folder), rows))
+    np.testing.assert_allclose(
+        pd.read_parquet(folder / REFERENCE_FILE)["score"], chance, atol=1e-12
+    )
+    assert manifest.metrics["explanation_error"].value <= 1e-9
 
 
 def test_what_is_written_is_sealed_and_belongs_together(made: Made) -> None:

@@ -28,8 +28,11 @@ DEFINITION = FeatureDefinition(
 CONFIG = TrainingConfig(horizon_days=10.0, cutoffs=Every(days=10.0), trials=2, iterations=20)
 
 
-def journeys(leads: int = 400, days: int = 220) -> Journeys:
-    """Leads born over time; some win, the likelier the larger `size` (see `history`) is."""
+def journeys(leads: int = 400, days: int = 220, falling: float = 0.0) -> Journeys:
+    """Leads born over time; some win, the likelier the larger `size` (see `history`) is.
+
+    `falling` is the share of wins that are lost from the first day to the last, little by little.
+    """
     random = np.random.default_rng(3)
     spans, outcomes = {}, []
     for i in range(leads):
@@ -37,7 +40,8 @@ def journeys(leads: int = 400, days: int = 220) -> Journeys:
         name = f"lead{i}"
         spans[name] = LeadSpan(name, born, known_us=born, final=name)
         happened = born + int(random.integers(1, 90) * DAY)
-        likely = random.random() < 0.1 + 0.8 * size(name)
+        fewer = 1 - falling * (born - START) / (days * DAY)
+        likely = random.random() < (0.1 + 0.8 * size(name)) * fewer
         if likely and happened < START + days * DAY:
             outcomes.append(OutcomeEvent(name, "won", happened, happened))
     return Journeys(spans, outcomes, [], START + days * DAY, 1000, "hash")
