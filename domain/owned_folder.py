@@ -1,7 +1,8 @@
 """Working folders that no process leaves behind for good: each is held by its maker.
 
 A folder's owner holds a lock on a file in it for as long as it lives; the system lets go of the
-lock when the process ends, however it ends. So whoever finds the lock free may remove the folder.
+lock when the process ends, however it ends. A folder gets its name once the lock is held: so
+whoever finds the lock of a folder of that name free may remove it, however young it is.
 """
 
 import fcntl
@@ -15,23 +16,26 @@ from pathlib import Path
 
 OWNER = ".owner"
 """The file whose lock the owner of a folder holds."""
-YOUNG_S = 60.0
-"""A folder that changed so recently is let be: its maker may not have locked it yet."""
+UNNAMED = ".unnamed-"
+"""How the name of a folder begins before its owner has locked it: nothing is in it then."""
 
 
 @contextmanager
 def owned_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """A new folder, for its owner's eyes alone, of this process; removed at the end."""
-    folder = Path(tempfile.mkdtemp(dir=parent, prefix=f"{prefix}-")).resolve()
+    unnamed = Path(tempfile.mkdtemp(dir=parent, prefix=f"{UNNAMED}{prefix}-")).resolve()
+    folder = unnamed.with_name(unnamed.name.removeprefix(UNNAMED))
     try:
-        with (folder / OWNER).open("a") as held:
+        with (unnamed / OWNER).open("a") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
+            unnamed.rename(folder)
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(unnamed, ignore_errors=True)
 
 
-def remove_abandoned(parent: Path, prefixes: Sequence[str], young_s: float = YOUNG_S) -> list[Path]:
+def remove_abandoned(parent: Path, prefixes: Sequence[str]) -> list[Path]:
     """Remove the folders of these prefixes whose owner is gone; those that were removed.
 
     Links are not followed, folders of other users are let be, and so is what cannot be removed.
@@ -40,7 +44,7 @@ def remove_abandoned(parent: Path, prefixes: Sequence[str], young_s: float = YOU
     with suppress(OSError):  # a home that cannot be read has greater worries
         for folder in sorted(parent.iterdir()):
             named = any(folder.name.startswith(f"{prefix}-") for prefix in prefixes)
-            if named and _is_old(folder, young_s) and _remove_free(folder):
+            if named and _is_mine(folder) and _remove_free(folder):
                 removed.append(folder)
     return removed
 
@@ -56,13 +60,12 @@ def remove_old(paths: Iterable[Path], old_s: float) -> list[Path]:
     return removed
 
 
-def _is_old(folder: Path, young_s: float) -> bool:
+def _is_mine(folder: Path) -> bool:
     try:
         held = folder.lstat()
     except OSError:
         return False
-    mine = held.st_uid == os.geteuid() and folder.is_dir() and not folder.is_symlink()
-    return mine and time.time() - held.st_mtime > young_s
+    return held.st_uid == os.geteuid() and folder.is_dir() and not folder.is_symlink()
 
 
 def _remove_free(folder: Path) -> bool:

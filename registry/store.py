@@ -22,7 +22,16 @@ from registry import cache as local
 from registry.entry import Draft, Entry, Registration
 from registry.ledger import Ledger
 from registry.standing import Standing, fold, kept
-from registry.transitions import Author, Share, Verdict, back, move, registered, start_rollout
+from registry.transitions import (
+    ALREADY,
+    Author,
+    Share,
+    Verdict,
+    back,
+    move,
+    registered,
+    start_rollout,
+)
 
 if TYPE_CHECKING:
     from registry.tracking import Tracking, Upload
@@ -178,8 +187,16 @@ class Versions(Generic[M]):
         return self.change(*steps)
 
     def change(self, *steps: Decide) -> Standing:
-        """As `commit`; then MLflow is told too."""
-        standing = self.commit(*steps)
+        """As `commit`; then MLflow is told too, also of a change that is there already.
+
+        A process that died may have made it without telling: who asks again completes it.
+        """
+        try:
+            standing = self.commit(*steps)
+        except Refused as refused:
+            if refused.rule == ALREADY:
+                self._mirror_or_warn()
+            raise
         self._mirror_or_warn()
         return standing
 

@@ -13,6 +13,9 @@ from registry.plan import RolloutPlan
 from registry.progression import Evidence
 from registry.standing import Standing
 
+ALREADY = "stage-differs"
+"""The rule by which a move to the stage that a version has is refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Author:
@@ -130,7 +133,7 @@ def _movable(standing: Standing, label: str, stage: Stage) -> Stage:
     if held == stage:
         raise Refused(
             f"{label} is {stage} already",
-            rule="stage-differs",
+            rule=ALREADY,
             todo="Nothing is to be done; `--stage` names another stage.",
         )
     if held == Stage.CHAMPION:

@@ -108,9 +108,15 @@ class Parts:
         partial.replace(self._path(number))
 
     def join(self, count: int, schema: pa.Schema) -> None:
-        """Make the file of the first `count` parts, whole, and let go of them."""
+        """Make the file of the first `count` parts, whole, and let go of them.
+
+        The run's notes go last: a run that is killed in between is gone on with, not begun anew.
+        """
         tables = (pq.read_table(self._path(number)) for number in range(count))
         write_tables(tables, schema, self._out)
+        for path in self.folder.iterdir():
+            if path.name != RUN_FILE:
+                path.unlink()
         shutil.rmtree(self.folder)
 
 

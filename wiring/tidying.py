@@ -3,7 +3,7 @@
 from itertools import chain
 from pathlib import Path
 
-from domain.owned_folder import remove_abandoned, remove_old
+from domain.owned_folder import UNNAMED, remove_abandoned, remove_old
 from wiring.settings import Settings
 
 PREFIXES = ("training", "reproduction", "history", "policy")
@@ -16,6 +16,7 @@ def tidy(settings: Settings) -> list[Path]:
     """Remove what is nobody's any more; what was removed. Raises nothing."""
     home = settings.home
     unfinished = chain(
+        home.glob(f"{UNNAMED}*"),
         home.glob("*.partial"),
         home.glob("*/*.partial"),
         home.glob("live/.stages-*"),

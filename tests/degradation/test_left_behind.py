@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from domain.owned_folder import YOUNG_S, owned_folder
+from domain.owned_folder import UNNAMED, owned_folder
 from wiring.home_definition import definition_of
 from wiring.scratch import scratch_home
 from wiring.settings import Settings
@@ -34,11 +34,9 @@ def test_a_killed_training_leaves_nothing_once_another_begins(own_home: Settings
         assert child.stdout is not None
         left = Path(child.stdout.readline().strip())
         assert left.is_dir()
-        aged(left, YOUNG_S)
         assert tidy(own_home) == [], "its owner lives"
         child.send_signal(signal.SIGKILL)
         child.wait()
-    aged(left, YOUNG_S)
     with scratch_home(own_home, definition_of(own_home), "training") as scratch:
         assert not left.exists()
         assert scratch.home.is_dir()
@@ -60,6 +58,11 @@ def test_files_that_were_never_finished_go_after_a_day(own_home: Settings) -> No
     old.parent.mkdir(exist_ok=True)
     old.write_bytes(b"half")
     new.mkdir()
+    unnamed, named_soon = (own_home.home / f"{UNNAMED}training-{n}" for n in "ab")
+    unnamed.mkdir()
+    named_soon.mkdir()
     aged(old, OLD_S)
-    assert tidy(own_home) == [old]
+    aged(unnamed, OLD_S)
+    assert tidy(own_home) == [unnamed, old]
+    assert named_soon.is_dir()
     assert new.is_dir()

@@ -119,6 +119,25 @@ def test_a_killed_promotion_is_whole_or_not_at_all(
     assert later.verify() is None
 
 
+def test_a_promotion_that_died_untold_is_completed_when_given_again(
+    registry_at: Open, sealed: Sealed, forked: Forked, tmp_path: Path
+) -> None:
+    registry = registry_at()
+    for _ in range(2):
+        registry.register(sealed(), run_id=None, by="ann")
+    promote(registry, "1", Stage.CHAMPION, by="ann", reason="first")
+
+    def second() -> None:
+        own = registry_at(DiesAfterCommit, fresh=True)
+        promote(own, "2", Stage.CHAMPION, by="ann", reason="better")
+
+    assert forked(second) == [KILLED]
+    assert aliases(tmp_path) == {"champion": 1}
+    with pytest.raises(Refused, match="champion already"):
+        promote(registry_at(), "2", Stage.CHAMPION, by="ann", reason="better")
+    assert aliases(tmp_path) == {"champion": 2}
+
+
 def test_promotions_at_the_same_moment_leave_one_champion(
     registry_at: Open, sealed: Sealed, forked: Forked, tmp_path: Path
 ) -> None:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -20,7 +22,13 @@ LOADED = [
     *("leadscore.cli", "wiring.ingestion", "wiring.worker", "wiring.features"),
     *("wiring.scoring", "wiring.batch", "catboost"),
     *("signals.kernel", "signals.nats_stream", "feature_repo.store"),
+    *("wiring.training", "wiring.verification", "wiring.rollouts", "registry.tracking"),
 ]
+PARTS = "TESTS_LEADS_IN_PART"
+"""The variable that says how many leads a part of `score --all` has in a forked command."""
+DIES_AT = "TESTS_DIES_AT"
+"""The variable N:FILE: once FILE has taken its place, a forked command is killed as it removes its
+Nth file."""
 forks = get_context("forkserver")
 forks.set_forkserver_preload(LOADED)
 
@@ -48,7 +56,11 @@ class _Forked:
 
     def tell(self, number: signal.Signals) -> None:
         if self._process.pid is not None and self._process.is_alive():
-            os.kill(self._process.pid, number)
+            try:
+                os.killpg(self._process.pid, number)
+            except ProcessLookupError:  # it does not lead a group of its own yet
+                with suppress(ProcessLookupError):
+                    os.kill(self._process.pid, number)
         self._process.join(60)
 
 
@@ -76,6 +88,11 @@ def begin(environment: Mapping[str, str], *words: str) -> Command:
     return (_Begun if SOAK else _Forked)(words, environment, out)
 
 
+def fork(environment: Mapping[str, str], *words: str) -> Command:
+    """As `begin`, by a fork always: most of the life of one that is begun is loading libraries."""
+    return _Forked(words, environment, Path(environment["LEADSCORE_HOME"]).with_name("said"))
+
+
 def finish(command: Command, environment: Mapping[str, str], seconds: float = 120.0) -> None:
     """Wait for a command to end well."""
     until(lambda: command.ended() is not None, seconds)
@@ -92,10 +109,33 @@ def until(fact: Callable[[], bool], seconds: float = 60.0) -> None:
 
 def _main(words: tuple[str, ...], environment: dict[str, str], out: Path) -> None:
     from leadscore.cli import main
+    from wiring import batch
+
+    os.setpgid(0, 0)
 
     with out.open("ab") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
     os.environ.update(environment)
+    if PARTS in environment:
+        batch.score_all = partial(batch.score_all, chunk=int(environment[PARTS]))
+    if DIES_AT in environment:
+        sys.addaudithook(_killer(environment[DIES_AT]))
     sys.argv = ["leadscore", *words]
     main()
+
+
+def _killer(told: str) -> Callable[[str, tuple[object, ...]], None]:
+    number, _, path = told.partition(":")
+    left, placed = int(number), False
+
+    def hear(event: str, given: tuple[object, ...]) -> None:
+        nonlocal left, placed
+        if event == "os.rename":
+            placed = placed or str(given[1]) == path
+        elif placed and event == "os.remove":
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return hear

@@ -1,0 +1,62 @@
+"""Homes to be killed in, and what must be so of them after every kill."""
+
+import shutil
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+from mlflow.tracking import MlflowClient
+
+from registry.cache import read_cached_stages
+from tests.conftest import Trained
+from wiring.registry import cache_of, open_registry
+from wiring.settings import Settings
+from wiring.signals import open_signals
+from wiring.verification import verify_home
+
+
+def copied(trained: Trained, folder: Path) -> Settings:
+    """A copy of the trained home in a folder of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(trained.settings.home, folder / "home")
+    return msgspec.structs.replace(trained.settings, home=folder / "home")
+
+
+def assert_sound(settings: Settings, *, whole: bool = True) -> None:
+    """Every chain verifies, and what serves is what the ledger says, as any command leaves it.
+
+    Of what is not `whole` the ledger alone is read.
+    """
+    registry = open_registry(settings)  # which completes what a dead process left
+    assert registry.verify() is None
+    if whole:
+        assert [f"{one.store}: {one.fault}" for one in verify_home(settings).faults] == []
+    standing, stages = registry.standing(), read_cached_stages(cache_of(settings))
+    told = [None if one is None else one.label for one in (stages.champion, stages.challenger)]
+    assert told == [standing.champion, standing.challenger]
+    assert stages.rollout == standing.rollout
+    for version in registry.versions():
+        registry.fetch_cached(version.label)
+
+
+def client(settings: Settings) -> MlflowClient:
+    return MlflowClient(settings.tracking_uri, settings.tracking_uri)
+
+
+def assert_mirrored(settings: Settings) -> None:
+    """MLflow's aliases and tags say what the ledger says; what was never listed is incomplete."""
+    versions = {v.version: v for v in open_registry(settings).versions()}
+    found = client(settings).search_model_versions("name='lead'")
+    for one in found:
+        known = versions.get(int(one.version))
+        assert one.tags["stage"] == ("incomplete" if known is None else known.stage)
+    aliases = client(settings).get_registered_model("lead").aliases
+    serving = {
+        v.stage: v.version for v in versions.values() if v.stage in ("champion", "challenger")
+    }
+    assert {name: int(number) for name, number in aliases.items()} == serving
+
+
+def leads(settings: Settings) -> list[str]:
+    """Some leads that a home knows."""
+    return [str(ref.lead_id) for ref in islice(open_signals(settings).directory.all(), 200)]
