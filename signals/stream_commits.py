@@ -6,6 +6,7 @@ While a transaction runs, the batches of other partitions gather; the next takes
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 from urllib.parse import quote, unquote
 
@@ -64,7 +65,10 @@ def whence(headers: Mapping[str, str]) -> tuple[str, int, str]:
     line, led = headers.get(LINE_HEADER, ""), headers.get(TRACE_HEADER, "")
     if not line.isdecimal():
         return "", NO_LINE, led
-    return unquote(headers.get(ORIGIN_HEADER, "")), int(line), led
+    return _unquoted(headers.get(ORIGIN_HEADER, "")), int(line), led
+
+
+_unquoted = lru_cache(maxsize=64)(unquote)
 
 
 class Commit(Protocol):
