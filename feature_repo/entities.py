@@ -1,14 +1,12 @@
 """Entities of one text key, as Feast's online stores keep them: asked for, keyed, given back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from struct import pack
 from typing import Any, NamedTuple, Protocol
 
-from feast.infra.key_encoding_utils import serialize_entity_key
-
-from feature_repo.feast_unchecked import EntityKey, ValueProto
+from feature_repo.feast_unchecked import EntityKey, ValueProto, serialize_entity_key
 
 Stored = tuple[datetime | None, dict[str, ValueProto] | None]
 """An entity as Feast gives it back: when it was known, and its fields; None where there is none."""
@@ -23,8 +21,18 @@ class Wanted(NamedTuple):
     entities: Sequence[str]
 
 
-Row = tuple[EntityKey, dict[str, ValueProto], datetime, datetime | None]
-"""An entity as Feast is given it: its key, its fields, when they were known and when made."""
+class Rows(NamedTuple):
+    """Entities [n] of a feature view, by their texts, and what is to be stored of them.
+
+    `fields` hold a value [n] each, a Feast value of bytes as it is serialised; `known_us` [n] says
+    when they were known.
+    """
+
+    view: Any
+    join_key: str
+    entities: Sequence[str]
+    fields: Mapping[str, Sequence[bytes]]
+    known_us: Sequence[int]
 
 
 class StoresTogether(Protocol):
@@ -34,8 +42,8 @@ class StoresTogether(Protocol):
         """What is stored of each view's entities, in their order."""
         ...
 
-    def write_together(self, config: Any, view: Any, rows: Sequence[Row]) -> None:
-        """Write rows of a view, whatever was stored of the same entities before."""
+    def write_together(self, config: Any, rows: Rows) -> None:
+        """Write rows, whatever was stored of the same entities before."""
         ...
 
 
@@ -47,6 +55,12 @@ def entity_keys(join_key: str, texts: Sequence[str], version: int) -> list[bytes
     head = _head(join_key, version)
     encoded = [text.encode() for text in texts]
     return [head + pack("<I", len(text)) + text for text in encoded]
+
+
+def serialised(value: bytes) -> bytes:
+    """A Feast value of bytes, as it is stored."""
+    whole: bytes = ValueProto(bytes_val=value).SerializeToString()
+    return whole
 
 
 @lru_cache(maxsize=8)

@@ -53,6 +53,7 @@ with _unchecked():
         RequestSource,
         ValueType,
     )
+    from feast.infra.key_encoding_utils import serialize_entity_key
     from feast.on_demand_feature_view import OnDemandFeatureView
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.protos.feast.types.Value_pb2 import Value as ValueProto
@@ -80,4 +81,5 @@ __all__ = [
     "ValueProto",
     "ValueType",
     "import_joins",
+    "serialize_entity_key",
 ]

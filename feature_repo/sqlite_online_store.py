@@ -16,8 +16,9 @@ from feast.infra.online_stores.helpers import compute_table_id
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
 from feast.utils import to_naive_utc
 
-from feature_repo.entities import Row, Stored, Wanted, entity_keys
-from feature_repo.feast_unchecked import EntityKey, ValueProto
+from domain.clock import from_us
+from feature_repo.entities import Rows, Stored, Wanted, entity_keys
+from feature_repo.feast_unchecked import ValueProto
 
 
 class BulkSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):  # type: ignore[misc]
@@ -40,16 +41,16 @@ class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
     _read_only: str = ""
     """The file, where it could only be read when it was opened."""
 
-    def write_together(self, config: Any, view: Any, rows: Sequence[Row]) -> None:
+    def write_together(self, config: Any, rows: Rows) -> None:
         """Write rows in one transaction."""
         versioned = config.registry.enable_online_feature_view_versioning
-        name = compute_table_id(config.project, view, versioned)
-        version = config.entity_key_serialization_version
+        name = compute_table_id(config.project, rows.view, versioned)
+        keys = entity_keys(rows.join_key, rows.entities, config.entity_key_serialization_version)
+        moments = [to_naive_utc(from_us(known)) for known in rows.known_us]
         told = [
-            (_key(entity, version), feature, value.SerializeToString(), moment, made)
-            for entity, values, known, created in rows
-            for moment, made in [(to_naive_utc(known), created and to_naive_utc(created))]
-            for feature, value in values.items()
+            (key, feature, value, moment, None)
+            for feature, values in rows.fields.items()
+            for key, value, moment in zip(keys, values, moments, strict=True)
         ]
         with self._mending(), self._get_conn(config) as connection:
             connection.executemany(_upsert(name), told)
@@ -120,8 +121,3 @@ def _upsert(table: str) -> str:
         "VALUES (?, ?, ?, ?, ?) ON CONFLICT (entity_key, feature_name) DO UPDATE SET "
         "value = excluded.value, event_ts = excluded.event_ts, created_ts = excluded.created_ts"
     )
-
-
-def _key(entity: EntityKey, version: int) -> bytes:
-    texts = [entity.entity_values[0].string_val]
-    return entity_keys(entity.join_keys[0], texts, version)[0]

@@ -14,16 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from domain.clock import SECOND, from_us, to_us
+from domain.clock import SECOND, to_us
 from domain.definition import FeatureDefinition
 from domain.errors import Unavailable
 from domain.files import exclusive
 from domain.packing import pack
 from domain.ports import LeadRef, LeadStates
 from domain.state import Matrix, layout_of
-from feature_repo.entities import Stored, StoresTogether, Wanted
+from feature_repo.entities import Rows, Stored, StoresTogether, Wanted, serialised
 from feature_repo.feast_unchecked import (
-    EntityKey,
     FeatureStore,
     RepoConfig,
     ValueProto,
@@ -53,13 +52,6 @@ ROWS_PER_GROUP = 20_000
 
 WAIT_S = 10.0
 """How long the store may be silent where nobody waits for an answer."""
-
-WHATEVER_IS_STORED = {"skip_dedup": True}
-"""Told to Feast's Redis store for our own writes: it would drop one whose time is not newer.
-
-A state that a split or a late event changed is just that, and its one writer pushes merged states
-only.
-"""
 
 DEFINITION_FILE = "definition.json"
 """The home's feature definition, which Feast's registry is made of."""
@@ -92,11 +84,6 @@ class FeastStore:
         self._kind = "redis" if online else "sqlite"
         config = configuration(home, definition, online, wait_s)
         self.feast = FeatureStore(config=config)
-        self._writing = (
-            config
-            if not online
-            else configuration(home, definition, online, wait_s, **WHATEVER_IS_STORED)
-        )
 
     def apply(self) -> None:
         """Make what Feast needs in the home, unless it is there; who begins at once takes turns.
@@ -176,18 +163,18 @@ class FeastStore:
         known_us: Sequence[int],
     ) -> None:
         """Push lead states. Raises Unavailable."""
-        values = [
-            {"state": ValueProto(bytes_val=state), "texts": _texts(tuple(text))}
-            for state, text in zip(pack(states), texts, strict=True)
-        ]
-        self._write(LEAD_VIEW, leads, values, known_us)
+        fields = {
+            "state": list(map(serialised, pack(states))),
+            "texts": [_texts(tuple(text)) for text in texts],
+        }
+        self._write(LEAD_VIEW, leads, fields, known_us)
 
     def write_accounts(
         self, accounts: Sequence[str], vectors: Matrix, known_us: Sequence[int]
     ) -> None:
         """Push account vectors. Raises Unavailable."""
-        values = [{"account": ValueProto(bytes_val=vector)} for vector in pack(vectors)]
-        self._write(ACCOUNT_VIEW, accounts, values, known_us)
+        fields = {"account": list(map(serialised, pack(vectors)))}
+        self._write(ACCOUNT_VIEW, accounts, fields, known_us)
 
     def forget(self, leads: Sequence[str]) -> None:
         """Empty the states of leads that were merged away."""
@@ -199,20 +186,17 @@ class FeastStore:
         self,
         view: str,
         entities: Sequence[str],
-        values: Sequence[dict[str, ValueProto]],
+        fields: Mapping[str, Sequence[bytes]],
         known_us: Sequence[int],
     ) -> None:
-        # Feast's own way in, from a frame, costs several times as much
-        rows = [
-            (_key(KEYS[view], entity), value, from_us(us), None)
-            for entity, value, us in zip(entities, values, known_us, strict=True)
-        ]
-        if not rows:
+        if not entities:
             return
+        # Feast's own ways in cost several times as much
+        rows = Rows(self._views[view], KEYS[view], entities, fields, known_us)
         try:
             with self._lock:
                 store: StoresTogether = self.feast.provider.online_store
-                store.write_together(self._writing, self._views[view], rows)
+                store.write_together(self.feast.config, rows)
         except Exception as bad:
             raise Unavailable(
                 f"the online store does not take writes: {type(bad).__name__}", rule="online-store"
@@ -295,15 +279,14 @@ def _server(url: str, wait_s: float) -> dict[str, Any]:
 
 
 def configuration(
-    home: Path, definition: FeatureDefinition, online: str, wait_s: float, **told: object
+    home: Path, definition: FeatureDefinition, online: str, wait_s: float
 ) -> RepoConfig:
     """Feast's configuration of a home, whose registry is made of `definition`.
 
-    `online` is as for FeastStore; `told` is what its online store is told besides.
+    `online` is as for FeastStore.
     """
     held = document(home, online, wait_s)
     held["registry"]["definition"] = definition
-    held["online_store"] |= told
     return RepoConfig(repo_path=home, **held)
 
 
@@ -325,13 +308,9 @@ def _bytes(fields: Mapping[str, ValueProto], name: str) -> bytes:
 
 
 @lru_cache(maxsize=1 << 12)
-def _texts(values: tuple[str, ...]) -> ValueProto:
-    """Many leads share a profile; nobody changes what is shared."""
-    return ValueProto(bytes_val=texts_json(values))
-
-
-def _key(name: str, entity: str) -> EntityKey:
-    return EntityKey(join_keys=[name], entity_values=[ValueProto(string_val=entity)])
+def _texts(values: tuple[str, ...]) -> bytes:
+    """Many leads share a profile."""
+    return serialised(texts_json(values))
 
 
 def _write_ahead(path: Path) -> None:

@@ -256,11 +256,12 @@ class _Batch:
         self, jetstream: JetStreamContext, messages: list[Msg], mine: Callable[[], bool]
     ) -> None:
         self._jetstream = jetstream
-        self._open = {m.metadata.sequence.stream: m for m in messages}
+        placed = {place: (m, often) for m in messages for place, often in [_place_of(m)]}
+        self._open = {place: m for place, (m, _) in placed.items()}
         self.mine = mine
         self.deliveries = [
-            Delivery(m.data, place, m.metadata.num_delivered, *whence(m.headers or {}))
-            for place, m in sorted(self._open.items())
+            Delivery(m.data, place, often, *whence(m.headers or {}))
+            for place, (m, often) in sorted(placed.items())
         ]
 
     async def settle(self, places: Sequence[int]) -> None:
@@ -290,6 +291,13 @@ class _Batch:
             await asyncio.sleep(every_s)
             for message in list(self._open.values()):
                 await message.in_progress()
+
+
+def _place_of(message: Msg) -> tuple[int, int]:
+    """A message's number in the stream and its deliveries: the client's own reads far more."""
+    tokens = message.reply.split(".")
+    at = 4 if len(tokens) == 9 else 6  # with a domain and an account there are two more in front
+    return int(tokens[at + 1]), int(tokens[at])
 
 
 class _Patient(JetStreamContext.PullSubscription):

@@ -1,6 +1,7 @@
 """What a message's headers tell of its document: where it is from, and what a mapping found."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -76,7 +77,11 @@ def whence(headers: Mapping[str, str]) -> Whence:
     rejected = _rejected(headers.get(REJECTED_HEADER, ""))
     if not line.isdecimal():
         return Whence(led=led, rejected=rejected)
-    return Whence(unquote(headers.get(ORIGIN_HEADER, "")), int(line), led, rejected)
+    return Whence(_unquoted(headers.get(ORIGIN_HEADER, "")), int(line), led, rejected)
+
+
+_unquoted = lru_cache(maxsize=64)(unquote)
+"""Most messages that come together are of one file."""
 
 
 def _rejected(text: str) -> RejectedRow | None:

@@ -1,23 +1,30 @@
 """The Feast store: what is written is read back, and history joins row for row."""
 
 import sqlite3
-from functools import partial
+import subprocess
+import sys
+from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from redis import Redis
 
-from domain.clock import DAY, SECOND
+from domain.clock import DAY, SECOND, from_us
 from domain.errors import Unavailable
 from domain.identifiers import AccountId, LeadId
 from domain.ports import LeadRef
 from domain.state import COUNT, FIRST, LAST, layout_of
+from feature_repo.entities import Rows
+from feature_repo.feast_unchecked import EntityKey, ValueProto
 from feature_repo.features import category_names, number_names
 from feature_repo.standard import standard_service
 from feature_repo.store import FeastStore, HistoryFile
 from feature_repo.views import ACCOUNTS, LEADS
+from tests.conftest import ROOT
 
 D = standard_service()
 WIDTH = layout_of(D).width
@@ -55,21 +62,44 @@ def test_what_is_written_is_read_back_bit_for_bit(store: FeastStore) -> None:
     assert list(read.known_us) == [whole, T0, T0, whole]
 
 
-def test_what_is_stored_is_what_feast_itself_would_store(tmp_path: Path) -> None:
+def write_some(store: FeastStore) -> None:
+    states = np.random.default_rng(2).normal(size=(2, WIDTH))
+    store.write_leads(["ä", "b" * 300], states, [TEXTS, TEXTS[::-1]], [T0, T0 + 1_500_000])
+    store.write_leads(["ä"], states[1:], [TEXTS], [T0 + 7])
+    store.write_leads(["before the epoch"], states[1:], [TEXTS], [-1])
+    store.forget(["gone"])
+    store.write_accounts(["acct"], np.ones((1, ACCOUNT_WIDTH)), [T0])
+
+
+def feasts_way(feasts: type, store: FeastStore) -> Callable[[Any, Rows], None]:
+    """The way in of Feast's own store."""
+
+    def write(config: Any, rows: Rows) -> None:
+        made = [
+            (
+                EntityKey(join_keys=[rows.join_key], entity_values=[ValueProto(string_val=entity)]),
+                {name: ValueProto.FromString(values[i]) for name, values in rows.fields.items()},
+                from_us(rows.known_us[i]),
+                None,
+            )
+            for i, entity in enumerate(rows.entities)
+        ]
+        held = store.feast.provider.online_store
+        feasts.online_write_batch(held, config, rows.view, made, progress=None)  # type: ignore[attr-defined]
+
+    return write
+
+
+def test_sqlite_holds_what_feast_itself_would_store(tmp_path: Path) -> None:
     from feast.infra.online_stores.sqlite import SqliteOnlineStore
 
-    states = np.random.default_rng(2).normal(size=(2, WIDTH))
     held = []
     for name in ("ours", "feasts"):
         made = FeastStore(tmp_path / name, D)
         made.apply()
         if name == "feasts":
-            store_of = made.feast.provider.online_store
-            feasts = partial(SqliteOnlineStore.online_write_batch, store_of)
-            store_of.write_together = partial(feasts, progress=None)
-        made.write_leads(["ä", "b" * 300], states, [TEXTS, TEXTS[::-1]], [T0, T0 + 1_500_000])
-        made.write_leads(["ä"], states[1:], [TEXTS], [T0 + 7])
-        made.write_accounts(["acct"], np.ones((1, ACCOUNT_WIDTH)), [T0])
+            made.feast.provider.online_store.write_together = feasts_way(SqliteOnlineStore, made)
+        write_some(made)
         with sqlite3.connect(tmp_path / name / "feast" / "online.db") as connection:
             tables = [t for (t,) in connection.execute("SELECT name FROM sqlite_master") if t]
             views = sorted(t for t in tables if t.startswith("leadscore_") and "_ek" not in t)
@@ -77,7 +107,54 @@ def test_what_is_stored_is_what_feast_itself_would_store(tmp_path: Path) -> None
                 [sorted(connection.execute(f'SELECT * FROM "{t}"'), key=str) for t in views]
             )
     assert held[0] == held[1]
-    assert [len(rows) for rows in held[0]] == [1, 4]
+    assert [len(rows) for rows in held[0]] == [1, 8]
+
+
+def test_redis_holds_what_feast_itself_would_store(tmp_path: Path, redis_url: str) -> None:
+    from feast.infra.online_stores.redis import RedisOnlineStore
+
+    held: list[dict[Any, Any]] = []
+    for name, number in (("ours", 5), ("feasts", 6)):
+        client = Redis.from_url(f"{redis_url}/{number}")
+        client.flushdb()
+        made = FeastStore(tmp_path / name, D, f"{redis_url}/{number}")
+        made.apply()
+        if name == "feasts":
+            made.feast.provider.online_store.write_together = feasts_way(RedisOnlineStore, made)
+        write_some(made)
+        found: dict[Any, Any] = {key: client.hgetall(key) for key in client.scan_iter()}
+        held.append(found)
+        client.close()
+    assert held[0] == held[1]
+    assert sorted(map(len, held[0].values())) == [2, 3, 3, 3, 3]
+
+
+def test_a_refused_write_leaves_no_answer_for_the_next(tmp_path: Path, redis_url: str) -> None:
+    client = Redis.from_url(f"{redis_url}/5")
+    client.flushdb()
+    made = FeastStore(tmp_path, D, f"{redis_url}/5")
+    made.apply()
+    write_some(made)
+    (key,) = [key for key in client.scan_iter() if b"acct" in key]
+    client.delete(key)
+    client.set(key, "no hash")
+    with pytest.raises(Unavailable, match="ResponseError"):
+        made.write_accounts(["acct", "other"], np.ones((2, ACCOUNT_WIDTH)), [T0, T0])
+    assert made.read([ref("b" * 300)]).leads.any()
+    client.close()
+
+
+def test_feast_is_imported_without_its_checks_of_types() -> None:
+    # with them, the import takes several times as long
+    program = (
+        "import pkgutil, sys, typeguard, feature_repo, importlib\n"
+        "checked, typeguard.typechecked = [], lambda f=None, **_: checked.append(f) or f\n"
+        "importlib.import_module(sys.argv[1]); print(len(checked))"
+    )
+    for module in ("entities", "store", "views"):
+        told = [sys.executable, "-c", program, f"feature_repo.{module}"]
+        done = subprocess.run(told, capture_output=True, text=True, check=True, cwd=ROOT)
+        assert done.stdout.split()[-1] == "0", module
 
 
 def test_processes_that_open_a_new_home_at_once_take_turns(tmp_path: Path) -> None:
