@@ -21,7 +21,7 @@ class Calibrator(msgspec.Struct, frozen=True, kw_only=True):
       log-odds everywhere, and leads that differ keep their order.
 
     `shift` is added to the log-odds of what the kind gives, which moves the rate that is told and
-    leaves the order of leads (`training.level`).
+    leaves the order of leads (`training.model.rate_level`).
     """
 
     kind: Literal["none", "platt", "beta", "isotonic"] = "none"

@@ -25,7 +25,7 @@ from feast.repo_contents import RepoContents
 
 from domain.definition import FeatureDefinition
 from domain.errors import BadConfiguration, Missing
-from feature_repo.feast_unchecked import Project
+from feature_repo.feast_imports import Project
 from feature_repo.views import views
 
 PROJECT = "leadscore"

@@ -6,7 +6,7 @@ from functools import lru_cache
 from struct import pack
 from typing import Any, NamedTuple, Protocol
 
-from feature_repo.feast_unchecked import EntityKey, ValueProto, serialize_entity_key
+from feature_repo.feast_imports import EntityKey, ValueProto, serialize_entity_key
 
 Stored = tuple[datetime | None, dict[str, ValueProto] | None]
 """An entity as Feast gives it back: when it was known, and its fields; None where there is none."""

@@ -15,7 +15,7 @@ from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreCo
 
 from domain.clock import SECOND
 from feature_repo.entities import Rows, Stored, Wanted, entity_keys
-from feature_repo.feast_unchecked import Timestamp, ValueProto
+from feature_repo.feast_imports import Timestamp, ValueProto
 
 
 class OneTripRedisOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc]

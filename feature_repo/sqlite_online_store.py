@@ -18,7 +18,7 @@ from feast.utils import to_naive_utc
 
 from domain.clock import from_us
 from feature_repo.entities import Rows, Stored, Wanted, entity_keys
-from feature_repo.feast_unchecked import ValueProto
+from feature_repo.feast_imports import ValueProto
 
 
 class BulkSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):  # type: ignore[misc]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from domain.definition import FeatureDefinition, parse_definition
 from domain.errors import BadConfiguration
-from domain.typed_yaml import YamlFile
+from storage.typed_yaml import YamlFile
 
 STANDARD = Path(__file__).parent / "services" / "standard.yaml"
 

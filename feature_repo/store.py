@@ -17,12 +17,11 @@ import yaml
 from domain.clock import SECOND, to_us
 from domain.definition import FeatureDefinition
 from domain.errors import Unavailable
-from domain.files import exclusive
-from domain.packing import pack
 from domain.ports import LeadRef, LeadStates
 from domain.state import Matrix, layout_of
+from domain.state_codec import pack
 from feature_repo.entities import Rows, Stored, StoresTogether, Wanted, serialised
-from feature_repo.feast_unchecked import (
+from feature_repo.feast_imports import (
     FeatureStore,
     RepoConfig,
     ValueProto,
@@ -41,6 +40,7 @@ from feature_repo.views import (
     stored_views,
     texts_json,
 )
+from storage.files import exclusive
 
 CONFIGURATION = Path(__file__).parent / "feature_store.yaml"
 KEYS = {LEAD_VIEW: "lead_id", ACCOUNT_VIEW: "account_id"}

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from domain.definition import FeatureDefinition
-from domain.packing import is_packed, unpack
 from domain.state import Matrix, layout_of
-from feature_repo.feast_unchecked import (
+from domain.state_codec import is_packed, unpack
+from feature_repo.feast_imports import (
     Bytes,
     Entity,
     FeatureService,

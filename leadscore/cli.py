@@ -13,28 +13,28 @@ from typing import NoReturn
 import typer
 
 from domain.errors import LeadscoreError
-from domain.files import PRIVATE_UMASK
-from leadscore import (
-    audit_cli,
-    contracts_cli,
-    features_cli,
-    history_cli,
-    identity_cli,
-    keys_cli,
-    leads_cli,
-    lineage_cli,
-    models_cli,
-    monitor_cli,
-    policy_cli,
-    quality_cli,
-    reproduce_cli,
-    rollout_cli,
-    service_cli,
-    signals_cli,
-    verify_cli,
-    worker_cli,
+from leadscore.commands import (
+    audit,
+    contracts,
+    features,
+    history,
+    identity,
+    keys,
+    leads,
+    lineage,
+    models,
+    monitor,
+    policy,
+    quality,
+    reproduce,
+    rollout,
+    service,
+    signals,
+    verify,
+    worker,
 )
-from leadscore.failures import explained
+from leadscore.terminal.failures import explained
+from storage.files import PRIVATE_UMASK
 
 INTERRUPTED = 130
 
@@ -53,38 +53,38 @@ app = typer.Typer(
 )
 
 COMMANDS: Sequence[tuple[str, Callable[..., None]]] = (
-    ("demo", service_cli.demo),
-    ("simulate", signals_cli.simulate),
-    ("ingest", signals_cli.ingest),
-    ("publish", worker_cli.publish),
-    ("worker", worker_cli.worker),
-    ("train", models_cli.train),
-    ("reproduce", reproduce_cli.reproduce),
-    ("promote", models_cli.promote),
-    ("approve", models_cli.approve),
-    ("rollback", models_cli.rollback),
-    ("score", leads_cli.score),
-    ("serve", service_cli.serve),
-    ("bundle", service_cli.bundle),
+    ("demo", service.demo),
+    ("simulate", signals.simulate),
+    ("ingest", signals.ingest),
+    ("publish", worker.publish),
+    ("worker", worker.worker),
+    ("train", models.train),
+    ("reproduce", reproduce.reproduce),
+    ("promote", models.promote),
+    ("approve", models.approve),
+    ("rollback", models.rollback),
+    ("score", leads.score),
+    ("serve", service.serve),
+    ("bundle", service.bundle),
 )
 GROUPS = (
-    ("contracts", contracts_cli.contracts),
-    ("quarantine", signals_cli.quarantine),
-    ("quality", quality_cli.quality),
-    ("identity", identity_cli.identity),
-    ("features", features_cli.features),
-    ("models", models_cli.models),
-    ("rollout", rollout_cli.rollout),
-    ("canary", monitor_cli.canary),
-    ("monitor", monitor_cli.monitor),
-    ("policy", policy_cli.policy),
-    ("audit", audit_cli.audit),
-    ("lineage", lineage_cli.lineage),
-    ("keys", keys_cli.keys),
+    ("contracts", contracts.contracts),
+    ("quarantine", signals.quarantine),
+    ("quality", quality.quality),
+    ("identity", identity.identity),
+    ("features", features.features),
+    ("models", models.models),
+    ("rollout", rollout.rollout),
+    ("canary", monitor.canary),
+    ("monitor", monitor.monitor),
+    ("policy", policy.policy),
+    ("audit", audit.audit),
+    ("lineage", lineage.lineage),
+    ("keys", keys.keys),
 )
-models_cli.models.command("history")(history_cli.history)
-audit_cli.audit.command("verify")(verify_cli.verify)
-audit_cli.audit.command("checkpoint")(verify_cli.checkpoint)
+models.models.command("history")(history.history)
+audit.audit.command("verify")(verify.verify)
+audit.audit.command("checkpoint")(verify.checkpoint)
 for name, command in COMMANDS:
     app.command(name)(command)
 for name, group in GROUPS:

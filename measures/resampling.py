@@ -1,6 +1,6 @@
 """Many measures of the same rows on the same draws of groups: the cluster bootstrap, in bulk.
 
-As `measures.intervals`, and with its draws, but for all draws at once and for all measures of a
+As `measures.bootstrap`, and with its draws, but for all draws at once and for all measures of a
 score together. As every measure is taken on the same draws, any two can be subtracted from each
 other, draw by draw: what two scores share cancels out.
 """
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from domain.measurement import Interval
 from measures.arrays import Array, places, rows
-from measures.intervals import between, multiplicities, wilson
+from measures.bootstrap import between, multiplicities, wilson
 
 CELLS = 2_000_000
 """Weights held at a time: bounds memory."""

@@ -15,13 +15,13 @@ import msgspec
 import numpy as np
 
 from domain.measurement import Interval
-from domain.typed_yaml import read_typed
+from measures.bootstrap import Metric, bootstrap, difference, paired_bootstrap
 from measures.calibration import brier, log_loss
 from measures.calibration_error import calibration_error
-from measures.intervals import Metric, bootstrap, difference, paired_bootstrap
 from measures.ranking import auroc, average_precision, lift_at
 from monitoring.canary_target import Learnt, Target
 from monitoring.outcomes import OutcomeTable
+from storage.typed_yaml import read_typed
 
 STANDARD_FILE = Path(__file__).parent / "canary.yaml"
 Name = Literal["auroc", "log_loss", "brier", "average_precision"]

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from monitoring.chance import chances
+from monitoring.permutation_test import chances
 
 DRIFTED = 0.1
 """A distance from here on is drift, unless chance explains it. A test alone would call every
@@ -34,7 +34,7 @@ class Drifted(msgspec.Struct, frozen=True, kw_only=True):
     0.833. `missing`: the difference of the shares of missing values; it stands where no values
     can be compared, or where it is larger than their distance. `constant`: 0, since both sides
     hold the same one value. `chance` is how often sampling alone would move any column so far, by
-    `monitoring.chance`; None where there are too few rows to tell. The last two fields are shares
+    `monitoring.permutation_test`; None where there are too few rows to tell. The last two fields are shares
     of rows, 0 to 1.
     """
 

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from domain.measurement import Interval
+from measures.bootstrap import bootstrap
 from measures.calibration_error import calibration_error
-from measures.intervals import bootstrap
 from monitoring.canary import METRICS
-from monitoring.chance import one_of_each
 from monitoring.drift import (
     DRIFTED,
     FEWEST,
@@ -21,6 +20,7 @@ from monitoring.drift import (
     drifts,
     tidied,
 )
+from monitoring.permutation_test import one_of_each
 
 MAX_ROWS = 5_000
 """Rows of each side that drift is computed on: Evidently's cost grows with rows × columns."""

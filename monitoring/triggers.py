@@ -9,7 +9,7 @@ import msgspec
 
 from domain.clock import DAY
 from domain.measurement import Interval
-from domain.typed_yaml import read_typed
+from storage.typed_yaml import read_typed
 
 STANDARD_FILE = Path(__file__).with_name("triggers.yaml")
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from domain.errors import BadInput
-from domain.versions import VersionKind
+from domain.versions.manifest import VersionKind
 from registry.cache import STAGES_FILE, Stages, stages_of
-from registry.entry import Entry
-from registry.standing import fold
+from registry.ledger_entry import Entry
+from registry.registry_state import fold
 
 
 def by_ledger(

@@ -16,7 +16,7 @@ from typing import Generic
 import msgspec
 
 from domain.errors import BadInput, LeadscoreError, Missing, NoModel
-from domain.versions import (
+from domain.versions.manifest import (
     MANIFEST,
     FileHash,
     Label,
@@ -27,9 +27,9 @@ from domain.versions import (
     file_within,
     open_sealed_as,
 )
-from registry.entry import Registration
-from registry.plan import RolloutPlan
-from registry.standing import Standing
+from registry.ledger_entry import Registration
+from registry.registry_state import Standing
+from registry.rollout_state import RolloutPlan
 
 STAGES_FILE = "stages.json"
 

@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from domain.errors import BadConfiguration
-from domain.typed_yaml import read_typed
-from domain.versions import Sealed, Stage, VersionKind
-from registry.entry import GateResult
+from domain.versions.manifest import Sealed, Stage, VersionKind
+from registry.ledger_entry import GateResult
+from storage.typed_yaml import read_typed
 
 STANDARD_FILE = Path(__file__).with_name("gates.yaml")
 

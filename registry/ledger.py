@@ -8,14 +8,14 @@ import msgspec
 from sqlalchemy import Column, Connection, Engine, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
-from domain.chain import GENESIS, first_break, link
 from domain.clock import Clock, to_us
 from domain.errors import BadInput, Unavailable
-from registry.entry import Draft, Entry, GateResult, Registration
+from registry.ledger_entry import Draft, Entry, GateResult, Registration
 from registry.ledger_table import LEDGER, METADATA
-from registry.plan import RolloutPlan
-from registry.progression import Evidence
-from registry.standing import as_of
+from registry.registry_state import as_of
+from registry.rollout_decision import Evidence
+from registry.rollout_state import RolloutPlan
+from storage.hash_chain import GENESIS, first_break, link
 
 _LOCK_WAIT_MS = 120_000
 _ADVISORY_KEY = 0x1EAD_5C0E

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from domain.errors import LeadscoreError
-from domain.versions import ModelVersion, Sealed, Stage
-from registry.course import canary
-from registry.entry import GateResult
+from domain.versions.manifest import ModelVersion, Sealed, Stage
 from registry.gates import AtMost, GateRules, Rule, load_gates, run_gates
-from registry.plan import DEFAULT_WEIGHT, RolloutPlan
-from registry.standing import Standing
+from registry.ledger_entry import GateResult
+from registry.registry_state import Standing
+from registry.rollout_spec import canary
+from registry.rollout_state import DEFAULT_WEIGHT, RolloutPlan
 from registry.store import AnyRegistry
 from registry.transitions import Author, Share, Verdict, request, requested
 from registry.transitions import approve as approved

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import msgspec
 
 from domain.errors import Refused
-from registry.course import STANDARD, Course
-from registry.entry import Draft, Kind
-from registry.plan import RolloutPlan
-from registry.progression import Action, Evidence, Progress, decide
-from registry.standing import Standing
+from registry.ledger_entry import Draft, Kind
+from registry.registry_state import Standing
+from registry.rollout_decision import Action, Evidence, Progress, decide
+from registry.rollout_spec import STANDARD, Course
+from registry.rollout_state import RolloutPlan
 from registry.store import AnyRegistry
 from registry.transitions import Author, Share, rollout_entry, running, start_rollout
 

@@ -16,12 +16,21 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from domain.clock import Clock, iso, to_us
 from domain.errors import BadInput, LeadscoreError, Missing, Refused, Unavailable
-from domain.policy_version import PolicyManifest
-from domain.versions import MANIFEST, NAME, M, Manifest, ModelVersion, Sealed, Stage, file_hash
+from domain.versions.manifest import (
+    MANIFEST,
+    NAME,
+    M,
+    Manifest,
+    ModelVersion,
+    Sealed,
+    Stage,
+    file_hash,
+)
+from domain.versions.policy_manifest import PolicyManifest
 from registry import cache as local
-from registry.entry import Draft, Entry, Registration
 from registry.ledger import Ledger
-from registry.standing import Standing, fold, kept
+from registry.ledger_entry import Draft, Entry, Registration
+from registry.registry_state import Standing, fold, kept
 from registry.transitions import (
     ALREADY,
     Author,

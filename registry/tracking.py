@@ -21,13 +21,13 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.errors import BadInput, Unavailable
-from domain.run_record import RunRecord, read_record
-from domain.versions import MANIFEST, M, Manifest, Sealed, Stage
+from domain.versions.manifest import MANIFEST, M, Manifest, Sealed, Stage
+from domain.versions.run_record import RunRecord, read_record
 from registry.cache import open_checked
-from registry.entry import Registration
-from registry.model_files import write_model_files
-from registry.relocation import EXPERIMENT
-from registry.run_log import datasets_of, metrics_of, params_of, tags_of, trial_of
+from registry.ledger_entry import Registration
+from registry.mlflow_files.model_files import write_model_files
+from registry.mlflow_files.relocation import EXPERIMENT
+from registry.mlflow_files.run_log import datasets_of, metrics_of, params_of, tags_of, trial_of
 
 FOLDER = "version"
 """The folder of a run's artifacts that holds a version's files."""

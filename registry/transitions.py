@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import msgspec
 
 from domain.errors import BadInput, Missing, NoModel, Refused
-from domain.versions import Stage
-from registry.course import STANDARD, Course, begin
-from registry.entry import Draft, Entry, GateResult, Kind, Registration
-from registry.plan import RolloutPlan
-from registry.progression import Evidence
-from registry.standing import Standing
+from domain.versions.manifest import Stage
+from registry.ledger_entry import Draft, Entry, GateResult, Kind, Registration
+from registry.registry_state import Standing
+from registry.rollout_decision import Evidence
+from registry.rollout_spec import STANDARD, Course, begin
+from registry.rollout_state import RolloutPlan
 
 ALREADY = "stage-differs"
 """The rule by which a move to the stage that a version has is refused."""

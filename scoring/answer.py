@@ -19,15 +19,15 @@ from domain.ports import (
 from domain.scores import ScoreAnswer
 from feature_repo.features import category_names, number_names
 from feature_repo.quality import FeatureGate
-from scoring.arm_failures import ArmFailures
-from scoring.arms import Plans, assign_all
-from scoring.begun import Begun, Told, reused
-from scoring.fallback import profile_rows, some_rows
-from scoring.live import Live, Versions
+from scoring.assignment import Plans, assign_all
+from scoring.challenger_isolation import ArmFailures
+from scoring.decision_records import Batch, Names, records_of, scored_by, with_none
+from scoring.feature_rows import Rows, rows_of
+from scoring.live_models import Live, Versions
 from scoring.live_policy import LivePolicies
-from scoring.quality import Gates
-from scoring.record import Batch, Names, records_of, scored_by, with_none
-from scoring.rows import Rows, rows_of
+from scoring.model.input_gate import Gates
+from scoring.pending_answers import Begun, Told, reused
+from scoring.profile_only_version import profile_rows, some_rows
 
 
 @dataclass(frozen=True, slots=True)

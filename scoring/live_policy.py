@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from decisions.policy import load_policy
+from decisions.policy.policy import load_policy
 from domain.errors import LeadscoreError
-from domain.policy_version import POLICY_FILE, PolicyManifest
 from domain.ports import Policy
+from domain.versions.policy_manifest import POLICY_FILE, PolicyManifest
 from registry.cache import Agree, CachedVersion, as_told, open_version, read_or_none
-from registry.plan import RolloutPlan
-from scoring.follower import Follower, at_once
+from registry.rollout_state import RolloutPlan
+from scoring.hot_reload import Follower, at_once
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from domain.errors import BadInput
-from domain.explanation import load_table
-from domain.versions import TABLE_FILE, open_sealed
+from domain.versions.explanation_table import load_table
+from domain.versions.manifest import TABLE_FILE, open_sealed
 from feature_repo.features import category_names, number_names
-from scoring.scorer import Scorer
+from scoring.model.scorer import Scorer
 
 CONTRIBUTIONS = "contributions"
 """The parameter of `predict` that asks for contributions too."""

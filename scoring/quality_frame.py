@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from domain.findings import Findings, broken_rules
-from domain.input_profile import InputProfile
-from scoring.quality import GATE, NULL_RATE, RANGE, UNSEEN, InputRules
+from domain.versions.input_profile import InputProfile
+from scoring.model.input_gate import GATE, NULL_RATE, RANGE, UNSEEN, InputRules
 
 if TYPE_CHECKING:
     import pandas as pd

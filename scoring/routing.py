@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from decisions.holdout import draw
+from decisions.policy.holdout import draw
 from domain.decisions import Drawn, Facts
 from domain.ports import Policy
 from domain.scores import Decision
-from scoring.arms import Assigned
+from scoring.assignment import Assigned
 from scoring.live_policy import LivePolicies
 
 

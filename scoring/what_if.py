@@ -15,12 +15,12 @@ from domain.scores import VersionSet
 from domain.what_if import MOST_CHANGES, Change, Told, Value, WhatIf
 from feature_repo.features import category_names, number_names
 from scoring.answer import Ports
-from scoring.arms import Plans, assign_all
-from scoring.facts import facts_of, known
-from scoring.live import Loaded
-from scoring.reasons import CATALOGUE
+from scoring.assignment import Plans, assign_all
+from scoring.feature_rows import rows_of
+from scoring.live_models import Loaded
+from scoring.model.reasons import CATALOGUE
+from scoring.policy_facts import facts_of, known
 from scoring.routing import answering
-from scoring.rows import rows_of
 
 Values = dict[str, float | str]
 Changes = Mapping[str, Value]

@@ -15,7 +15,7 @@ from domain.errors import LeadscoreError, Unavailable
 from domain.scores import ScoreAnswer
 from domain.signals import Receipt, Signal
 from domain.what_if import Value, WhatIf
-from serving.openapi import BatchAnswer, DecisionsPage, LeadsPage
+from serving.http.openapi import BatchAnswer, DecisionsPage, LeadsPage
 from serving.problems import ERRORS, TYPE_PREFIX, Problem
 
 T = TypeVar("T")
@@ -137,7 +137,7 @@ class Client:
         return self._call("GET", f"/decisions/{quote(decision_id, safe='')}", DecisionRecord)
 
     def decisions(self, **query: str | float) -> Iterator[DecisionRecord]:
-        """All recorded decisions that fit the query, of `serving.bodies.DecisionsQuery`."""
+        """All recorded decisions that fit the query, of `serving.http.schemas.DecisionsQuery`."""
         while True:
             page = self._call("GET", "/decisions", DecisionsPage, params=query)
             yield from page.decisions
@@ -146,7 +146,7 @@ class Client:
             query["cursor"] = page.next_cursor
 
     def leads(self, **query: str | float) -> Iterator[dict[str, Any]]:
-        """All leads that fit the query, by the parameters of `serving.bodies.LeadsQuery`."""
+        """All leads that fit the query, by the parameters of `serving.http.schemas.LeadsQuery`."""
         while True:
             page = self._call("GET", "/leads", LeadsPage, params=query)
             yield from page.leads

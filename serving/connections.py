@@ -16,7 +16,7 @@ import uvicorn.config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving import handshakes
-from serving.waiting import Waiting, address_of
+from serving.pending_connections import Waiting, address_of
 
 HEADERS_S = 10.0
 """How long a request's head may take to arrive, from the connection or its first byte on."""

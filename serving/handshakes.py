@@ -15,7 +15,7 @@ from typing import Any
 
 from uvicorn.loops.auto import auto_loop_factory
 
-from serving.waiting import Waiting, address_of
+from serving.pending_connections import Waiting, address_of
 
 HANDSHAKE_S = 10.0
 """How long a handshake may take, from the connection on."""

@@ -5,10 +5,10 @@ from typing import Any, Protocol
 
 from domain.decisions import Asked, DecisionQuery, DecisionRecord
 from domain.findings import Findings
+from domain.log_status import LogStanding
 from domain.signals import Receipt
-from domain.standing import LogStanding
 from domain.what_if import WhatIf, WhatIfRequest
-from scoring.begun import Told
+from scoring.pending_answers import Told
 
 
 class Runtime(Protocol):

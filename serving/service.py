@@ -22,26 +22,28 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from config.settings import Settings
 from domain.decisions import Asked
 from domain.errors import BadInput, LeadscoreError, NoModel, Unavailable, UnknownLead
-from domain.files import PRIVATE_UMASK
 from domain.scores import ScoreAnswer
 from domain.signals import Receipt, RefusedEvent
 from domain.what_if import WhatIf, WhatIfRequest
-from serving import bodies, cloudevents, openapi, page, problems, routes, score_metrics
-from serving.boundary import DECISIONS, UNKNOWN, Boundary
+from serving import problems
+from serving.auth.factory import guard
+from serving.auth.source_binding import SOURCES, check_sources
+from serving.backpressure import Intake
 from serving.connections import bound_connections
-from serving.direct import Answers, answer_directly
-from serving.endpoints import Came, endpoint
-from serving.event_sources import SOURCES, check_sources
-from serving.guard import guard
-from serving.idempotency import request_of, requests_of
-from serving.intake import Intake
-from serving.intake_metrics import GateMetrics, IntakeMetrics
-from serving.metric_files import keep_bentos_metrics_in_memory, use_given_pages
+from serving.http import cloudevents, docs_page, openapi, read_routes, schemas
+from serving.http.direct import Answers, answer_directly
+from serving.http.edge_middleware import DECISIONS, UNKNOWN, Boundary
+from serving.http.endpoints import Came, endpoint
+from serving.http.idempotency import request_of, requests_of
+from serving.metrics import score_metrics
+from serving.metrics.intake_metrics import GateMetrics, IntakeMetrics
+from serving.metrics.metric_files import keep_bentos_metrics_in_memory, use_given_pages
+from serving.micro_batching import Together
 from serving.runtime import Runtime
-from serving.together import Together
-from wiring.settings import Settings
+from storage.files import PRIVATE_UMASK
 
 THREADS = 4
 """Requests for many leads that one worker process works on at the same time."""
@@ -67,7 +69,7 @@ PATHS = frozenset(
         "/metrics",
     }
     | {DECISIONS, "/docs.json", "/schema.json"}
-    | page.PATHS
+    | docs_page.PATHS
 )
 """All that is served; `/decisions/{id}` comes as `/decisions`."""
 
@@ -106,9 +108,9 @@ class Api:
 
     def open_runtime(self) -> Runtime:
         """Open what the settings name."""
+        from config.settings import load_settings
+        from telemetry.traces import traced
         from wiring.serving import open_runtime
-        from wiring.settings import load_settings
-        from wiring.traces import traced
 
         settings = load_settings()
         watch = score_metrics.StageMetrics(traced(settings, TRACED))
@@ -116,16 +118,16 @@ class Api:
 
     def events_waiting(self) -> int:
         """How many events may be in flight at once, in this process."""
-        from wiring.settings import load_settings
+        from config.settings import load_settings
 
         return load_settings().events_waiting
 
-    @endpoint(bodies.ScoreRequest, ScoreAnswer)
+    @endpoint(schemas.ScoreRequest, ScoreAnswer)
     async def score(self, came: Came, /) -> Response:
         """Score one lead, by its id or by identifiers of it."""
         return await self.scored(came)
 
-    @endpoint(bodies.BatchRequest, openapi.BatchAnswer)
+    @endpoint(schemas.BatchRequest, openapi.BatchAnswer)
     async def score_batch(self, came: Came, /) -> Response:
         """Score many leads; unknown ones are listed, and fail no other."""
         return await self.scored_batch(came)
@@ -142,9 +144,9 @@ class Api:
             told = error
         if isinstance(told, Exception):
             score_metrics.refused(told)
-            return routes.failed(told)
+            return read_routes.failed(told)
         score_metrics.told([told], time.monotonic() - arrived)
-        return routes.answered(told)
+        return read_routes.answered(told)
 
     async def scored_batch(self, came: Came) -> Response:
         """What `POST /score_batch` answers."""
@@ -160,11 +162,11 @@ class Api:
         """Score a lead as if its features were otherwise; nothing is decided or recorded."""
         return await self._in(self._threads, partial(self._what_if, came.body))
 
-    @endpoint(bodies.EventsRequest, Receipt)
+    @endpoint(schemas.EventsRequest, Receipt)
     async def events(self, came: Came, /) -> Response:
         """Take events in; all that are accepted are committed when this answers.
 
-        They come in a list, or as CloudEvents 1.0 sends them (`serving.cloudevents`). Answers 429
+        They come in a list, or as CloudEvents 1.0 sends them (`serving.http.cloudevents`). Answers 429
         with Retry-After while as many events are in flight as the settings allow.
         """
         try:
@@ -176,9 +178,9 @@ class Api:
                 return await self._in(self._intake_threads, take)
         except problems.Saturated as error:
             self._metrics.refused()
-            return routes.failed(error)
+            return read_routes.failed(error)
         except LeadscoreError as error:
-            return routes.failed(error)
+            return read_routes.failed(error)
         finally:
             self._metrics.admitted()
 
@@ -219,7 +221,7 @@ class Api:
     def _score_batch(self, came: Came, arrived: float) -> Any:
         try:
             trace_id = problems.trace_id()
-            lead_ids = bodies.decode(bodies.BatchRequest, came.body).lead_ids
+            lead_ids = schemas.decode(schemas.BatchRequest, came.body).lead_ids
             keys = requests_of(came.scope, msgspec.json.encode(lead_ids), len(lead_ids))
             asked = [
                 Asked(lead_id=lead, trace_id=trace_id, request=key)
@@ -236,8 +238,8 @@ class Api:
         return openapi.BatchAnswer(answers=answers, unknown=unknown)
 
     def _what_if(self, body: bytes) -> Any:
-        asked = bodies.decode(WhatIfRequest, body)
-        bodies.check_choice(asked)
+        asked = schemas.decode(WhatIfRequest, body)
+        schemas.check_choice(asked)
         return self.runtime().what_if(asked)
 
     def _events(self, sent: cloudevents.Sent, allowed: Collection[str], arrived: float) -> Any:
@@ -252,8 +254,8 @@ class Api:
 
 def _asked(came: Came) -> Asked:
     """Who is asked about. Raises BadInput."""
-    asked = bodies.decode(bodies.ScoreRequest, came.body)
-    bodies.check_choice(asked)
+    asked = schemas.decode(schemas.ScoreRequest, came.body)
+    schemas.check_choice(asked)
     return Asked(
         lead_id=asked.lead_id or "",
         identifiers=asked.identifiers,
@@ -279,9 +281,9 @@ def _answer(told: ScoreAnswer | Exception) -> ScoreAnswer:
 
 def _attempt(work: Callable[[], Any]) -> Response:
     try:
-        return routes.answered(work())
+        return read_routes.answered(work())
     except Exception as error:
-        return routes.failed(error)
+        return read_routes.failed(error)
 
 
 DIRECT: dict[str, Answers] = {
@@ -296,7 +298,7 @@ class BoundedService(bentoml.Service):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:  # noqa: FBT001, FBT002 BentoML's signature
         """The whole application: boundary outermost, then access."""
-        from wiring.settings import load_settings
+        from config.settings import load_settings
 
         settings = load_settings()
         os.umask(PRIVATE_UMASK)
@@ -313,8 +315,8 @@ def observe(settings: Settings) -> None:
     """Make logs and traces of this process what the settings say; once, before it serves."""
     from bentoml._internal.configuration.containers import BentoMLContainer
 
-    from wiring.logs import configure_logs
-    from wiring.traces import provider_of
+    from telemetry.logs import configure_logs
+    from telemetry.traces import provider_of
 
     configure_logs(settings.logs)
     BentoMLContainer.tracer_provider.set(provider_of(settings, TRACED))
@@ -328,7 +330,7 @@ def make_service(api: type[Api], name: str) -> Any:
         traffic={"timeout": 60},
         logging={"access": {"enabled": False}},
     )
-    return bentoml.asgi_app(routes.reading_app())(make(api))
+    return bentoml.asgi_app(read_routes.reading_app())(make(api))
 
 
 keep_bentos_metrics_in_memory()

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from domain.errors import Refused
 from domain.findings import Findings, broken_rules
-from signals.quality_batches import GATE, judge
-from signals.quality_profile import Profile
-from signals.quality_rules import BatchRules, Reaction
-from signals.quality_stats import Seen, field_seen
+from signals.quality.batch_gate import GATE, judge
+from signals.quality.profile import Profile
+from signals.quality.rules import BatchRules, Reaction
+from signals.quality.statistics import Seen, field_seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,7 @@ _RULES = ("null-rate", "unseen-values")
 def event_schema(profile: Profile, rules: BatchRules) -> "DataFrameSchema":
     """The schema of tables of events' data, a column a field; checks are named as the rules.
 
-    The judgement is that of `signals.quality_batches`. A field without a column is all missing.
+    The judgement is that of `signals.quality.batch_gate`. A field without a column is all missing.
     """
     import pandera.pandas as pa
 

@@ -1,6 +1,6 @@
 """The hard cases of identity: identifiers that are not one person's, or not a person's only ones.
 
-What each case's signals carry; `simulation.confusion` says when they come.
+What each case's signals carry; `simulation.identity_noise` says when they come.
 """
 
 from enum import IntEnum

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.behaviour import behaviour
-from simulation.confusion import confusion
 from simulation.events import Events, rows
+from simulation.identity_noise import confusion
 from simulation.intent import hazards, win_probability
 from simulation.moments import NEVER, TRIAL, Moments, moments
 from simulation.scenarios import Scenario

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from wiring.settings import Settings, quiet_libraries, write_home_settings
+from config.settings import Settings, quiet_libraries, write_home_settings
 
 quiet_libraries()
 os.environ.pop("RUST_BACKTRACE", None)
@@ -64,15 +64,15 @@ def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    from domain.versions import Stage
+    from domain.versions.manifest import Stage
+    from jobs.models.train import train
+    from jobs.signals.ingest_files import ingest_files
     from registry.promotion import Terms, promote
     from simulation.scenarios import scenario
     from simulation.simulator import simulate
     from simulation.writer import write
     from training.config import TrainingConfig
-    from wiring.ingestion import ingest_files
     from wiring.registry import open_registry
-    from wiring.training import train
 
     folder = tmp_path_factory.mktemp("trained")
     written = write(simulate(LEADS, SEED, scenario("steady"), days=DAYS), folder / "s.jsonl")

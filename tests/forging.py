@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from domain.chain import GENESIS, link
+from config.settings import Settings
 from registry.cache import stages_of, write_stages
 from registry.ledger_table import LEDGER
-from registry.standing import fold
+from registry.registry_state import fold
+from storage.hash_chain import GENESIS, link
 from wiring.agreement import folder_of, ledger_entries
-from wiring.settings import Settings
 
 Row = dict[str, object]
 Change = Callable[[Row], Row | None]

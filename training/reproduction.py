@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from domain.versions import REFERENCE_FILE, Lineage, Manifest
-from training.reference import ACCOUNT
+from domain.versions.manifest import REFERENCE_FILE, Lineage, Manifest
+from training.data.reference_sample import ACCOUNT
 
 CLOSE = 1e-9
 """Predictions that differ by no more are equal: another machine may round otherwise."""

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from domain.clock import Clock, iso, to_us
 from domain.definition import FeatureDefinition
-from domain.golden_rows import GOLDEN_ROWS, GoldenRows, golden_rows, write_golden
-from domain.input_profile import profile_inputs, write_profile
 from domain.journeys import Journeys
 from domain.measurement import Interval
-from domain.run_record import RunRecord, TrialRecord, write_record
 from domain.scores import Calibrator
-from domain.versions import (
+from domain.versions.golden_rows import GOLDEN_ROWS, GoldenRows, golden_rows, write_golden
+from domain.versions.input_profile import profile_inputs, write_profile
+from domain.versions.manifest import (
     MODEL_FILE,
     REFERENCE_FILE,
     TABLE_FILE,
@@ -26,34 +25,27 @@ from domain.versions import (
     Searched,
     seal,
 )
-from training import (
-    assess,
-    blend,
-    calibrate,
-    card,
-    cutoffs,
-    explain,
-    fit,
-    leakage,
-    reference,
-    traps,
-)
-from training import search as searching
-from training.accounts import bounded
-from training.assess import ALONE, Against
-from training.causes import (
+from domain.versions.run_record import RunRecord, TrialRecord, write_record
+from training import assessment
+from training.assessment import ALONE, Against
+from training.config import TrainingConfig
+from training.data import cutoffs, data_warnings, leakage, reference_sample
+from training.data.account_weights import bounded
+from training.data.dataset import Dataset, History, build
+from training.data.split import folds, split_by_time
+from training.data.unlearnable import (
     Taken,
     refuse_beyond_float32,
     require_both_classes,
     require_outcomes,
 )
-from training.config import TrainingConfig
-from training.dataset import Dataset, History, build
-from training.page import page
-from training.profile_model import fit_profile, write_fallback
-from training.split import folds, split_by_time
-from training.studies import Warmth, open_study, remember
-from training.tested_rows import row_numbers, write_test_rows
+from training.evaluation.tested_rows import row_numbers, write_test_rows
+from training.model import blending, calibrate, fit, shap_table
+from training.model import search as searching
+from training.model.profile_only_model import fit_profile, write_fallback
+from training.model.studies import Warmth, open_study, remember
+from training.report import model_card
+from training.report.html_page import page
 
 CHECKED_ROWS = 2_000
 PLOTS = "plots"
@@ -187,10 +179,10 @@ class Run:
         data = build(self.definition, chosen.cutoffs, self.history, self.config.exclude, aside)
         refuse_beyond_float32(data)
         require_outcomes(data, self.config)
-        noticed = traps.notice(chosen.cutoffs, self.journeys, self.config)
+        noticed = data_warnings.notice(chosen.cutoffs, self.journeys, self.config)
         warnings = [trap.text for trap in noticed]
         eventual = np.array([c.eventual for c in chosen.cutoffs], dtype=np.int64)
-        warnings += traps.unknown_accounts(self.config, chosen.removed)
+        warnings += data_warnings.unknown_accounts(self.config, chosen.removed)
         warnings += leakage.waived(leakage.screen(data, eventual), self.config.waivers)
         for text in warnings:
             progress.warn(text)
@@ -220,7 +212,7 @@ class Run:
         require_both_classes(train, "training", before, inner)
         require_both_classes(valid, "validation", before, inner)
         require_both_classes(test, "test", data, took)
-        traps.refuse_one_company(test)
+        data_warnings.refuse_one_company(test)
         sound = tuple(pair for pair in each if all(len(np.unique(p.labels)) == 2 for p in pair))
         return Parts(
             test=test,
@@ -279,26 +271,26 @@ class Run:
         made = calibrate.calibrate(told, seed, self.config.embargo_days)
         calibrator = made.calibrator
         model.save_model(str(folder / MODEL_FILE))
-        table = explain.build_table(model, parts.test.features)
-        error = explain.check_table(
+        table = shap_table.build_table(model, parts.test.features)
+        error = shap_table.check_table(
             table, model, fit.pool(parts.test.take(np.arange(len(parts.test))[:CHECKED_ROWS]))
         )
         table.save(folder / TABLE_FILE)
         chance = calibrator.apply(fit.margins(model, parts.test))
-        fair = reference.fair_rows(parts.stand_for, seed)
-        frame = reference.reference_frame(parts.test.take(fair), chance[fair], seed)
-        reference.write_reference(frame, folder / REFERENCE_FILE)
+        fair = reference_sample.fair_rows(parts.stand_for, seed)
+        frame = reference_sample.reference_frame(parts.test.take(fair), chance[fair], seed)
+        reference_sample.write_reference(frame, folder / REFERENCE_FILE)
         write_golden(_golden(parts.test.take(fair[:GOLDEN_ROWS]), model, calibrator), folder)
         write_test_rows(parts.test_numbers, parts.test, chance, folder)
         write_profile(profile_inputs(fitted.features, fitted.numbers, fitted.texts), folder)
         leaves = np.asarray(model.calc_leaf_indexes(fit.pool(parts.test)), dtype=np.int64)
         importance = np.abs(table.explain(leaves)).mean(axis=0)
-        rows = assess.Rows(parts.folds, fitted, parts.test)
+        rows = assessment.Rows(parts.folds, fitted, parts.test)
         profile = fit_profile(self.definition, fitted, best, seed, self.config.embargo_days)
-        others = assess.rivals(self.config, self.definition, rows, profile, against.champion)
-        done = assess.assess(self.config, parts.test, chance, others, against.grades)
+        others = assessment.rivals(self.config, self.definition, rows, profile, against.champion)
+        done = assessment.assess(self.config, parts.test, chance, others, against.grades)
         moving = dict(zip(table.features, importance.tolist(), strict=True))
-        assess.write(done, self.name, moving, folder)
+        assessment.write(done, self.name, moving, folder)
         exact = Interval(value=error, low=error, high=error)
         manifest = Manifest(
             name=self.name,
@@ -308,7 +300,7 @@ class Run:
             categories=parts.test.categories,
             calibrator=calibrator,
             calibrator_gains=made.gains,
-            quantiles=reference.percentiles(chance[fair]),
+            quantiles=reference_sample.percentiles(chance[fair]),
             outcome=self.config.outcome,
             horizon_days=self.config.horizon_days,
             metrics={**done.metrics, "explanation_error": exact},
@@ -318,7 +310,7 @@ class Run:
             blended=blended,
             fallback=write_fallback(profile, fitted, parts.test, fair, GOLDEN_ROWS, folder),
         )
-        text = card.model_card(manifest, removed, done.evaluation, done.audit)
+        text = model_card.model_card(manifest, removed, done.evaluation, done.audit)
         (folder / "card.md").write_text(text, encoding="utf-8")
         (folder / "card.html").write_text(page(f"Model card: {self.name}", text), encoding="utf-8")
         return seal(folder, manifest)
@@ -329,14 +321,14 @@ class Run:
         model, told = fit.fit(parts.fitted, best, seed), fit.crossed(parts.fitted, best, seed)
         if not self.config.blend:
             return model, told, None
-        other = blend.scorecard_of(best)
+        other = blending.scorecard_of(best)
         later = [fit.across(parts.folds, each, seed) for each in (best, other)]
-        found = blend.weigh(later[0], later[1], seed)
+        found = blending.weigh(later[0], later[1], seed)
         if not found.scorecard:
             return model, told, found
         scorecard = fit.fit(parts.fitted, other, seed)
         points = fit.crossed(parts.fitted, other, seed)
-        return blend.summed(model, scorecard, found), blend.mixed(told, points, found), found
+        return blending.summed(model, scorecard, found), blending.mixed(told, points, found), found
 
     def lineage(self, provenance: Provenance, searched: Searched | None = None) -> Lineage:
         """What it is made from."""

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from config.settings import Settings
 from domain.errors import BadInput, LeadscoreError, Unavailable
 from domain.verification import Head
-from domain.versions import VersionKind
+from domain.versions.manifest import VersionKind
 from registry.agreement import by_ledger
 from registry.cache import STAGES_FILE, Agree, Stages, read_or_none, version_folder
-from registry.entry import Entry
 from registry.ledger import proven_entries
+from registry.ledger_entry import Entry
+from storage.engine import open_engine
 from wiring.anchors import LEDGER, Anchors, digest_of, open_anchors
 from wiring.registry import BUNDLE, cache_of, policy_cache_of
-from wiring.settings import Settings
-from wiring.stores import open_engine
 
 LEDGER_WAIT_S = 2.0
 """How long the ledger may take to answer, at a start and after a change."""

@@ -17,12 +17,12 @@ from uuid import uuid4
 
 import msgspec
 
-from domain.chain import GENESIS, link
+from config.settings import Settings
 from domain.clock import SystemClock, iso, to_us
 from domain.errors import BadInput
-from domain.files import drop_torn_line, exclusive, private_folder
 from domain.verification import Head
-from wiring.settings import Settings
+from storage.files import drop_torn_line, exclusive, private_folder
+from storage.hash_chain import GENESIS, link
 
 TRAIL, LEDGER, LOG = "trail", "ledger", "log"
 """The stores that are chains."""

@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 from typing import get_args
 
+from config.settings import Settings
 from domain.errors import Missing
-from domain.versions import VersionKind
+from domain.versions.manifest import VersionKind
 from registry.cache import write_stages
 from wiring.agreement import folder_of, standing_stages
 from wiring.registry import BUNDLE
-from wiring.settings import Settings
 
 _PARTS = ("definition.json", "contracts", "live")
 

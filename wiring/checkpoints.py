@@ -9,18 +9,18 @@ from threading import Thread
 from sqlalchemy import Engine, inspect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from decisions.audit import AuditTrail
-from decisions.audit_tables import AUDIT
-from domain.chain import GENESIS
+from config.settings import Settings
+from decisions.audit.tables import AUDIT
+from decisions.audit.trail import AuditTrail
 from domain.errors import LeadscoreError, Unavailable
-from domain.files import exclusive, write_whole
 from domain.verification import Head
-from signals.schema import events
-from signals.verifying import log_head
+from signals.events.log_verification import log_head
+from signals.store.tables import events
+from storage.engine import open_engine
+from storage.files import exclusive, write_whole
+from storage.hash_chain import GENESIS
 from wiring.agreement import ledger_entries
 from wiring.anchors import LEDGER, LOG, TRAIL, Kept, open_anchors
-from wiring.settings import Settings
-from wiring.stores import open_engine
 
 POST_S = 2.0
 """How long a webhook may take for one anchor; the first that it does not take ends the telling."""

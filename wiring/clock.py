@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
+from config.settings import Settings
 from domain.clock import Clock, SystemClock, from_us
 from domain.ports import LeadDirectory
-from wiring.settings import Settings
 
 
 class WatermarkClock:

@@ -5,22 +5,22 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from decisions.audit import AuditTrail
-from decisions.audit_tables import create_tables
-from decisions.policy import load_policy
-from decisions.spool import Spool
-from decisions.spooled_trail import SpooledTrail
-from decisions.zen_policy import ZenPolicy
-from domain.breaker import Breaker
+from config.settings import Settings
+from decisions.audit.spool import Spool
+from decisions.audit.spooled_trail import SpooledTrail
+from decisions.audit.tables import create_tables
+from decisions.audit.trail import AuditTrail
+from decisions.policy.policy import load_policy
+from decisions.policy.zen_policy import ZenPolicy
+from domain.circuit_breaker import Breaker
 from domain.errors import Missing, Unavailable
-from domain.policy_version import POLICY_FILE, PolicyManifest
 from domain.ports import Unwatched, Watch
 from domain.verification import Head
+from domain.versions.policy_manifest import POLICY_FILE, PolicyManifest
 from registry.cache import open_version
+from storage.engine import WAIT_S, open_engine
 from wiring.agreement import standing_stages
 from wiring.registry import policy_cache_of
-from wiring.settings import Settings
-from wiring.stores import WAIT_S, open_engine
 
 POLICIES = Path(__file__).parents[1] / "decisions" / "policies"
 UNWATCHED = Unwatched()

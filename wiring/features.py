@@ -1,8 +1,8 @@
 """The feature store, put together."""
 
+from config.settings import Settings
 from domain.definition import FeatureDefinition
 from feature_repo.store import WAIT_S, FeastStore
-from wiring.settings import Settings
 
 
 def open_features(

@@ -13,16 +13,16 @@ from uuid import uuid4
 
 import msgspec
 
+from config.settings import Settings
 from domain.clock import Clock, SystemClock, iso, to_us
 from domain.errors import LeadscoreError, Unavailable
-from domain.versions import Lineage, Stage
-from registry.lineage_outbox import Outbox, Send
+from domain.versions.manifest import Lineage, Stage
+from registry.lineage.outbox import Outbox, Send
 from registry.promotion import Promotion
 from registry.store import AnyRegistry
-from wiring.settings import Settings
 
 if TYPE_CHECKING:
-    from registry.lineage import Data, State
+    from registry.lineage.events import Data, State
 
 TIMEOUT_S = 2.0
 """How long a server may take for one event; the first that it does not take ends the sending."""
@@ -42,20 +42,20 @@ class Told:
 
     def read_log(self, lineage: Lineage) -> None:
         """The run read the log, so far."""
-        from registry.lineage import event_log
+        from registry.lineage.events import event_log
 
         held = event_log(iso(lineage.watermark_us), lineage.events, lineage.log_hash)
         self.inputs.append(held)
 
     def read(self, name: str, version: str) -> None:
         """The run read a version of something."""
-        from registry.lineage import Data
+        from registry.lineage.events import Data
 
         self.inputs.append(Data(name, version))
 
     def made(self, name: str, version: str) -> None:
         """The run made a version of something."""
-        from registry.lineage import Data
+        from registry.lineage.events import Data
 
         self.outputs.append(Data(name, version))
 
@@ -87,7 +87,7 @@ class Teller:
 
     def _tell(self, state: "State", job: str, run_id: str, told: Told, error: str = "") -> None:
         try:
-            from registry.lineage import event
+            from registry.lineage.events import event
 
             at = iso(to_us(self._clock.now()))
             inputs, outputs = tuple(told.inputs), tuple(told.outputs)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from sqlalchemy import make_url
 
+from config.settings import Settings
 from domain.errors import Unavailable
-from wiring.settings import Settings
 
 TOLD = (
     "file is not a database",

@@ -6,27 +6,27 @@ from pathlib import Path
 
 import msgspec
 
-from decisions.axes import GRADES
-from decisions.checks import Finding
-from decisions.golden import Difference, broken, differences
-from decisions.policy import PolicyFile, check_policy, load_policy, name_in, rules_in
-from decisions.trial import tried
-from decisions.zen_policy import ZenPolicy
+from config.settings import Settings
+from decisions.policy.golden_rows import Difference, broken, differences
+from decisions.policy.lint import Finding
+from decisions.policy.policy import PolicyFile, check_policy, load_policy, name_in, rules_in
+from decisions.policy.table_axes import GRADES
+from decisions.policy.trial_run import tried
+from decisions.policy.zen_policy import ZenPolicy
 from domain.clock import SystemClock, iso, to_us
 from domain.decisions import Facts
 from domain.errors import BadInput, Missing, Refused
-from domain.files import private_folder
-from domain.owned_folder import owned_folder
-from domain.policy_version import GOLDEN_FILE, POLICY_FILE, GoldenRow, PolicyManifest
-from domain.versions import ModelVersion, Stage, seal
+from domain.versions.manifest import ModelVersion, Stage, seal
+from domain.versions.policy_manifest import GOLDEN_FILE, POLICY_FILE, GoldenRow, PolicyManifest
 from registry.promotion import Promotion, Terms, approve, promote
 from registry.store import PolicyRegistry
 from scoring.live_policy import LivePolicies, LivePolicy
+from storage.files import private_folder
+from storage.owned_folder import owned_folder
 from wiring.agreement import agreement
 from wiring.decisions import POLICIES, STANDARD, in_force, policy_path
 from wiring.lineage import open_teller, promoting
 from wiring.registry import gates_of, open_policies, policy_cache_of
-from wiring.settings import Settings
 
 
 def follow_policy(
@@ -198,9 +198,9 @@ def reviewed(settings: Settings, path: Path, grades: Sequence[str] = GRADES) -> 
 
 def known_facts(settings: Settings) -> set[str]:
     """The attributes and features that a policy may be told of: this home's, else the standard."""
+    from config.home_definition import definition_of
     from feature_repo.catalogue import category_names, number_names
     from feature_repo.standard import standard_service
-    from wiring.home_definition import definition_of
 
     kept = settings.definition_file.is_file()
     definition = definition_of(settings) if kept else standard_service()

@@ -9,18 +9,18 @@ import msgspec
 import yaml
 
 import signals
+from config.home_files import own_file
 from domain.errors import BadConfiguration
 from domain.findings import Finding, Findings
-from domain.typed_yaml import YamlFile
 from feature_repo.quality import FeatureRules
-from scoring.quality import Gates, InputRules
-from signals.contract import Contract
-from signals.quality_batches import BatchGate
-from signals.quality_door import Door
-from signals.quality_events import EventGate
-from signals.quality_rules import BatchRules, EventRules
-from signals.quality_stats import fields_of
-from wiring.home_rules import own_file
+from scoring.model.input_gate import Gates, InputRules
+from signals.contracts.contract import Contract
+from signals.quality.batch_gate import BatchGate
+from signals.quality.event_gate import EventGate
+from signals.quality.ingest_gates import Door
+from signals.quality.rules import BatchRules, EventRules
+from signals.quality.statistics import fields_of
+from storage.typed_yaml import YamlFile
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric

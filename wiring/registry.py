@@ -3,15 +3,15 @@
 from functools import partial
 from pathlib import Path
 
+from config.home_files import rules_file
+from config.settings import Settings
 from domain.clock import SystemClock
 from registry.gates import STANDARD_FILE, GateRules, load_gates
 from registry.ledger import Ledger
-from registry.relocation import relocate
+from registry.mlflow_files.relocation import relocate
 from registry.store import PolicyRegistry, Registry
-from wiring.home_rules import rules_file
+from storage.engine import open_engine
 from wiring.os_account import os_account
-from wiring.settings import Settings
-from wiring.stores import open_engine
 
 MODEL = "lead"
 """The name under which versions are registered."""

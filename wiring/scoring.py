@@ -6,18 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from decisions.audit import AuditTrail
-from domain.breaker import Breaker
+from config.settings import Settings
+from decisions.audit.trail import AuditTrail
+from domain.circuit_breaker import Breaker
 from domain.clock import Clock
 from domain.findings import Findings
 from domain.ports import Watch
 from feature_repo.store import WAIT_S, FeastStore
 from scoring.answer import Answerer, Ports
-from scoring.live import LiveVersions
+from scoring.fallback_states import Keeping, SteadyStates
+from scoring.live_models import LiveVersions
 from scoring.live_policy import LivePolicies
-from scoring.steady import Keeping, SteadyStates
 from scoring.what_if import WhatIfs
-from signals.profiles import Profiles
+from signals.store.lead_profiles import Profiles
+from telemetry.traces import traced
 from wiring.agreement import agreement
 from wiring.clock import clock_of
 from wiring.decisions import open_trail
@@ -25,9 +27,7 @@ from wiring.features import open_features
 from wiring.policies import follow_policy
 from wiring.quality import load_quality
 from wiring.registry import cache_of
-from wiring.settings import Settings
 from wiring.signals import SignalPlane, open_signals
-from wiring.traces import traced
 
 LOOK_EVERY_S = 1.0
 """How often the live versions are looked at: a rollback takes effect within this."""

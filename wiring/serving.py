@@ -7,24 +7,24 @@ from typing import Any
 
 import msgspec
 
+from config.settings import Settings
 from domain.decisions import Asked, DecisionQuery, DecisionRecord
 from domain.errors import LeadscoreError, Unavailable
 from domain.findings import Findings
 from domain.identifiers import accounts_named
+from domain.log_status import LogStanding
 from domain.ports import Watch
 from domain.scores import ScoreAnswer
 from domain.signals import Counts, Receipt
-from domain.standing import LogStanding
 from domain.what_if import WhatIf, WhatIfRequest
-from scoring.begun import Told
-from signals import quarantine
+from scoring.pending_answers import Told
+from signals.store import quarantine
+from storage.engine import close_idle
+from telemetry.gc_tuning import calm_collector
+from telemetry.traces import tag
 from wiring.bundle import unpack_bundle
-from wiring.collector import calm_collector
 from wiring.outages import outage, outages_told, presence_of
 from wiring.scoring import Scoring, open_scoring
-from wiring.settings import Settings
-from wiring.stores import close_idle
-from wiring.traces import tag
 
 LOOKS = 20
 """So often the ranking is looked at for one page of leads of some status."""

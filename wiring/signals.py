@@ -7,37 +7,37 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import Engine
 
+from config.home_definition import definition_of
+from config.settings import Settings
 from domain.clock import SystemClock, to_us
 from domain.definition import FeatureDefinition
 from domain.errors import BadConfiguration, BadInput, BadSignal
-from domain.files import private_folder, write_whole
 from domain.journeys import Journeys
 from domain.ports import LeadRef, StateWriter
 from domain.signals import Counts
-from signals import log
-from signals.contracts import PACKAGED, Contract, ContractBook, all_contracts
-from signals.contracts import write_contract as keep_contract
-from signals.directory import Directory
-from signals.history import Replay
-from signals.identity import IdentifierReader
-from signals.ingest import Ingest
-from signals.log_columns import Part, read_parts
-from signals.looks import Looks
-from signals.matching import Matcher
-from signals.outbox import PUSH_WAIT_S
-from signals.preparing import Preparer
-from signals.reading import Reader
-from signals.rebuild import rebuild
-from signals.schema import create_tables
-from signals.separating import separate
-from signals.states import StateStore
-from signals.writer import Writer
-from wiring.collector import calm
-from wiring.home_definition import definition_of
+from signals.contracts.registry import PACKAGED, Contract, ContractBook, all_contracts
+from signals.contracts.registry import write_contract as keep_contract
+from signals.events import event_log
+from signals.events.feature_matching import Matcher
+from signals.events.preparation import Preparer
+from signals.events.validation import Reader
+from signals.identifiers.normalization import IdentifierReader
+from signals.identity.directory import Directory
+from signals.ingest.ingest import Ingest
+from signals.ingest.outbox import PUSH_WAIT_S
+from signals.ingest.rebuild import rebuild
+from signals.ingest.split_lead import separate
+from signals.ingest.transactions import Writer
+from signals.replay.log_reader import Part, read_parts
+from signals.replay.replay import Replay
+from signals.replay.snapshot_schedule import Looks
+from signals.store.feature_states import StateStore
+from signals.store.tables import create_tables
+from storage.engine import open_engine
+from storage.files import private_folder, write_whole
+from telemetry.gc_tuning import calm
 from wiring.quality import load_quality
-from wiring.reading_ahead import log_ahead, reading_process
-from wiring.settings import Settings
-from wiring.stores import open_engine
+from wiring.read_ahead import log_ahead, reading_process
 
 WORTH_A_PROCESS = 100_000
 """Events of the log from which on another process reads it: it takes a second to start."""
@@ -193,7 +193,7 @@ def replay_history(
     files = HistoryFile(offline / LEADS), HistoryFile(offline / ACCOUNTS)
     replay = Replay(plane.writer, *files, looks)
     with calm():
-        if log.size(plane.engine) < WORTH_A_PROCESS:
+        if event_log.size(plane.engine) < WORTH_A_PROCESS:
             parts = read_parts(plane.engine, plane.writer.matcher, anchors, through)
             journeys = replay.run(parts)
         else:

@@ -3,8 +3,8 @@
 from itertools import chain
 from pathlib import Path
 
-from domain.owned_folder import UNNAMED, remove_abandoned, remove_old
-from wiring.settings import Settings
+from config.settings import Settings
+from storage.owned_folder import UNNAMED, remove_abandoned, remove_old
 
 PREFIXES = ("training", "reproduction", "history", "policy")
 """How the names of working folders in a home begin."""

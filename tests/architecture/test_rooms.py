@@ -80,7 +80,7 @@ def test_the_environment_is_read_in_one_place() -> None:
         for path in (ROOT / room).rglob("*.py")
         if reading.search(path.read_text())
     }
-    assert found <= {"wiring/settings.py", "serving/launch.py"}, found
+    assert found <= {"config/settings.py", "serving/supervisor.py"}, found
 
 
 def test_the_bento_holds_what_serving_imports() -> None:

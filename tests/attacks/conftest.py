@@ -10,7 +10,7 @@ import uvicorn
 
 from serving import connections, handshakes
 from serving.connections import BoundedHttp, bound_connections
-from serving.waiting import Waiting
+from serving.pending_connections import Waiting
 
 HALF = b"GET /livez HTTP/1.1\r\nhost: localhost\r\nx-slow: "
 WHOLE = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.connections import HEAD_BYTES, BoundedHttp
-from serving.waiting import Connection, Waiting
+from serving.pending_connections import Connection, Waiting
 from tests.attacks.conftest import HALF, WHOLE, Server
 
 

@@ -21,11 +21,11 @@ import numpy as np
 import pytest
 import yaml
 
+from config.settings import Settings, check_compiled_code, load_settings
 from domain.errors import BadConfiguration
 from tests.conftest import ROOT
 from wiring.quality import load_quality
 from wiring.registry import gates_of
-from wiring.settings import Settings, check_compiled_code, load_settings
 
 MARK = "LEADSCORE_TEST_MARK"
 COMMANDS = (
@@ -194,7 +194,7 @@ def test_control_each_poison_leaves_its_mark(
 def test_control_feast_runs_what_its_own_registry_holds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from feature_repo.feast_unchecked import FeatureStore, RepoConfig
+    from feature_repo.feast_imports import FeatureStore, RepoConfig
 
     monkeypatch.setenv(MARK, str(tmp_path / "mark"))
     as_registry(tmp_path / "registry.db")
@@ -238,7 +238,7 @@ def test_yaml_of_a_home_makes_no_objects(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_versions_arrays_hold_no_objects(tmp_path: Path) -> None:
     from domain.errors import BadInput
-    from domain.explanation import load_table
+    from domain.versions.explanation_table import load_table
 
     as_npz(tmp_path / "explanation.npz")
     with pytest.raises(BadInput, match="explanation-table"):

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from serving.connections import HEAD_BYTES
-from serving.waiting import Waiting
+from serving.pending_connections import Waiting
 from tests.attacks.conftest import Server
 
 Serve = Callable[..., Server]

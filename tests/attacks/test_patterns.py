@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from domain.errors import BadConfiguration, BadSignal
 from domain.findings import Findings
 from domain.signals import Signal
-from signals.contracts import ContractBook, Field, read_contract, standard_contracts
-from signals.narrowing import narrowings
-from signals.patterns import compile_pattern
-from signals.quality_events import EventGate
-from signals.quality_rules import EventRules, ValueRule
+from signals.contracts.field_compatibility import narrowings
+from signals.contracts.patterns import compile_pattern
+from signals.contracts.registry import ContractBook, Field, read_contract, standard_contracts
+from signals.quality.event_gate import EventGate
+from signals.quality.rules import EventRules, ValueRule
+from telemetry.logs import redacted
 from tests.conftest import ROOT
-from wiring.logs import redacted
 
 LONG = 40_000
 SECONDS = 2.0

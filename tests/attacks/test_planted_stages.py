@@ -10,16 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.home_definition import definition_of
+from config.settings import Settings
 from domain.errors import BadInput, LeadscoreError, Unavailable
-from domain.versions import MANIFEST, MODEL_FILE, Stage, check_label, file_hash, open_sealed, seal
+from domain.versions.manifest import (
+    MANIFEST,
+    MODEL_FILE,
+    Stage,
+    check_label,
+    file_hash,
+    open_sealed,
+    seal,
+)
 from registry.cache import STAGES_FILE, read_cached_stages, version_folder
-from scoring.live import LiveVersions
+from scoring.live_models import LiveVersions
 from tests.forging import forge_ledger
 from wiring.agreement import agreement
 from wiring.bundle import pack_bundle, unpack_bundle
-from wiring.home_definition import definition_of
 from wiring.registry import cache_of, open_registry
-from wiring.settings import Settings
 
 Edit = Callable[[dict[str, object]], None]
 

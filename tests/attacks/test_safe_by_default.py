@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from config import settings as settings_module
+from config.settings import Settings, runs_as_service
 from domain.errors import Missing
-from domain.files import private_folder
-from serving.guard import access_at, guard
-from serving.key_store import open_keys
+from serving.auth.api_key_store import open_keys
+from serving.auth.factory import access_at, guard
+from storage.files import private_folder
 from tests.conftest import ROOT
-from wiring import settings as settings_module
-from wiring.settings import Settings, runs_as_service
 
 
 async def nothing(_scope: object, _receive: object, _send: object) -> None:

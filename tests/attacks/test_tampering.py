@@ -17,12 +17,14 @@ from threading import Thread
 import msgspec
 import pytest
 
-from domain.chain import GENESIS, link
+from config.settings import Settings, load_settings
 from domain.decisions import Asked, RequestKey
 from domain.errors import BadConfiguration
 from domain.verification import Verified
-from domain.versions import Stage
+from domain.versions.manifest import Stage
+from jobs.decisions.verify_home import verify_home
 from registry.cache import STAGES_FILE, read_cached_stages, version_folder
+from storage.hash_chain import GENESIS, link
 from tests.commands import leadscore
 from tests.conftest import Trained
 from tests.degradation.conftest import lead_ids
@@ -31,8 +33,6 @@ from wiring.anchors import IDENTITY, open_anchors
 from wiring.checkpoints import checkpoint, deliver
 from wiring.registry import cache_of, open_registry
 from wiring.scoring import open_scoring
-from wiring.settings import Settings, load_settings
-from wiring.verification import verify_home
 
 Attack = Callable[[Settings], None]
 DECISIONS = 12
@@ -386,7 +386,7 @@ def test_each_step_of_a_promotion_is_anchored(anchored: Settings) -> None:
 def test_the_trail_is_anchored_as_it_grows(
     anchored: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("decisions.audit.EVERY", 5)
+    monkeypatch.setattr("decisions.audit.trail.EVERY", 5)
     scoring = open_scoring(anchored, live=True)
     scoring.answerer.score(lead_ids(scoring, 4))
     assert open_anchors(anchored).kept().newest("trail").sequence == DECISIONS + 4

@@ -3,8 +3,9 @@
 from starlette.responses import Response
 
 from domain.scores import ScoreAnswer
-from serving import bodies, service
-from serving.endpoints import Came, endpoint
+from serving import service
+from serving.http import schemas
+from serving.http.endpoints import Came, endpoint
 from serving.service import Api, make_service
 
 PATH = "/noop"
@@ -14,7 +15,7 @@ service.PATHS |= {PATH}
 class NoopApi(Api):
     """All endpoints, and one that takes what `/score` takes and answers at once."""
 
-    @endpoint(bodies.ScoreRequest, ScoreAnswer)
+    @endpoint(schemas.ScoreRequest, ScoreAnswer)
     async def noop(self, came: Came, /) -> Response:
         """Nothing."""
         return Response(b"{}", media_type="application/json")

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from serving import examples
+from serving.http import openapi_examples
 from tests.bench.bars import bar
 from tests.serving.issuer import AUDIENCE, ISSUER, Issuer
 
@@ -31,10 +31,10 @@ def seconds_of(work: Callable[[], object], rounds: int) -> float:
 @pytest.mark.parametrize("sent", ["nothing", "key", "token"])
 def test_a_request_let_in(benchmark: Any, sent: str) -> None:
     """Through the layer with a rate, less through nothing."""
-    from serving.following import Followed
-    from serving.key_set import Signers, signers
-    from serving.rate import Rate
-    from serving.tokens import Tokens
+    from serving.auth.jwks import Signers, signers
+    from serving.auth.jwt_tokens import Tokens
+    from serving.auth.polled_value import Followed
+    from serving.auth.rate_limit import Rate
     from tests.serving.test_access_rules import GOOD, LOCAL, Layer, bearing
 
     issuer = Issuer()
@@ -67,7 +67,7 @@ def test_a_request_let_in(benchmark: Any, sent: str) -> None:
 
     costs = [cost() for _ in range(9)]
     benchmark.pedantic(cost, rounds=3)
-    answer = seconds_of(lambda: msgspec.json.encode(examples.ANSWER), ROUND)
+    answer = seconds_of(lambda: msgspec.json.encode(openapi_examples.ANSWER), ROUND)
     benchmark.extra_info["us_a_request"] = round(min(costs) * 1e6, 2)
     benchmark.extra_info["times_encoding_one_answer"] = round(min(costs) / answer, 2)
     assert not layer.counted

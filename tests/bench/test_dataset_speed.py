@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
+from config.settings import Settings
+from jobs.models.train import prepared
+from jobs.signals.ingest_files import ingest_files
 from tests.bench.bars import bar
 from tests.conftest import SilentProgress
 from training.config import Every, TrainingConfig
-from training.cutoffs import choose
-from wiring.ingestion import ingest_files
-from wiring.settings import Settings
-from wiring.training import prepared
+from training.data.cutoffs import choose
 
 LEADS = (1_140, 11_400)
 """About 100,000 and a million events, 10,000 and 100,000 cutoffs."""

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from decisions.audit import AuditTrail
-from decisions.decision_id import new_decision_id
-from decisions.zen_policy import ZenPolicy
+from decisions.audit.decision_id import new_decision_id
+from decisions.audit.trail import AuditTrail
+from decisions.policy.zen_policy import ZenPolicy
 from domain.decisions import DecisionRecord
 from tests.decisions.conftest import MakeRecord
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from config.settings import Settings
 from domain.signals import Signal
 from tests.soak.freshness import Freshness, Send, served
-from wiring.settings import Settings
 
 LEADS = [f"L-{person:07d}" for person in range(20)]
 

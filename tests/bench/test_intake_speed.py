@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from serving.launch import running
+from config.settings import Settings
+from serving.supervisor import running
 from simulation.scenarios import scenario
 from simulation.simulator import simulate
 from simulation.writer import write
 from tests.conftest import Trained
 from tests.soak.growth import calibration_s, taken_in
-from wiring.settings import Settings
 
 BATCH, CLIENTS, BATCHES = 500, 8, 60
 JSON = {"content-type": "application/json"}

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from domain.signals import Signal
 from domain.state import Events, empty, half_lives_of, layout_of
 from feature_repo.standard import standard_service
-from signals import kernel
-from signals.matching import Columns, Matcher
+from signals.events.feature_matching import Columns, Matcher
+from signals.store import state_kernels
 from tests.features.events import BEGIN, accepted
 
 EVENTS, LEADS, DAYS = 1_000_000, 20_000, 90
@@ -79,13 +79,13 @@ def ragged(
 @pytest.mark.benchmark(group="bulk fold")
 def test_kernel_fold(benchmark: Any, log: Events) -> None:
     lives = half_lives_of(D)
-    kernel.fold(empty(layout_of(D), LEADS), log, 0, 10, lives)  # compiles
+    state_kernels.fold(empty(layout_of(D), LEADS), log, 0, 10, lives)  # compiles
 
     def fresh() -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (empty(layout_of(D), LEADS), log, 0, EVENTS, lives), {}
 
     benchmark.extra_info["events"] = EVENTS
-    benchmark.pedantic(kernel.fold, setup=fresh, rounds=5)
+    benchmark.pedantic(state_kernels.fold, setup=fresh, rounds=5)
     assert EVENTS / benchmark.stats.stats.min >= LEAST
 
 

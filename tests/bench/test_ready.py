@@ -4,7 +4,7 @@ import subprocess
 import sys
 from typing import Any
 
-from serving.launch import running
+from serving.supervisor import running
 from tests.bench.alternating import ratio
 from tests.bench.bars import bar
 from tests.conftest import ROOT, Trained

@@ -9,15 +9,15 @@ import pytest
 from catboost import CatBoostClassifier, FeaturesData, Pool
 from numpy.typing import NDArray
 
-from domain.versions import MODEL_FILE, TABLE_FILE
+from domain.versions.manifest import MODEL_FILE, TABLE_FILE
 from feature_repo.features import category_names, number_names
 from registry.cache import open_cached
-from scoring.scorer import Scorer
+from scoring.model.scorer import Scorer
 from tests.bench.alternating import ratio
 from tests.bench.bars import bar
 from tests.conftest import Trained
-from training.explain import build_table
-from training.fit import FIXED
+from training.model.fit import FIXED
+from training.model.shap_table import build_table
 from wiring.registry import cache_of
 
 MANY, CHUNK = 100_000, 2_000

@@ -24,16 +24,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from domain.versions import MODEL_FILE, Stage
+from config.settings import Settings
+from domain.versions.manifest import MODEL_FILE, Stage
 from registry import rollout
 from registry.cache import open_cached
 from registry.promotion import Terms, promote
-from serving.launch import running
+from serving.supervisor import running
 from tests.bench.bars import bar
 from tests.bench.load import Load, load
 from tests.conftest import Trained
 from wiring.registry import cache_of, open_registry
-from wiring.settings import Settings
 from wiring.signals import open_signals
 
 PATH = "/noop"

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from config.settings import Settings
+from jobs.signals.ingest_files import ingest_files
 from tests.bench.bars import bar
 from tests.bench.test_dataset_speed import rows
 from training.config import After, Every, FirstContact, TrainingConfig
-from wiring.ingestion import ingest_files
-from wiring.settings import Settings
 
 LEADS, FEW = 10_000, 50
 EVENTS = 3

@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import Any
 
-from scoring.steady import SteadyStates
+from scoring.fallback_states import SteadyStates
 from tests.bench.alternating import ratio
 from tests.bench.bars import bar
 from tests.conftest import Trained

@@ -10,17 +10,17 @@ from typing import Any
 
 import msgspec
 
+from config.settings import Settings
 from domain.ports import Unwatched, Watch
 from domain.scores import ScoreAnswer
-from serving import examples
-from serving.score_metrics import StageMetrics, told
+from serving.http import openapi_examples
+from serving.metrics.score_metrics import StageMetrics, told
+from telemetry.traces import provider_of
 from tests.bench.bars import bar
 from tests.conftest import ROOT
 from wiring.scoring import open_scoring
-from wiring.settings import Settings
-from wiring.traces import provider_of
 
-ANSWER = [msgspec.convert(examples.ANSWER, ScoreAnswer)]
+ANSWER = [msgspec.convert(openapi_examples.ANSWER, ScoreAnswer)]
 STAGES = ("features", "score", "policy", "audit")
 
 

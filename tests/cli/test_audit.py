@@ -9,10 +9,10 @@ import pytest
 from pyarrow import parquet
 from typer.testing import CliRunner
 
+from config.settings import Settings
 from domain.errors import BadInput, UnknownLead
 from leadscore.cli import app
 from wiring.scoring import open_scoring
-from wiring.settings import Settings
 
 
 @pytest.fixture

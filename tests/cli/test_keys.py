@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from config.settings import Settings
 from leadscore.cli import main
-from serving.key_store import open_keys
-from serving.keys import split_key
-from wiring.settings import Settings
+from serving.auth.api_key_store import open_keys
+from serving.auth.api_keys import split_key
 
 
 class Shell:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from config.settings import Settings
 from domain.signals import Signal
 from tests.commands import Answer, leadscore, program
 from tests.conftest import ROOT, Trained
-from wiring.settings import Settings
 
 
 def refused(answer: Answer, code: int, *said: str) -> None:
@@ -259,7 +259,7 @@ def test_who_is_who_is_told_with_its_reasons_also_after_a_rebuild(tmp_path: Path
 
 def test_a_policys_check_loads_no_compiler_and_no_way_in(tmp_path: Path) -> None:
     """What took half its time, and it has no use for."""
-    heavy = {"numba", "requests", "tldextract", "pandas", "mlflow", "signals.ingest"}
+    heavy = {"numba", "requests", "tldextract", "pandas", "mlflow", "signals.ingest.ingest"}
     run = (
         "import sys; from leadscore.cli import main\n"
         "try: main()\n"

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
+from config.settings import Settings
 from domain.clock import iso
+from jobs.models.account_names import name_of
 from leadscore.cli import app
 from tests.conftest import Trained
-from wiring.account_names import name_of
 from wiring.decisions import open_trail
-from wiring.settings import Settings
 from wiring.signals import open_signals
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from wiring.settings import Settings
+from config.settings import Settings
 
 PLAN = """
 mode: canary

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from wiring.stores import open_engine
+from storage.engine import open_engine
 
 
 @pytest.fixture

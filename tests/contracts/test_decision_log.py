@@ -9,16 +9,16 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from decisions.audit import Anchor, AuditTrail, Verification
-from decisions.audit_tables import create_tables
-from decisions.decision_id import new_decision_id
-from decisions.verifying import CHUNK
+from decisions.audit.decision_id import new_decision_id
+from decisions.audit.tables import create_tables
+from decisions.audit.trail import Anchor, AuditTrail, Verification
+from decisions.audit.verification import CHUNK
 from domain.decisions import DecisionRecord, Facts
 from domain.errors import Missing, Refused, Unavailable
 from domain.ports import DecisionLog
 from domain.scores import Decision, Reason, ScoreAnswer, VersionSet
+from storage.engine import open_engine
 from tests.contracts.databases import both_databases
-from wiring.stores import open_engine
 
 AT = 1_700_000_000_000_000
 pytestmark = both_databases

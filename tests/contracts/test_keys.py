@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from config.settings import Settings
 from domain.clock import FixedClock
 from domain.errors import BadInput, Missing, Refused, Unavailable
-from serving.key_store import KeyStore, open_keys
-from serving.keys import PREFIX, Scope, split_key
+from serving.auth.api_key_store import KeyStore, open_keys
+from serving.auth.api_keys import PREFIX, Scope, split_key
 from tests.contracts.databases import both_databases
-from wiring.settings import Settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Engines = Callable[[], Engine]

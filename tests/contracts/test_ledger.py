@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from domain.clock import FixedClock
 from domain.errors import Unavailable
-from domain.versions import ModelVersion, Stage
-from registry.entry import Draft, GateResult, Registration
+from domain.versions.manifest import ModelVersion, Stage
 from registry.ledger import Ledger
-from registry.plan import RolloutPlan
+from registry.ledger_entry import Draft, GateResult, Registration
+from registry.rollout_state import RolloutPlan
+from storage.engine import open_engine
 from tests.contracts.databases import both_databases
-from wiring.stores import open_engine
 
 pytestmark = both_databases
 Engines = Callable[[], sa.Engine]

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DataError, IntegrityError
 
-from signals import schema
-from signals.postgres_copy import Conflict
-from signals.schema import WORTH_A_COPY, create_tables, metadata, outbox, write, writing
+from signals.store import tables
+from signals.store.tables import WORTH_A_COPY, create_tables, metadata, outbox, write, writing
+from storage.postgres_copy import Conflict
 from tests.contracts.databases import both_databases
 
 Engines = Callable[[], Engine]
@@ -72,9 +72,9 @@ def test_bytes_come_back_as_they_went(engines: Engines) -> None:
     bodies = [bytes(range(256)) * n for n in range(WORTH_A_COPY)]
     rows = [(n, f"k{n}", "web.x", -n, "", "", body) for n, body in enumerate(bodies, 1)]
     with writer(engine) as connection:
-        write(connection, schema.events, columns, rows)
+        write(connection, tables.events, columns, rows)
     with engine.connect() as connection:
-        held = connection.execute(select(schema.events).order_by(schema.events.c.sequence)).all()
+        held = connection.execute(select(tables.events).order_by(tables.events.c.sequence)).all()
     assert [tuple(getattr(row, name) for name in columns) for row in held] == rows
     metadata.drop_all(engine)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from config.settings import Settings, load_settings, write_home_settings
 from domain.errors import BadConfiguration
-from wiring.settings import Settings, load_settings, write_home_settings
 
 SECRET = "s3cret-word"
 URLS = {

@@ -7,11 +7,11 @@ from threading import Thread
 import msgspec
 import pytest
 
+from config.settings import Settings
 from domain.clock import parse_iso, to_us
 from domain.errors import BadInput, Missing, Unavailable, UnknownLead
 from domain.ports import LeadDirectory, SignalSink
 from feature_repo.standard import standard_service
-from wiring.settings import Settings
 from wiring.signals import SignalPlane, adopt, open_signals
 
 T0 = "2026-01-01T00:00:00Z"

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from decisions.audit import AuditTrail
-from decisions.audit_tables import create_tables
-from decisions.decision_id import new_decision_id
-from decisions.policy import load_policy
-from decisions.zen_policy import ZenPolicy
+from decisions.audit.decision_id import new_decision_id
+from decisions.audit.tables import create_tables
+from decisions.audit.trail import AuditTrail
+from decisions.policy.policy import load_policy
+from decisions.policy.zen_policy import ZenPolicy
 from domain.decisions import DecisionRecord, Facts
 from domain.scores import Decision, Reason, ScoreAnswer, VersionSet
 

@@ -16,13 +16,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from decisions.audit import Anchor, AuditTrail, Verification
-from decisions.audit_tables import GUARDS, METADATA, create_tables
-from decisions.verifying import CHUNK
-from domain.chain import first_break
+from decisions.audit.tables import GUARDS, METADATA, create_tables
+from decisions.audit.trail import Anchor, AuditTrail, Verification
+from decisions.audit.verification import CHUNK
 from domain.decisions import DecisionRecord
 from domain.errors import BadConfiguration, BadInput, Missing, Refused, Unavailable
 from domain.ports import DecisionLog
+from storage.hash_chain import first_break
 from tests.decisions.conftest import MakeEngine, MakeRecord
 
 DIALECT: sa.Dialect = cast("Any", postgresql.dialect)()

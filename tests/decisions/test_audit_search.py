@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from decisions import audit_search
-from decisions.audit import AuditTrail
+from decisions.audit import search
+from decisions.audit.trail import AuditTrail
 from domain.decisions import DecisionQuery, DecisionRecord
 from domain.errors import BadInput
 from tests.decisions.conftest import MakeRecord
@@ -63,7 +63,7 @@ def queries(made: list[DecisionRecord]) -> list[tuple[DecisionQuery, list[Decisi
 def test_pages_together_are_what_fits_newest_first(
     trail: AuditTrail, made: list[DecisionRecord], chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_search, "CHUNK", chunk)
+    monkeypatch.setattr(search, "CHUNK", chunk)
     for query, wanted in queries(made):
         for limit in (1, 7, 1_000):
             assert found(trail, query, limit) == wanted
@@ -74,8 +74,8 @@ def test_pages_together_are_what_fits_newest_first(
 def test_one_page_reads_so_many_entries_and_no_more(
     trail: AuditTrail, made: list[DecisionRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_search, "CHUNK", 5)
-    monkeypatch.setattr(audit_search, "LOOKED_AT", 10)
+    monkeypatch.setattr(search, "CHUNK", 5)
+    monkeypatch.setattr(search, "LOOKED_AT", 10)
     page = trail.search(DecisionQuery(rule="nobody's"), 3)
     assert (page.entries, page.cursor) == ([], str(COUNT - 9))
     assert found(trail, DecisionQuery(rule="nobody's"), 3) == []

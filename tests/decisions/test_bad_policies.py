@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from decisions.policy import check_policy, load_policy
+from decisions.policy.policy import check_policy, load_policy
 from domain.errors import BadConfiguration
 
 Document = dict[str, Any]

@@ -11,12 +11,12 @@ import zen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decisions.expressions import complaint, impure_calls, names
-from decisions.policy import check_policy, load_policy
-from decisions.syntax import parse
-from decisions.tokens import NotUnderstood
-from decisions.trial import tried
-from decisions.weight import TooLarge, weigh
+from decisions.expressions.cost import TooLarge, weigh
+from decisions.expressions.syntax import parse
+from decisions.expressions.tokens import NotUnderstood
+from decisions.policy.expression_checks import complaint, impure_calls, names
+from decisions.policy.policy import check_policy, load_policy
+from decisions.policy.trial_run import tried
 from domain.decisions import Facts
 from domain.errors import BadConfiguration
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from decisions.holdout import draw, routings
-from decisions.replay import differences, replay, shadow_differences
-from decisions.zen_policy import ZenPolicy
+from decisions.audit.replay import differences, replay, shadow_differences
+from decisions.policy.holdout import draw, routings
+from decisions.policy.zen_policy import ZenPolicy
 from domain.decisions import DecisionRecord, Facts
 from tests.decisions.conftest import MakeRecord
 

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decisions.policy import check_policy, load_policy
-from decisions.zen_policy import ZenPolicy
+from decisions.policy.policy import check_policy, load_policy
+from decisions.policy.zen_policy import ZenPolicy
 from domain.decisions import Facts
 from domain.definition import parse_definition
 from domain.ports import Policy

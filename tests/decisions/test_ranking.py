@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decisions.audit import AuditTrail
-from decisions.audit_tables import create_tables
-from decisions.ranking import LARGEST_PAGE
+from decisions.audit.ranking import LARGEST_PAGE
+from decisions.audit.tables import create_tables
+from decisions.audit.trail import AuditTrail
 from domain.decisions import DecisionRecord
 from domain.errors import BadInput
 from tests.decisions.conftest import MakeEngine, MakeRecord

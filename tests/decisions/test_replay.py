@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decisions.audit import AuditTrail
-from decisions.decision_id import new_decision_id
-from decisions.replay import differences, replay
-from decisions.zen_policy import ZenPolicy
+from decisions.audit.decision_id import new_decision_id
+from decisions.audit.replay import differences, replay
+from decisions.audit.trail import AuditTrail
+from decisions.policy.zen_policy import ZenPolicy
 from domain.decisions import DecisionRecord
 from tests.decisions.conftest import MakeRecord
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from decisions.policy import check_policy
-from decisions.spelling import alike, distance
+from decisions.expressions.spelling import alike, distance
+from decisions.policy.policy import check_policy
 from domain.errors import BadInput
 from feature_repo.features import category_names, number_names
 from feature_repo.standard import standard_service
@@ -226,8 +226,8 @@ def test_distances() -> None:
 
 
 def test_grades_that_no_lead_has_are_found_in_every_table(tmp_path: Path) -> None:
+    from config.settings import Settings
     from wiring.policies import reviewed
-    from wiring.settings import Settings
 
     home = Settings(home=tmp_path)
     assert reviewed(home, STANDARD) == reviewed(home, STANDARD, ["A", "B", "C", "D"]) == []

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from decisions.audit_tables import create_tables
-from decisions.spool import DAMAGED, FILE, Spool
-from decisions.spooled_trail import SpooledTrail
-from domain.breaker import Breaker
+from decisions.audit.spool import DAMAGED, FILE, Spool
+from decisions.audit.spooled_trail import SpooledTrail
+from decisions.audit.tables import create_tables
+from domain.circuit_breaker import Breaker
 from domain.decisions import DecisionRecord, RequestKey
 from domain.errors import Missing, Refused, Unavailable
 from tests.decisions.conftest import MakeRecord, connect
@@ -108,7 +108,7 @@ WRITER = """
 import sys
 from pathlib import Path
 import msgspec
-from decisions.spool import Spool
+from decisions.audit.spool import Spool
 from domain.decisions import DecisionRecord
 made = msgspec.json.decode(Path(sys.argv[2]).read_bytes(), type=list[DecisionRecord])
 spool = Spool(Path(sys.argv[1]), 1 << 24)

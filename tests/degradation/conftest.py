@@ -9,11 +9,11 @@ import msgspec
 import pytest
 import redis
 
+from config.home_definition import definition_of
+from config.settings import Settings
 from tests.conftest import Trained
 from tests.servers import Process, redis_process, running
-from wiring.home_definition import definition_of
 from wiring.scoring import Scoring
-from wiring.settings import Settings
 from wiring.signals import rebuild_states
 
 WAIT_MS = 100

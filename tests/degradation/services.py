@@ -8,8 +8,8 @@ from itertools import count
 
 import httpx
 
-from serving.launch import Server, start
-from wiring.settings import Settings
+from config.settings import Settings
+from serving.supervisor import Server, start
 
 BOUND_S = 8.0
 """Whatever is broken, everybody is answered within this, on a machine that is busy too."""

@@ -8,21 +8,21 @@ import msgspec
 import pytest
 from catboost import Pool
 
+from config.settings import Settings
 from domain.decisions import Asked, Facts
 from domain.ports import Policy
 from domain.scores import Decision, ScoreAnswer
 from domain.state import Matrix
-from monitoring.arm_figures import arm_figures
-from registry.plan import RolloutPlan
+from jobs.decisions.replay_decision import replay
+from monitoring.rollout_figures import arm_figures
+from registry.rollout_state import RolloutPlan
 from scoring.answer import Answerer, Ports
-from scoring.begun import Told
-from scoring.live import Live, Loaded, PinnedVersions
+from scoring.live_models import Live, Loaded, PinnedVersions
 from scoring.live_policy import LivePolicies
-from scoring.scorer import Scored, Scorer
+from scoring.model.scorer import Scored, Scorer
+from scoring.pending_answers import Told
 from tests.degradation.conftest import lead_ids
-from wiring.replaying import replay
 from wiring.scoring import Scoring, open_scoring
-from wiring.settings import Settings
 
 LEADS = 40
 

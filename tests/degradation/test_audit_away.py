@@ -15,16 +15,16 @@ import httpx
 import msgspec
 import pytest
 
-from domain.breaker import Breaker
+from config.settings import Settings
+from domain.circuit_breaker import Breaker
 from domain.decisions import Asked, RequestKey
 from domain.errors import Unavailable
 from domain.scores import ScoreAnswer
-from serving.launch import running as serving
+from serving.supervisor import running as serving
 from tests.degradation.conftest import lead_ids
 from tests.servers import Postgres, postgres_server
 from wiring.decisions import open_trail
 from wiring.scoring import Scoring, open_scoring
-from wiring.settings import Settings
 
 WAIT_MS = 300
 DISK_KB = 6_000

@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 
+from config.settings import Settings
 from domain.clock import FixedClock, from_us
 from domain.findings import Findings
 from feature_repo.features import number_names
 from scoring.answer import Answerer
-from scoring.quality import Gates
+from scoring.model.input_gate import Gates
 from tests.degradation.conftest import lead_ids
 from wiring.scoring import Scoring, open_scoring
-from wiring.settings import Settings
 
 JUMPS = (timedelta(0), timedelta(days=400), timedelta(days=-400), timedelta(hours=-1), timedelta(0))
 

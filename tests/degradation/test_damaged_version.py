@@ -5,14 +5,14 @@ from pathlib import Path
 
 import httpx
 
-from domain.versions import FALLBACK_FOLDER, MODEL_FILE, Stage
+from config.settings import Settings
+from domain.versions.manifest import FALLBACK_FOLDER, MODEL_FILE, Stage
 from registry.cache import read_cached_stages, version_folder
 from registry.transitions import Author, Verdict, move
-from serving.launch import running
+from serving.supervisor import running
 from tests.degradation.conftest import lead_ids
 from wiring.registry import cache_of, open_registry
 from wiring.scoring import LOOK_EVERY_S, open_scoring
-from wiring.settings import Settings
 
 
 def damage(path: Path) -> bytes:

@@ -15,6 +15,7 @@ import msgspec
 import psutil
 import pytest
 
+from config.settings import Settings
 from tests.conftest import ROOT, Trained
 from tests.degradation.conftest import lead_ids
 from tests.degradation.disks import fill, free, make_read_only, small_disk
@@ -22,7 +23,6 @@ from tests.degradation.services import UNTIL_S, Service, assert_told, service
 from tests.servers import free_port
 from wiring.decisions import open_trail
 from wiring.scoring import open_scoring
-from wiring.settings import Settings
 
 SPARE_MB = 40
 MANY = 300

@@ -6,10 +6,10 @@ import struct
 
 import httpx
 
+from config.settings import Settings
 from tests.degradation.conftest import lead_ids
 from tests.degradation.services import event, service
 from wiring.scoring import open_scoring
-from wiring.settings import Settings
 
 TIMES = 15
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from config.settings import Settings
 from tests.degradation.conftest import lead_ids
 from tests.degradation.services import Service, assert_told, service
 from wiring.decisions import open_trail
 from wiring.scoring import open_scoring
-from wiring.settings import Settings
 
 RULE = "home-present"
 

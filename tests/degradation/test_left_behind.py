@@ -7,15 +7,15 @@ import sys
 import time
 from pathlib import Path
 
-from domain.owned_folder import UNNAMED, owned_folder
-from wiring.home_definition import definition_of
-from wiring.scratch import scratch_home
-from wiring.settings import Settings
+from config.home_definition import definition_of
+from config.settings import Settings
+from storage.owned_folder import UNNAMED, owned_folder
+from wiring.scratch_home import scratch_home
 from wiring.tidying import OLD_S, tidy
 
 HOLDS = (
-    "import sys, time; from pathlib import Path; from wiring.settings import Settings;"
-    "from wiring.scratch import scratch_home; from wiring.signals import definition_of;"
+    "import sys, time; from pathlib import Path; from config.settings import Settings;"
+    "from wiring.scratch_home import scratch_home; from wiring.signals import definition_of;"
     "s = Settings(home=Path(sys.argv[1]));"
     "held = scratch_home(s, definition_of(s), 'training'); scratch = held.__enter__();"
     "print(scratch.home, flush=True); time.sleep(600)"

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 
+from config.settings import Settings
 from tests.degradation.conftest import lead_ids
 from tests.degradation.services import assert_told, event, service
 from wiring.scoring import open_scoring
-from wiring.settings import Settings
 
 WAIT_MS = 300
 CROWD = 12

@@ -9,20 +9,20 @@ from statistics import median
 import msgspec
 import pytest
 
-from domain.breaker import OPEN_S
+from config.home_definition import definition_of
+from config.settings import Settings
+from domain.circuit_breaker import OPEN_S
 from domain.errors import Unavailable
 from domain.scores import ScoreAnswer
-from domain.versions import MANIFEST, Manifest, file_hash, open_sealed, seal
+from domain.versions.manifest import MANIFEST, Manifest, file_hash, open_sealed, seal
+from jobs.decisions.replay_decision import replay
 from registry.cache import CachedVersion, read_cached_stages, version_folder
-from scoring.fallback import SUFFIX
+from scoring.profile_only_version import SUFFIX
 from tests.degradation.conftest import WAIT_MS, lead_ids
 from tests.forging import resealed
 from tests.servers import Process
-from wiring.home_definition import definition_of
 from wiring.registry import cache_of
-from wiring.replaying import replay
 from wiring.scoring import Scoring, open_scoring
-from wiring.settings import Settings
 from wiring.signals import rebuild_states
 
 KEEP_S = 2.0

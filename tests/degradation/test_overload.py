@@ -6,11 +6,11 @@ import time
 import httpx
 import pytest
 
-from serving.launch import running
+from config.settings import Settings
+from serving.supervisor import running
 from tests.bench.load import load
 from tests.degradation.conftest import lead_ids
 from wiring.scoring import open_scoring
-from wiring.settings import Settings
 
 HASTY = "tests.degradation.hasty:Hasty"
 CROWD = 400

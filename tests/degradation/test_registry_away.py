@@ -7,14 +7,14 @@ import time
 import msgspec
 import pytest
 
+from config.home_definition import definition_of
+from config.settings import Settings
 from domain.errors import Unavailable
 from registry.cache import STAGES_FILE
-from scoring.live import LiveVersions
+from scoring.live_models import LiveVersions
 from tests.degradation.conftest import lead_ids
-from wiring.home_definition import definition_of
 from wiring.registry import cache_of
 from wiring.scoring import LOOK_EVERY_S, open_scoring
-from wiring.settings import Settings
 
 
 def lose_registry(settings: Settings) -> None:

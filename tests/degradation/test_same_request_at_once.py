@@ -1,11 +1,11 @@
 """The same request reaches two worker processes at the same moment: one decision, told to both."""
 
+from config.settings import Settings
 from domain.decisions import Asked, RequestKey
 from domain.errors import BadInput
 from domain.scores import ScoreAnswer
 from tests.degradation.conftest import lead_ids
 from wiring.scoring import open_scoring
-from wiring.settings import Settings
 
 
 def test_who_comes_second_is_told_what_the_first_was(own_home: Settings) -> None:

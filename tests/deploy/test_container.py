@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from config.settings import _NAMES, load_settings
 from serving.service import PATHS
 from tests.conftest import ROOT
-from wiring.settings import _NAMES, load_settings
 
 INSTRUCTIONS = {
     *("FROM", "ARG", "RUN", "COPY", "ENV", "USER", "VOLUME", "EXPOSE", "WORKDIR", "STOPSIGNAL"),

@@ -7,10 +7,10 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
+from config.settings import _NAMES
 from serving.service import PATHS
 from tests.conftest import ROOT
 from tests.deploy.kustomize import Resource, kustomization, load, pods, render
-from wiring.settings import _NAMES
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 OVERLAYS = sorted(p.parent.name for p in (FOLDER / "overlays").glob("*/kustomization.yaml"))
@@ -169,7 +169,7 @@ def test_a_service_leads_to_a_named_port(one: Resource) -> None:
 
 
 def test_settings_are_settings_and_secrets_are_only_named() -> None:
-    from wiring.settings import load_settings
+    from config.settings import load_settings
 
     maps = {one["metadata"]["name"]: one["data"] for one in of_kind("ConfigMap")}
     assert not of_kind("Secret")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import typer
 
+from config.settings import _NAMES
 from leadscore.cli import app
 from tests.conftest import ROOT
-from wiring.settings import _NAMES
 
 PAGES = [
     ROOT / "deploy" / "README.md",

@@ -13,7 +13,7 @@ import msgspec
 
 from domain.definition import Name
 from domain.signals import Aware, Text, TypeName
-from signals import mapping_format as form
+from signals.mapping import spec as form
 from tests.conftest import ROOT
 
 PAGE = ROOT / "docs" / "mapping.md"

@@ -23,7 +23,7 @@ def test_what_a_row_says_is_done_by_tests(row: str) -> None:
 
 
 def test_its_settings_are_settings() -> None:
-    from wiring.settings import Settings
+    from config.settings import Settings
 
     named = set(re.findall(r"`((?:features|audit)_\w+)`", PAGE))
     assert named - {"features_as_of"} <= set(Settings.__struct_encode_fields__)

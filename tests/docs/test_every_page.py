@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from domain.versions import Stage
+from config.settings import Settings, load_settings
+from domain.versions.manifest import Stage
 from registry.rollout import abort
 from tests.conftest import ROOT
 from tests.docs.pages import left_out, performed
 from wiring.registry import open_registry
-from wiring.settings import Settings, load_settings
 
 PAGES = ["README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 OF_THEIR_OWN = {"docs/bring-your-own-events.md", "docs/http.md", "docs/snapshot-tables.md"}

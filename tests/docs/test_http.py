@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from serving.launch import running
+from config.settings import Settings
+from serving.supervisor import running
 from tests.conftest import ROOT
 from tests.docs.pages import filled
-from wiring.settings import Settings
 
 ADDRESS = "http://127.0.0.1:3000"
 

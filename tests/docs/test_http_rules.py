@@ -24,9 +24,14 @@ WITHOUT_A_REQUEST = {"NoModel", "Unavailable"}
 OF_REQUESTS = {"BadInput", "Missing", "Refused", "UnknownLead"}
 """Errors of what was asked: in these files of a request over HTTP."""
 READING = (
-    *("serving/bodies.py", "serving/cloudevents.py", "serving/idempotency.py"),
-    *("scoring/answer.py", "scoring/begun.py", "scoring/what_if.py", "signals/directory.py"),
-    *("decisions/audit.py", "decisions/audit_search.py", "decisions/ranking.py"),
+    *("serving/http/schemas.py", "serving/http/cloudevents.py", "serving/http/idempotency.py"),
+    *(
+        "scoring/answer.py",
+        "scoring/pending_answers.py",
+        "scoring/what_if.py",
+        "signals/identity/directory.py",
+    ),
+    *("decisions/audit/trail.py", "decisions/audit/search.py", "decisions/audit/ranking.py"),
 )
 AT_THE_DOOR = {"Forbidden", "MalformedBody", "RateLimited", "Saturated", "Unauthenticated"}
 NOT_OVER_HTTP = {

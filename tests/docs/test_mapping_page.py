@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from domain.identifiers import ACCOUNT_KIND, IdentifierKind
-from signals.mapping import Mapping
-from signals.mapping_format import MappingFile
-from signals.timeformats import NAMED
+from signals.mapping.mapping import Mapping
+from signals.mapping.spec import MappingFile
+from signals.mapping.timestamps import NAMED
 from tests.conftest import ROOT
 from tests.docs.mapping_page import PAGE, STRUCTS, filled, sections
 

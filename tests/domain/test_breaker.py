@@ -5,7 +5,7 @@ from threading import Barrier, Thread
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.breaker import Breaker
+from domain.circuit_breaker import Breaker
 
 
 class Seconds:

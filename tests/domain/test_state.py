@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain import state as slots
 from domain.state import Events, Layout, Vector, empty, fold, mark_of, merge_into
-from signals import kernel
+from signals.store import state_kernels
 
 LAYOUT = Layout(families=3, half_lives=2, numbers=2, sets=2)
 LIVES = np.array([1.0, 7.0]) * 86_400
@@ -109,9 +109,9 @@ def test_the_compiled_algebra_is_the_plain_one(a: list[Event], b: list[Event]) -
     for row, events in enumerate((a, b)):
         own = columns(events)
         moved = own._replace(rows=np.full(len(events), row, np.int64))
-        kernel.fold(compiled, moved, 0, len(events), LIVES)
+        state_kernels.fold(compiled, moved, 0, len(events), LIVES)
     np.testing.assert_array_equal(compiled[0], folded(a))
-    kernel.merge_into(compiled[0], compiled[1], LIVES, LAYOUT.families)
+    state_kernels.merge_into(compiled[0], compiled[1], LIVES, LAYOUT.families)
     np.testing.assert_allclose(compiled[0], merged(folded(a), folded(b)), rtol=1e-12)
 
 

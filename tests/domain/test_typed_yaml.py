@@ -10,25 +10,25 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
+from config.home_files import rules_file
+from config.settings import Settings, load_settings
 from domain.errors import BadConfiguration, BadInput
-from domain.typed_yaml import located
-from domain.yaml_files import parse_yaml
 from feature_repo.standard import STANDARD, read_service
+from jobs.models.rollouts import read_course
 from monitoring.canary import STANDARD_FILE as CANARY
 from monitoring.canary import load_rule
 from monitoring.triggers import STANDARD_FILE as TRIGGERS
 from monitoring.triggers import load_limits
 from registry.gates import STANDARD_FILE as GATES
 from registry.gates import load_gates
-from signals.contract_file import read_contract
-from signals.mapping import load_mapping
+from signals.contracts.contract_file import read_contract
+from signals.mapping.mapping import load_mapping
+from storage.typed_yaml import located
+from storage.yaml_files import parse_yaml
 from tests.conftest import ROOT
 from training.config import read_config
-from wiring.home_rules import rules_file
 from wiring.quality import PACKAGED as QUALITY
 from wiring.quality import load_quality
-from wiring.rollouts import read_course
-from wiring.settings import Settings, load_settings
 
 Read = Callable[[Path], object]
 ROLLOUT = "mode: canary\nsteps:\n  - weight: 0.1\n  - weight: 0.5\nlimits:\n  p99_ms: 50\n"

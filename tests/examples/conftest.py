@@ -17,9 +17,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from config.settings import Settings
 from domain.signals import Counts
 from tests.conftest import ROOT, data_folder
-from wiring.settings import Settings
 
 FILES = {
     "olist": (

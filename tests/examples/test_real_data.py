@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from domain.definition import FeatureDefinition
 from domain.measurement import Interval
 from domain.signals import Counts
-from domain.versions import Manifest, Stage
-from signals.mapping import load_mapping
+from domain.versions.manifest import Manifest, Stage
+from signals.mapping.mapping import load_mapping
 from tests.conftest import SilentProgress
 from tests.examples.conftest import Home
 
@@ -33,11 +33,11 @@ class Loop:
 
 def run(home: Home) -> Loop:
     """Train as the example says, but for a shorter search; promote by the gates; score some."""
+    from jobs.models.train import train
     from registry.promotion import promote
     from training.config import read_config
     from wiring.registry import open_registry
     from wiring.scoring import open_scoring
-    from wiring.training import train
 
     config = msgspec.structs.replace(
         read_config(home.example / "training.yaml"), trials=TRIALS, iterations=ITERATIONS
@@ -151,7 +151,7 @@ def test_online_retail(online_retail: Home) -> None:
 def labels_in_september(home: Home) -> NDArray[np.int64]:
     """Labels of a single cutoff: the next one's 90 days are not over when the log ends."""
     from training.config import Every, TrainingConfig
-    from training.cutoffs import choose
+    from training.data.cutoffs import choose
     from wiring.signals import open_signals, replay_history
 
     config = TrainingConfig(

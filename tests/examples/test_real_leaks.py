@@ -12,19 +12,19 @@ import pandas as pd
 import pytest
 import yaml
 
+from config.settings import Settings
 from domain.errors import Refused
+from jobs.models.train import train
+from jobs.signals.ingest_files import ingest_files
 from tests.conftest import ROOT, SilentProgress, data_folder
 from tests.examples.conftest import FILES, Home
 from training.config import After, read_config
-from training.cutoffs import choose
-from training.dataset import build
-from training.leakage import Suspect, screen
-from training.traps import notice
+from training.data.cutoffs import choose
+from training.data.data_warnings import notice
+from training.data.dataset import build
+from training.data.leakage import Suspect, screen
 from wiring.features import open_features
-from wiring.ingestion import ingest_files
-from wiring.settings import Settings
 from wiring.signals import open_signals, replay_history
-from wiring.training import train
 
 X_EDUCATION = {
     "tags": "Tags",

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from domain.signals import Signal, encode
-from signals.log import logged
-from signals.reading import Accepted
+from signals.events.event_log import logged
+from signals.events.validation import Accepted
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -11,10 +11,10 @@ from domain.definition import FeatureDefinition
 from domain.signals import Signal
 from domain.state import PEOPLE, Vector, empty, fold, half_lives_of, layout_of, tie_break
 from feature_repo.features import categories, numbers
-from signals import log
-from signals.matching import Columns, Matcher
-from signals.protections import Protections
-from signals.resolution import Keys, Resolver
+from signals.events import event_log
+from signals.events.feature_matching import Columns, Matcher
+from signals.identifiers.limits import Protections
+from signals.identity.resolver import Keys, Resolver
 from tests.features.events import accepted
 
 
@@ -55,7 +55,7 @@ class Log:
 
     @classmethod
     def read(cls, definition: FeatureDefinition, engine: Engine) -> "Log":
-        rows = [row for part in log.read(engine) for row in part]
+        rows = [row for part in event_log.read(engine) for row in part]
         held = [Known(r.known_us, r.known.keys, r.known.account, r.signal) for r in rows]
         return cls(definition, held)
 

@@ -12,10 +12,10 @@ from domain.identifiers import AccountId
 from domain.signals import Signal
 from domain.state import LAST, PEOPLE, Matrix, Vector, layout_of
 from feature_repo.features import number_names, numbers
-from signals.history import Replay
-from signals.rebuild import rebuild
-from signals.schema import create_tables, writing
-from signals.states import LeadRow, StateStore
+from signals.ingest.rebuild import rebuild
+from signals.replay.replay import Replay
+from signals.store.feature_states import LeadRow, StateStore
+from signals.store.tables import create_tables, writing
 from tests.doubles import RowsSink
 from tests.features.events import BEGIN
 from tests.signals.planes import DEFINITION, Plane, assert_close, open_plane

@@ -25,11 +25,12 @@ from feast.infra.online_stores.redis import RedisOnlineStore
 from feast.infra.online_stores.sqlite import SqliteOnlineStore
 from feast.types import Array, Bool, Float32, Int64, UnixTimestamp
 
+from config.settings import Settings, quiet_libraries
 from domain.identifiers import AccountId, LeadId
-from domain.packing import unpack
 from domain.ports import LeadRef
 from domain.state import layout_of
-from feature_repo.feast_unchecked import (
+from domain.state_codec import unpack
+from feature_repo.feast_imports import (
     Bytes,
     Entity,
     FeatureService,
@@ -49,7 +50,6 @@ from feature_repo.standard import standard_service
 from feature_repo.store import FeastStore, HistoryFile, document
 from feature_repo.views import LEADS
 from tests.conftest import ROOT
-from wiring.settings import Settings, quiet_libraries
 from wiring.signals import write_definition
 
 quiet_libraries()

@@ -29,7 +29,7 @@ from domain.state import (
 )
 from feature_repo.features import catalogue, categories, category_names, number_names, numbers
 from feature_repo.standard import standard_service
-from signals.matching import Columns, Matcher
+from signals.events.feature_matching import Columns, Matcher
 from tests.features.events import BEGIN, Draft, accepted, drafts, signal_of
 
 DAY = 86_400.0

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from domain.clock import to_us
 from domain.identifiers import AccountId, LeadId
 from domain.ports import LeadRef
-from signals.history import Replay
-from signals.identity_rules import IdentityRules
-from signals.looks import Looks
-from signals.separating import separate
+from signals.identifiers.rules import IdentityRules
+from signals.ingest.split_lead import separate
+from signals.replay.replay import Replay
+from signals.replay.snapshot_schedule import Looks
 from tests.doubles import RowsSink
 from tests.features.events import BEGIN, Draft, kinds, signal_of
 from tests.features.slow import Log

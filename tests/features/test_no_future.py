@@ -14,8 +14,8 @@ from domain.clock import to_us
 from domain.signals import Signal
 from domain.state import Matrix
 from feature_repo.features import categories, numbers
-from signals.history import Replay
-from signals.looks import Looks
+from signals.replay.replay import Replay
+from signals.replay.snapshot_schedule import Looks
 from tests.doubles import RowsSink
 from tests.features.events import BEGIN, Draft, drafts, signal_of
 from tests.features.slow import Log

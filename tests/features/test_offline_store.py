@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from feature_repo.feast_unchecked import (
+from feature_repo.feast_imports import (
     Entity,
     FeatureStore,
     FeatureView,

@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
+from config.settings import Settings
 from domain.state import PEOPLE
-from signals import kernel
-from signals.account_history import AccountPeople
-from signals.newest_people import NewestPeople
-from signals.sinks import LastOfMoment
+from jobs.signals.ingest_files import ingest_files
+from signals.replay.account_history import AccountPeople
+from signals.replay.newest_people import NewestPeople
+from signals.replay.sinks import LastOfMoment
+from signals.store import state_kernels
 from tests.domain.test_state import LAYOUT, LIVES, Event, folded, streams
 from tests.doubles import RowsSink
-from wiring.ingestion import ingest_files
-from wiring.settings import Settings
 
 
 @limits(max_examples=60, deadline=None)
@@ -30,8 +30,8 @@ def test_no_order_of_people_changes_a_bit(people: list[list[Event]], order: Rand
     states = np.array([folded(one) for one in people]).reshape(len(people), LAYOUT.width)
     places = list(range(len(people)))
     order.shuffle(places)
-    there = kernel.merged(states, LIVES, LAYOUT.families)
-    back = kernel.merged(states[places], LIVES, LAYOUT.families)
+    there = state_kernels.merged(states, LIVES, LAYOUT.families)
+    back = state_kernels.merged(states[places], LIVES, LAYOUT.families)
     assert there.tobytes() == back.tobytes()
 
 
@@ -39,11 +39,11 @@ REPLAY = """
 import hashlib, sys
 from pathlib import Path
 from random import Random
-from signals.history import Replay
-from signals.log_columns import read_parts
-from signals.looks import Looks
+from signals.replay.replay import Replay
+from signals.replay.log_reader import read_parts
+from signals.replay.snapshot_schedule import Looks
 from tests.doubles import RowsSink
-from wiring.settings import Settings
+from config.settings import Settings
 from wiring.signals import open_signals
 
 plane = open_signals(Settings(home=Path(sys.argv[1]), clock="watermark"))

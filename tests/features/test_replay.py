@@ -10,16 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import wiring.signals
+from config.settings import Settings
 from domain.clock import DAY
 from domain.definition import FeatureDefinition
 from domain.journeys import Journeys
 from feature_repo.features import category_names, number_names
 from feature_repo.views import ACCOUNTS, LEADS
-from signals.looks import Looks
+from signals.replay.snapshot_schedule import Looks
 from tests.conftest import Trained
 from tests.features.slow import Known, Log
 from wiring.scoring import open_scoring
-from wiring.settings import Settings
 from wiring.signals import open_signals, replay_history
 
 PAIRS = 30

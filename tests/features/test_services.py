@@ -13,27 +13,27 @@ import pytest
 import yaml
 from sqlalchemy import select
 
+from config.home_definition import definition_of
+from config.settings import Settings, write_home_settings
 from domain.clock import from_us
 from domain.definition import FeatureDefinition
 from domain.signals import Signal, encode
 from domain.state import Vector
 from feature_repo.features import catalogue
 from feature_repo.standard import STANDARD, read_service, standard_service
+from jobs.signals.compare_feature_services import compare
+from jobs.signals.feature_services import BESIDE, STATES, Built, build, folder_of, services
+from jobs.signals.ingest_files import ingest_files
 from leadscore.cli import main
-from signals import log
-from signals.schema import accounts, leads
-from signals.states import StateStore
+from signals.events import event_log
+from signals.store.feature_states import StateStore
+from signals.store.tables import accounts, leads
 from simulation.scenarios import scenario
 from simulation.simulator import simulate
 from simulation.writer import write
+from storage.engine import open_engine
 from tests.features.slow import Log
-from wiring.comparison import compare
-from wiring.home_definition import definition_of
-from wiring.ingestion import ingest_files
-from wiring.services import BESIDE, STATES, Built, build, folder_of, services
-from wiring.settings import Settings, write_home_settings
 from wiring.signals import open_signals, rebuild_states
-from wiring.stores import open_engine
 
 States = dict[str, tuple[Any, Vector]]
 ONE = standard_service()
@@ -229,7 +229,7 @@ def test_a_service_serves_on_while_signals_come_after_it_was_built(
 
 
 def _now(home: Settings) -> datetime:
-    return from_us(log.watermark_us(open_signals(home).engine) + 1)
+    return from_us(event_log.watermark_us(open_signals(home).engine) + 1)
 
 
 def test_mistakes_are_one_line_and_change_nothing(

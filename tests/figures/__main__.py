@@ -17,33 +17,33 @@ from catboost import CatBoostClassifier
 from numpy.typing import NDArray
 from sqlalchemy import Engine, select
 
+from config.home_definition import definition_of
+from config.settings import Settings, quiet_libraries
 from domain.identifiers import IdentifierKey, identifier_key
 from domain.measurement import Interval
-from domain.versions import MODEL_FILE
-from signals import log
-from signals.resolution import home
-from signals.schema import identifiers
+from domain.versions.manifest import MODEL_FILE
+from jobs.models.train import prepared
+from jobs.signals.ingest_files import ingest_files
+from signals.events import event_log
+from signals.identity.resolver import home
+from signals.store.tables import identifiers
 from simulation.scenarios import scenario
 from simulation.simulator import simulate
 from simulation.writer import write
 from tests.conftest import ROOT, SilentProgress, data_folder
 from tests.examples.conftest import FILES
 from tests.figures import raw
-from training import fit
-from training.baselines import Scores
 from training.config import TrainingConfig, read_config
-from training.cutoffs import Cutoff, choose
-from training.dataset import Dataset, build, columns
-from training.evaluate import evaluate
-from training.evaluation import Evaluation, Rival
+from training.data.cutoffs import Cutoff, choose
+from training.data.dataset import Dataset, build, columns
+from training.data.split import split_by_time
+from training.evaluation.baselines import Scores
+from training.evaluation.evaluate import evaluate
+from training.evaluation.results import Evaluation, Rival
+from training.model import fit
 from training.run import Provenance, Run, Studies
-from training.split import split_by_time
-from wiring.home_definition import definition_of
-from wiring.ingestion import ingest_files
-from wiring.scratch import scratch_home
-from wiring.settings import Settings, quiet_libraries
+from wiring.scratch_home import scratch_home
 from wiring.signals import open_signals
-from wiring.training import prepared
 
 PAGE = ROOT / "docs" / "figures.md"
 LEADS, SEED = 8_000, 5
@@ -113,7 +113,7 @@ def simulated(folder: Path) -> Source:
             event.known_us,
             event.signal.data,
         )
-        for part in log.read(engine)
+        for part in event_log.read(engine)
         for event in part
     ]
     journal = pd.DataFrame(rows, columns=["lead", "type", "at", "known", "data"])

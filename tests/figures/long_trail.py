@@ -14,12 +14,12 @@ from pathlib import Path
 
 import msgspec
 
-from decisions.decision_id import new_decision_id
-from decisions.policy import load_policy
+from config.settings import Settings
+from decisions.audit.decision_id import new_decision_id
+from decisions.policy.policy import load_policy
 from domain.decisions import DecisionRecord, Facts, RequestKey
 from domain.scores import Reason, ScoreAnswer, VersionSet
 from wiring.decisions import POLICIES, open_trail
-from wiring.settings import Settings
 
 AT_ONCE = 1_000
 """Decisions of one commit."""

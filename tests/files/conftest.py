@@ -9,8 +9,8 @@ import pytest
 
 from domain.errors import BadInput
 from domain.signals import decode
-from signals.mapping import Mapping
-from signals.mapping_format import MappingFile
+from signals.mapping.mapping import Mapping
+from signals.mapping.spec import MappingFile
 
 Read = Callable[..., list[tuple[int, str, Any, Any]]]
 

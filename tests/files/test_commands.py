@@ -10,11 +10,11 @@ import pytest
 from pyarrow import parquet
 from sqlalchemy import make_url
 
+from config.settings import Settings, sqlite_url
+from jobs.decisions.score_files import check_out, write_tables
 from registry.tracking import Tracking
 from tests.commands import leadscore
 from tests.conftest import ROOT
-from wiring.batch_files import check_out, write_tables
-from wiring.settings import Settings, sqlite_url
 
 GOOD = {
     "id": "1",

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.errors import BadInput
-from signals import bounded
+from signals.files import bounded_reading
 from tests.files.conftest import COLUMNS, ROW, refusal, rows_of
 
 HEADER, LINE = ",".join(COLUMNS), ",".join(ROW)
@@ -143,7 +143,7 @@ def test_long_cells_of_many_lines_are_cells(tmp_path: Path, size: int) -> None:
 def test_what_never_ends_is_refused_within_bounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded, "UNPACKED_FREELY", 40 << 20)
+    monkeypatch.setattr(bounded_reading, "UNPACKED_FREELY", 40 << 20)
     endless = b"x" * (48 << 20)
     for name, raw, rule in (
         ("t.csv", HEADER.encode() + b"\n" + endless, "line-length"),
@@ -208,6 +208,6 @@ def test_a_line_of_any_length_below_the_bound_counts_right(tmp_path: Path) -> No
     for size in (1, 131_071, 131_072, 131_073, 1 << 20):
         out.write(b"y" * size + b"\n")
     held = io.BytesIO(out.getvalue())
-    stream = bounded.buffered(held.read)
-    read = bounded.short_lined(stream, "x")
+    stream = bounded_reading.buffered(held.read)
+    read = bounded_reading.short_lined(stream, "x")
     assert list(read) == out.getvalue().splitlines(keepends=True)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import BadInput
-from domain.yaml_files import parse_yaml
-from signals.bounded import LONGEST_LINE
-from signals.json_documents import documents
+from signals.files.bounded_reading import LONGEST_LINE
+from signals.files.json_documents import documents
+from storage.yaml_files import parse_yaml
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text('a"\\{}[],\n é', max_size=9),

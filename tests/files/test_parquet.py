@@ -13,8 +13,8 @@ import pytest
 from pyarrow import parquet
 
 from domain.errors import BadInput
-from signals.mapping import load_mapping
-from signals.parquet import LONGEST_CELL, read_parquet
+from signals.files.parquet_reader import LONGEST_CELL, read_parquet
+from signals.mapping.mapping import load_mapping
 from tests.files.conftest import ROW, refusal, rows_of
 
 MOMENT = dt.datetime(2026, 1, 2, 3, 4, 5, 678901, dt.UTC)

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 
 from domain.errors import BadInput
-from signals import workbook_bounds
+from signals.files import xlsx_limits
 from tests.files.conftest import COLUMNS, refusal, rows_of
 
 AT = dt.datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001
@@ -86,7 +86,7 @@ def test_what_a_small_file_makes_too_large_is_refused(
     zeros = "<!--" + " " * (80 << 20) + "--></sheetData>"
     bomb = changed(written(tmp_path, [*COLUMNS]), part, "</sheetData>", zeros)
     assert refusal(bomb).rule == "workbook-size"
-    monkeypatch.setattr(workbook_bounds, "MOST_CHARACTERS", 5_000)
+    monkeypatch.setattr(xlsx_limits, "MOST_CHARACTERS", 5_000)
     shared = tmp_path / "s.xlsx"
     with zipfile.ZipFile(shared, "w", zipfile.ZIP_DEFLATED) as out:
         out.writestr("xl/worksheets/sheet1.xml", '<c r="A1" t="s"><v>0</v></c>' * 9)

@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 from mlflow.tracking import MlflowClient
 
+from config.settings import Settings
+from jobs.decisions.verify_home import verify_home
 from registry.cache import read_cached_stages
 from tests.conftest import Trained
 from wiring.registry import cache_of, open_registry
-from wiring.settings import Settings
 from wiring.signals import open_signals
-from wiring.verification import verify_home
 
 
 def copied(trained: Trained, folder: Path) -> Settings:

@@ -14,15 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from registry.standing import Standing
+from config.settings import Settings
+from jobs.decisions.resumable_batch import RUN_FILE
+from registry.registry_state import Standing
 from tests.conftest import Trained
 from tests.kills.homes import assert_mirrored, assert_sound, copied
 from tests.kills.killing import MOST_S, Kills, Victim, timed
 from tests.soak.commands import DIES_AT, PARTS, finish, fork, until
-from wiring.batch_run import RUN_FILE
 from wiring.decisions import open_trail
 from wiring.registry import open_registry
-from wiring.settings import Settings
 from wiring.signals import open_signals
 
 SHORT = pytest.param(0, 12)

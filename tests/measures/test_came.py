@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from measures.came import came_by_told, inverted
+from measures.observed_expected import came_by_told, inverted
 
 Array = NDArray[np.float64]
 CUTS = (0.2, 0.1, 0.04, 0.0)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from measures.bootstrap import bootstrap, paired_bootstrap
 from measures.calibration import brier
-from measures.intervals import bootstrap, paired_bootstrap
 from measures.ranking import auroc, lift_at
 
 Array = NDArray[np.float64]

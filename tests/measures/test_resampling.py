@@ -9,8 +9,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 from domain.measurement import Interval
 from measures import resampling
+from measures.bootstrap import Metric, bootstrap, difference, paired_bootstrap, wilson
 from measures.calibration import brier
-from measures.intervals import Metric, bootstrap, difference, paired_bootstrap, wilson
 from measures.ranking import auroc, average_precision, lift_at, precision_at, recall_at
 from measures.resampling import Resampling, share_of
 

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import gamma
 
-from measures.sequences import _boundary, _log_mixture, arm_differences, confidence_sequence
+from measures.confidence_sequences import (
+    _boundary,
+    _log_mixture,
+    arm_differences,
+    confidence_sequence,
+)
 
 LOOKS = np.arange(50, 2001, 50)
 DAYS = np.arange(1, 31) * 200

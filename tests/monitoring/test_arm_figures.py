@@ -5,8 +5,8 @@ import pytest
 
 from domain.decisions import Assignment, DecisionRecord
 from domain.scores import Arm
-from registry.plan import RolloutPlan
-from registry.progression import Figures
+from registry.rollout_decision import Figures
+from registry.rollout_state import RolloutPlan
 from tests.monitoring.records import record
 
 PLAN = RolloutPlan(
@@ -44,12 +44,12 @@ RECORDS = [
     ],
 )
 def test_the_arm_of_the_step_is_counted(weight: float, found: Figures) -> None:
-    from monitoring.arm_figures import arm_figures
+    from monitoring.rollout_figures import arm_figures
 
     assert arm_figures(RECORDS, msgspec.structs.replace(PLAN, weight=weight)) == found
 
 
 def test_nothing_recorded_is_nothing_measured() -> None:
-    from monitoring.arm_figures import arm_figures
+    from monitoring.rollout_figures import arm_figures
 
     assert arm_figures([], PLAN) == Figures(decisions=0)

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from monitoring.chance import chances, one_of_each
 from monitoring.drift import FEWEST, LEVEL, drifts
+from monitoring.permutation_test import chances, one_of_each
 
 RUNS = 200
 Draw = Callable[[np.random.Generator, int], pd.DataFrame]

@@ -10,13 +10,13 @@ import pytest
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from config.settings import Settings
 from domain.findings import Findings
 from domain.signals import Counts
-from serving.launch import running
-from signals.stream import Handler
+from jobs.signals.worker_metrics import Standing, WorkerCollector
+from serving.supervisor import running
+from signals.stream.handler import Handler
 from tests.serving.double import KNOWN
-from wiring.settings import Settings
-from wiring.worker_metrics import Standing, WorkerCollector
 
 Page = dict[str, Metric]
 

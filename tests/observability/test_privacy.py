@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.launch import start
+from config.settings import Settings
+from jobs.signals.publish_files import publish_files
+from serving.supervisor import start
+from telemetry.logs import Discreet, JsonLines, redacted
 from tests.observability.collector import collecting
 from tests.serving.double import SECRET
-from wiring.logs import Discreet, JsonLines, redacted
-from wiring.publishing import publish_files
-from wiring.settings import Settings
 
 ADDRESS, NUMBER = "jo.private@example.com", "+1 555 000 1234"
 PRIVATE = (ADDRESS, "jo.private", NUMBER, "5550001234", SECRET, "jo.personal")

@@ -13,12 +13,12 @@ import msgspec
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from serving.launch import running
+from config.settings import Settings
+from jobs.signals.publish_files import publish_files
+from serving.supervisor import running
+from telemetry.traces import links
 from tests.conftest import Trained
 from tests.observability.collector import Collector, attributes, collecting
-from wiring.publishing import publish_files
-from wiring.settings import Settings
-from wiring.traces import links
 
 STAGES = {"features", "score", "policy", "audit"}
 CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -190,7 +190,7 @@ def test_an_exported_span_holds_only_what_is_listed() -> None:
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-    from wiring.trace_export import DiscreetExporter
+    from telemetry.redacting_exporter import DiscreetExporter
 
     kept = InMemorySpanExporter()
     provider = TracerProvider()

@@ -7,19 +7,19 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from config.settings import Settings
 from domain.clock import FixedClock, from_us
 from domain.findings import Findings
-from domain.input_profile import PROFILE_FILE, read_profile
-from domain.versions import open_sealed
+from domain.versions.input_profile import PROFILE_FILE, read_profile
+from domain.versions.manifest import open_sealed
 from feature_repo.quality import FeatureRules
+from jobs.signals.quality_report import found
 from registry.cache import open_cached, read_cached_stages, version_folder
 from scoring.answer import Answerer
-from scoring.quality import Gates, InputGate, InputRules, input_profile
+from scoring.model.input_gate import Gates, InputGate, InputRules, input_profile
 from tests.conftest import Trained
-from wiring.quality_store import found
 from wiring.registry import cache_of
 from wiring.scoring import Scoring, open_scoring
-from wiring.settings import Settings
 
 
 @pytest.fixture

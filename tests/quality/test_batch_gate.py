@@ -11,12 +11,12 @@ from sqlalchemy import Engine
 from domain.clock import DAY
 from domain.errors import Refused
 from domain.findings import Finding, Findings
-from signals.quality_batches import BatchGate
-from signals.quality_rules import BatchRules
-from signals.quality_stats import FieldSeen, Seen, Stats, digest
-from signals.quality_tables import all_profiles
-from signals.schema import metadata, writing
-from wiring.stores import open_engine
+from signals.quality.batch_gate import BatchGate
+from signals.quality.rules import BatchRules
+from signals.quality.statistics import FieldSeen, Seen, Stats, digest
+from signals.quality.tables import all_profiles
+from signals.store.tables import metadata, writing
+from storage.engine import open_engine
 
 ABOUT = "web/web.page_viewed"
 WARN = BatchRules()

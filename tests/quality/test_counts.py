@@ -9,21 +9,21 @@ import pytest
 from sqlalchemy import inspect
 from typer.testing import CliRunner
 
+from config.settings import Settings
 from domain.clock import DAY
 from domain.errors import BadConfiguration, Missing
 from domain.findings import LONGEST, MOST, OTHER, Finding, Findings, label
 from feature_repo.standard import standard_service
+from jobs.signals.quality_report import store
 from leadscore.cli import app
-from signals.quality_batches import BatchGate
-from signals.quality_rules import BatchRules
-from signals.quality_stats import Seen
-from signals.quality_tables import add_findings, stored_findings
-from signals.schema import create_tables, writing
+from signals.quality.batch_gate import BatchGate
+from signals.quality.rules import BatchRules
+from signals.quality.statistics import Seen
+from signals.quality.tables import add_findings, stored_findings
+from signals.store.tables import create_tables, writing
+from storage.engine import open_engine
 from wiring.quality import HELP, LABELS, METRIC, Publisher, Quality, load_quality
-from wiring.quality_store import store
-from wiring.settings import Settings
 from wiring.signals import write_definition
-from wiring.stores import open_engine
 
 ONE = Finding("event", "clock-ahead", "web/web.page_viewed")
 

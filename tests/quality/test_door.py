@@ -11,17 +11,17 @@ from domain.clock import to_us
 from domain.errors import Refused
 from domain.findings import Finding, Findings
 from domain.signals import Signal, encode
-from signals.contracts import standard_contracts
-from signals.quality_batches import BatchGate
-from signals.quality_door import Door, whence
-from signals.quality_events import EventGate
-from signals.quality_rules import BatchRules, EventRules
-from signals.quality_stats import fields_of
-from signals.quality_tables import all_profiles, stored_findings
-from signals.quarantine import Rejected
-from signals.schema import metadata, writing
+from signals.contracts.registry import standard_contracts
+from signals.quality.batch_gate import BatchGate
+from signals.quality.event_gate import EventGate
+from signals.quality.ingest_gates import Door, whence
+from signals.quality.rules import BatchRules, EventRules
+from signals.quality.statistics import fields_of
+from signals.quality.tables import all_profiles, stored_findings
+from signals.store.quarantine import Rejected
+from signals.store.tables import metadata, writing
+from storage.engine import open_engine
 from wiring.quality import METRIC, Quality, metric
-from wiring.stores import open_engine
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 RULES = BatchRules(null_rate="stop", warm_up_batches=3)

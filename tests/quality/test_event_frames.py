@@ -6,10 +6,10 @@ import pytest
 from domain.clock import DAY
 from domain.errors import Refused
 from domain.findings import Findings
+from signals.quality.profile import Profile, merge, profile_of
+from signals.quality.rules import BatchRules
+from signals.quality.statistics import Seen, field_seen
 from signals.quality_frame import check_events, event_schema
-from signals.quality_profile import Profile, merge, profile_of
-from signals.quality_rules import BatchRules
-from signals.quality_stats import Seen, field_seen
 
 WARN = BatchRules()
 STOP = BatchRules(null_rate="stop", unseen_values="stop")

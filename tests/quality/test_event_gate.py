@@ -11,8 +11,8 @@ from domain.clock import to_us
 from domain.errors import BadSignal
 from domain.findings import Finding, Findings
 from domain.signals import Signal
-from signals.quality_events import EventGate
-from signals.quality_rules import EventRules, TimeRules, ValueRule
+from signals.quality.event_gate import EventGate
+from signals.quality.rules import EventRules, TimeRules, ValueRule
 from wiring.quality import load_quality
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)

@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 
 from domain.findings import Findings
-from domain.input_profile import (
+from domain.state import Matrix
+from domain.versions.input_profile import (
     MOST_VALUES,
     InputProfile,
     profile_inputs,
     read_profile,
     write_profile,
 )
-from domain.state import Matrix
 from feature_repo.features import category_names, number_names
-from scoring.quality import InputGate, InputRules
+from scoring.model.input_gate import InputGate, InputRules
 from scoring.quality_frame import count_frame, input_schema
 from tests.training.worlds import DEFINITION
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from domain.clock import DAY
 from domain.signals import Signal
-from signals.contracts import standard_contracts
-from signals.quality_profile import Profile, compacted, merge, profile_of
-from signals.quality_sketch import Sketch, merge_sketches, share_scale, sketch_of
-from signals.quality_stats import FieldSeen, Seen, fields_of, observe
+from signals.contracts.registry import standard_contracts
+from signals.quality.profile import Profile, compacted, merge, profile_of
+from signals.quality.sketch import Sketch, merge_sketches, share_scale, sketch_of
+from signals.quality.statistics import FieldSeen, Seen, fields_of, observe
 
 HALF_LIFE = 30.0 * DAY
 

@@ -14,7 +14,7 @@ from domain.clock import Clock, FixedClock
 from domain.definition import Family, FeatureDefinition
 from domain.measurement import Interval
 from domain.scores import Calibrator
-from domain.versions import REQUIRED, Lineage, Manifest, seal
+from domain.versions.manifest import REQUIRED, Lineage, Manifest, seal
 from registry.ledger import Ledger
 from registry.store import Registry
 

@@ -7,7 +7,7 @@ import pytest
 
 from domain.errors import Missing, NoModel, Refused
 from domain.measurement import Interval
-from domain.versions import Stage
+from domain.versions.manifest import Stage
 from registry.cache import open_cached
 from registry.gates import GateRules, load_gates
 from registry.promotion import Terms, approve, promote

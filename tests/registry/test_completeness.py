@@ -10,8 +10,16 @@ import msgspec
 import pytest
 
 from domain.errors import BadInput
-from domain.input_profile import PROFILE_FILE
-from domain.versions import CARD_FILE, MANIFEST, REQUIRED, Manifest, Stage, open_sealed, seal
+from domain.versions.input_profile import PROFILE_FILE
+from domain.versions.manifest import (
+    CARD_FILE,
+    MANIFEST,
+    REQUIRED,
+    Manifest,
+    Stage,
+    open_sealed,
+    seal,
+)
 from registry import cache as local
 from registry.cache import open_cached
 from registry.promotion import promote

@@ -10,7 +10,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from domain.errors import Missing, Refused
-from domain.versions import Stage
+from domain.versions.manifest import Stage
 from registry.cache import open_cached
 from registry.ledger import Ledger, LedgerWriter
 from registry.promotion import promote

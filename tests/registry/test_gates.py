@@ -9,7 +9,7 @@ import yaml
 
 from domain.errors import BadConfiguration
 from domain.measurement import Interval
-from domain.versions import Manifest, Stage
+from domain.versions.manifest import Manifest, Stage
 from registry.gates import STANDARD_FILE, load_gates, parse_gates, run_gates
 
 Maker = Callable[..., Manifest]

@@ -8,11 +8,11 @@ import pytest
 
 from domain.clock import FixedClock, to_us
 from domain.errors import BadInput
-from domain.versions import Stage
-from registry.history import stretches
+from domain.versions.manifest import Stage
+from jobs.decisions.history import window_of
 from registry.promotion import promote
+from registry.serving_history import stretches
 from registry.store import Registry
-from wiring.history import window_of
 
 DAY = timedelta(days=1)
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
+from config.settings import Settings
 from domain.clock import FixedClock
-from domain.versions import Stage
+from domain.versions.manifest import Stage
 from registry.cache import open_cached, prune, version_folder
-from registry.standing import FORMER, NEWEST, kept
+from registry.registry_state import FORMER, NEWEST, kept
 from registry.store import Registry
 from tests.conftest import ROOT
 from wiring.registry import cache_of, open_registry
-from wiring.settings import Settings
 
 Sealed = Callable[..., Path]
 Open = Callable[..., Registry]

@@ -13,11 +13,11 @@ from sqlalchemy.schema import CreateTable
 
 from domain.clock import FixedClock
 from domain.errors import Unavailable
-from domain.versions import ModelVersion, Stage
-from registry.entry import Draft, GateResult, Registration
+from domain.versions.manifest import ModelVersion, Stage
 from registry.ledger import Ledger
+from registry.ledger_entry import Draft, GateResult, Registration
 from registry.ledger_table import LEDGER
-from registry.plan import RolloutPlan
+from registry.rollout_state import RolloutPlan
 
 
 def registered(label: str = "lead-1") -> Draft:

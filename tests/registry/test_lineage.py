@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from config.settings import Settings
 from domain.clock import FixedClock
 from domain.errors import Refused, Unavailable
-from domain.versions import Manifest
-from registry.lineage_outbox import EVENTS, REFUSED, Outbox
+from domain.versions.manifest import Manifest
+from registry.lineage.outbox import EVENTS, REFUSED, Outbox
 from wiring.lineage import Teller, open_teller, outbox_of, send_waiting, sender
-from wiring.settings import Settings
 
 CLOCK = FixedClock(datetime(2026, 1, 1, tzinfo=UTC))
 

@@ -16,18 +16,18 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
+from config.settings import Settings
 from domain.clock import to_us
-from domain.golden_rows import GOLDEN_FILE, GoldenRows
-from domain.versions import MODEL_FILE, Stage, open_sealed
+from domain.versions.golden_rows import GOLDEN_FILE, GoldenRows
+from domain.versions.manifest import MODEL_FILE, Stage, open_sealed
 from feature_repo.features import category_names, number_names
 from registry.cache import open_cached
+from registry.mlflow_files.relocation import relocate
 from registry.promotion import promote
-from registry.relocation import relocate
 from scoring.mlflow_model import VersionModel
 from tests.conftest import ROOT, Trained
 from wiring.registry import open_registry
 from wiring.scoring import open_scoring
-from wiring.settings import Settings
 
 TRIALS = 2
 

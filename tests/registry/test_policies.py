@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from decisions.golden import broken, golden_rows
-from decisions.policy import load_policy
+from config.settings import Settings
+from decisions.policy.golden_rows import broken, golden_rows
+from decisions.policy.policy import load_policy
 from domain.errors import BadConfiguration, BadInput, Missing, Refused
-from domain.policy_version import POLICY_FILE
-from domain.versions import Stage
+from domain.versions.manifest import Stage
+from domain.versions.policy_manifest import POLICY_FILE
 from registry.cache import version_folder
 from registry.transitions import GateRefusal
 from scoring.live_policy import LivePolicy
 from wiring import policies
 from wiring.decisions import policy_path
 from wiring.registry import open_policies, open_registry, policy_cache_of
-from wiring.settings import Settings
 
 CHAMPION, CHALLENGER = Stage.CHAMPION, Stage.CHALLENGER
 

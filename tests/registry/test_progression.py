@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from domain.clock import iso
 from domain.errors import BadInput
-from registry.course import Course, begin, course_of
-from registry.plan import Limits, RolloutPlan, Step
-from registry.progression import HOUR_US, Evidence, Figures, Judged, decide
+from registry.rollout_decision import HOUR_US, Evidence, Figures, Judged, decide
+from registry.rollout_spec import Course, begin, course_of
+from registry.rollout_state import Limits, RolloutPlan, Step
 
 BEGUN = 1_767_225_600_000_000  # 2026-01-01
 shares = st.floats(0, 1)

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from domain.versions import REFERENCE_FILE, Lineage, Manifest
+from config.settings import Settings
+from domain.versions.manifest import REFERENCE_FILE, Lineage, Manifest
+from jobs.signals.ingest_files import ingest_files
 from tests.conftest import SilentProgress
 from training.reproduction import Input, compare, conclude, inputs_of
-from wiring.ingestion import ingest_files
 from wiring.registry import open_registry
-from wiring.settings import Settings
 
 
 def lineage_of(settings: Settings, label: str = "lead-1") -> Lineage:
@@ -43,7 +43,7 @@ def late(folder: Path, settings: Settings) -> Path:
 
 
 def test_equal_after_the_log_has_grown(own_home: Settings, tmp_path: Path) -> None:
-    from wiring.reproduction import reproduce
+    from jobs.models.reproduce_version import reproduce
 
     before = lineage_of(own_home)
     counts = ingest_files(own_home, [str(late(tmp_path, own_home))], None, lambda _: None)
@@ -61,7 +61,7 @@ def test_equal_after_the_log_has_grown(own_home: Settings, tmp_path: Path) -> No
 
 
 def test_one_event_that_was_tampered_with_names_the_log(own_home: Settings) -> None:
-    from wiring.reproduction import reproduce
+    from jobs.models.reproduce_version import reproduce
 
     with sqlite3.connect(own_home.home / "signals.db") as connection:
         query = "SELECT sequence, body FROM events WHERE type = 'web.page_viewed' LIMIT 1 OFFSET 99"

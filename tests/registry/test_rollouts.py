@@ -9,20 +9,20 @@ from typing import Literal
 import msgspec
 import pytest
 
+from config.settings import Settings
 from domain.clock import FixedClock
 from domain.errors import BadInput, Missing, Refused
-from domain.versions import Stage
+from domain.versions.manifest import Stage
 from registry import rollout
 from registry.cache import STAGES_FILE, read_cached_stages
-from registry.course import Course
-from registry.entry import Draft
-from registry.plan import Limits, RolloutPlan, Step
-from registry.progression import Evidence, Figures, Judged
+from registry.global_holdout import end_holdout, set_share, start_holdout
+from registry.ledger_entry import Draft
 from registry.rollout import Ticked
-from registry.standing_holdout import end_holdout, set_share, start_holdout
+from registry.rollout_decision import Evidence, Figures, Judged
+from registry.rollout_spec import Course
+from registry.rollout_state import Limits, RolloutPlan, Step
 from registry.store import Registry
 from wiring.registry import open_policies, policy_cache_of
-from wiring.settings import Settings
 
 STEPS = (Step(weight=0.05, dwell_hours=24, decisions=10), Step(weight=0.5))
 COURSE = Course(steps=STEPS, holdout=0.1, limits=Limits(degraded=0.05))

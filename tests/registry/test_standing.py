@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict
 
 from domain.errors import BadInput, LeadscoreError, Missing, NoModel, Refused
-from domain.versions import ModelVersion, Stage
-from registry.entry import Draft, Entry, GateResult, Registration
-from registry.plan import RolloutPlan
-from registry.standing import Standing, fold
+from domain.versions.manifest import ModelVersion, Stage
+from registry.ledger_entry import Draft, Entry, GateResult, Registration
+from registry.registry_state import Standing, fold
+from registry.rollout_state import RolloutPlan
 from registry.transitions import (
     Author,
     GateRefusal,

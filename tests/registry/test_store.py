@@ -12,13 +12,13 @@ from mlflow.tracking import MlflowClient
 from domain.clock import FixedClock
 from domain.errors import BadInput, Missing, NoModel, Refused, Unavailable
 from domain.measurement import Interval
-from domain.versions import MODEL_FILE, Stage, open_sealed
+from domain.versions.manifest import MODEL_FILE, Stage, open_sealed
 from registry import rollout
 from registry.cache import open_cached, read_cached_stages
-from registry.course import Course
 from registry.gates import load_gates
 from registry.ledger import Ledger
 from registry.promotion import Terms, promote
+from registry.rollout_spec import Course
 from registry.store import Registry
 from registry.transitions import GateRefusal, Verdict
 

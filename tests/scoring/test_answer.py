@@ -8,15 +8,15 @@ from itertools import islice
 import msgspec
 import pytest
 
+from config.settings import Settings
 from domain.decisions import Asked, DecisionRecord, Facts, RequestKey
 from domain.errors import BadConfiguration, BadInput, Unavailable, UnknownLead
 from domain.ports import Policy
 from domain.scores import Decision, ScoreAnswer
 from scoring.answer import Answerer
-from scoring.begun import Told
 from scoring.live_policy import LivePolicies
+from scoring.pending_answers import Told
 from wiring.scoring import Scoring, open_scoring
-from wiring.settings import Settings
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binom, chi2_contingency, kstest
 
-from domain.place import place
+from domain.bucketing import place
 from domain.scores import Arms
-from registry.plan import Mode, RolloutPlan
-from scoring.arms import Plans, arm_at, assign, assign_all
+from registry.rollout_state import Mode, RolloutPlan
+from scoring.assignment import Plans, arm_at, assign, assign_all
 
 N = 1_000_000
 weights = st.floats(0, 1)
@@ -77,7 +77,7 @@ def test_two_rollouts_know_nothing_of_each_other() -> None:
 
 
 def test_a_place_in_a_rollout_says_nothing_of_the_draw_in_its_holdout() -> None:
-    from decisions.holdout import SALT
+    from decisions.policy.holdout import SALT
 
     held = np.array([place(f"acct_{i:016x}", SALT + "one") for i in range(100_000)])
     inside = held[places("one")[:100_000] >= 0.9]

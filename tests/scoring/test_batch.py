@@ -10,16 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from domain.versions import Stage
+from config.settings import Settings
+from domain.versions.manifest import Stage
+from jobs.decisions.batch_scoring import SCHEMA, score_all
+from jobs.decisions.resumable_batch import RUN_FILE, Parts, Run
 from tests.commands import leadscore
 from tests.conftest import Trained
 from tests.soak.commands import forks
-from wiring.batch import SCHEMA, score_all
-from wiring.batch_run import RUN_FILE, Parts, Run
 from wiring.decisions import open_trail
 from wiring.registry import open_registry
 from wiring.scoring import open_scoring
-from wiring.settings import Settings
 
 CHUNK = 60
 

@@ -8,19 +8,25 @@ from threading import Event, Thread
 import msgspec
 import pytest
 
+from config.home_definition import definition_of
+from config.settings import Settings
 from domain.errors import BadInput
-from domain.golden_rows import GOLDEN_FILE, GOLDEN_ROWS, GoldenRows, read_golden, write_golden
 from domain.scores import Calibrator
-from domain.versions import MANIFEST, Manifest, Stage, open_sealed, seal
+from domain.versions.golden_rows import (
+    GOLDEN_FILE,
+    GOLDEN_ROWS,
+    GoldenRows,
+    read_golden,
+    write_golden,
+)
+from domain.versions.manifest import MANIFEST, Manifest, Stage, open_sealed, seal
 from registry.cache import OpenedVersion, open_cached
 from registry.store import Registry
-from scoring.golden import check_golden
-from scoring.live import LiveVersions
-from scoring.scorer import Scorer
+from scoring.live_models import LiveVersions
+from scoring.model.golden_check import check_golden
+from scoring.model.scorer import Scorer
 from tests.conftest import Trained
-from wiring.home_definition import definition_of
 from wiring.registry import cache_of, open_registry
-from wiring.settings import Settings
 
 
 @pytest.fixture(scope="module")

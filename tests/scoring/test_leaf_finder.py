@@ -12,9 +12,9 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from scoring import leaf_finder
-from scoring.leaf_finder import LeafFinder
-from training.explain import build_table
+from scoring.model import leaf_finder
+from scoring.model.leaf_finder import LeafFinder
+from training.model.shap_table import build_table
 
 Numbers = NDArray[np.float64]
 Texts = list[list[str]]

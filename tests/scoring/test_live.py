@@ -10,17 +10,17 @@ import msgspec
 import numpy as np
 import pytest
 
+from config.home_definition import definition_of
+from config.settings import Settings
 from domain.errors import BadInput, NoModel
-from domain.versions import MANIFEST, MODEL_FILE, Stage, file_hash, open_sealed, seal
+from domain.versions.manifest import MANIFEST, MODEL_FILE, Stage, file_hash, open_sealed, seal
 from feature_repo.features import category_names, number_names
 from registry.cache import STAGES_FILE, read_cached_stages, version_folder, write_stages
 from registry.promotion import Terms, promote
 from registry.store import Registry
-from scoring.live import Live, LiveVersions
+from scoring.live_models import Live, LiveVersions
 from tests.conftest import Trained
-from wiring.home_definition import definition_of
 from wiring.registry import cache_of, open_registry
-from wiring.settings import Settings
 
 INTERVAL = 1.0
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from domain.scores import Reason
 from feature_repo.features import catalogue
 from feature_repo.standard import standard_service
-from scoring.reasons import SMALLEST, Reasoner, effect
+from scoring.model.reasons import SMALLEST, Reasoner, effect
 
 D = standard_service()
 USUAL = "Usual time between visits or contacts"

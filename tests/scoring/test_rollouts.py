@@ -16,24 +16,24 @@ import msgspec
 import pytest
 from scipy.stats import binom
 
+from config.settings import Settings
 from domain.decisions import DecisionRecord
 from domain.scores import Decision
-from domain.versions import Stage
+from domain.versions.manifest import Stage
+from jobs.decisions.replay_decision import replay
+from jobs.models.rollouts import finish, tick_rollout
 from registry import rollout
-from registry.course import Course
-from registry.plan import Limits, RolloutPlan, Step
-from registry.standing_holdout import end_holdout, set_share, start_holdout
+from registry.global_holdout import end_holdout, set_share, start_holdout
+from registry.rollout_spec import Course
+from registry.rollout_state import Limits, RolloutPlan, Step
 from registry.store import AnyRegistry
-from scoring.arms import assign
-from serving.launch import running
+from scoring.assignment import assign
+from serving.supervisor import running
 from tests.conftest import Trained
 from wiring import policies
 from wiring.decisions import policy_path
 from wiring.registry import open_policies, open_registry
-from wiring.replaying import replay
-from wiring.rollouts import finish, tick_rollout
 from wiring.scoring import LOOK_EVERY_S, Scoring, open_scoring
-from wiring.settings import Settings
 
 
 class Author(TypedDict):

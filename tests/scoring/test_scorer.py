@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from domain.definition import FeatureDefinition
 from domain.errors import BadInput
-from domain.explanation import load_table
-from domain.versions import MODEL_FILE, TABLE_FILE, Manifest
+from domain.versions.explanation_table import load_table
+from domain.versions.manifest import MODEL_FILE, TABLE_FILE, Manifest
 from feature_repo.features import category_names, number_names
 from registry.cache import OpenedVersion, open_cached
-from scoring.percentiles import percentiles
-from scoring.scorer import Scorer
+from scoring.model.percentiles import percentiles
+from scoring.model.scorer import Scorer
 from tests.conftest import Trained
 from wiring.registry import cache_of
 

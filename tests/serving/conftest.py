@@ -8,9 +8,9 @@ import httpx
 import msgspec
 import pytest
 
-from serving.launch import running
+from config.settings import Settings
+from serving.supervisor import running
 from tests.conftest import Trained
-from wiring.settings import Settings
 
 
 @pytest.fixture(scope="session")

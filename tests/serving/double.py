@@ -15,13 +15,13 @@ from domain.decisions import Asked, DecisionQuery, DecisionRecord
 from domain.errors import BadInput, Missing, Unavailable, UnknownLead
 from domain.findings import Findings
 from domain.identifiers import identifier_key, lead_id
+from domain.log_status import LogStanding
 from domain.signals import Receipt, RefusedEvent, decode
-from domain.standing import LogStanding
 from domain.what_if import WhatIf, WhatIfRequest
-from scoring.begun import Told
-from serving import examples
+from scoring.pending_answers import Told
+from serving.http import openapi_examples
 from serving.service import Api, make_service
-from wiring.collector import calm_collector
+from telemetry.gc_tuning import calm_collector
 
 KNOWN = tuple(lead_id(identifier_key("crm_id", str(n))) for n in range(20))
 HELD_S = 20.0
@@ -80,7 +80,7 @@ class MemoryRuntime:
             raise UnknownLead("No lead is known by that id.", rule="unknown-lead")
         if "employees" not in request.changes:
             raise BadInput("no feature has that name", rule="feature-known")
-        return msgspec.convert(examples.WHAT_IF, WhatIf)
+        return msgspec.convert(openapi_examples.WHAT_IF, WhatIf)
 
     def accept(self, documents: Sequence[bytes]) -> Receipt:
         counts = Receipt(received=len(documents))
@@ -163,8 +163,13 @@ class ModelessRuntime(MemoryRuntime):
 
 
 def _record(lead: str, trace_id: str) -> DecisionRecord:
-    answer = {**examples.ANSWER, "lead_id": lead, "decision_id": uuid4().hex, "trace_id": trace_id}
-    return msgspec.convert({**examples.RECORD, "answer": answer}, DecisionRecord)
+    answer = {
+        **openapi_examples.ANSWER,
+        "lead_id": lead,
+        "decision_id": uuid4().hex,
+        "trace_id": trace_id,
+    }
+    return msgspec.convert({**openapi_examples.RECORD, "answer": answer}, DecisionRecord)
 
 
 class DoubleApi(Api):

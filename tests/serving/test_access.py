@@ -12,16 +12,16 @@ import httpx
 import msgspec
 import pytest
 
+from config.settings import Settings
 from domain.clock import SystemClock
 from domain.errors import Missing
+from serving.auth.api_key_store import KeyStore, open_keys
+from serving.auth.api_keys import PREFIX, Scope
 from serving.client import Client
-from serving.key_store import KeyStore, open_keys
-from serving.keys import PREFIX, Scope
-from serving.launch import running, start
 from serving.problems import Forbidden, Problem, Unauthenticated
+from serving.supervisor import running, start
 from tests.serving.double import KNOWN
 from tests.serving.issuer import AUDIENCE, ISSUER, Issuer, claims_of, issuing
-from wiring.settings import Settings
 
 DOUBLE = "tests.serving.double:Double"
 ASKED: dict[str, tuple[str, object, Scope | None]] = {

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from serving.key_store import open_keys
+from config.settings import Settings
+from serving.auth.api_key_store import open_keys
 from tests.conftest import ROOT
 from tests.servers import free_port
 from tests.serving.double import KNOWN
-from wiring.settings import Settings
 
 
 def own_address() -> str:

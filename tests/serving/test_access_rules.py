@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import Unavailable
-from serving.access import NEEDED, OPEN, Access
-from serving.boundary import DECISIONS, UNKNOWN
-from serving.credentials import Credentials, Keys, Refusal
-from serving.following import Followed
-from serving.key_set import Signers, reader, signers
-from serving.keys import Held, Scope, digest_of
-from serving.loopback import loopback_host
-from serving.rate import CALLERS, Rate
+from serving.auth.api_keys import Held, Scope, digest_of
+from serving.auth.credentials import Credentials, Keys, Refusal
+from serving.auth.jwks import Signers, reader, signers
+from serving.auth.jwt_tokens import SPACING_S, Tokens
+from serving.auth.loopback import loopback_host
+from serving.auth.middleware import NEEDED, OPEN, Access
+from serving.auth.polled_value import Followed
+from serving.auth.rate_limit import CALLERS, Rate
+from serving.http.edge_middleware import DECISIONS, UNKNOWN
 from serving.service import PATHS
-from serving.tokens import SPACING_S, Tokens
 from tests.serving.issuer import AUDIENCE, ISSUER, Issuer, issuing
 
 SECRET = "s" * 43

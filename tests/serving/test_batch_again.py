@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from serving.examples import EVENTS
+from serving.http.openapi_examples import EVENTS
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from domain.errors import Missing
-from serving.bodies import KINDS, decision_key
-from serving.examples import EVENTS
+from serving.http.openapi_examples import EVENTS
+from serving.http.schemas import KINDS, decision_key
 from serving.problems import Problem
 
 FUZZ = settings(

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from serving.boundary import Boundary
+from serving.http.edge_middleware import Boundary
 from serving.problems import Problem
 
 

@@ -12,8 +12,8 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from domain.errors import BadInput
-from serving.cloudevents import BATCH, JSON, ONE, sent, takes
-from serving.examples import EVENTS
+from serving.http.cloudevents import BATCH, JSON, ONE, sent, takes
+from serving.http.openapi_examples import EVENTS
 
 EVENT: dict[str, Any] = {"specversion": "1.0", **EVENTS["events"][0]}
 ATTRIBUTES = ("specversion", "id", "source", "type", "time")

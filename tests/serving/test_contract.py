@@ -8,8 +8,8 @@ import pytest
 
 from domain.decisions import DecisionRecord
 from domain.scores import ScoreAnswer
-from serving.bodies import MAX_BATCH, MAX_EVENTS
-from serving.examples import EVENTS
+from serving.http.openapi_examples import EVENTS
+from serving.http.schemas import MAX_BATCH, MAX_EVENTS
 from tests.serving.double import KNOWN
 
 

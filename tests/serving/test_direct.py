@@ -21,8 +21,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from serving import problems
-from serving.direct import answer_directly
-from serving.endpoints import Came
+from serving.http.direct import answer_directly
+from serving.http.endpoints import Came
 from tests.serving.double import KNOWN
 
 COUNT = re.compile(

@@ -9,15 +9,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+from config.settings import Settings
 from domain.clock import parse_iso
 from domain.errors import UnknownLead
 from domain.signals import Signal
+from serving.backpressure import LEAST_S, MOST_S, Intake
 from serving.client import Client
-from serving.intake import LEAST_S, MOST_S, Intake
-from serving.launch import running
 from serving.problems import MEDIA_TYPE, TYPE_PREFIX, Saturated
+from serving.supervisor import running
 from tests.serving.double import HELD_S, KNOWN
-from wiring.settings import Settings
 
 LIMIT = 30
 

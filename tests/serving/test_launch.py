@@ -13,13 +13,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from config.settings import Settings
 from domain.errors import BadInput, NoModel, Unavailable
-from serving.launch import MOST_WAIT_S, Server, Worker, running, serve, start
-from wiring.settings import Settings
+from serving.supervisor import MOST_WAIT_S, Server, Worker, running, serve, start
 
 SERVES = (
-    "import sys; from pathlib import Path; from serving.launch import serve;"
-    "from wiring.settings import Settings; home = Settings(home=Path(sys.argv[1]));"
+    "import sys; from pathlib import Path; from serving.supervisor import serve;"
+    "from config.settings import Settings; home = Settings(home=Path(sys.argv[1]));"
     "sys.exit(serve(home, '127.0.0.1', int(sys.argv[2]), 1, 'tests.serving.double:Double'))"
 )
 

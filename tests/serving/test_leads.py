@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from serving.examples import EVENTS
+from serving.http.openapi_examples import EVENTS
 
 COUNT = 30
 Row = dict[str, Any]

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from fastapi.openapi.models import OpenAPI
 
-from serving import page
-from serving.access import NEEDED, OPEN
-from serving.openapi import DESCRIBED, describe
+from serving.auth.middleware import NEEDED, OPEN
+from serving.http import docs_page
+from serving.http.openapi import DESCRIBED, describe
 from serving.problems import MEDIA_TYPE
 from serving.service import PATHS
 
@@ -42,7 +42,7 @@ def test_the_running_service_serves_it(http: httpx.Client) -> None:
 
 def test_it_names_all_that_is_served() -> None:
     named = set(describe()["paths"]) - {"/decisions/{decision_id}"}
-    assert PATHS - named == {"/docs.json", "/schema.json", "/healthz"} | page.PATHS
+    assert PATHS - named == {"/docs.json", "/schema.json", "/healthz"} | docs_page.PATHS
     assert named <= PATHS
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serving.bodies import MAX_BODY_BYTES
+from serving.http.schemas import MAX_BODY_BYTES
 from serving.problems import Problem
 from tests.serving.double import KNOWN, SECRET
 

@@ -13,10 +13,10 @@ import httpx
 import msgspec
 import pytest
 
-from serving import examples
-from serving.key_store import open_keys
-from serving.launch import running
-from wiring.settings import Settings
+from config.settings import Settings
+from serving.auth.api_key_store import open_keys
+from serving.http import openapi_examples
+from serving.supervisor import running
 
 SEED = "5"
 CONFIG = """
@@ -53,7 +53,7 @@ def find_breaches(url: str, key: str, tmp_path: Path) -> None:
     headers = {"authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(base_url=url, headers=headers, timeout=30) as http:
         document = http.get("/docs.json").text
-        (tmp_path / "api.json").write_text(document.replace(examples.LEAD, a_lead(http)))
+        (tmp_path / "api.json").write_text(document.replace(openapi_examples.LEAD, a_lead(http)))
     (tmp_path / "config.toml").write_text(CONFIG if key else OPEN + CONFIG)
     command = [
         *(str(Path(sys.executable).parent / "schemathesis"), "--config-file", "config.toml"),
@@ -68,7 +68,7 @@ def find_breaches(url: str, key: str, tmp_path: Path) -> None:
 
 def a_lead(http: httpx.Client) -> str:
     """A lead that the home knows, from now on."""
-    assert http.post("/events", json=examples.EVENTS).json()["quarantined"] == 0
-    identifiers = examples.EVENTS["events"][0]["identifiers"]
+    assert http.post("/events", json=openapi_examples.EVENTS).json()["quarantined"] == 0
+    identifiers = openapi_examples.EVENTS["events"][0]["identifiers"]
     answer = http.post("/score", json={"identifiers": identifiers})
     return str(answer.json()["lead_id"])

@@ -7,9 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from config.settings import Settings
 from tests.conftest import Trained
 from tests.serving.double import KNOWN
-from wiring.settings import Settings
 
 LABELS = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 Sample = tuple[str, dict[str, str], float]
@@ -95,7 +95,7 @@ def test_whatever_is_sent_the_labels_stay_few(http: httpx.Client) -> None:
 @pytest.mark.slow
 def test_two_workers_speak_as_one(trained: Trained, own_home: Settings) -> None:
     """The real service: stages are timed, and any worker's page has the sums of both."""
-    from serving.launch import start
+    from serving.supervisor import start
 
     server = start(own_home, "127.0.0.1", 0, 2)
     try:

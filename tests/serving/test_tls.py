@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import NameOID
 
+from config.settings import Settings, load_settings
 from domain.errors import BadConfiguration
+from serving.auth.api_key_store import open_keys
 from serving.client import Client
-from serving.key_store import open_keys
-from serving.launch import start
 from serving.problems import RateLimited, Unauthenticated
+from serving.supervisor import start
 from tests.serving.double import KNOWN
-from wiring.settings import Settings, load_settings
 
 DOUBLE = "tests.serving.double:Double"
 

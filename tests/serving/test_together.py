@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from serving.micro_batching import Together
 from serving.problems import Saturated
-from serving.together import Together
 
 WAIT_S = 60.0
 
@@ -152,7 +152,7 @@ def test_nobody_waits_for_the_sum_of_work_that_hangs() -> None:
 def test_what_took_long_before_a_quiet_time_refuses_nobody_after_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("serving.together.QUIET_S", 0.05)
+    monkeypatch.setattr("serving.micro_batching.QUIET_S", 0.05)
     slow = [0.3]
 
     def work(items: Sequence[int]) -> list[int]:

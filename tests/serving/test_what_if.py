@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from serving import examples
 from serving.client import Client
+from serving.http import openapi_examples
 from tests.serving.double import KNOWN
 
 
@@ -12,7 +12,7 @@ def test_an_answer_and_no_record(http: httpx.Client, url: str) -> None:
     asked = {"lead_id": KNOWN[0], "changes": {"employees": 900, "country": None, "plan": "team"}}
     answer = http.post("/what_if", json=asked)
     assert answer.status_code == 200
-    assert answer.json() == examples.WHAT_IF
+    assert answer.json() == openapi_examples.WHAT_IF
     with Client(url) as client:
         assert client.what_if(KNOWN[0], {"employees": 900.0}).after.score == 0.38
 

@@ -9,8 +9,8 @@ from typing import Any, get_args
 import msgspec
 from hypothesis import strategies as st
 
-from signals.contract import Contract, Field, FieldKind
-from signals.upcast_steps import (
+from signals.contracts.contract import Contract, Field, FieldKind
+from signals.contracts.upcast_steps import (
     AsText,
     Clamp,
     Default,
@@ -21,7 +21,7 @@ from signals.upcast_steps import (
     Step,
     Values,
 )
-from signals.upcasting import follow
+from signals.contracts.upcasting import follow
 
 KINDS: tuple[FieldKind, ...] = get_args(FieldKind)
 NAMES = ["a", "b", "c", "d"]

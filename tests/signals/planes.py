@@ -12,17 +12,17 @@ from domain.definition import FeatureDefinition
 from domain.signals import Signal, encode
 from domain.state import COUNT, Vector
 from feature_repo.standard import standard_service
-from signals.contracts import Contract, ContractBook, standard_contracts
-from signals.identity_rules import IdentityRules
-from signals.ingest import Ingest
-from signals.log_columns import CHUNK, Part, read_parts
-from signals.reading import Reader
-from signals.schema import create_tables, identifiers
-from signals.states import StateStore
-from signals.writer import Writer
+from signals.contracts.registry import Contract, ContractBook, standard_contracts
+from signals.events.validation import Reader
+from signals.identifiers.rules import IdentityRules
+from signals.ingest.ingest import Ingest
+from signals.ingest.transactions import Writer
+from signals.replay.log_reader import CHUNK, Part, read_parts
+from signals.store.feature_states import StateStore
+from signals.store.tables import create_tables, identifiers
+from storage.engine import open_engine
 from tests.doubles import MemoryWriter
 from wiring.quality import Quality
-from wiring.stores import open_engine
 
 DEFINITION: FeatureDefinition = standard_service()
 
@@ -86,6 +86,6 @@ def assert_close(a: dict[str, Vector], b: dict[str, Vector]) -> None:
 
 
 def keys_of(signals: Iterable[Signal]) -> list[tuple[str, ...]]:
-    from signals.identity import read_identifiers
+    from signals.identifiers.normalization import read_identifiers
 
     return [read_identifiers(s.identifiers).keys for s in signals]

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from domain.errors import BadConfiguration, BadSignal
 from domain.signals import Signal
-from signals.contract import Contract, Field
-from signals.contract_checks import check_texts, read_texts
-from signals.contracts import (
+from signals.contracts.contract import Contract, Field
+from signals.contracts.lint import check_texts, read_texts
+from signals.contracts.registry import (
     PACKAGED,
     ContractBook,
     all_contracts,

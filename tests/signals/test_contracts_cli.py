@@ -10,7 +10,7 @@ import pytest
 
 from domain.errors import BadInput, LeadscoreError, Missing, Refused
 from leadscore.cli import app
-from signals.contracts import PACKAGED, read_contract, write_contract
+from signals.contracts.registry import PACKAGED, read_contract, write_contract
 
 PAGE = "web.page_viewed.v1.yaml"
 

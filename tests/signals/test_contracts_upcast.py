@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from domain.errors import BadSignal
 from domain.signals import Signal
-from signals.contract import Contract, Field
-from signals.contracts import ContractBook
-from signals.upcast_steps import read_step, write_step
-from signals.upcasting import foresee
+from signals.contracts.contract import Contract, Field
+from signals.contracts.registry import ContractBook
+from signals.contracts.upcast_steps import read_step, write_step
+from signals.contracts.upcasting import foresee
 from tests.signals.contract_worlds import contracts, data_of, ladders, next_version, steps
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from domain.findings import Finding
 from domain.signals import Counts, encode
-from signals import log, quarantine
-from signals.mapping import Mapping, load_mapping
-from signals.quality_tables import stored_findings
-from signals.quarantine import Rejected
+from signals.events import event_log
+from signals.mapping.mapping import Mapping, load_mapping
+from signals.quality.tables import stored_findings
+from signals.store import quarantine
+from signals.store.quarantine import Rejected
 from tests.signals.planes import Plane, open_plane
 from tests.signals.test_ingest import BAD, signal
 
@@ -77,7 +78,7 @@ def ingest(plane: Plane, mapping: Mapping, path: Path, origin: str = "people.csv
 
 
 def assert_nothing_lost(plane: Plane) -> None:
-    totals, logged, kept = log.verify(plane.engine)
+    totals, logged, kept = event_log.verify(plane.engine)
     assert (totals.accepted, totals.quarantined) == (logged, kept)
     assert totals.received == logged + totals.duplicates + kept
 
@@ -101,12 +102,12 @@ def test_a_row_leaves_once_a_mended_mapping_takes_it_in(key: str, steps: list[st
         assert_nothing_lost(plane)
     assert quarantine.by_rule(plane.engine) == {}
     # two events a row; without a key, the row that stands twice happened twice
-    assert log.held(plane.engine) == (2 * (5 if key == "[]" else 4), 0)
+    assert event_log.held(plane.engine) == (2 * (5 if key == "[]" else 4), 0)
 
 
 def plane_for(folder: Path, key: str) -> Plane:
     """A plane that knows the contracts of the mapping."""
-    from signals.contracts import standard_contracts
+    from signals.contracts.registry import standard_contracts
     from tests.signals.planes import reader_of
 
     plane = open_plane(folder)
@@ -125,9 +126,9 @@ def test_counts_and_findings_say_what_was_cured(tmp_path: Path) -> None:
         assert stored_findings(connection) == {Finding("contract", "odd-size", "people/"): 2}
     second = ingest(plane, mapping_of(tmp_path, MENDED, "[]"), path)
     assert (second.accepted, second.cured, second.quarantined) == (4, 2, 0)
-    totals = log.read_totals(plane.engine)
+    totals = event_log.read_totals(plane.engine)
     assert (totals.cured, totals.quarantined) == (2, 0)
-    assert log.read_totals(plane.engine).received == first.received + second.received - 2
+    assert event_log.read_totals(plane.engine).received == first.received + second.received - 2
 
 
 def test_the_same_row_of_another_source_cures_nothing(tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ def test_an_event_cures_what_told_of_it_wrongly(
         plane.ingest.accept(documents[first : first + sizes], f"file {n}")
         assert_nothing_lost(plane)
     assert quarantine.by_rule(plane.engine) == {}
-    assert log.held(plane.engine) == (1, 0)
+    assert event_log.held(plane.engine) == (1, 0)
 
 
 def test_a_document_without_source_and_id_is_cured_by_nothing(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from domain.errors import BadSignal
 from domain.identifiers import MAILBOX, PLACEHOLDER, is_person
-from signals.identity import MOST, IdentifierReader, read_identifiers
-from signals.identity_rules import Changes, IdentityRules
-from signals.regions import region_of
+from signals.identifiers.normalization import MOST, IdentifierReader, read_identifiers
+from signals.identifiers.phone_regions import region_of
+from signals.identifiers.rules import Changes, IdentityRules
 
 
 def words(text: str) -> list[str]:

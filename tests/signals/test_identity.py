@@ -23,14 +23,14 @@ from domain.identifiers import (
 from domain.ports import LeadRef
 from domain.signals import Signal
 from domain.state import COUNT
-from signals.directory import Directory
-from signals.history import Replay
-from signals.identity import read_identifiers
-from signals.identity_rules import IdentityRules
-from signals.person_names import name_tokens
-from signals.rebuild import rebuild
-from signals.resolution import Keys, Resolver
-from signals.separating import separate
+from signals.identifiers.normalization import read_identifiers
+from signals.identifiers.person_names import name_tokens
+from signals.identifiers.rules import IdentityRules
+from signals.identity.directory import Directory
+from signals.identity.resolver import Keys, Resolver
+from signals.ingest.rebuild import rebuild
+from signals.ingest.split_lead import separate
+from signals.replay.replay import Replay
 from tests.doubles import RowsSink
 from tests.signals.planes import Plane, assert_close, assert_same, open_plane
 

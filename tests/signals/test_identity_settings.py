@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import pytest
 
+from config.settings import load_settings
 from domain.errors import BadConfiguration
-from signals.mapping import load_mapping
+from signals.mapping.mapping import load_mapping
 from tests.signals.planes import open_plane
-from wiring.settings import load_settings
 
 MAPPING = """
 name: t

@@ -2,7 +2,7 @@
 
 A pair is two sound events that share an identifier, as producers sent it: the same kind and value.
 It is *true* where both are of one person, as the simulation's truth says of every event. It is
-*joined* where both events belong to one lead that is somebody's: `signals.resolution.home` routes
+*joined* where both events belong to one lead that is somebody's: `signals.identity.resolver.home` routes
 them to keys of the same lead, and not to a machine or a mailbox that is nobody's own. The events
 that carry nothing but a kiosk's cookie lie together under that cookie's name, where nobody is sold
 to: they are no person, and count as not joined, the true pairs among them as missed. Precision is
@@ -25,11 +25,11 @@ from sqlalchemy import select
 
 from domain.identifiers import ACCOUNT_KIND, FIRST_WEAK, NAME_KIND
 from domain.signals import Signal, decode
-from signals import log
-from signals.identity import read_identifiers
-from signals.protections import Protections
-from signals.resolution import Keys, Resolver, home
-from signals.schema import identifiers
+from signals.events import event_log
+from signals.identifiers.limits import Protections
+from signals.identifiers.normalization import read_identifiers
+from signals.identity.resolver import Keys, Resolver, home
+from signals.store.tables import identifiers
 from simulation.hard_cases import CONSTANT_COOKIE, DEFAULT_PHONE, TEST_ADDRESSES
 from simulation.scenarios import SCENARIOS
 from simulation.simulator import simulate
@@ -124,7 +124,7 @@ def truth(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with plane.engine.connect() as connection:
         rules = {r.key for r in connection.execute(select(identifiers)) if r.rule}
     facts = []
-    for part in log.read(plane.engine):
+    for part in event_log.read(plane.engine):
         for event in part:
             signal = decode(event.body)
             key = home(event.known.keys, rules)

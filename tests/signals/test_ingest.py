@@ -15,9 +15,10 @@ from scipy.sparse.csgraph import connected_components
 from domain.errors import Unavailable
 from domain.signals import Counts, Signal, encode
 from domain.state import COUNT
-from signals import log, quarantine
-from signals.history import Replay
-from signals.rebuild import rebuild
+from signals.events import event_log
+from signals.ingest.rebuild import rebuild
+from signals.replay.replay import Replay
+from signals.store import quarantine
 from tests.doubles import RowsSink
 from tests.signals.planes import (
     DEFINITION,
@@ -183,8 +184,8 @@ def test_twice_the_same_changes_nothing(tmp_path: Path) -> None:
     second = plane.ingest.accept(documents, "file")
     assert second == Counts(received=len(documents), duplicates=len(documents))
     assert plane.online().keys() == before.keys()
-    assert log.held(plane.engine) == (first.accepted, first.quarantined)
-    total = log.read_totals(plane.engine)
+    assert event_log.held(plane.engine) == (first.accepted, first.quarantined)
+    total = event_log.read_totals(plane.engine)
     assert total.received == total.accepted + total.duplicates + total.quarantined
 
 
@@ -196,11 +197,11 @@ def test_a_push_that_fails_is_made_up_for(tmp_path: Path) -> None:
     plane.writer.broken = False
     plane.ingest.push()
     assert len(plane.online()) == 1
-    assert log.held(plane.engine) == (1, 0)
+    assert event_log.held(plane.engine) == (1, 0)
 
 
 def test_quarantine_is_replayed_once_the_contract_is_there(tmp_path: Path) -> None:
-    from signals.contracts import Contract, standard_contracts
+    from signals.contracts.registry import Contract, standard_contracts
 
     plane = open_plane(tmp_path)
     plane.ingest.accept([BAD["unknown-type"], BAD["not-json"]], "file")
@@ -209,7 +210,7 @@ def test_quarantine_is_replayed_once_the_contract_is_there(tmp_path: Path) -> No
     counts = plane.ingest.replay_quarantine()
     assert (counts.accepted, counts.quarantined) == (1, 1)
     assert quarantine.by_rule(plane.engine) == {"not-json": 1}
-    total = log.read_totals(plane.engine)
+    total = event_log.read_totals(plane.engine)
     assert (total.received, total.accepted, total.quarantined) == (2, 1, 1)
 
 

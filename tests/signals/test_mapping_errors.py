@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import BadInput, BadMapping
-from signals.mapping import load_mapping
+from signals.mapping.mapping import load_mapping
 
 GOOD = """
 name: shop

@@ -5,10 +5,10 @@ import pytest
 import yaml
 
 from domain.definition import FeatureDefinition
-from signals.contracts import Contract
-from signals.mapping import Mapping
-from signals.mapping_format import MappingFile
-from signals.occurrences import Occurrences
+from signals.contracts.registry import Contract
+from signals.mapping.mapping import Mapping
+from signals.mapping.row_occurrences import Occurrences
+from signals.mapping.spec import MappingFile
 
 TEXT = """
 name: shop

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from signals.cells import Bad, Numbers, boolean, identifier, reading
-from signals.numerals import Unread, numeral
-from signals.words import words
+from signals.mapping.converters import Bad, Numbers, boolean, identifier, reading
+from signals.mapping.numerals import Unread, numeral
+from signals.mapping.words import words
 
 NONE: frozenset[str] = frozenset()
 

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from domain.signals import decode
-from signals.contracts import ContractBook
-from signals.mapping import Mapping, Tally, load_mapping
+from signals.contracts.registry import ContractBook
+from signals.mapping.mapping import Mapping, Tally, load_mapping
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("LEADSCORE_DATA", ROOT.parent / "shared" / "data"))

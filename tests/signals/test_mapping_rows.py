@@ -19,8 +19,8 @@ from pyarrow import parquet
 
 from domain.errors import BadMapping
 from domain.signals import decode
-from signals.mapping import Mapped, Mapping
-from signals.mapping_format import MappingFile
+from signals.mapping.mapping import Mapped, Mapping
+from signals.mapping.spec import MappingFile
 
 BASE = """
 name: shop

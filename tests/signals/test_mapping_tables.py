@@ -17,8 +17,8 @@ from pyarrow import parquet
 
 from domain.errors import BadMapping
 from domain.signals import Signal, decode
-from signals.left_out import LeftOut
-from signals.mapping import Mapping, load_mapping
+from signals.identifiers.left_out import LeftOut
+from signals.mapping.mapping import Mapping, load_mapping
 
 TYPED = """
 name: shop

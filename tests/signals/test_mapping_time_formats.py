@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import BadMapping
-from signals.cells import Bad
-from signals.mapping_format import TimeSpec
-from signals.mapping_time_checks import check_time
-from signals.timeformats import moments, time_zone
+from signals.mapping.converters import Bad
+from signals.mapping.spec import TimeSpec
+from signals.mapping.time_validation import check_time
+from signals.mapping.timestamps import moments, time_zone
 
 NEW_YORK = ZoneInfo("America/New_York")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import BadMapping
-from signals.cells import Bad
-from signals.mapping_format import TimeSpec
-from signals.timeformats import duration, moments, time_zone
+from signals.mapping.converters import Bad
+from signals.mapping.spec import TimeSpec
+from signals.mapping.timestamps import duration, moments, time_zone
 
 
 def reader(zone: str | None = None, **spec: object) -> Callable[[str], datetime | Bad]:

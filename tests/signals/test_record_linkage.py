@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from signals.identity import read_identifiers
-from signals.protections import Protections
-from signals.resolution import Resolver
+from signals.identifiers.limits import Protections
+from signals.identifiers.normalization import read_identifiers
+from signals.identity.resolver import Resolver
 
 PEOPLE, MOST_COPIES = 1_500, 12
 GIVEN = ["Ann", "Bob", "Carla", "Dev", "Eve", "Femi", "Gus", "Hana", "Ivo", "Jana", "Kim", "Lars"]

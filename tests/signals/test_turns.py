@@ -9,10 +9,10 @@ import pytest
 
 from domain.errors import Refused, Unavailable
 from domain.signals import Counts
-from signals import log
-from signals.arrivals import Arrivals
-from signals.preparing import Prepared, size_of
-from signals.turns import MOST, Turns
+from signals.events import event_log
+from signals.events.event_columns import Arrivals
+from signals.events.preparation import Prepared, size_of
+from signals.ingest.group_commit import MOST, Turns
 from tests.signals.planes import assert_same, open_plane
 
 GOOD = (
@@ -42,9 +42,9 @@ def test_many_threads_leave_what_one_leaves(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         heard = list(threads.map(lambda d: shared.ingest.accept(d, "test"), asked))
     assert_same(alone, shared)
-    total = log.read_totals(shared.engine)
-    assert sum(heard, Counts()) == total == log.read_totals(alone.engine)
-    assert log.held(shared.engine) == (total.accepted, total.quarantined) == (405, 40)
+    total = event_log.read_totals(shared.engine)
+    assert sum(heard, Counts()) == total == event_log.read_totals(alone.engine)
+    assert event_log.held(shared.engine) == (total.accepted, total.quarantined) == (405, 40)
     for documents, counts in zip(asked, heard, strict=True):
         assert counts.received == len(documents)
         assert counts.received == counts.accepted + counts.duplicates + counts.quarantined

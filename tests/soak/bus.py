@@ -7,9 +7,9 @@ from threading import Thread
 from typing import Any
 
 from domain.signals import encode
-from signals.nats_stream import STREAM, NatsBus, connect, publish
-from signals.stream_commits import Outgoing
-from signals.stream_options import StreamOptions
+from signals.stream.group_commit import Outgoing
+from signals.stream.nats import STREAM, NatsBus, connect, publish
+from signals.stream.options import StreamOptions
 from tests.soak.freshness import Send
 
 

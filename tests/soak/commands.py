@@ -19,10 +19,15 @@ from typing import Protocol
 
 SOAK = os.environ.get("LEADSCORE_SOAK") == "1"
 LOADED = [
-    *("leadscore.cli", "wiring.ingestion", "wiring.worker", "wiring.features"),
-    *("wiring.scoring", "wiring.batch", "catboost"),
-    *("signals.kernel", "signals.nats_stream", "feature_repo.store"),
-    *("wiring.training", "wiring.verification", "wiring.rollouts", "registry.tracking"),
+    *("leadscore.cli", "jobs.signals.ingest_files", "jobs.signals.worker", "wiring.features"),
+    *("wiring.scoring", "jobs.decisions.batch_scoring", "catboost"),
+    *("signals.store.state_kernels", "signals.stream.nats", "feature_repo.store"),
+    *(
+        "jobs.models.train",
+        "jobs.decisions.verify_home",
+        "jobs.models.rollouts",
+        "registry.tracking",
+    ),
 ]
 PARTS = "TESTS_LEADS_IN_PART"
 """The variable that says how many leads a part of `score --all` has in a forked command."""
@@ -108,8 +113,8 @@ def until(fact: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def _main(words: tuple[str, ...], environment: dict[str, str], out: Path) -> None:
+    from jobs.decisions import batch_scoring
     from leadscore.cli import main
-    from wiring import batch
 
     os.setpgid(0, 0)
 
@@ -118,7 +123,7 @@ def _main(words: tuple[str, ...], environment: dict[str, str], out: Path) -> Non
         os.dup2(stream.fileno(), 2)
     os.environ.update(environment)
     if PARTS in environment:
-        batch.score_all = partial(batch.score_all, chunk=int(environment[PARTS]))
+        batch_scoring.score_all = partial(batch_scoring.score_all, chunk=int(environment[PARTS]))
     if DIES_AT in environment:
         sys.addaudithook(_killer(environment[DIES_AT]))
     sys.argv = ["leadscore", *words]

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import httpx
 import msgspec
 
+from config.settings import Settings
 from domain.scores import ScoreAnswer
 from tests.conftest import ROOT
 from wiring.decisions import open_trail
-from wiring.settings import Settings
 
 MAY_BE = {429, 503}
 """What the contract names for a service that is busy or away; whoever asks tries again."""

@@ -7,11 +7,11 @@ from itertools import count
 
 import numpy as np
 
+from config.settings import Settings
 from domain.clock import SECOND, from_us, iso
 from domain.signals import Signal
 from serving.client import Client
-from serving.launch import running
-from wiring.settings import Settings
+from serving.supervisor import running
 from wiring.signals import open_signals
 
 GAP_US = 2 * SECOND

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 CODE = """
 import json, sys, time
-from wiring.ingestion import ingest_files
-from wiring.settings import load_settings, quiet_libraries
+from jobs.signals.ingest_files import ingest_files
+from config.settings import load_settings, quiet_libraries
 quiet_libraries()
 done = 0
 def told(number):

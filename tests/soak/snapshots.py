@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from sqlalchemy import select
 
+from config.settings import Settings
 from domain.identifiers import AccountId, LeadId, lead_id
 from domain.ports import LeadRef
 from domain.signals import Counts
 from domain.state import COUNT, Vector
-from signals import log
-from signals.schema import accounts, identifiers, leads, outbox, quarantine
+from signals.events import event_log as log
+from signals.store.tables import accounts, identifiers, leads, outbox, quarantine
 from wiring.features import open_features
-from wiring.settings import Settings
 from wiring.signals import open_signals
 
 Row = tuple[Any, ...]

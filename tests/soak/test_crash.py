@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from signals.schema import create_tables, generation
+from config.settings import Settings
+from jobs.signals.ingest_files import found_home
+from jobs.signals.publish_files import publish_files
+from signals.store.tables import create_tables, generation
 from simulation.scenarios import SCENARIOS
 from simulation.simulator import simulate
 from simulation.writer import write
+from storage.engine import open_engine
 from tests.servers import Process
 from tests.soak.bus import waiting
 from tests.soak.commands import Command, begin, finish, until
 from tests.soak.redis_database import fresh_redis
 from tests.soak.snapshots import Snapshot, assert_same, assert_whole, snapshot
-from wiring.ingestion import found_home
-from wiring.publishing import publish_files
-from wiring.settings import Settings
-from wiring.stores import open_engine
 
 FILES, WORKERS = 24, 2
 SOAK = [pytest.param(seed, 10, marks=pytest.mark.soak) for seed in range(1, 11)]

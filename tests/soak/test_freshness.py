@@ -7,15 +7,15 @@ import msgspec
 import numpy as np
 import pytest
 
+from config.settings import Settings
 from domain.signals import Signal
+from jobs.signals.ingest_files import ingest_files
 from tests.conftest import Trained
 from tests.servers import Process
 from tests.soak.bus import sending
 from tests.soak.commands import begin
 from tests.soak.freshness import Freshness, Send, served, shown
 from tests.soak.redis_database import fresh_redis
-from wiring.ingestion import ingest_files
-from wiring.settings import Settings
 
 LEADS = [f"L-{person:07d}" for person in range(20)]
 SIGNALS = 300

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
+from config.settings import Settings
 from domain.signals import Counts
-from signals.mapping import load_mapping
+from jobs.signals.ingest_files import found_home
+from jobs.signals.publish_files import publish_files
+from signals.mapping.mapping import load_mapping
 from tests.conftest import ROOT, data_folder
 from tests.servers import Process
 from tests.soak.bus import waiting
 from tests.soak.commands import begin, until
 from tests.soak.snapshots import Snapshot, assert_same, assert_whole, snapshot
-from wiring.ingestion import found_home
-from wiring.publishing import publish_files
-from wiring.settings import Settings
 
 DATA = data_folder() / "online_retail" / "online_retail.csv.gz"
 MAPPING = ROOT / "examples" / "online_retail" / "mapping.yaml"

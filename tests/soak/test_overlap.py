@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from config.settings import Settings
 from simulation.scenarios import SCENARIOS
 from simulation.simulator import simulate
 from simulation.writer import write
 from tests.soak.commands import begin, finish
 from tests.soak.snapshots import assert_same, assert_whole, snapshot
-from wiring.settings import Settings
 
 PARTS = 12
 

@@ -16,17 +16,17 @@ from typing import TypedDict
 import msgspec
 import pytest
 
-from domain.versions import Stage
+from config.settings import Settings
+from domain.versions.manifest import Stage
 from registry import rollout
-from registry.course import Course
-from registry.plan import Step
 from registry.promotion import Terms, promote
-from serving.launch import start
+from registry.rollout_spec import Course
+from registry.rollout_state import Step
+from serving.supervisor import start
 from tests.bench.load import load
 from tests.conftest import Trained
 from tests.soak.crowds import Crowd, crowd, recorded_once, serving
 from wiring.registry import open_registry
-from wiring.settings import Settings
 from wiring.signals import open_signals
 
 REQUESTS = 200_000

@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from config.settings import Settings, write_home_settings
 from domain.clock import to_us
 from feature_repo.features import category_names, number_names
+from jobs.models.train import prepared
+from jobs.signals.ingest_files import ingest_files
 from measures.ranking import auroc
-from scoring.scorer import Scorer
+from scoring.model.scorer import Scorer
 from simulation.scenarios import scenario
 from simulation.simulator import START, simulate
 from simulation.writer import Written, write
@@ -22,10 +25,7 @@ from tests.conftest import SilentProgress
 from training.config import Every, TrainingConfig
 from training.run import Provenance, Studies
 from wiring.features import open_features
-from wiring.ingestion import ingest_files
-from wiring.settings import Settings, write_home_settings
 from wiring.signals import open_signals
-from wiring.training import prepared
 
 Array = NDArray[np.float64]
 Pair = tuple[Array, Array]

@@ -10,12 +10,12 @@ import msgspec
 
 from domain.errors import Unavailable
 from domain.signals import Counts
-from signals import nats_stream
-from signals.nats_stream import NatsBus, NatsWorker
-from signals.quarantine import Rejected
-from signals.stream import Handler, Sink
-from signals.stream_commits import Outgoing
-from signals.stream_options import StreamOptions
+from signals.store.quarantine import Rejected
+from signals.stream import nats
+from signals.stream.group_commit import Outgoing
+from signals.stream.handler import Handler, Sink
+from signals.stream.nats import NatsBus, NatsWorker
+from signals.stream.options import StreamOptions
 
 FAST = StreamOptions(batch=50, linger_s=0.05, partitions=4, lease_s=1.0, graceful_s=5)
 _numbers = count(1)
@@ -103,7 +103,7 @@ class Running:
 async def working(
     url: str, sink: RecordingSink, options: StreamOptions = FAST, deliveries: int = 5
 ) -> AsyncIterator[Running]:
-    bus = await nats_stream.connect(url, options)
+    bus = await nats.connect(url, options)
     worker = Running(bus, sink, options, deliveries)
     try:
         yield worker
@@ -113,9 +113,9 @@ async def working(
 
 
 async def publish(url: str, documents: Sequence[bytes]) -> None:
-    bus = await nats_stream.connect(url, FAST)
+    bus = await nats.connect(url, FAST)
     try:
-        await nats_stream.publish(bus, map(Outgoing, documents))
+        await nats.publish(bus, map(Outgoing, documents))
     finally:
         await bus.broker.stop()
 

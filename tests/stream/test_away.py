@@ -5,11 +5,11 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from config.settings import Settings
 from feature_repo.standard import standard_service
-from signals import nats_stream
+from signals.stream import nats
 from tests.servers import Postgres, Process, postgres_server
 from tests.stream.buses import FAST, Running, document, publish, until, until_settled
-from wiring.settings import Settings
 from wiring.signals import SignalPlane, adopt, open_signals
 
 
@@ -21,7 +21,7 @@ def logged(plane: SignalPlane) -> int:
 def test_a_database_that_restarts_is_waited_for(tmp_path: Path, own_nats: Process) -> None:
     async def run(plane: SignalPlane, server: Postgres) -> None:
         url = f"nats://127.0.0.1:{own_nats.port}"
-        bus = await nats_stream.connect(url, FAST)
+        bus = await nats.connect(url, FAST)
         worker = Running(bus, plane.ingest, FAST, 5)
         await publish(url, [document(n, f"p{n % 5}") for n in range(50)])
         await until_settled(worker)

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from faststream.kafka import KafkaBroker, TestKafkaBroker
 from faststream.kafka.message import KafkaMessage
 
-from signals.kafka_stream import DEAD_TOPIC, TOPIC, KafkaWorker, make_broker, publish
-from signals.stream import Handler
-from signals.stream_commits import Outgoing
-from signals.stream_headers import NO_LINE
-from signals.stream_options import StreamOptions
+from signals.stream.group_commit import Outgoing
+from signals.stream.handler import Handler
+from signals.stream.headers import NO_LINE
+from signals.stream.kafka import DEAD_TOPIC, TOPIC, KafkaWorker, make_broker, publish
+from signals.stream.options import StreamOptions
 from tests.stream.buses import RecordingSink, document
 
 

@@ -5,9 +5,9 @@ import asyncio
 import msgspec
 from nats.js.errors import NotFoundError
 
-from signals import nats_stream
-from signals.nats_stream import DEAD_SUBJECT
-from signals.stream_commits import Outgoing
+from signals.stream import nats
+from signals.stream.group_commit import Outgoing
+from signals.stream.nats import DEAD_SUBJECT
 from tests.servers import Process
 from tests.stream.buses import (
     FAST,
@@ -36,12 +36,12 @@ def shuffled_documents(rounds: int) -> list[bytes]:
 
 
 async def dead_letters(url: str) -> list[tuple[bytes, dict[str, str]]]:
-    bus = await nats_stream.connect(url, FAST)
+    bus = await nats.connect(url, FAST)
     found = []
     try:
-        info = await bus.jetstream.stream_info(nats_stream.DEAD)
+        info = await bus.jetstream.stream_info(nats.DEAD)
         for sequence in range(1, info.state.last_seq + 1):
-            held = await bus.jetstream.get_msg(nats_stream.DEAD, sequence)
+            held = await bus.jetstream.get_msg(nats.DEAD, sequence)
             assert held.subject == DEAD_SUBJECT
             found.append((held.data or b"", held.headers or {}))
     except NotFoundError:
@@ -148,11 +148,11 @@ def test_single_messages_arrive_at_once_and_once(own_nats: Process) -> None:
 
     async def run() -> None:
         sink, url = RecordingSink(), url_of(own_nats)
-        bus = await nats_stream.connect(url, FAST)
+        bus = await nats.connect(url, FAST)
         async with working(url, sink) as running:
             await until(lambda: len(running.worker.reading) == FAST.partitions)
             for number in range(60):
-                await nats_stream.publish(bus, [Outgoing(document(number, f"person{number}"))])
+                await nats.publish(bus, [Outgoing(document(number, f"person{number}"))])
                 await until(lambda n=number: len(sink.taken) > n)  # type: ignore[misc]
                 await asyncio.sleep(0.001 * (7 * number % 50))
             assert running.handler.tally.redelivered == 0
@@ -164,16 +164,16 @@ def test_single_messages_arrive_at_once_and_once(own_nats: Process) -> None:
 def test_documents_say_what_file_and_line_they_are_from(own_nats: Process) -> None:
     async def run() -> None:
         sink, url = RecordingSink(), url_of(own_nats)
-        bus = await nats_stream.connect(url, FAST)
+        bus = await nats.connect(url, FAST)
         one, other = "Mai \u2028 ä.jsonl", "June.csv"
-        await nats_stream.publish(
+        await nats.publish(
             bus, [*(Outgoing(document(n), (one, other)[n > 2], n) for n in range(6))]
         )
-        await nats_stream.publish(bus, [Outgoing(document(6))])
+        await nats.publish(bus, [Outgoing(document(6))])
         async with working(url, sink):
             await until(lambda: len(sink.taken) == 7)
         assert sink.places[:3] == [(one, 0), (one, 1), (one, 2)]
-        assert sink.places[3:] == [(other, 3), (other, 4), (other, 5), (nats_stream.ORIGIN, 0)]
+        assert sink.places[3:] == [(other, 3), (other, 4), (other, 5), (nats.ORIGIN, 0)]
         await bus.broker.stop()
 
     asyncio.run(run())

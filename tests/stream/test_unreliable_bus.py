@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from domain.clock import SystemClock
 from domain.errors import Unavailable
 from domain.signals import Counts, Signal, encode
-from signals import log
-from signals.contracts import standard_contracts
-from signals.ingest import Ingest
-from signals.quarantine import Rejected
-from signals.stream import Handler
-from signals.stream_commits import Delivery
+from signals.contracts.registry import standard_contracts
+from signals.events import event_log
+from signals.ingest.ingest import Ingest
+from signals.store.quarantine import Rejected
+from signals.stream.group_commit import Delivery
+from signals.stream.handler import Handler
 from tests.signals.planes import Plane, assert_same, open_plane, reader_of
 from tests.signals.test_identity import tangles
 
@@ -32,7 +32,7 @@ READER = reader_of(standard_contracts().values())
 
 
 class UnreliableBus:
-    """Partitions whose messages stay until settled, or longer. Satisfies `signals.stream.Bus`.
+    """Partitions whose messages stay until settled, or longer. Satisfies `signals.stream.handler.Bus`.
 
     `place` is a message's number in the bus; a batch is what of a partition comes next.
     """
@@ -120,8 +120,8 @@ def test_the_end_is_that_of_a_reliable_bus(signals: list[Signal], seed: int) -> 
     bus = asyncio.run(deliver(planes, documents, seed))
     assert bus.dead == []
     assert_same(reliable, planes[0])
-    held, counts = log.held(planes[0].engine), log.read_totals(planes[0].engine)
-    assert held == log.held(reliable.engine) == (counts.accepted, counts.quarantined)
+    held, counts = event_log.held(planes[0].engine), event_log.read_totals(planes[0].engine)
+    assert held == event_log.held(reliable.engine) == (counts.accepted, counts.quarantined)
     assert counts.received == counts.accepted + counts.duplicates + counts.quarantined
     for plane in (reliable, *planes):
         plane.engine.dispose()

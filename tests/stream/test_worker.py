@@ -15,11 +15,11 @@ import msgspec
 import pytest
 from sqlalchemy import create_engine, text
 
-from signals.stream_headers import REJECTED_HEADER, RejectedRow, Whence, headers_of, whence
+from config.settings import Settings
+from signals.stream.headers import REJECTED_HEADER, RejectedRow, Whence, headers_of, whence
 from tests import commands
 from tests.servers import Process, free_port
 from tests.stream.buses import document, publish
-from wiring.settings import Settings
 
 PEOPLE, ROUNDS = 20, 30
 TOTAL = PEOPLE * ROUNDS

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from domain.scores import logistic
 from measures.ranking import auroc
 from tests.training.worlds import dataset
-from training import fit
-from training.accounts import LEAST, bounded, factors
-from training.dataset import Dataset
+from training.data.account_weights import LEAST, bounded, factors
+from training.data.dataset import Dataset
+from training.model import fit
 
 SIZES = st.lists(st.integers(1, 400), min_size=1, max_size=40)
 

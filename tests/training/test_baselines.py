@@ -9,13 +9,13 @@ import pytest
 
 from domain.definition import Attribute
 from domain.scores import Calibrator
-from domain.versions import MANIFEST, MODEL_FILE, Manifest, seal
+from domain.versions.manifest import MANIFEST, MODEL_FILE, Manifest, seal
 from measures.ranking import auroc
 from tests.training import worlds
-from training import fit
-from training.baselines import Champion, prior, reigning, scorecard, static
-from training.dataset import Dataset, columns
-from training.profile_model import fit_profile
+from training.data.dataset import Dataset, columns
+from training.evaluation.baselines import Champion, prior, reigning, scorecard, static
+from training.model import fit
+from training.model.profile_only_model import fit_profile
 
 PARAMETERS = {"iterations": 20, "depth": 3}
 DEFINITION = msgspec.structs.replace(

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from domain.scores import logistic
 from measures.resampling import Drawn, Resampling
-from training.assess import BEATEN, shown_worse
+from training.assessment import BEATEN, shown_worse
 
 Array = NDArray[np.float64]
 NOISE, BY_COMPANY, BY_ROW = 0.7, 0.6, 0.9

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from domain.explanation import load_table
-from domain.versions import TABLE_FILE, Blended
+from domain.versions.explanation_table import load_table
+from domain.versions.manifest import TABLE_FILE, Blended
 from tests.training import worlds
 from tests.training.test_run import execute, model_of, rows_of
-from training import blend, fit
-from training.calibrate import calibrate
+from training.model import blending, fit
+from training.model.calibrate import calibrate
 
 Array = NDArray[np.float64]
 ROWS, FOLDS = 1_200, 3
@@ -36,25 +36,27 @@ NOISE: Array = np.random.default_rng(8).normal(0, 1.5, ROWS)
 
 def test_two_that_err_apart_are_blended() -> None:
     model, points = told(TRUTH + NOISE), told(TRUTH - NOISE)
-    found = blend.weigh(model, points, 1)
+    found = blending.weigh(model, points, 1)
     assert found.scorecard == 0.5
     assert found.gain is not None
     assert found.gain.low > 0
-    mixed = blend.mixed(model, points, found)
+    mixed = blending.mixed(model, points, found)
     np.testing.assert_allclose(mixed.margins, TRUTH, atol=1e-12)
-    assert blend.losses(mixed, mixed.margins).mean() < blend.losses(model, model.margins).mean()
+    assert (
+        blending.losses(mixed, mixed.margins).mean() < blending.losses(model, model.margins).mean()
+    )
 
 
 @pytest.mark.parametrize("other", [TRUTH, NOISE, TRUTH + 0.01 * NOISE])
 def test_one_that_adds_nothing_is_left_out(other: Array) -> None:
-    found = blend.weigh(told(TRUTH), told(other), 1)
+    found = blending.weigh(told(TRUTH), told(other), 1)
     assert found.scorecard == 0.0
     assert found.gain is not None
     assert found.gain.low <= 0
 
 
 def test_one_fold_judges_nothing() -> None:
-    found = blend.weigh(told(TRUTH + NOISE, folds=1), told(TRUTH, folds=1), 1)
+    found = blending.weigh(told(TRUTH + NOISE, folds=1), told(TRUTH, folds=1), 1)
     assert found.scorecard == 0.0
     assert found.gain is None
 
@@ -62,10 +64,10 @@ def test_one_fold_judges_nothing() -> None:
 def test_the_sum_is_one_model() -> None:
     data, other = worlds.dataset(400, 1), worlds.dataset(200, 2)
     parameters = {"iterations": 40, "depth": 4, "border_count": 32}
-    points = blend.scorecard_of(parameters)
+    points = blending.scorecard_of(parameters)
     models = fit.fit(data, parameters, 7), fit.fit(data, points, 7)
     found = Blended(scorecard=0.3, gain=None)
-    one = blend.summed(*models, found)
+    one = blending.summed(*models, found)
     each = [fit.margins(m, other) for m in models]
     np.testing.assert_allclose(fit.margins(one, other), 0.7 * each[0] + 0.3 * each[1], atol=1e-9)
     assert {len(level) for level in _levels(models[1])} == {1}
@@ -73,7 +75,7 @@ def test_the_sum_is_one_model() -> None:
 
 
 def _levels(model: object) -> tuple[tuple[int, ...], ...]:
-    from training.forest import read_forest
+    from training.model.catboost_trees import read_forest
 
     return read_forest(model, 4).levels
 
@@ -84,7 +86,7 @@ def test_a_run_that_is_asked_for_a_blend_says_what_came_of_it(
     folder, manifest = execute(tmp_path, blend=True)
     assert manifest.blended is not None
     assert "blend" in (folder / "card.md").read_text()
-    monkeypatch.setattr(blend, "weigh", lambda *_: Blended(scorecard=0.4, gain=None))
+    monkeypatch.setattr(blending, "weigh", lambda *_: Blended(scorecard=0.4, gain=None))
     (tmp_path / "again").mkdir()
     folder, manifest = execute(tmp_path / "again", blend=True)
     assert manifest.blended == Blended(scorecard=0.4, gain=None)

@@ -12,7 +12,7 @@ from domain.scores import Calibrator, logistic
 from measures.calibration import brier, log_loss
 from measures.calibration_error import calibration_error
 from measures.ranking import auroc, average_precision
-from training.calibrate import KINDS, TILT, Kind, choose, fit_calibrators
+from training.model.calibrate import KINDS, TILT, Kind, choose, fit_calibrators
 
 Array = NDArray[np.float64]
 

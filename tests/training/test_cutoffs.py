@@ -14,7 +14,7 @@ from domain.errors import BadConfiguration, Missing
 from domain.identifiers import account_id
 from domain.journeys import FOREVER, Anchor, Journeys, LeadSpan, OutcomeEvent
 from training.config import After, Every, FirstContact, TrainingConfig
-from training.cutoffs import Cutoff, choose, companies, weights
+from training.data.cutoffs import Cutoff, choose, companies, weights
 
 CLOSING = frozenset({"won", "lost"})
 START = 20_000 * DAY

@@ -9,10 +9,10 @@ import pytest
 from domain.errors import Missing
 from feature_repo.features import category_names, number_names
 from tests.training.worlds import DEFINITION, START, dataset
-from training import fit
-from training.cutoffs import Cutoff
-from training.dataset import build
-from training.reference import fair_rows, percentiles, reference_frame
+from training.data.cutoffs import Cutoff
+from training.data.dataset import build
+from training.data.reference_sample import fair_rows, percentiles, reference_frame
+from training.model import fit
 
 NUMBERS, TEXTS = number_names(DEFINITION), category_names(DEFINITION)
 CUTOFFS = [

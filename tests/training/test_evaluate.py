@@ -18,10 +18,10 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from measures.calibration import bins_of
 from tests.training import worlds
-from training.baselines import Scores
-from training.dataset import Dataset
-from training.evaluate import BINS, evaluate
-from training.evaluation import Evaluation
+from training.data.dataset import Dataset
+from training.evaluation.baselines import Scores
+from training.evaluation.evaluate import BINS, evaluate
+from training.evaluation.results import Evaluation
 
 GRADES = (("A", 0.8), ("B", 0.5), ("C", 0.2), ("D", 0.0))
 

@@ -11,8 +11,8 @@ from catboost import CatBoostClassifier, Pool, sum_models
 from numpy.typing import NDArray
 
 from domain.errors import Refused
-from domain.explanation import ExplanationTable, load_table
-from training.explain import build_table, check_table
+from domain.versions.explanation_table import ExplanationTable, load_table
+from training.model.shap_table import build_table, check_table
 
 NAMES = ("a", "b", "c", "d", "two", "twelve", "thirty")
 CATS = [4, 5, 6]

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from measures.resampling import Drawn
 from tests.training import worlds
-from training.audit_page import audit_page
 from training.config import Audit, Fairness
-from training.dataset import Dataset
-from training.fairness import FairnessReport, audit, greatest, threshold
-from training.groups import groups_of
+from training.data.audit_groups import groups_of
+from training.data.dataset import Dataset
+from training.evaluation.fairness import FairnessReport, audit, greatest, threshold
+from training.report.fairness_page import audit_page
 
 Array = NDArray[np.float64]
 ASKED = Fairness(groups=(Audit(feature="region"),), top_share=0.3, min_rows=20)

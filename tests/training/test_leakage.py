@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from domain.clock import DAY
 from domain.errors import Refused
 from training.config import Waiver
-from training.dataset import Dataset
-from training.leakage import MOST_ROWS, Suspect, screen, waived
+from training.data.dataset import Dataset
+from training.data.leakage import MOST_ROWS, Suspect, screen, waived
 
 ROWS = 4_000
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from domain.clock import DAY
 from domain.measurement import Interval
 from domain.scores import logistic
-from measures.came import came_by_told
-from training import fit
-from training.calibrate import Calibrated, calibrate
-from training.level import ANCHOR, PULL, Rows, judged, latest
+from measures.observed_expected import came_by_told
+from training.model import fit
+from training.model.calibrate import Calibrated, calibrate
+from training.model.rate_level import ANCHOR, PULL, Rows, judged, latest
 
 Array = NDArray[np.float64]
 WINDOW, EMBARGO, LATER = 200.0, 20.0, 50.0

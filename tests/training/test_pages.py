@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from domain.measurement import Interval
-from domain.versions import Manifest, open_sealed
+from domain.versions.manifest import Manifest, open_sealed
 from tests.training import worlds
 from tests.training.test_run import execute
-from training.baselines import Scores
-from training.card import model_card
-from training.charts import Chart, charts
-from training.charts_html import figures_html
-from training.charts_png import write_png
 from training.config import Audit, Fairness
-from training.evaluate import evaluate
-from training.evaluation import EVALUATION_FILE, Evaluation
-from training.fairness import FAIRNESS_FILE, FairnessReport
-from training.page import page, table
+from training.evaluation.baselines import Scores
+from training.evaluation.evaluate import evaluate
+from training.evaluation.fairness import FAIRNESS_FILE, FairnessReport
+from training.evaluation.results import EVALUATION_FILE, Evaluation
+from training.report.charts import Chart, charts
+from training.report.charts_html import figures_html
+from training.report.charts_png import write_png
+from training.report.html_page import page, table
+from training.report.model_card import model_card
 
 ASKED = Fairness(
     groups=(Audit(feature="country"), Audit(feature="size", bins=(0.3, 0.6))), min_rows=10

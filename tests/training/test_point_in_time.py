@@ -8,18 +8,18 @@ import msgspec
 import numpy as np
 import pytest
 
+from config.settings import Settings
 from domain.clock import DAY, to_us
 from domain.errors import Missing
 from domain.journeys import Journeys
 from feature_repo.features import category_names, number_names
+from jobs.models.train import prepared
+from jobs.signals.ingest_files import ingest_files
 from tests.conftest import SilentProgress
 from tests.features.slow import Log, account_key
 from training.config import Every, TrainingConfig
-from training.cutoffs import Cutoff, choose
-from training.dataset import build
-from wiring.ingestion import ingest_files
-from wiring.settings import Settings
-from wiring.training import prepared
+from training.data.cutoffs import Cutoff, choose
+from training.data.dataset import build
 
 BEGIN = to_us(datetime(2025, 4, 1, tzinfo=UTC))
 CONFIG = TrainingConfig(

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from domain.clock import DAY
 from domain.scores import logistic
-from training import fit
-from training.calibrate import calibrate
-from training.dataset import Dataset
+from training.data.dataset import Dataset
+from training.model import fit
+from training.model.calibrate import calibrate
 
 Array = NDArray[np.float64]
 MIDDLING = {"depth": 4, "learning_rate": 0.05, "iterations": 120, "l2_leaf_reg": 5}

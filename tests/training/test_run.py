@@ -14,19 +14,19 @@ from catboost import CatBoostClassifier
 
 from domain.clock import DAY, FixedClock
 from domain.errors import Missing, Refused
-from domain.explanation import load_table
-from domain.golden_rows import GOLDEN_FILE
 from domain.journeys import Journeys
-from domain.versions import MODEL_FILE, REFERENCE_FILE, TABLE_FILE, Manifest, open_sealed
+from domain.versions.explanation_table import load_table
+from domain.versions.golden_rows import GOLDEN_FILE
+from domain.versions.manifest import MODEL_FILE, REFERENCE_FILE, TABLE_FILE, Manifest, open_sealed
 from feature_repo.features import number_names
 from tests.conftest import SilentProgress
 from tests.training import worlds
 from training.config import TrainingConfig, Waiver
-from training.cutoffs import choose
-from training.dataset import Dataset
-from training.fit import margins, pool
+from training.data.cutoffs import choose
+from training.data.dataset import Dataset
+from training.model.fit import margins, pool
+from training.model.studies import last_study
 from training.run import Parts, Provenance, Run, Studies
-from training.studies import last_study
 
 
 def execute(

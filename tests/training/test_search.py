@@ -15,8 +15,8 @@ from measures.calibration import log_loss
 from tests.conftest import ROOT
 from tests.servers import free_port
 from tests.training.worlds import dataset
-from training import fit, search
-from training.studies import Warmth, last_study, open_study, remember
+from training.model import fit, search
+from training.model.studies import Warmth, last_study, open_study, remember
 
 TRIALS = 8
 FOLDS = tuple((dataset(240, i), dataset(120, 2 + i)) for i in range(3))
@@ -128,7 +128,7 @@ import os, signal
 from pathlib import Path
 from tests.training.test_search import FOLDS
 from training import fit, search
-from training.studies import open_study
+from training.model.studies import open_study
 calls, real = 0, fit.fit
 def killing(*given):
     global calls
@@ -194,7 +194,7 @@ import os, sys
 from pathlib import Path
 from tests.training.test_search import FOLDS
 from training import search
-from training.studies import open_study
+from training.model.studies import open_study
 study = open_study(Path("unused"), "shared", sys.argv[1])
 best = search.search(
     study, FOLDS, trials=10, fixed={"iterations": 12}, seed=7, told=print, worker=os.getpid()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.clock import DAY
-from training.split import LATER, folds, side, split_by_time
+from training.data.split import LATER, folds, side, split_by_time
 
 rows = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 5)), min_size=1, max_size=80)
 shares = st.floats(0.01, 0.99)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from domain.errors import Refused
-from measures.intervals import paired_bootstrap
+from measures.bootstrap import paired_bootstrap
 from measures.ranking import auroc
 from tests.training.worlds import START, dataset
-from training.cutoffs import Cutoff
-from training.tested_rows import common_rows, measured, row_numbers, write_test_rows
+from training.data.cutoffs import Cutoff
+from training.evaluation.tested_rows import common_rows, measured, row_numbers, write_test_rows
 
 
 def folder_of(place: Path, rows: slice, noise: float) -> Path:

@@ -10,9 +10,9 @@ from domain.clock import DAY
 from domain.errors import Refused
 from domain.journeys import Journeys, LeadSpan, OutcomeEvent
 from tests.training.worlds import CONFIG, START, dataset
-from training.cutoffs import Cutoff
-from training.late_outcomes import begin_late, expected_before
-from training.traps import notice, refuse_one_company
+from training.data.cutoffs import Cutoff
+from training.data.data_warnings import notice, refuse_one_company
+from training.data.late_outcomes import begin_late, expected_before
 
 
 def world(

@@ -11,7 +11,7 @@ from domain.definition import Attribute, Family, FeatureDefinition, Outcome
 from domain.journeys import Journeys, LeadSpan, OutcomeEvent
 from feature_repo.features import category_names, number_names
 from training.config import Every, TrainingConfig
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 
 START = 20_000 * DAY
 DEFINITION = FeatureDefinition(

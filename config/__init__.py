@@ -1,0 +1,1 @@
+"""Settings, and the files of rules that a home may have of its own."""

@@ -1,0 +1,1 @@
+"""The audit trail: written, spooled, ranked, searched, verified and replayed."""

@@ -1,0 +1,283 @@
+"""The audit trail: every decision, in order, each entry hashed over the one before."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from math import isfinite
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from decisions.audit.ranking import Page, page
+from decisions.audit.search import Entry, EntryPage, search, stream
+from decisions.audit.tables import AUDIT, RANKING, REQUESTS, guards_of
+from decisions.audit.verification import CHUNK, columns_of, record_of, verify_stores
+from domain.decisions import DecisionQuery, DecisionRecord
+from domain.errors import BadInput, Missing, Refused, Unavailable
+from domain.verification import Anchored, Head, Verified
+from storage.hash_chain import GENESIS, link
+
+_LOCKS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(7310868)"}
+_RANKED = ("lead_id", "sequence", "decided_us", "score", "grade", "queue")
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(DecisionRecord)
+
+Row = dict[str, object]
+
+
+Anchor = Head
+"""An entry's place and hash. Kept elsewhere, it proves that nothing up to it was replaced."""
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """How many entries were read, and the sequence of the first that does not fit, or None."""
+
+    count: int
+    broken: int | None
+
+
+Told = Callable[[Anchor], None]
+EVERY = 1_000
+"""After so many decisions somebody is told where the chain stands."""
+
+
+def unheard(_newest: Anchor) -> None:
+    """Nobody listens."""
+
+
+class AuditTrail:
+    """Satisfies `domain.ports.DecisionLog` over the tables of `decisions.audit.tables`.
+
+    Safe to use from many threads and, with an engine each, many processes: entries are numbered
+    under the database's write lock. How durable a commit is, the engine's settings say.
+    """
+
+    def __init__(self, engine: sa.Engine, wait_s: float = -1, told: Told = unheard) -> None:
+        """`wait_s` bounds the wait for another thread's turn, -1 for no bound.
+
+        How long another process's lock is waited for, the engine's settings say. `told` hears of
+        the newest entry every `EVERY` entries, once it is on disk.
+        """
+        self._told = told
+        guards_of(engine)
+        self._engine = engine
+        self._wait_s = wait_s
+        self._lock = threading.Lock()  # waiting for SQLite's own lock means sleeping
+        self._begin = _LOCKS[engine.dialect.name]
+        newest = sa.select(AUDIT.c.sequence, AUDIT.c.hash).order_by(AUDIT.c.sequence.desc())
+        self._newest = newest.limit(1)
+        self._newest_sql = str(
+            self._newest.compile(dialect=engine.dialect, compile_kwargs={"literal_binds": True})
+        )
+        self._insert = _prepare(AUDIT.insert(), engine.dialect)
+        self._rank = _prepare(_ranking(engine.dialect.name), engine.dialect)
+        self._request = _prepare(REQUESTS.insert(), engine.dialect)
+
+    def append(self, records: Sequence[DecisionRecord]) -> None:
+        """Record decisions, all or none, in this order.
+
+        NaN among features and facts is kept as None. Raises Unavailable; BadInput where a number
+        that must be one is none; Refused where a decision id, or the key of a request, is recorded
+        already.
+        """
+        if not records:
+            return
+        rows = [_row(record) for record in records]
+        with self._turn(), self._writing() as cursor:
+            cursor.execute(self._newest_sql)
+            sequence, digest = cursor.fetchone() or (0, GENESIS)
+            first = sequence
+            for row in rows:
+                sequence += 1
+                following = link(digest, row["body"])  # type: ignore[arg-type]
+                row.update(sequence=sequence, previous=digest, hash=following)
+                digest = following
+            for sql, shape in (self._insert, self._rank):
+                cursor.executemany(sql, [shape(row) for row in rows])
+            asked = [row for row in rows if row["request_key"]]
+            if asked:
+                cursor.executemany(self._request[0], [self._request[1](row) for row in asked])
+        if sequence // EVERY != first // EVERY:
+            self._told(Anchor(sequence=sequence, hash=digest))
+
+    @staticmethod
+    def check(records: Sequence[DecisionRecord]) -> None:
+        """Raise BadInput where a number that must be one is none."""
+        for record in records:
+            _row(record)
+
+    def get(self, decision_id: str) -> DecisionRecord:
+        """One decision. Raises Missing; Unavailable."""
+        found = self._read(sa.select(AUDIT.c.body).where(AUDIT.c.decision_id == decision_id))
+        if not found:
+            raise Missing("no decision has that id", rule="decision-known")
+        return _decoder.decode(found[0].body)
+
+    def answered(self, keys: Sequence[str]) -> dict[str, DecisionRecord]:
+        """By key, the decisions that requests of these keys were answered with. Unavailable."""
+        query = sa.select(REQUESTS.c.request_key, AUDIT.c.body).join(
+            AUDIT, AUDIT.c.decision_id == REQUESTS.c.decision_id
+        )
+        found = self._read(query.where(REQUESTS.c.request_key.in_(keys)))
+        held = [(row.request_key, _decoder.decode(row.body)) for row in found]
+        return {k: record for k, record in held if record.request and record.request.key == k}
+
+    def of_lead(self, lead_id: str, limit: int = 100) -> list[DecisionRecord]:
+        """A lead's decisions, newest first, at most so many. Raises Unavailable."""
+        query = sa.select(AUDIT.c.body).where(AUDIT.c.lead_id == lead_id)
+        found = self._read(query.order_by(AUDIT.c.sequence.desc()).limit(limit))
+        return [_decoder.decode(row.body) for row in found]
+
+    def records(self, since_us: int | None = None) -> Iterator[DecisionRecord]:
+        """All decisions made at that moment or later, in the order of the trail.
+
+        Raises Unavailable, at any step.
+        """
+        query, start = sa.select(AUDIT.c.sequence, AUDIT.c.body), 1
+        if since_us is not None:
+            query = query.where(AUDIT.c.decided_us >= since_us)
+            first = sa.select(sa.func.min(AUDIT.c.sequence)).where(AUDIT.c.decided_us >= since_us)
+            start = self._read(first)[0][0] or 1
+        for row in self._stream(query, start):
+            yield _decoder.decode(row.body)
+
+    def latest(
+        self,
+        limit: int = 50,
+        *,
+        after: str | None = None,
+        grade: str | None = None,
+        queue: str | None = None,
+        min_score: float | None = None,
+        accounts: Sequence[str] | None = None,
+        eligible: bool | None = None,
+    ) -> Page:
+        """Leads by the score of their newest decision, highest first, then by lead id.
+
+        `accounts`, `eligible`: only of these accounts, of what the policy said of them.
+        `after` is the cursor of the page before. A lead that is decided anew between two pages
+        may be met twice or not at all; the others are met once. Raises BadInput; Unavailable.
+        """
+        return page(
+            self._read,
+            limit,
+            after,
+            grade=grade,
+            queue=queue,
+            min_score=min_score,
+            accounts=accounts,
+            eligible=eligible,
+        )
+
+    def search(self, query: DecisionQuery, limit: int = 50, after: str | None = None) -> EntryPage:
+        """The newest decisions that fit, before the cursor. Raises BadInput; Unavailable."""
+        return search(self._read, query, limit, after)
+
+    def stream(self, query: DecisionQuery, through: int) -> Iterator[Entry]:
+        """All decisions that fit, oldest first, up to that entry. Raises Unavailable."""
+        return stream(self._read, query, through)
+
+    def head(self) -> Anchor | None:
+        """The newest entry; None where there is none. Raises Unavailable."""
+        found = self._read(self._newest)
+        return Anchor(sequence=found[0].sequence, hash=found[0].hash) if found else None
+
+    def verify(self, anchor: Anchor | None = None) -> Verification:
+        """Read the whole trail: numbering, chain, and that columns say what bodies say.
+
+        Without an `anchor`, entries cut off at the end go unnoticed: nothing follows them.
+        """
+        count, expected = 0, GENESIS
+        for row in self._stream(sa.select(AUDIT), 1):
+            count += 1
+            held = row._mapping
+            kept = anchor is None or anchor.sequence != count or anchor.hash == held["hash"]
+            if not kept or held["sequence"] != count or record_of(held, expected) is None:
+                return Verification(count=count, broken=count)
+            expected = held["hash"]
+        cut = anchor is not None and anchor.sequence > count
+        return Verification(count=count, broken=count + 1 if cut else None)
+
+    def verify_all(self, anchored: Anchored) -> list[Verified]:
+        """Trail, requests and ranking, each against all that is known of it. Raises Unavailable."""
+        return verify_stores(self._read, anchored)
+
+    def _read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(query).all()
+        except sa.exc.SQLAlchemyError as bad:
+            raise _unavailable() from bad
+
+    def _stream(self, query: sa.Select[Any], start: int) -> Iterator[sa.Row[Any]]:
+        query = query.order_by(AUDIT.c.sequence).limit(CHUNK)
+        while chunk := self._read(query.where(AUDIT.c.sequence >= start)):
+            yield from chunk
+            start = chunk[-1].sequence + 1
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._lock.acquire(timeout=self._wait_s):
+            raise _unavailable()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Any]:
+        # the driver's own cursor: a statement through the engine costs four times as much
+        driver: Any = self._engine.dialect.dbapi
+        try:
+            connection = self._engine.raw_connection()
+        except (sa.exc.SQLAlchemyError, driver.Error) as bad:
+            raise _unavailable() from bad
+        cursor = connection.cursor()
+        try:
+            cursor.execute(self._begin)
+            yield cursor
+            connection.commit()
+        except driver.IntegrityError as bad:
+            raise Refused("a decision is recorded already", rule="decision-once") from bad
+        except driver.Error as bad:
+            raise _unavailable() from bad
+        finally:
+            cursor.close()  # an error holds it, and it would hold SQLite's files
+            connection.close()  # back to the pool, which rolls back what was not committed
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("the audit trail did not answer", rule="audit-available", todo="Try again.")
+
+
+def _row(record: DecisionRecord) -> Row:
+    answer, facts = record.answer, record.facts
+    numbers = [answer.score, answer.percentile, answer.staleness_s, record.margin]
+    numbers += [facts.score, facts.percentile, *record.shadow.values()]
+    numbers += [reason.contribution for reason in answer.reasons]
+    if not all(map(isfinite, numbers)):
+        raise BadInput("a score, percentile, age or contribution is no number", rule="finite")
+    key = record.request.key if record.request is not None else ""
+    return {**columns_of(record), "request_key": key, "body": _encoder.encode(record)}
+
+
+def _ranking(dialect: str) -> sa.Insert:
+    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(RANKING)
+    return insert.on_conflict_do_update(
+        index_elements=[RANKING.c.lead_id],
+        set_={name: insert.excluded[name] for name in _RANKED[1:]},
+        where=insert.excluded.decided_us >= RANKING.c.decided_us,
+    )
+
+
+def _prepare(statement: sa.Insert, dialect: sa.Dialect) -> tuple[str, Callable[[Row], object]]:
+    """The driver's text of a statement, and what makes its parameters from a row."""
+    compiled = statement.compile(dialect=dialect)
+    order: Iterable[str] | None = compiled.positiontup
+    if order is None:
+        wanted = tuple(compiled.params)
+        return str(compiled), lambda row: {name: row[name] for name in wanted}
+    return str(compiled), lambda row: tuple(row[name] for name in order)

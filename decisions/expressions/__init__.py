@@ -1,0 +1,1 @@
+"""The expressions of a policy: tokens, trees, names, and what they can cost."""

@@ -1,0 +1,1 @@
+"""Policies: read, checked, reviewed, tried and evaluated."""

@@ -1,0 +1,1 @@
+"""What a registered version is made of: manifests, profiles, golden rows, tables."""

@@ -1,0 +1,1 @@
+"""The use cases: what command line, service, worker and schedule do."""

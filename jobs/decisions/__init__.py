@@ -1,0 +1,1 @@
+"""Use cases about decisions: score all, replay, export, verify."""

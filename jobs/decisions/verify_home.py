@@ -1,0 +1,175 @@
+"""A whole home, verified: every store against itself, against the others, against its anchors."""
+
+from collections.abc import Callable, Container
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+
+from config.settings import Settings
+from domain.errors import BadInput, LeadscoreError, Unavailable
+from domain.verification import Anchored, Verified, cut_off
+from domain.versions.manifest import Manifest, VersionKind
+from domain.versions.policy_manifest import PolicyManifest
+from registry.cache import CachedVersion, cached_version, open_version, read_or_none, version_folder
+from registry.ledger import first_broken
+from registry.ledger_entry import Entry
+from registry.registry_state import fold
+from signals.events.log_verification import QUARANTINE, verify_log
+from signals.identifiers.normalization import IdentifierReader
+from signals.store.tables import events
+from storage.engine import open_engine
+from wiring.agreement import agreement, folder_of, ledger_entries
+from wiring.anchors import LEDGER, LOG, TRAIL, Anchors, Kept, open_anchors
+from wiring.checkpoints import checkpoint, engine_of
+from wiring.decisions import open_trail
+
+STAGES: dict[VersionKind, str] = {"model": "stages of models", "policy": "stages of policies"}
+ANCHORS = "anchors"
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found, store by store, and where the anchors are."""
+
+    stores: tuple[Verified, ...]
+    anchors: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def faults(self) -> list[Verified]:
+        """What does not fit."""
+        return [store for store in self.stores if store.fault]
+
+
+def verify_home(settings: Settings, given: Path | None = None) -> Verification:
+    """Read every store whole. What fits is anchored, so that the next look knows more.
+
+    `given` is a file of anchors that was kept elsewhere, and counts as well. Memory is bounded, the
+    time grows with the stores. A store that cannot be read is one that does not fit.
+    """
+    anchors = open_anchors(settings)
+    kept = anchors.kept()
+    elsewhere = Kept() if given is None else Anchors(settings.home, given).kept()
+    anchored = {
+        store: {**kept.heads.get(store, {}), **elsewhere.heads.get(store, {})}
+        for store in (TRAIL, LEDGER, LOG)
+    }
+    stores = [
+        *_guarded(TRAIL, lambda: open_trail(settings).verify_all(anchored[TRAIL])),
+        *_guarded(LEDGER, lambda: _ruled(settings, anchored[LEDGER])),
+        *_guarded(LOG, lambda: _logged(settings, anchored[LOG])),
+        _anchors(settings, kept),
+    ]
+    if given is not None:
+        stores.append(_of_another(elsewhere, f"{ANCHORS} given", strict=True))
+    found = Verification(stores=tuple(stores), anchors=str(anchors.path), notes=tuple(_notes(kept)))
+    if not found.faults:
+        checkpoint(settings, "verified")
+    return found
+
+
+def _guarded(store: str, look: Callable[[], list[Verified]]) -> list[Verified]:
+    try:
+        return look()
+    except (Unavailable, SQLAlchemyError) as bad:
+        told = bad.what if isinstance(bad, Unavailable) else type(bad).__name__
+        return [Verified(store=store, count=0, fault=f"it cannot be read: {told}")]
+
+
+def _ruled(settings: Settings, anchored: Anchored) -> list[Verified]:
+    """The ledger, and what stands by it."""
+    entries, ledger = _ledger(settings, anchored)
+    return [ledger, *(_stages(settings, kind, entries) for kind in get_args(VersionKind))]
+
+
+def _logged(settings: Settings, anchored: Anchored) -> list[Verified]:
+    engine = engine_of(settings.signals_db, events.name)
+    if engine is None:
+        return [cut_off(LOG, 0, anchored), Verified(store=QUARANTINE, count=0)]
+    try:
+        return verify_log(engine, anchored, IdentifierReader(settings.identity))
+    finally:
+        engine.dispose()
+
+
+def _ledger(settings: Settings, anchored: Anchored) -> tuple[list[Entry], Verified]:
+    try:
+        entries = ledger_entries(settings)
+    except BadInput as bad:
+        engine = open_engine(settings.ledger_db)
+        broken = first_broken(engine)
+        engine.dispose()
+        return [], Verified(store=LEDGER, count=0, broken=broken, fault=bad.what)
+    for entry in entries:
+        if anchored.get(entry.sequence, entry.hash) != entry.hash:
+            fault = f"entry {entry.sequence} is not the one that was anchored"
+            count = entry.sequence - 1
+            return entries, Verified(store=LEDGER, count=count, broken=entry.sequence, fault=fault)
+    return entries, cut_off(LEDGER, len(entries), anchored)
+
+
+def _stages(settings: Settings, kind: VersionKind, entries: list[Entry]) -> Verified:
+    """What serves stands in the ledger, and every version at hand is as it was registered."""
+    store, cache = STAGES[kind], folder_of(settings, kind)
+    try:
+        told = read_or_none(cache)
+        stands = agreement(settings, kind)(told)
+        if told != stands:
+            return Verified(store=store, count=0, fault=_behind(gone=told is None))
+    except LeadscoreError as bad:
+        return Verified(store=store, count=0, fault=f"{bad.where}: {bad.what}".lstrip(": "))
+    versions = {
+        label: cached_version(registration)
+        for label, registration in fold(entries, kind).registrations.items()
+    }
+    named = () if stands is None else (stands.champion, stands.challenger)
+    needed = {version.label: version for version in named if version is not None}
+    versions.update(needed)
+    return _versions(settings, kind, versions, needed)
+
+
+def _behind(*, gone: bool) -> str:
+    said = "stages.json is gone" if gone else "stages.json is older than the ledger"
+    return f"{said}: the ledger's word is served; the next promotion writes it anew"
+
+
+def _versions(
+    settings: Settings,
+    kind: VersionKind,
+    versions: dict[str, CachedVersion],
+    needed: Container[str],
+) -> Verified:
+    store, cache, count = STAGES[kind], folder_of(settings, kind), 0
+    for label, version in versions.items():
+        if label not in needed and not version_folder(cache, label).exists():
+            continue
+        try:
+            open_version(cache, version, PolicyManifest if kind == "policy" else Manifest)
+        except LeadscoreError as bad:
+            return Verified(store=store, count=count, fault=f"{label}: {bad.what}")
+        count += 1
+    return Verified(store=store, count=count)
+
+
+def _anchors(settings: Settings, kept: Kept) -> Verified:
+    # where nobody named a file, a home that was made anew in the same place is no fault
+    return _of_another(kept, ANCHORS, strict=bool(settings.anchors) and not settings.anchors_url)
+
+
+def _of_another(kept: Kept, store: str, *, strict: bool) -> Verified:
+    fault = ""
+    if kept.broken is not None:
+        fault = f"line {kept.broken} does not fit its chain"
+    elif strict and kept.others and not kept.lines:
+        fault = "they are of another home: home.id was altered, or this home was made anew"
+    return Verified(store=store, count=kept.lines, broken=kept.broken, fault=fault)
+
+
+def _notes(kept: Kept) -> list[str]:
+    notes = [f"the anchors begin anew: {reason}" for reason in kept.anew]
+    if not kept.lines:
+        notes.append("nothing was anchored before: a cut or rewritten chain would not be seen")
+    if kept.others and not kept.lines:
+        notes.append("another home was anchored in this place before")
+    return notes

@@ -1,0 +1,1 @@
+"""Use cases about models: train, compare, roll out, monitor, reproduce."""

@@ -1,0 +1,142 @@
+"""Rollouts, put together: plans read, evidence gathered, steps taken."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from config.settings import Settings
+from domain.clock import parse_iso, to_us
+from domain.errors import BadInput
+from domain.versions.manifest import Stage, VersionKind
+from monitoring.canary import Verdict
+from monitoring.rollout_figures import arm_figures
+from registry.global_holdout import start_holdout
+from registry.promotion import Promotion, Terms, promote
+from registry.rollout import Ticked, start, tick
+from registry.rollout_decision import Evidence, Figures, Judged
+from registry.rollout_spec import Course, course_of
+from registry.rollout_state import RolloutPlan
+from registry.store import AnyRegistry
+from registry.transitions import running
+from storage.typed_yaml import YamlFile
+from wiring.decisions import open_trail
+from wiring.lineage import promoting
+from wiring.policies import promote_policy
+from wiring.registry import gates_of, open_policies, open_registry
+
+T = TypeVar("T")
+
+
+def registry_of(settings: Settings, kind: VersionKind) -> AnyRegistry:
+    """The registry of models, or that of policies."""
+    return open_policies(settings) if kind == "policy" else open_registry(settings)
+
+
+def read_course(path: Path) -> Course:
+    """How a rollout is to go, by its YAML file. Raises BadInput, naming file and key."""
+    file = YamlFile(path, "rollout-plan", todo="See docs/rollouts.md for the keys of a plan.")
+    try:
+        return course_of(file.document, path.name)
+    except BadInput as bad:
+        bad.where = file.where(bad.what)
+        raise
+
+
+def begin(
+    settings: Settings, kind: VersionKind, course: Course, *, by: str, reason: str
+) -> RolloutPlan:
+    """Start a rollout, or let a holdout stand. Raises what these raise."""
+    registry = registry_of(settings, kind)
+    if course.mode == "holdout":
+        return start_holdout(registry, course.holdout, by=by, reason=reason)
+    return start(registry, by=by, reason=reason, course=course)
+
+
+def tick_rollout(
+    settings: Settings,
+    kind: VersionKind,
+    *,
+    by: str,
+    figures: Path | None = None,
+    verdict: Path | None = None,
+) -> tuple[Ticked, Evidence]:
+    """Gather evidence, decide by it and do it; what was decided, and on what.
+
+    `figures` and `verdict` are JSON files. Figures that the file does not give are taken from
+    recorded decisions; a verdict on models is made where no file gives one. Raises Missing where
+    no rollout is under way, BadInput for a file that says something else.
+    """
+    registry = registry_of(settings, kind)
+    plan = running(registry.standing())
+    evidence = Evidence(
+        rollout=plan.id,
+        step=plan.step,
+        figures=_figures(settings, plan, figures),
+        judged=_judged(settings, plan, verdict),
+    )
+    return tick(registry, evidence, by=by), evidence
+
+
+def finish(
+    settings: Settings,
+    kind: VersionKind,
+    *,
+    by: str,
+    reason: str,
+    changes: int | None = None,
+    override: bool = False,
+) -> Promotion:
+    """Make the challenger of the rollout under way champion, if its gates let it.
+
+    `changes` and `override` as for the promotion of a policy. Raises Missing where no rollout is
+    under way, and what a promotion raises.
+    """
+    registry = registry_of(settings, kind)
+    label, stage = running(registry.standing()).challenger, Stage.CHAMPION
+    if kind == "policy":
+        return promote_policy(
+            settings, label, stage, by=by, reason=reason, override=override, changes=changes
+        )
+
+    def act() -> Promotion:
+        terms = Terms(rules=gates_of(settings))
+        return promote(registry, label, stage, by=by, reason=reason, override=override, terms=terms)
+
+    return promoting(settings, registry, label, stage, act)
+
+
+def _figures(settings: Settings, plan: RolloutPlan, path: Path | None) -> Figures:
+    told = Figures() if path is None else _read(path, Figures, "rollout-figures")
+    since = None
+    if settings.clock == "system":  # else decisions are made in the time of their events
+        since = to_us(parse_iso(plan.since or plan.started))
+    found = arm_figures(open_trail(settings).records(since), plan)
+    said = {n: v for n, v in msgspec.structs.asdict(told).items() if v is not None}
+    return msgspec.structs.replace(found, **said)
+
+
+def _judged(settings: Settings, plan: RolloutPlan, path: Path | None) -> Judged | None:
+    if path is not None:
+        verdict = _read(path, Verdict, "rollout-verdict")
+    elif plan.kind == "policy":
+        return None
+    else:
+        from jobs.models.monitor import compare_versions
+
+        verdict = compare_versions(settings, plan.champion, plan.challenger)
+    if (verdict.champion, verdict.challenger) != (plan.champion, plan.challenger):
+        raise BadInput(
+            f"the verdict is on {verdict.champion} and {verdict.challenger}, "
+            f"the rollout is of {plan.champion} and {plan.challenger}",
+            rule="rollout-verdict",
+        )
+    name = f"canary-{verdict.rule.version}"
+    return Judged(name=name, outcome=verdict.outcome, reasons=verdict.reasons)
+
+
+def _read(path: Path, kind: type[T], rule: str) -> T:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError as bad:
+        raise BadInput(str(bad), rule=rule, where=path.name) from bad

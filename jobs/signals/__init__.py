@@ -1,0 +1,1 @@
+"""Use cases about signals and features: ingest, publish, consume, compare, report."""

@@ -1,0 +1,332 @@
+"""Files into the signal plane: JSON lines as they are, tables by a mapping."""
+
+import io
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import chain
+from pathlib import Path
+from threading import Thread
+from typing import NamedTuple, TypeVar, cast
+
+import msgspec
+
+from config.home_definition import definition_of
+from config.settings import Settings
+from domain.errors import BadInput, Missing, Refused
+from domain.findings import Findings
+from domain.signals import Counts
+from feature_repo.standard import standard_service
+from signals.events.preparation import Prepared, size_of
+from signals.files import json_documents
+from signals.files.bounded_reading import buffered, telling, unpacked
+from signals.files.file_kinds import GZIP, HEAD, PARQUET, ZIP, marked_encoding, refuse_unread
+from signals.identifiers.left_out import LeftOutCells, listed
+from signals.mapping.compiler import Mapped
+from signals.mapping.mapping import Mapping, Tally, load_mapping
+from signals.store.quarantine import Rejected
+from telemetry.gc_tuning import calm_collector
+from wiring.read_ahead import prepared_ahead, reading_process
+from wiring.signals import SignalPlane, adopt, open_signals
+
+PIECE = 15_000
+"""Documents read at a time."""
+
+TRANSACTION = 75_000
+"""Documents of one transaction. The more, the more rarely is one lead loaded and saved."""
+
+PIECE_BYTES, TRANSACTION_BYTES = 16_000_000, 64_000_000
+"""Fewer, where they are long: so many bytes are read, and committed, at a time."""
+
+WORTH_A_PROCESS = 16_000_000
+"""Bytes from which on another process reads: it takes a second to start."""
+
+OTHER_RULES = "made-by-other-rules"
+"""Found where identities of a home were made by other rules or lists than those in force."""
+
+STDIN = "-"
+Told = Callable[[int], None]
+T = TypeVar("T")
+
+
+class Taken(Counts):
+    """What became of a file, what was left out of its rows, which outcomes none of them became."""
+
+    left_out: tuple[LeftOutCells, ...] = ()
+    unmet: tuple[str, ...] = ()
+
+
+def ingest_files(
+    settings: Settings,
+    files: Iterable[str],
+    mapping: Path | None,
+    told: Told,
+    *,
+    let_through: bool = False,
+    done: dict[str, Taken] | None = None,
+    findings: Findings | None = None,
+) -> dict[str, Taken]:
+    """Take files in, one after the other; what became of each. `told` hears of every batch.
+
+    `done` is filled in with each file that is finished, also where a later one fails, and
+    `findings` with what was found wanting in accepted events.
+
+    A home is founded by its first file: with a mapping's own features, or the standard ones.
+    `let_through`: no quality gate stops a batch. Raises Refused where not one document of any file
+    could be accepted.
+    """
+    names = list(files)
+    for name in names:
+        check_file(name, mapping)
+    mapped = load_mapping(mapping) if mapping else None
+    found_home(settings, mapped)
+    calm_collector()
+    plane = open_signals(settings, let_through=let_through)
+    try:
+        with _reader(names) as pool:
+            if pool is not None:
+                Thread(target=_get_ready, daemon=True).start()
+            counts = {} if done is None else done
+            refused = 0
+            for name in names:
+                counts[name], bad = _ingest(settings, plane, name, mapped, (pool, told))
+                refused += bad
+            _refuse_nothing(counts, refused)
+            return counts
+    finally:
+        if findings is not None:
+            findings.merge(plane.ingest.findings.counts())
+            if plane.writer.has_other_rules():
+                findings.add("identity", OTHER_RULES)
+        plane.ingest.push()
+
+
+def _reader(names: Iterable[str]) -> AbstractContextManager[ProcessPoolExecutor | None]:
+    """A process that reads, where there is enough to read for it to pay."""
+    size = sum(
+        Path(n).stat().st_size * (8 if n.endswith(".gz") else 1) for n in names if n != STDIN
+    )
+    return reading_process() if size >= WORTH_A_PROCESS else nullcontext()
+
+
+def _get_ready() -> None:
+    """Import what the end needs, which takes seconds, while the first documents are read."""
+    import wiring.features  # noqa: F401
+
+
+def found_home(settings: Settings, mapping: Mapping | None) -> None:
+    """Make sure that a home has a definition: the mapping's own, or the standard one.
+
+    Raises BadConfiguration where it has another than the mapping's.
+    """
+    own = mapping.definition() if mapping else None
+    if own is not None and mapping is not None:
+        adopt(settings, own, mapping.contracts())
+    elif not settings.definition_file.is_file():
+        adopt(settings, standard_service())
+    else:
+        definition_of(settings)
+
+
+class _Delivery(NamedTuple):
+    """Documents read at a time, and rows that no document could be made of."""
+
+    documents: list[tuple[int, bytes]]
+    rejected: list[Rejected]
+
+
+def _ingest(
+    settings: Settings,
+    plane: SignalPlane,
+    name: str,
+    mapping: Mapping | None,
+    helped: tuple[ProcessPoolExecutor | None, Told],
+) -> tuple[Taken, int]:
+    """What became of a file's documents, and how many of them were refused, now or before."""
+    total, origin, tally = Counts(), origin_of(name), Tally()
+    refused = 0
+    pool, told = helped
+    with _deliveries(name, origin, mapping, tally) as deliveries:
+        held: deque[_Delivery] = deque()
+        documents = _noted(deliveries, held)
+        prepare = plane.ingest.preparer.prepare
+        prepared = (
+            prepared_ahead(pool, settings, origin, documents)
+            if pool
+            else (prepare(some, origin) for some in documents)
+        )
+        read = (_with_rejected(ready, held.popleft()) for ready in prepared)
+        for parts in _transactions(read):
+            size = sum(map(size_of, parts))
+            whole = total.received == 0 and size < PIECE and _bytes(parts) < PIECE_BYTES
+            total = sum(plane.ingest.commit_parts(parts, whole=whole), total)
+            refused += sum(len(part.refused) for part in parts)
+            told(size)
+    unmet = mapping.unmet(Path(name), tally) if mapping else ()
+    left_out = listed(tally.left_out)
+    taken = Taken(**msgspec.structs.asdict(total), left_out=left_out, unmet=unmet)
+    return taken, refused
+
+
+def _refuse_nothing(counts: dict[str, Taken], refused: int) -> None:
+    """Raise Refused where there were documents, and not one of them could be accepted."""
+    if refused and refused == sum(one.received for one in counts.values()):
+        raise Refused(
+            f"not one of {refused:,} documents could be accepted: all are in quarantine",
+            rule="nothing-accepted",
+            todo="`leadscore quarantine list` shows why.",
+        )
+
+
+def _noted(
+    deliveries: Iterable[_Delivery], held: deque[_Delivery]
+) -> Iterator[list[tuple[int, bytes]]]:
+    """The deliveries' documents; the deliveries themselves are kept at hand."""
+    for delivery in deliveries:
+        held.append(delivery)
+        yield delivery.documents
+
+
+def _with_rejected(prepared: Prepared, delivery: _Delivery) -> Prepared:
+    return prepared._replace(refused=[*prepared.refused, *delivery.rejected])
+
+
+def _transactions(parts: Iterable[Prepared]) -> Iterator[list[Prepared]]:
+    """Parts in lists of one transaction's size; where the file breaks off, those before first.
+
+    The first lists are shorter: there is work to do while the rest is read.
+    """
+    held: list[Prepared] = []
+    enough, size, length = PIECE, 0, 0
+    try:
+        for part in parts:
+            held.append(part)
+            size, length = size + size_of(part), length + _bytes([part])
+            if size >= enough or length >= TRANSACTION_BYTES:
+                yield held
+                held, size, length = [], 0, 0
+                enough = min(2 * enough, TRANSACTION)
+    except BadInput:
+        if held:
+            yield held
+        raise
+    if held:
+        yield held
+
+
+def _bytes(parts: Iterable[Prepared]) -> int:
+    taken = (body for part in parts for body in part.arrivals.bodies)
+    refused = (one.body for part in parts for one in part.refused)
+    return sum(map(len, chain(taken, refused)))
+
+
+@contextmanager
+def _deliveries(
+    name: str, origin: str, mapping: Mapping | None, tally: Tally
+) -> Iterator[Iterator[_Delivery]]:
+    if mapping is not None:
+        rows = batches(mapping.documents(Path(name), tally), lambda row: len(row.document))
+        source = mapping.file.source
+        yield (_mapped(some, origin, source) for some in rows)
+        return
+    with documents_of(name) as numbered:
+        yield (_Delivery(batch, []) for batch in batches(numbered, lambda one: len(one[1])))
+
+
+def _mapped(rows: list[Mapped], origin: str, source: str) -> _Delivery:
+    rejected = [
+        Rejected(
+            rule=r.rule,
+            detail=r.detail,
+            origin=origin,
+            line=r.line,
+            body=r.document,
+            keys=r.keys,
+            row_keys=r.row_keys,
+            source=source,
+        )
+        for r in rows
+        if r.rule
+    ]
+    return _Delivery([(r.line, r.document) for r in rows if not r.rule], rejected)
+
+
+def origin_of(name: str) -> str:
+    """How quarantine names the documents of a file."""
+    return Path(name).name if name != STDIN else "standard input"
+
+
+def check_file(name: str, mapping: Path | None) -> None:
+    """Raise Missing or BadInput where a file cannot be taken in."""
+    path = Path(name)
+    if name == STDIN:
+        if mapping:
+            raise BadInput("a mapping reads files, not standard input", rule="mapping-needs-file")
+        return
+    if not path.is_file():
+        what = "it is no regular file" if path.exists() else "no such file"
+        todo = "Pipe it in, and name it -." if path.exists() and not path.is_dir() else ""
+        raise Missing(what, rule="file-exists", where=name, todo=todo)
+    plain = path.name.removesuffix(".gz")
+    if mapping is None and plain.lower().endswith((".csv", ".tsv", ".parquet", ".xlsx", ".xlsm")):
+        raise BadInput(
+            "a table says nothing of events",
+            rule="table-needs-mapping",
+            where=path.name,
+            todo="Give --mapping M.yaml; `examples/` has some to begin from.",
+        )
+
+
+@contextmanager
+def documents_of(name: str) -> Iterator[Iterator[tuple[int, bytes]]]:
+    """The JSON documents of a file, of a gzip file, or of standard input, each with its line.
+
+    Raises BadInput.
+    """
+    where = origin_of(name)
+    with telling(where), _opened(name) as raw:
+        packed = raw.peek(HEAD).startswith(GZIP)
+        if name.endswith(".gz") and not packed:
+            raise BadInput(
+                "it is named .gz and is not gzip",
+                rule="not-gzip",
+                where=where,
+                todo="Name it as what it is.",
+            )
+        stream = unpacked(raw, where) if packed else raw
+        _refuse_binary(stream.peek(HEAD)[:HEAD], where)
+        yield json_documents.documents(stream, where)
+
+
+def _opened(name: str) -> AbstractContextManager[io.BufferedReader]:
+    if name != STDIN:
+        return Path(name).open("rb")
+    return nullcontext(buffered(cast("io.BufferedReader", sys.stdin.buffer).read1))
+
+
+def _refuse_binary(head: bytes, where: str) -> None:
+    refuse_unread(head, where)
+    marked, _ = marked_encoding(head)
+    if head.startswith((PARQUET, ZIP)) or b"\0" in head or marked not in ("", "utf-8"):
+        raise BadInput(
+            "the file is binary, not lines of JSON",
+            rule="file-readable",
+            where=where,
+            todo="Tables need --mapping; JSON must be UTF-8, one document a line, or a list.",
+        )
+
+
+def batches(items: Iterable[T], length: Callable[[T], int] = lambda _: 0) -> Iterator[list[T]]:
+    """Items in lists of so many as are read at a time; `length` tells an item's bytes."""
+    batch: list[T] = []
+    size = 0
+    for item in items:
+        batch.append(item)
+        size += length(item)
+        if len(batch) == PIECE or size >= PIECE_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,181 @@
+"""The worker's process, put together: from the bus into the signal plane."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from config.settings import Settings
+from domain.errors import BadConfiguration, LeadscoreError
+from jobs.signals.ingest_files import found_home
+from jobs.signals.worker_metrics import Standing, serve_metrics
+from signals.mapping.mapping import load_mapping
+from signals.stream.handler import Handler, pause
+from signals.stream.options import StreamOptions
+from telemetry.gc_tuning import calm_collector
+from telemetry.logs import configure_logs
+from telemetry.traces import traced
+from wiring.bundle import unpack_bundle
+from wiring.signals import SignalPlane, open_signals
+
+LOOK_EVERY_S = 0.5
+INTERRUPTED = 130
+log = logging.getLogger("leadscore.stream")
+
+
+class Worker(Protocol):
+    """Reads one kind of bus."""
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Read until told to stop."""
+        ...
+
+    async def pending(self) -> int:
+        """Messages that wait."""
+        ...
+
+    async def oldest_s(self) -> float:
+        """How far behind the intake is, in seconds."""
+        ...
+
+
+def run_worker(
+    settings: Settings,
+    options: StreamOptions,
+    *,
+    mapping: Path | None = None,
+    metrics_port: int | None = None,
+    until_idle: bool = False,
+) -> Handler:
+    """Consume events until SIGTERM or SIGINT, or until nothing is pending.
+
+    The handler that is returned has the counts. A home that is empty is founded with the
+    mapping's features, the bundle's, or the standard ones. Raises BadConfiguration without a bus;
+    Unavailable where bus or database do not answer at the start: later, they are waited for.
+    """
+    bus_of(settings)
+    configure_logs(settings.logs)
+    if mapping is None:
+        unpack_bundle(settings)
+    found_home(settings, load_mapping(mapping) if mapping else None)
+    plane = open_signals(settings, live=True)
+    calm_collector()
+    return asyncio.run(_run(settings, options, plane, metrics_port, until_idle=until_idle))
+
+
+def bus_of(settings: Settings) -> str:
+    """The bus's URL. Raises BadConfiguration where none is set."""
+    if not settings.bus:
+        raise BadConfiguration(
+            "no bus is set",
+            rule="bus-known",
+            todo="Set LEADSCORE_BUS to nats://host:4222 or kafka://host:9092.",
+        )
+    return settings.bus
+
+
+async def _run(
+    settings: Settings,
+    options: StreamOptions,
+    plane: SignalPlane,
+    metrics_port: int | None,
+    *,
+    until_idle: bool,
+) -> Handler:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, _stop, stopping)
+    watch = traced(settings, "leadscore-worker")
+    handler = Handler(plane.ingest, stopping, time.monotonic, options.deliveries, watch=watch)
+    standing = Standing(handler)
+    worker, close = await _open(settings, options, handler)
+    if metrics_port is not None:
+        standing.quarantine = plane.engine
+        standing.findings = plane.ingest.findings
+        serve_metrics(standing, metrics_port)
+    looking = asyncio.create_task(_look(worker, plane, standing, stopping, until_idle=until_idle))
+    sys.stderr.write("consuming events; Ctrl-C ends it, twice at once\n")
+    try:
+        await asyncio.to_thread(_warm, settings, plane)
+        await worker.run(stopping)
+        await _push_last(handler)
+    finally:
+        looking.cancel()
+        await close()
+        plane.engine.dispose()
+    return handler
+
+
+def _stop(stopping: asyncio.Event) -> None:
+    """Stop when the batches in hand are done; told twice, at once: the bus delivers them again."""
+    if stopping.is_set():
+        os._exit(INTERRUPTED)
+    stopping.set()
+
+
+async def _open(
+    settings: Settings, options: StreamOptions, handler: Handler
+) -> tuple[Worker, "Close"]:
+    if settings.bus.startswith("kafka://"):
+        from signals.stream.kafka import KafkaWorker, make_broker
+
+        broker = make_broker(settings.bus, options)
+        return KafkaWorker(broker, handler, options, time.time), broker.stop
+    from signals.stream.nats import NatsWorker, close, connect
+
+    bus = await connect(settings.bus, options)
+    name = os.urandom(4).hex()
+    return NatsWorker(bus, handler, options, name, time.monotonic), partial(close, bus)
+
+
+class Close(Protocol):
+    """Lets go of the bus."""
+
+    async def __call__(self) -> None:
+        """Close the connection."""
+        ...
+
+
+def _warm(settings: Settings, plane: SignalPlane) -> None:
+    """Load the online store's libraries before events wait, and push what others left."""
+    from wiring.features import open_features
+
+    try:
+        open_features(settings, plane.definition)
+        plane.ingest.push()
+    except LeadscoreError as bad:
+        log.warning("nothing is pushed yet: %s", bad)
+
+
+async def _push_last(handler: Handler) -> None:
+    try:
+        await handler.flush()
+    except LeadscoreError as bad:
+        log.warning("what is announced stays in the outbox: %s", bad)
+
+
+async def _look(
+    worker: Worker,
+    plane: SignalPlane,
+    standing: Standing,
+    stopping: asyncio.Event,
+    *,
+    until_idle: bool,
+) -> None:
+    """Keep lag and watermark fresh for the metrics; tell the worker to stop where it is idle."""
+    while not await pause(stopping, LOOK_EVERY_S):
+        try:
+            standing.pending = await worker.pending()
+            standing.behind_s = await worker.oldest_s()
+            watermark = await asyncio.to_thread(plane.directory.watermark_us)
+            standing.watermark_us = watermark
+        except Exception as bad:
+            log.warning("lag is not known: %s", type(bad).__name__)
+            continue
+        if until_idle and standing.pending == 0:
+            stopping.set()

@@ -1,0 +1,245 @@
+"""Commands about rollouts, of a model or a policy."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from domain.errors import BadInput, Refused
+from domain.versions.manifest import VersionKind
+from leadscore.commands.models import promoted, user
+from leadscore.terminal.options import AsJson, By, Reason, group
+from leadscore.terminal.output import put, put_json
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from registry.rollout_spec import Course
+    from registry.rollout_state import RolloutPlan
+    from registry.store import AnyRegistry
+
+rollout = group("Rollouts: a challenger takes over from the champion, step by step.")
+Kind = Annotated[str, typer.Option("--kind", help="model or policy.")]
+Weight = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="This share of accounts; else the next declared step."),
+]
+HoldoutShare = Annotated[
+    float | None, typer.Option("--holdout", min=0, max=1, help="Share of accounts drawn at random.")
+]
+Steps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--step", metavar="WEIGHT[:HOURS[:DECISIONS]]", help="A step; give it once for each."
+    ),
+]
+Plan = Annotated[Path | None, typer.Option("--plan", help="A YAML file with the whole plan.")]
+Mode = Annotated[str | None, typer.Option(help="canary, shadow, blue_green or holdout.")]
+Figures = Annotated[
+    Path | None, typer.Option(help="JSON: decisions, error_rate, p99_ms, degraded, as measured.")
+]
+VerdictFile = Annotated[
+    Path | None, typer.Option("--verdict", help="JSON of `leadscore canary compare --json`.")
+]
+
+
+@rollout.command("start")
+def start(
+    reason: Reason,
+    plan: Plan = None,
+    mode: Mode = None,
+    step: Steps = None,
+    holdout: HoldoutShare = None,
+    kind: Kind = "model",
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Start a rollout of the challenger, or let a holdout stand (of policies, --mode holdout)."""
+    from jobs.models.rollouts import begin, read_course
+
+    settings = _settings()
+    given = {"mode": mode, "steps": step, "holdout": holdout}
+    said = {name: value for name, value in given.items() if value not in (None, [])}
+    if plan is not None and said:
+        raise BadInput(
+            f"--plan and {', '.join(sorted(said))} are given",
+            rule="rollout-plan",
+            todo="Give a file, or options.",
+        )
+    course = read_course(plan) if plan is not None else _course(said)
+    made = begin(settings, _kind(kind), course, by=by or user(), reason=reason)
+    _put_plan(made, as_json=as_json)
+
+
+@rollout.command("status")
+def status(
+    kind: Annotated[str | None, typer.Option("--kind", help="model or policy; else both.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is under way: a rollout of models, one of policies, the standing holdout."""
+    from jobs.models.rollouts import registry_of
+
+    settings = _settings()
+    kinds: tuple[VersionKind, ...] = ("model", "policy") if kind is None else (_kind(kind),)
+    held = {each: registry_of(settings, each).standing() for each in kinds}
+    plans: dict[str, RolloutPlan | None] = {each: now.rollout for each, now in held.items()}
+    if "policy" in held:
+        plans["holdout"] = held["policy"].holdout
+    if as_json:
+        put_json(plans)
+        return
+    for name, plan in plans.items():
+        put(f"{name}: {'nothing under way' if plan is None else _line(plan)}")
+
+
+@rollout.command("advance")
+def advance(
+    reason: Reason,
+    weight: Weight = None,
+    holdout: HoldoutShare = None,
+    kind: Kind = "model",
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take the next step, or give another share of accounts; --holdout: to the standing one."""
+    from registry.global_holdout import set_share
+    from registry.rollout import advance as run
+
+    registry, who = _registry(kind), by or user()
+    if holdout is not None and weight is not None:
+        raise BadInput("a weight and a holdout are given", rule="rollout-plan", todo="Give one.")
+    if holdout is not None:
+        plan = set_share(registry, holdout, by=who, reason=reason)
+    else:
+        plan = run(registry, weight=weight, by=who, reason=reason)
+    _put_plan(plan, as_json=as_json)
+
+
+@rollout.command("hold")
+def hold(
+    reason: Reason,
+    release: Annotated[bool, typer.Option("--release", help="Let it go on.")] = False,
+    kind: Kind = "model",
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Keep the rollout at its step; a breached limit still rolls it back."""
+    from registry.rollout import hold as run
+
+    plan = run(_registry(kind), by=by or user(), reason=reason, release=release)
+    _put_plan(plan, as_json=as_json)
+
+
+@rollout.command("abort")
+def abort(
+    reason: Reason,
+    holdout: Annotated[bool, typer.Option("--holdout", help="The standing one.")] = False,
+    kind: Kind = "model",
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """End the rollout: the champion answers all. Or end the standing holdout."""
+    from registry.global_holdout import end_holdout
+    from registry.rollout import abort as run
+
+    end = end_holdout if holdout else run
+    plan = end(_registry(kind), by=by or user(), reason=reason)
+    if as_json:
+        put_json(plan)
+        return
+    put(f"{plan.id}: ended")
+
+
+@rollout.command("tick")
+def tick(
+    figures: Figures = None,
+    verdict: VerdictFile = None,
+    kind: Kind = "model",
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Decide by the evidence and act on it; exit 1 where it rolls back."""
+    from jobs.models.rollouts import tick_rollout
+
+    done, evidence = tick_rollout(
+        _settings(), _kind(kind), by=by or user(), figures=figures, verdict=verdict
+    )
+    if as_json:
+        put_json({"progress": done.progress, "plan": done.plan, "evidence": evidence})
+    else:
+        put(f"{done.progress.action}: {_line(done.plan)}")
+        for reason in done.progress.reasons:
+            put(f"  {reason}")
+    if done.progress.action == "roll_back":
+        raise Refused(f"{done.plan.id} is rolled back", rule="rollout-rolled-back")
+
+
+@rollout.command("finish")
+def finish(
+    reason: Reason,
+    changes: Annotated[
+        int | None, typer.Option(min=0, help="Of a policy: as for `policy promote`.")
+    ] = None,
+    override: Annotated[bool, typer.Option(help="Finish though a gate refuses; marked.")] = False,
+    kind: Kind = "model",
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make the challenger champion, if its gates let it: the rollout ends."""
+    from jobs.models.rollouts import finish as run
+
+    who, asked = by or user(), _kind(kind)
+    with promoted(as_json=as_json) as report:
+        report(run(_settings(), asked, by=who, reason=reason, changes=changes, override=override))
+
+
+def _settings() -> "Settings":
+    from config.settings import load_settings, quiet_libraries
+
+    quiet_libraries()
+    return load_settings()
+
+
+def _registry(kind: str) -> "AnyRegistry":
+    from jobs.models.rollouts import registry_of
+
+    return registry_of(_settings(), _kind(kind))
+
+
+def _kind(text: str) -> VersionKind:
+    if text == "model":
+        return "model"
+    if text == "policy":
+        return "policy"
+    raise BadInput(f"--kind is {text!r}, must be model or policy", rule="rollout-kind")
+
+
+def _course(said: dict[str, Any]) -> "Course":
+    from registry.rollout_spec import course_of
+
+    steps = [_step(text) for text in said.get("steps", ())]
+    return course_of({**said, "steps": steps}, "options")
+
+
+def _step(text: str) -> dict[str, float | int]:
+    """`0.05:24:500` is 5% for 24 hours and 500 decisions at least. Raises BadInput."""
+    try:
+        parts = text.split(":")
+        weight, hours, decisions = [*parts, *["0"] * (3 - len(parts))]
+        return {"weight": float(weight), "dwell_hours": float(hours), "decisions": int(decisions)}
+    except ValueError:
+        raise BadInput(
+            f"--step is {text!r}, must be WEIGHT, WEIGHT:HOURS or WEIGHT:HOURS:DECISIONS",
+            rule="rollout-plan",
+        ) from None
+
+
+def _put_plan(plan: "RolloutPlan", *, as_json: bool) -> None:
+    if as_json:
+        put_json(plan)
+    else:
+        put(_line(plan))
+
+
+def _line(plan: "RolloutPlan") -> str:
+    arms = f"{plan.champion} -> {plan.challenger}, " if plan.challenger else ""
+    return f"{plan.id}: {arms}{plan.told}, since {(plan.since or plan.started)[:16]}"

@@ -1,0 +1,25 @@
+"""How a challenger's arm fares, by recorded decisions: what a rollout's limits are held against."""
+
+from collections.abc import Iterable
+
+from domain.decisions import DecisionRecord
+from registry.rollout_decision import Figures
+from registry.rollout_state import RolloutPlan
+
+
+def arm_figures(records: Iterable[DecisionRecord], plan: RolloutPlan) -> Figures:
+    """Decisions of the challenger's arm at the plan's step, and the share of degraded ones.
+
+    Where the challenger answers nobody, all decisions count that were made under the plan, and
+    none of them was its own: the share is None. Errors and latency are in no record.
+    """
+    made = degraded = 0
+    for record in records:
+        for one in record.assigned:
+            if (one.rollout, one.step) != (plan.id, plan.step):
+                continue
+            if plan.weight == 0 or one.arm == "challenger":
+                made += 1
+                degraded += record.answer.degraded
+    share = degraded / made if made and plan.weight > 0 else None
+    return Figures(decisions=made, degraded=share)

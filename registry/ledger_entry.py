@@ -1,0 +1,84 @@
+"""What the ledger keeps of one change: who changed what, why, and what the gates said."""
+
+from typing import Literal
+
+import msgspec
+
+from domain.versions.manifest import ModelVersion, Stage, VersionKind
+from registry.rollout_decision import Evidence
+from registry.rollout_state import RolloutPlan
+
+Kind = Literal[
+    "registered",
+    "requested",
+    "promoted",
+    "demoted",
+    "rolled_back",
+    "rollout_started",
+    "rollout_changed",
+    "rollout_advanced",
+    "rollout_held",
+    "rollout_rolled_back",
+    "rollout_aborted",
+    "rollout_finished",
+    "rollout_ended",
+    "retraining_considered",
+]
+
+
+class GateResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What one gate said. `value` is None where there was nothing to measure it by."""
+
+    name: str
+    value: float | None
+    limit: float | None
+    passed: bool
+    note: str = ""
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """A version as it was registered: `manifest_hash` is the SHA-256 of its manifest file."""
+
+    version: ModelVersion
+    manifest_hash: str
+    run_id: str
+    kind: VersionKind = "model"
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that is to be recorded.
+
+    `by` is the name that was given, `credential` what its maker was known by: the account at the
+    operating system (`os:ann`), an API key (`key:…`) or a token's subject; "" before it was kept.
+    `subject` is a version's label. `requested` is a promotion that waits for a second person;
+    `approves` is the sequence of the request that a promotion completes. `rules` is the label of
+    the gate rules that `gates` are of; of `retraining_considered` they are the triggers, which
+    pass where they did not fire.
+    `override` says that a gate failed and was overruled. `registration` comes with `registered`,
+    `rollout` with all that is about a rollout, and `evidence` where it rests on some. A rollout
+    is finished where its challenger became champion, and ended where one of its arms was taken by
+    another version.
+    """
+
+    kind: Kind
+    subject: str
+    by: str
+    reason: str
+    from_stage: Stage | None = None
+    to_stage: Stage | None = None
+    gates: tuple[GateResult, ...] = ()
+    rules: str = ""
+    override: bool = False
+    registration: Registration | None = None
+    rollout: RolloutPlan | None = None
+    evidence: Evidence | None = None
+    approves: int | None = None
+    credential: str = ""
+
+
+class Entry(Draft, frozen=True, kw_only=True):
+    """A recorded change: sequence from 1 without gaps, microseconds since 1970, chain hash."""
+
+    sequence: int
+    at_us: int
+    hash: str

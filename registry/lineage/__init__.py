@@ -1,0 +1,1 @@
+"""Lineage: which run read what and made what, and the outbox that tells a server."""

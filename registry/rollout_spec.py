@@ -1,0 +1,146 @@
+"""How a rollout is to go, as it is declared: by a YAML file, or by options."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+
+from domain.errors import BadInput
+from domain.versions.manifest import VersionKind
+from registry.rollout_state import (
+    DEFAULT_WEIGHT,
+    Limits,
+    Mode,
+    RolloutPlan,
+    Share,
+    Step,
+    check_shares,
+)
+
+_MODES: dict[Mode, tuple[Step, ...]] = {
+    "canary": (Step(weight=DEFAULT_WEIGHT),),
+    "shadow": (Step(weight=0.0),),
+    "blue_green": (Step(weight=0.0), Step(weight=1.0)),
+    "holdout": (Step(weight=0.0),),
+}
+"""The steps of each mode where none are declared."""
+
+
+class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a rollout is to go: its mode, its steps, its holdout and its limits.
+
+    `needs_pass` says whether a step is left for the next one only on a verdict that passes: true,
+    always; false, a verdict may be inconclusive; None, wherever one is made, which of policies
+    none need be. Raises BadInput where it contradicts itself.
+    """
+
+    mode: Mode = "canary"
+    steps: tuple[Step, ...] = ()
+    holdout: Share = 0.0
+    limits: Limits = Limits()
+    needs_pass: bool | None = None
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def laid_out(self) -> tuple[Step, ...]:
+        """The steps, those of the mode where none are declared."""
+        return self.steps or _MODES[self.mode]
+
+
+def course_of(document: object, where: str = "") -> Course:
+    """A course from a decoded YAML document. Raises BadInput, naming the key."""
+    try:
+        return msgspec.convert(document, Course)
+    except msgspec.ValidationError as bad:
+        raise BadInput(
+            str(bad),
+            rule="rollout-plan",
+            where=where,
+            todo="See docs/rollouts.md for the keys of a plan.",
+        ) from bad
+    except BadInput as bad:
+        raise BadInput(bad.what, rule=bad.rule, where=where, todo=bad.todo) from bad
+
+
+def canary(weight: float) -> Course:
+    """A canary of one step. Raises BadInput for a weight that cannot be."""
+    return Course(steps=(Step(weight=weight),))
+
+
+def begin(
+    course: Course, name: str, kind: VersionKind, arms: tuple[str, str], started: str
+) -> RolloutPlan:
+    """A rollout between `arms`, champion and challenger, at the first step of its course."""
+    steps = course.laid_out
+    return RolloutPlan(
+        id=name,
+        kind=kind,
+        champion=arms[0],
+        challenger=arms[1],
+        weight=steps[0].weight,
+        mode=course.mode,
+        started=started,
+        steps=steps,
+        since=started,
+        holdout=course.holdout,
+        limits=course.limits,
+        needs_pass=course.needs_pass,
+    )
+
+
+def _check(course: Course) -> None:
+    weights = [step.weight for step in course.steps]
+    for weight in weights or [0.0]:
+        check_shares(weight, course.holdout)
+    for wrong, what in (*_faults(course, weights), *_faults_of_mode(course, weights)):
+        if wrong:
+            raise BadInput(what, rule="rollout-plan")
+
+
+def _faults(course: Course, weights: Sequence[float]) -> list[tuple[bool, str]]:
+    """Whether something is wrong in any mode, and what."""
+    return [
+        (
+            any(not step.dwell_hours >= 0 or step.decisions < 0 for step in course.steps),
+            "a step has a dwell or a number of decisions below 0",
+        ),
+        (
+            any(a >= b for a, b in pairwise(weights)),
+            f"the weights of the steps are {weights}, must grow",
+        ),
+    ]
+
+
+def _faults_of_mode(course: Course, weights: Sequence[float]) -> list[tuple[bool, str]]:
+    judged = course.limits != Limits() or course.needs_pass
+    match course.mode:
+        case "canary":
+            return []
+        case "shadow":
+            what = f"a shadow has the weights {weights}, must have one step of weight 0 or none"
+            return [(len(weights) > 1 or any(weights), what)]
+        case "blue_green":
+            return [
+                (
+                    bool(weights) and list(weights) != [0.0, 1.0],
+                    f"blue/green has the weights {weights}, must be 0 and then 1",
+                ),
+                (
+                    course.holdout > 0,
+                    "blue/green moves everybody, and so has no holdout: use a standing one",
+                ),
+            ]
+        case "holdout":
+            return [
+                (not course.holdout, "a standing holdout needs a share: holdout, above 0"),
+                (
+                    bool(weights or judged),
+                    "a standing holdout has neither steps nor limits nor verdicts",
+                ),
+            ]
+
+
+STANDARD = Course()
+"""A canary of one step, the default weight."""

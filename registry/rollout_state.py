@@ -1,0 +1,108 @@
+"""A rollout that is under way: which share of accounts each arm gets, and how it is to go on."""
+
+from typing import Annotated, Literal, get_args
+
+import msgspec
+
+from domain.errors import BadInput
+from domain.versions.manifest import VersionKind
+
+Mode = Literal["canary", "shadow", "blue_green", "holdout"]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+DEFAULT_WEIGHT = 0.1
+"""The share of accounts that a new challenger gets unless another is asked for."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A share of accounts for the challenger, and what it takes to go beyond it.
+
+    It is kept for `dwell_hours` at least, and until the challenger's arm made so many decisions.
+    """
+
+    weight: Share
+    dwell_hours: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    decisions: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the challenger's arm may not exceed; None: not looked at.
+
+    `error_rate` and `degraded` are shares of its answers, `p99_ms` is a latency in milliseconds.
+    They are looked at once the arm made `after` decisions.
+    """
+
+    error_rate: Share | None = None
+    p99_ms: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    degraded: Share | None = None
+    after: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class RolloutPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A rollout that is under way, or a standing holdout.
+
+    `id` is unique in a ledger and stays when a weight changes, so that an account that has the
+    challenger keeps it while the weight grows. `weight` and `holdout` are shares of accounts, in
+    [0, 1], together at most 1. In mode `shadow` the challenger's answers are recorded and the
+    champion's are given; in mode `blue_green` the weight goes from 0 to 1 at once; in mode
+    `holdout` there is no challenger, and no champion is named: the plan outlives champions.
+    `step` counts from 0 in `steps`, which are empty where none were declared; it was reached at
+    `since` ("": when the rollout started). `held` says that a person stopped it there.
+    Moments are RFC 3339, UTC. Raises BadInput for shares that cannot be.
+    """
+
+    id: str
+    kind: VersionKind = "model"
+    champion: str
+    challenger: str
+    weight: float
+    mode: Mode = "canary"
+    started: str
+    steps: tuple[Step, ...] = ()
+    step: int = 0
+    since: str = ""
+    held: bool = False
+    holdout: float = 0.0
+    limits: Limits = Limits()
+    needs_pass: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_shares(self.weight, self.holdout)
+        if self.mode not in get_args(Mode):
+            raise BadInput(
+                f"mode == {self.mode!r}, must be one of {', '.join(get_args(Mode))}",
+                rule="rollout-mode",
+            )
+
+    @property
+    def next_step(self) -> int | None:
+        """The first later step with a larger weight; None where there is none."""
+        later = range(self.step + 1, len(self.steps))
+        return next((i for i in later if self.steps[i].weight > self.weight), None)
+
+    @property
+    def told(self) -> str:
+        """The plan in a few words: `canary, step 2 of 3, weight 0.2, holdout 0.05, on hold`."""
+        parts = [] if self.mode == "holdout" else [str(self.mode)]
+        if len(self.steps) > 1:
+            parts.append(f"step {self.step + 1} of {len(self.steps)}")
+        if self.mode in ("canary", "blue_green"):
+            parts.append(f"weight {self.weight:g}")
+        if self.holdout:
+            parts.append(f"holdout {self.holdout:g}")
+        if self.held:
+            parts.append("on hold")
+        return ", ".join(parts)
+
+
+def check_shares(weight: float, holdout: float) -> None:
+    """Raise BadInput where a challenger and a holdout cannot have these shares of accounts."""
+    if not 0.0 <= weight <= 1.0:
+        raise BadInput(f"weight == {weight}, must be within 0 and 1", rule="rollout-weight")
+    if not 0.0 <= holdout <= 1.0:
+        raise BadInput(f"holdout == {holdout}, must be within 0 and 1", rule="rollout-holdout")
+    if weight + holdout > 1.0:
+        raise BadInput(
+            f"weight {weight:g} and holdout {holdout:g} are more than all accounts",
+            rule="rollout-weight",
+        )

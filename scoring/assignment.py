@@ -1,0 +1,103 @@
+"""Which arm an account is in: a hash of both, so that one account never sees two answers."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.bucketing import place
+from domain.decisions import Assignment
+from domain.scores import Arm, Arms
+from registry.rollout_state import Mode, RolloutPlan
+
+ANSWERING: frozenset[Mode] = frozenset({"canary", "blue_green"})
+"""The modes in which a challenger's answers are given."""
+
+
+def assign(account: str, plan: RolloutPlan | None) -> Arm:
+    """The arm of an account (or of a lead that has none) under a plan.
+
+    The challenger's arm is at the lower end of the unit interval, the holdout at the upper one:
+    when either grows, accounts move into it, and nobody else moves.
+    """
+    if plan is None:
+        return "champion"
+    return arm_at(place(account, plan.id), plan.mode, plan.weight, plan.holdout)
+
+
+def arm_at(at: float, mode: Mode, weight: float, holdout: float) -> Arm:
+    """The arm at a place in [0, 1)."""
+    if at >= 1.0 - holdout:
+        return "holdout"
+    return "challenger" if mode in ANSWERING and at < weight else "champion"
+
+
+Version = Literal["champion", "challenger"]
+"""Who scores: a holdout has no version of its own."""
+
+
+BOTH_CHAMPION = Arms()
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """What is under way: a rollout of models, one of policies, and the standing holdout."""
+
+    model: RolloutPlan | None = None
+    policy: RolloutPlan | None = None
+    holdout: RolloutPlan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Where an account stands in all that is under way.
+
+    `drawn_by` is the plan by which its routing is drawn at random, "" for none.
+    """
+
+    arms: Arms = BOTH_CHAMPION
+    arm: Arm = "champion"
+    each: tuple[Assignment, ...] = ()
+    drawn_by: str = ""
+
+    @property
+    def version(self) -> Version:
+        """Which version of the model answers."""
+        return "challenger" if self.arms.model == "challenger" else "champion"
+
+
+NOWHERE = Assigned()
+
+
+def assign_all(account: str, plans: Plans) -> Assigned:
+    """The arms of an account. Who is in the standing holdout is in no rollout of policies."""
+    standing = assign(account, plans.holdout)
+    policy_plan = None if standing == "holdout" else plans.policy
+    arms = Arms(
+        model=assign(account, plans.model),
+        policy="holdout" if standing == "holdout" else assign(account, policy_plan),
+    )
+    held = ((plans.holdout, standing), (policy_plan, arms.policy), (plans.model, arms.model))
+    each = tuple(_told(plan, arm) for plan, arm in held if plan is not None)
+    if not each:
+        return NOWHERE
+    drawn_by = next((one.rollout for one in each if one.arm == "holdout"), "")
+    return Assigned(arms, overall(arms), each, drawn_by)
+
+
+def overall(arms: Arms) -> Arm:
+    """What an answer says of both arms: holdout before challenger before champion."""
+    held = {arms.model, arms.policy}
+    if "holdout" in held:
+        return "holdout"
+    return "challenger" if "challenger" in held else "champion"
+
+
+def _told(plan: RolloutPlan, arm: Arm) -> Assignment:
+    return Assignment(
+        rollout=plan.id,
+        kind=plan.kind,
+        mode=plan.mode,
+        step=plan.step,
+        weight=plan.weight,
+        holdout=plan.holdout,
+        arm=arm,
+    )

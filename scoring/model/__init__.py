@@ -1,0 +1,1 @@
+"""One version of a model: its leaves, margins, probabilities, reasons and checks."""

@@ -1,0 +1,62 @@
+"""A version's fallback as a version of its own: a label, a folder, a manifest.
+
+So that it is opened, checked, scored, explained, recorded and replayed like any other.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from domain.definition import FeatureDefinition
+from domain.ports import LeadStates
+from domain.versions.manifest import FALLBACK_FOLDER, Manifest
+from feature_repo.features import category_names, number_names
+from registry.cache import OpenedVersion
+from scoring.feature_rows import Rows
+
+SUFFIX = "/profile"
+"""What follows a version's label where its fallback answered."""
+
+
+def of_fallback(opened: OpenedVersion[Manifest]) -> OpenedVersion[Manifest] | None:
+    """The fallback of a version whose files were checked; None where it has none."""
+    manifest = opened.manifest.of_fallback()
+    if manifest is None:
+        return None
+    return OpenedVersion(opened.label + SUFFIX, opened.folder / FALLBACK_FOLDER, manifest)
+
+
+def version_of(label: str) -> str:
+    """The version that a label is of, be it its own or its fallback's.
+
+    >>> version_of("lead-3/profile"), version_of("lead-3")
+    ('lead-3', 'lead-3')
+    """
+    return label.removesuffix(SUFFIX)
+
+
+def profile_rows(definition: FeatureDefinition, rows: Rows) -> Rows:
+    """Rows with the attributes of the profile alone: all else is missing, which is not none.
+
+    A lead whose behaviour cannot be read must not be told to a policy as one that never came.
+    """
+    kept = {a.name for a in definition.attributes}
+    numbers = rows.numbers.copy()
+    numbers[:, [name not in kept for name in number_names(definition)]] = np.nan
+    held = [name in kept for name in category_names(definition)]
+    texts = [[t if keep else "" for t, keep in zip(row, held, strict=True)] for row in rows.texts]
+    return replace(rows, numbers=numbers, texts=texts)
+
+
+def some_rows(rows: Rows, places: list[int]) -> Rows:
+    """Some of the rows, in this order."""
+    states = rows.states
+    held = LeadStates(
+        leads=states.leads[places],
+        accounts=states.accounts[places],
+        texts=[states.texts[i] for i in places],
+        known_us=[states.known_us[i] for i in places],
+        degraded=[states.degraded[i] for i in places] if states.degraded else (),
+    )
+    leads, texts = [rows.leads[i] for i in places], [rows.texts[i] for i in places]
+    return Rows(leads, held, rows.as_of_us, rows.numbers[places], texts)

@@ -1,0 +1,104 @@
+"""Who calls: a credential is an API key or a token of the issuer, each told by its form."""
+
+import hmac
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from serving.auth.api_keys import Held, Scope, digest_of, split_key
+from serving.auth.polled_value import Followed
+
+if TYPE_CHECKING:  # its library is heavy: it loads where an issuer is set
+    from serving.auth.jwt_tokens import Tokens
+
+LONGEST_TOKEN = 8192
+_NOBODY = Held(digest=bytes(32), scopes=frozenset(), until_s=0.0, revoked=True)
+
+
+class Refusal(StrEnum):
+    """Why a request is refused: for the count alone, no caller is told."""
+
+    MISSING = "missing"
+    MALFORMED = "malformed"
+    UNKNOWN_KEY = "unknown_key"
+    WRONG_SECRET = "wrong_secret"  # noqa: S105 a reason, no password
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    BAD_TOKEN = "bad_token"  # noqa: S105
+    UNKNOWN_SIGNER = "unknown_signer"
+    SCOPE = "scope"
+    RATE = "rate"
+    UNAVAILABLE = "unavailable"
+
+
+class Caller(NamedTuple):
+    """Whoever is let in: an id that is no secret, what it may do, until when (seconds, epoch).
+
+    `sources`: the only sources whose events it may send; none means all.
+    """
+
+    caller_id: str
+    scopes: frozenset[Scope]
+    until_s: float = float("inf")
+    sources: frozenset[str] = frozenset()
+
+    def may(self, scope: Scope) -> bool:
+        """Whether it has the scope."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+class Keys:
+    """Checks API keys against the newest reading of their table.
+
+    `now` tells seconds since 1970.
+    """
+
+    def __init__(
+        self, followed: Followed[dict[str, Held]], now: Callable[[], float] = time.time
+    ) -> None:
+        self._followed = followed
+        self._now = now
+
+    def close(self) -> None:
+        """Follow the table no longer."""
+        self._followed.close()
+
+    def check(self, key_id: str, secret: str) -> Caller | Refusal:
+        """The caller. Raises Unavailable where the keys have not been read for too long."""
+        known = self._followed.value().get(key_id)
+        held = known or _NOBODY
+        # compared whether or not there is such a key: both take the same time
+        right = hmac.compare_digest(digest_of(secret), held.digest)
+        if known is None:
+            return Refusal.UNKNOWN_KEY
+        if not right:
+            return Refusal.WRONG_SECRET
+        if held.revoked:
+            return Refusal.REVOKED
+        if self._now() >= held.until_s:
+            return Refusal.EXPIRED
+        return Caller(key_id, held.scopes, sources=held.sources)
+
+
+class Credentials:
+    """All that a credential may be."""
+
+    def __init__(self, keys: Keys, tokens: "Tokens | None") -> None:
+        self._keys = keys
+        self.tokens = tokens
+
+    def close(self) -> None:
+        """Follow keys and signers no longer."""
+        self._keys.close()
+        if self.tokens is not None:
+            self.tokens.close()
+
+    def check(self, sent: str) -> Caller | Refusal:
+        """Who sent it. Raises Unavailable."""
+        key = split_key(sent)
+        if key is not None:
+            return self._keys.check(*key)
+        if self.tokens is None or sent.count(".") != 2 or len(sent) > LONGEST_TOKEN:
+            return Refusal.MALFORMED
+        return self.tokens.check(sent)

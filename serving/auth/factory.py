@@ -1,0 +1,99 @@
+"""The access layer as the settings say, and whether a service may listen where it is told to."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from starlette.types import ASGIApp
+
+from config.settings import Settings, runs_as_service
+from domain.errors import Missing
+from serving.auth.api_key_store import open_keys
+from serving.auth.credentials import Credentials, Keys, Refusal
+from serving.auth.loopback import loopback_address
+from serving.auth.middleware import Access
+from serving.auth.polled_value import Followed
+from serving.auth.rate_limit import Rate
+
+if TYPE_CHECKING:
+    from serving.auth.jwt_tokens import Tokens
+
+KEYS_EVERY_S = 1.0
+"""A key that is revoked is refused after this, and the time of one reading."""
+KEYS_KEPT_S = 900.0
+"""How long keys hold that cannot be read anew."""
+SIGNERS_EVERY_S = 300.0
+SIGNERS_KEPT_S = 86_400.0
+
+
+@lru_cache(maxsize=1)
+def _refusals() -> Any:
+    from prometheus_client import Counter
+
+    counter = Counter("leadscore_access_refused", "Requests refused, by reason.", ["reason"])
+    for reason in Refusal:
+        counter.labels(str(reason))
+    return counter
+
+
+def guard(app: ASGIApp, settings: Settings) -> Access:
+    """The access layer around an application; begins to follow the keys, waiting a little."""
+    store = open_keys(settings)
+    keys = Followed("keys", store.held, every_s=KEYS_EVERY_S, keep_s=KEYS_KEPT_S)
+    keys.start()
+    tokens = _tokens(settings)
+    counter = _refusals()
+    return Access(
+        app,
+        Credentials(Keys(keys), tokens),
+        Rate(settings.rate, settings.burst),
+        open_here=settings.access == "loopback",
+        count=lambda reason: counter.labels(str(reason)).inc(),
+    )
+
+
+def _tokens(settings: Settings) -> "Tokens | None":
+    if not settings.jwt_issuer:
+        return None
+    from serving.auth.jwks import reader
+    from serving.auth.jwt_tokens import Tokens
+
+    signers = Followed(
+        "key set",
+        reader(settings.jwt_keys),
+        every_s=SIGNERS_EVERY_S,
+        keep_s=SIGNERS_KEPT_S,
+    )
+    signers.start()
+    return Tokens(signers, settings.jwt_issuer, settings.jwt_audience)
+
+
+def access_at(settings: Settings, host: str) -> Literal["loopback", "required"]:
+    """What `access` is where `leadscore serve` listens on a host.
+
+    Loopback trust is a developer's convenience: where `access` is left out, it holds on a loopback
+    address alone, and not for what a service manager or a container engine started.
+
+    Raises Missing where a credential would be needed, and there is none that could be good;
+    Unavailable where the keys cannot be read.
+    """
+    asked = settings.access or ("required" if runs_as_service() else "loopback")
+    if asked == "loopback" and loopback_address(host):
+        return "loopback"
+    if not settings.jwt_issuer:
+        _require_live_key(settings)
+    return "required"
+
+
+def _require_live_key(settings: Settings) -> None:
+    store = open_keys(settings)
+    try:
+        if not store.any_live():
+            raise Missing(
+                "Callers need a credential here, and there is no live key.",
+                rule="access-configured",
+                todo="Make one with `leadscore keys create`, or set jwt_issuer, jwt_audience and "
+                "jwt_keys; or, on a developer's machine, listen on 127.0.0.1 with "
+                "LEADSCORE_ACCESS=loopback.",
+            )
+    finally:
+        store.close()

@@ -1,0 +1,186 @@
+"""Who may ask what, and how often: the layer between the boundary and the service.
+
+One document answers for every credential that is not good, one for every scope that is lacking:
+why, is counted and not told.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Request
+
+from domain.errors import LeadscoreError, Unavailable
+from serving.auth.api_keys import Scope
+from serving.auth.credentials import Caller, Credentials, Refusal
+from serving.auth.loopback import made_here
+from serving.auth.rate_limit import Rate
+from serving.auth.source_binding import SOURCES
+from serving.http import docs_page
+from serving.http.idempotency import CALLER
+from serving.problems import Forbidden, RateLimited, Unauthenticated, of_error
+
+OPEN = frozenset({"/livez", "/healthz", "/readyz"}) | docs_page.PATHS
+"""Probes, which whoever runs the service must be able to ask, and the page of the API, which a
+browser loads without a credential. They tell of nobody."""
+NEEDED: Mapping[str, Scope | None] = MappingProxyType(
+    {
+        "/score": Scope.SCORE,
+        "/score_batch": Scope.SCORE,
+        "/what_if": Scope.SCORE,
+        "/events": Scope.INGEST,
+        "/leads": Scope.READ,
+        "/decisions": Scope.READ,
+        "/metrics": Scope.READ,
+        "/docs.json": None,
+        "/schema.json": None,
+        "/unknown": None,
+    }
+)
+"""The scope that a path needs, None where any caller will do; a path not listed needs admin."""
+LONG_BODY = 1 << 16
+"""A refused request's body above this is not read to its end: the connection is closed."""
+_HERE = Caller("here", frozenset({Scope.ADMIN}))
+
+
+class Access:
+    """An ASGI application around another.
+
+    `open_here`: callers on this machine need no credential. `count` is told each refusal. The
+    credentials are closed when the application ends.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        credentials: Credentials,
+        rate: Rate,
+        *,
+        open_here: bool,
+        count: Callable[[Refusal], None],
+    ) -> None:
+        self.app = app
+        self._credentials = credentials
+        self._rate = rate
+        self._open_here = open_here
+        self._count = count
+
+    async def __call__(self, scope: Request, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it."""
+        if scope["type"] != "http":
+            await self._other(scope, receive, send)
+            return
+        if scope["path"] not in OPEN:
+            try:
+                sent = _taken(scope)
+                found = self._caller(scope, sent)
+                if found is Refusal.UNKNOWN_SIGNER:
+                    await self._look_again()
+                    found = self._caller(scope, sent)
+                self._admit(scope, found)
+            except LeadscoreError as error:
+                await _response(error, scope)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    async def _other(self, scope: Request, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+            return
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._credentials.close()
+
+    def _caller(self, scope: Request, sent: str | None) -> Caller | Refusal:
+        """Who asks. Raises Unavailable."""
+        if sent is None:
+            return _HERE if self._open_here and made_here(scope) else Refusal.MISSING
+        try:
+            return self._credentials.check(sent)
+        except Unavailable:
+            self._count(Refusal.UNAVAILABLE)
+            raise
+
+    async def _look_again(self) -> None:
+        tokens = self._credentials.tokens
+        if tokens is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(tokens.looking, tokens.look_again)
+
+    def _admit(self, scope: Request, caller: Caller | Refusal) -> None:
+        """Raise Unauthenticated, Forbidden or RateLimited unless it may go on."""
+        who = caller.caller_id if isinstance(caller, Caller) else _peer(scope)
+        wait_s = self._rate.wait_s(who)
+        if wait_s:
+            self._count(Refusal.RATE)
+            raise _rate_limited(wait_s)
+        if not isinstance(caller, Caller):
+            self._count(caller)
+            raise _unauthenticated()
+        needed = NEEDED.get(scope["path"], Scope.ADMIN)
+        if needed is not None and not caller.may(needed):
+            self._count(Refusal.SCOPE)
+            raise _forbidden()
+        scope[CALLER] = caller.caller_id
+        scope[SOURCES] = caller.sources
+
+
+def _taken(scope: Request) -> str | None:
+    """The credential, "" where it cannot be one, None where none is sent.
+
+    It is taken out of the request: whatever comes after cannot tell it to a log or a trace.
+    """
+    headers = scope["headers"]
+    found = dict(headers).get(b"authorization")
+    if found is None:
+        return None
+    scope["headers"] = kept = [pair for pair in headers if pair[0] != b"authorization"]
+    scheme, _, sent = found.partition(b" ")
+    if len(kept) != len(headers) - 1 or scheme.lower() != b"bearer" or not sent.isascii():
+        return ""
+    return str(sent.strip(), "ascii")
+
+
+def _peer(scope: Request) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _response(error: LeadscoreError, scope: Request) -> Response:
+    headers = {"connection": "close"} if _long_body(scope) else {}
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = 'Bearer realm="leadscore"'
+    if isinstance(error, RateLimited):
+        headers["retry-after"] = str(error.retry_after_s)
+    return of_error(error).response(headers)
+
+
+def _long_body(scope: Request) -> bool:
+    if scope["method"] in {"GET", "HEAD"}:
+        return False
+    lengths = [int(value) for name, value in scope["headers"] if name == b"content-length"]
+    return not lengths or lengths[0] > LONG_BODY
+
+
+def _unauthenticated() -> Unauthenticated:
+    return Unauthenticated(
+        "A credential is needed that is good: it is missing, wrong, expired or revoked",
+        rule="credential",
+        todo="Send a key or a token as `Authorization: Bearer ...`.",
+    )
+
+
+def _forbidden() -> Forbidden:
+    return Forbidden("The credential has not the scope that this needs", rule="scope")
+
+
+def _rate_limited(wait_s: int) -> RateLimited:
+    return RateLimited(
+        "The caller asks more often than it may",
+        rule="rate",
+        todo="Ask again after the time that Retry-After says.",
+        retry_after_s=wait_s,
+    )

@@ -1,0 +1,1 @@
+"""The HTTP surface: bodies, problem documents, idempotency, description and pages."""

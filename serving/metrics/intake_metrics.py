@@ -1,0 +1,133 @@
+"""The intake's metrics on the service's `/metrics`: counts, bound, lag, watermark, quarantine.
+
+The metrics library is imported when the first worker opens: it decides then, by the environment
+that BentoML prepares, that several processes share one page.
+"""
+
+import threading
+import time
+from functools import lru_cache
+from operator import is_not
+from typing import Any, NamedTuple
+
+from domain.clock import SECOND
+from domain.errors import Unavailable
+from domain.findings import Findings
+from domain.signals import Counts
+from serving.backpressure import Intake
+from serving.runtime import Runtime
+from wiring.quality import HELP, LABELS, METRIC, Publisher
+
+LOOK_EVERY_S = 5.0
+"""How often watermark and quarantine are asked of the database, at most."""
+
+
+class Instruments(NamedTuple):
+    """What Prometheus is told with."""
+
+    events: Any
+    refused: Any
+    seconds: Any
+    waiting: Any
+    lag: Any
+    watermark: Any
+    quarantine: Any
+
+
+@lru_cache(maxsize=1)
+def instruments() -> Instruments:
+    """The instruments of this process: their names may be registered once."""
+    from prometheus_client import Counter, Gauge, Histogram
+
+    return Instruments(
+        events=Counter("leadscore_events", "Events received, by outcome.", ["outcome"]),
+        refused=Counter("leadscore_events_refused", "Requests answered 429."),
+        seconds=Histogram(
+            "leadscore_events_seconds", "From a request's arrival to its events being online."
+        ),
+        waiting=Gauge("leadscore_events_waiting", "Events in flight.", multiprocess_mode="livesum"),
+        lag=Gauge(
+            "leadscore_ingest_lag_seconds",
+            "From arrival to online, of the newest request that is done.",
+            multiprocess_mode="mostrecent",
+        ),
+        watermark=Gauge(
+            "leadscore_watermark_timestamp_seconds",
+            "The newest moment that the log knows of.",
+            multiprocess_mode="max",
+        ),
+        quarantine=Gauge(
+            "leadscore_quarantine",
+            "Documents in quarantine, by rule.",
+            ["rule"],
+            multiprocess_mode="mostrecent",
+        ),
+    )
+
+
+class IntakeMetrics:
+    """Tells Prometheus of an intake."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._looked = -LOOK_EVERY_S
+        self._looking = threading.Lock()
+
+    def refused(self) -> None:
+        """A request was refused."""
+        instruments().refused.inc()
+        instruments().waiting.set(self._intake.waiting)
+
+    def admitted(self) -> None:
+        """A request was admitted."""
+        instruments().waiting.set(self._intake.waiting)
+
+    def done(self, counts: Counts, seconds: float, runtime: Runtime) -> None:
+        """A request's events were taken in, so many seconds after it arrived."""
+        for outcome in ("accepted", "duplicates", "quarantined"):
+            instruments().events.labels(outcome).inc(getattr(counts, outcome))
+        instruments().seconds.observe(seconds)
+        instruments().lag.set(seconds)
+        self.look(runtime)
+
+    def look(self, runtime: Runtime) -> None:
+        """Ask the database for what only it knows, if it is time."""
+        with self._looking:
+            now = time.monotonic()
+            if now - self._looked < LOOK_EVERY_S:
+                return
+            self._looked = now
+        try:
+            standing = runtime.standing()
+        except Unavailable:
+            return
+        instruments().watermark.set(standing.watermark_us / SECOND)
+        for rule, held in standing.quarantined.items():
+            instruments().quarantine.labels(rule).set(held)
+
+
+class GateMetrics:
+    """Tells Prometheus what the quality gates of this process found."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Findings, ...] = ()
+        self._publishers: list[Publisher] = []
+        self._opening = threading.Lock()
+
+    def tell(self, runtime: Runtime) -> None:
+        """Bring the counter up to date: after each request."""
+        with self._opening:
+            found = runtime.findings()
+            if len(found) != len(self._of) or any(map(is_not, found, self._of)):
+                self._of = found  # a home that is opened anew counts from 0
+                self._publishers = [Publisher(f, _gates()) for f in found]
+            publishers = self._publishers
+        for publisher in publishers:
+            publisher.publish()
+
+
+@lru_cache(maxsize=1)
+def _gates() -> Any:
+    from prometheus_client import Counter
+
+    return Counter(METRIC, HELP, LABELS)

@@ -1,0 +1,1 @@
+"""From a document to an event in the log: validated, matched to features, logged."""

@@ -1,0 +1,41 @@
+"""What became of leads, as the log tells it."""
+
+from sqlalchemy import Engine, func, select
+
+from domain.definition import FeatureDefinition
+from domain.signals import decode
+from signals.events.feature_matching import outcome_namer
+from signals.identity.resolver import home
+from signals.store.tables import events, identifiers
+
+Outcomes = dict[str, list[tuple[str, int]]]
+"""Per current lead id: (outcome, microseconds when it happened), in the order of the log."""
+
+
+def read_outcomes(engine: Engine, definition: FeatureDefinition) -> Outcomes:
+    """Every outcome in the log, by the lead that it belongs to now."""
+    name_of = outcome_namer(definition)
+    types = [t for o in definition.outcomes for t in o.types]
+    e = events.c
+    query = select(e.type, e.identifier_keys, e.body).where(e.type.in_(types))
+    found: Outcomes = {}
+    with engine.connect() as connection:
+        held = connection.execute(select(identifiers)).all()
+        leads, alone = {r.key: r.lead_id for r in held}, {r.key for r in held if r.rule}
+        for row in connection.execute(query.order_by(e.known_us, e.sequence)):
+            lead = leads[home(tuple(row.identifier_keys.split(",")), alone)]
+            name = name_of(row.type)
+            if name is not None:
+                found.setdefault(lead, []).append((name, decode(bytes(row.body)).time_us()))
+    return found
+
+
+def arrived_since(
+    engine: Engine, definition: FeatureDefinition, outcome: str, sequence: int
+) -> int:
+    """How many events of an outcome the log took in after that number."""
+    types = [t for o in definition.outcomes if o.name == outcome for t in o.types]
+    e = events.c
+    query = select(func.count()).where(e.type.in_(types), e.sequence > sequence)
+    with engine.connect() as connection:
+        return int(connection.execute(query).scalar_one())

@@ -1,0 +1,1 @@
+"""Rows and documents out of files of every kind, within bounds."""

@@ -1,0 +1,118 @@
+"""Rows of one sheet of a workbook (.xlsx), each cell as the text that a CSV would have."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from domain.errors import BadInput, BadMapping
+from signals.files.row_batches import BATCH, Batch
+from signals.files.xlsx_limits import check_workbook
+from signals.mapping.spec import TableSpec
+
+
+def read_workbook(path: Path, table: TableSpec) -> Iterator[Batch]:
+    """Batches of rows, at least one. Lines are the sheet's row numbers; empty rows are left out.
+
+    Whole numbers have no point, dates and times are ISO text without a zone. Of merged cells the
+    first holds the value. Raises BadInput for a workbook that cannot be read, and BadMapping where
+    it is not clear which sheet is meant.
+    """
+    check_workbook(path)
+    numbered = ((n, row) for n, row in _rows(path, table) if n > table.skip_lines and any(row))
+    header: Sequence[str] = table.columns or next(numbered, (0, []))[1]
+    names = tuple(name.strip() for name in header)
+    while names and not names[-1]:
+        names = names[:-1]
+    while True:
+        held = list(islice(numbered, BATCH))
+        yield _batch(names, held)
+        if not held:
+            return
+
+
+def _batch(names: tuple[str, ...], held: list[tuple[int, list[str]]]) -> Batch:
+    from signals.files.csv_reader import Header
+
+    header = Header(names)
+    rows, lines, broken = [], [], []
+    for line, row in held:
+        whole = [*row, *[""] * (len(names) - len(row))]
+        fitted = header.fitted(whole)
+        if fitted is None:
+            broken.append(header.misfit(line, row, "\t".join(row)))
+        else:
+            rows.append(fitted)
+            lines.append(line)
+    return Batch(names, rows, lines, broken)
+
+
+def _rows(path: Path, table: TableSpec) -> Iterator[tuple[int, list[str]]]:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        with CalamineWorkbook.from_path(path) as book:
+            sheet = book.get_sheet_by_name(_chosen(book, path, table))
+            begin = (sheet.start or (0, 0))[0]
+            rows = sheet.to_python(skip_empty_area=True)
+    except CalamineError as bad:
+        raise _damaged(path) from bad
+    except BaseException as bad:
+        if type(bad).__name__ == "PanicException":  # the library's own fault on damaged content
+            raise _damaged(path) from bad
+        raise
+    for number, row in enumerate(rows, begin + 1):
+        yield number, [_text(cell, table.decimal or ".") for cell in row]
+
+
+def _chosen(book: Any, path: Path, table: TableSpec) -> str:
+    """The sheet that the mapping names, or the only one that is not hidden."""
+    from python_calamine import SheetVisibleEnum
+
+    names = [m.name for m in book.sheets_metadata if m.visible == SheetVisibleEnum.Visible]
+    if table.sheet in book.sheet_names:
+        return str(table.sheet)
+    if table.sheet is None and len(names) == 1:
+        return str(names[0])
+    what = f"there is no sheet {table.sheet!r}" if table.sheet else f"it has {len(names)} sheets"
+    raise BadMapping(
+        what,
+        rule="sheet",
+        where=path.name,
+        todo=f"Set the table's sheet to one of {', '.join(map(repr, book.sheet_names))}.",
+    )
+
+
+def _text(cell: object, decimal: str) -> str:
+    match cell:
+        case str():
+            return cell
+        case bool():
+            return "true" if cell else "false"
+        case float() | int():
+            return _number(cell).replace(".", decimal)
+        case datetime() | date() | time():
+            return cell.isoformat()
+        case timedelta():
+            return _duration(cell)
+    return ""
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else f"{Decimal(repr(value)):f}"
+
+
+def _duration(value: timedelta) -> str:
+    minutes, seconds = divmod(round(value.total_seconds()), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+def _damaged(path: Path) -> BadInput:
+    return BadInput(
+        "the workbook is damaged, or locked with a password",
+        rule="workbook-damaged",
+        where=path.name,
+        todo="Save it again, or as CSV.",
+    )

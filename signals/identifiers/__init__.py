@@ -1,0 +1,1 @@
+"""Identifiers made comparable: normalised, checked against invented values, digested."""

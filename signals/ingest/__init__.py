@@ -1,0 +1,1 @@
+"""The one way into the log, a transaction at a time."""

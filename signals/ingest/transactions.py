@@ -1,0 +1,79 @@
+"""The one writer: a transaction at a time, over memory that is known to hold still."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from sqlalchemy import Connection, Engine
+
+from signals.events.feature_matching import Matcher, Upcast, as_it_is
+from signals.identifiers.normalization import IdentifierReader
+from signals.identifiers.rules import IdentityRules
+from signals.identity.store import Identities
+from signals.ingest.unit_of_work import Batch
+from signals.store.feature_states import StateStore
+from signals.store.lock_wait import turn
+from signals.store.tables import GENERATION, IDENTITY, counter, generation, totals, write, writing
+
+
+class Writer:
+    """Opens transactions of the signal plane. Safe for threads, and beside other processes."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        states: StateStore,
+        rules: IdentityRules | None = None,
+        upcast: Upcast = as_it_is,
+        wait_s: float = -1.0,
+    ) -> None:
+        """`wait_s` bounds the wait for another thread's transaction, -1 for no bound.
+
+        How long another process's lock is waited for, the engine's settings say.
+        """
+        self.engine = engine
+        self.states = states
+        self.matcher = Matcher(states.definition, upcast)
+        self.identifiers = IdentifierReader(rules)
+        self.identities = Identities(self.identifiers.rules.protections)
+        self._lock = Lock()
+        self._wait_s = wait_s
+        self._generation = -1
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction under the write lock, committed at the end; none of it on an error.
+
+        Raises Unavailable where others' transactions take too long.
+        """
+        with turn(self._lock, self._wait_s), self.engine.connect() as connection:
+            writing(connection)
+            held = generation(connection)
+            self.identities.begin(connection, fresh=held == self._generation)
+            try:
+                yield connection
+                row = (GENERATION, held + 1)
+                write(connection, totals, ("name", "value"), [row], conflict="replace")
+                if not held:
+                    self.remember_rules(connection)
+                connection.commit()
+                self._generation = held + 1
+            except BaseException:
+                self.identities.forget()
+                self._generation = -1
+                raise
+
+    def remember_rules(self, connection: Connection) -> None:
+        """Note by which rules identities are made from now on: of an empty log, or of all of it."""
+        row = (IDENTITY, self.identifiers.rules.digest)
+        write(connection, totals, ("name", "value"), [row], conflict="replace")
+
+    def has_other_rules(self) -> bool:
+        """Whether identities here were made by other rules than these."""
+        with self.engine.connect() as connection:
+            made_by = counter(connection, IDENTITY)
+            return generation(connection) > 0 and made_by != self.identifiers.rules.digest
+
+    def batch(self, connection: Connection) -> Batch:
+        """Work on leads and accounts within a transaction."""
+        return Batch(connection, self.states, self.matcher, self.identities)

@@ -1,0 +1,1 @@
+"""Mapping files: how rows of a table become signals."""

@@ -1,0 +1,1 @@
+"""Quality gates on events and batches: rules, profiles and findings."""

@@ -1,0 +1,1 @@
+"""The log read again: histories of states, identities and accounts."""

@@ -1,0 +1,1 @@
+"""The signal plane's tables, and rows in and out of them."""

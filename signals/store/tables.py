@@ -1,0 +1,318 @@
+"""The signal plane's tables: event log, identity, feature state, quarantine, outbox.
+
+One transaction commits an event, the identity change it caused, the state it changed and the
+outbox row that announces it. Identifiers stand here as keys only; the log's bodies are the one
+place that holds what producers sent.
+
+Statements are written once, for SQLite and PostgreSQL.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from msgspec import json
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Engine,
+    Index,
+    Inspector,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Select,
+    String,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    func,
+    inspect,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.postgres_copy import Conflict, copy_rows
+
+metadata = MetaData()
+_AT_A_TIME = 5_000
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+events = Table(
+    "events",
+    metadata,
+    Column("sequence", _Serial, primary_key=True, autoincrement=False),
+    Column("event_key", String(16), nullable=False),
+    Column("type", String(128), nullable=False),
+    Column("known_us", BigInteger, nullable=False),
+    Column("identifier_keys", Text, nullable=False),
+    Column("account", String(32), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("events_known", "known_us", "sequence"),
+)
+
+"""The log. Each event stands once in it: `signals.store.event_index` sees to that."""
+
+
+def _key_index(name: str) -> Table:
+    """Which events the log holds, by key."""
+    return Table(
+        name,
+        metadata,
+        Column("event_key", String(16), primary_key=True),
+        Column("sequence", BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+def _home_index(name: str) -> Table:
+    """Which events belong to the lead of a key, by a hash of it."""
+    return Table(
+        name,
+        metadata,
+        Column("home", BigInteger, primary_key=True, autoincrement=False),
+        Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+        sqlite_with_rowid=False,
+    )
+
+
+event_keys, event_keys_lately = _key_index("event_keys"), _key_index("event_keys_lately")
+event_homes, event_homes_lately = _home_index("event_homes"), _home_index("event_homes_lately")
+
+identifiers = Table(
+    "identifiers",
+    metadata,
+    Column("key", String(33), primary_key=True),
+    Column("lead_id", String(32), nullable=False),
+    Column("rule", String(32), nullable=False, default=""),
+    Index("identifiers_lead", "lead_id"),
+    sqlite_with_rowid=False,
+)
+"""Which lead an identifier is of; `rule` says why it joins nothing, "" where it may."""
+
+links = Table(
+    "links",
+    metadata,
+    Column("key", String(33), primary_key=True),
+    Column("other", String(33), primary_key=True),
+    Column("event_key", String(16), nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Identifiers that came on one event, and the first event that told so; both ways."""
+
+separations = Table(
+    "separations",
+    metadata,
+    Column("separation", BigInteger, primary_key=True),
+    Column("key", String(33), primary_key=True),
+    Column("side", Integer, nullable=False),
+    Column("decided_us", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""What a person decided: keys of different sides of one separation never share a lead."""
+
+leads = Table(
+    "leads",
+    metadata,
+    Column("lead_id", String(32), primary_key=True),
+    Column("account", String(32), nullable=False, default=""),
+    Column("last_s", BigInteger, nullable=False, default=0),
+    Column("known_us", BigInteger, nullable=False, default=0),
+    Column("state", LargeBinary, nullable=False, default=b""),
+    Column("texts", LargeBinary, nullable=False, default=b"[]"),
+    Index("leads_account", "account", "last_s"),
+    Index("leads_account_known", "account", "known_us"),
+)
+"""The leads of now. An id that ended is found by the identifier that named it."""
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account", String(32), primary_key=True),
+    Column("state", LargeBinary, nullable=False),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("sequence", _Serial, primary_key=True, autoincrement=True),
+    Column("lead_id", String(32), nullable=False),
+    Column("into_lead", String(32), nullable=False),
+    Column("known_us", BigInteger, nullable=False),
+    Column("event_key", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("changes_into", "into_lead"),
+    Index("changes_lead", "lead_id"),
+)
+"""Merges and splits of leads: what became of which, and why."""
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("received_us", BigInteger, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("line", BigInteger, nullable=False),
+    Column("rule", String(64), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("quarantine_rule", "rule"),
+)
+
+quarantine_keys = Table(
+    "quarantine_keys",
+    metadata,
+    Column("key", String(16), primary_key=True),
+    Column("id", String(32), primary_key=True),
+    Column("of_row", Boolean, nullable=False),
+    Index("quarantine_keys_id", "id"),
+    Index("quarantine_keys_of_row", "of_row"),
+    sqlite_with_rowid=False,
+)
+"""By which events a quarantined document has come in, see `signals.store.event_keys`: by the event of
+that key, or, where `of_row`, by any event that a mapping makes of that row."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("entity", String(32), primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+"""Leads and accounts whose stored state is newer than what is online, and since which commit."""
+
+totals = Table(
+    "totals",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+"""Received, accepted, duplicates, quarantined since the log began; and the number of commits, so
+that a writer knows whether what it remembers still holds."""
+
+WORTH_A_COPY = 64
+"""So many rows go to PostgreSQL by COPY, for which its driver takes a tenth of the time."""
+
+GENERATION = "generation"
+"""The name, among the totals, of the number of commits."""
+
+IDENTITY = "identity_rules"
+"""The name, among the totals, of the digest of the rules that identities were made by."""
+
+
+def create_tables(engine: Engine) -> None:
+    """Create what is not there yet; processes that begin at once take turns."""
+    if _has_all(inspect(engine)):
+        return
+    with engine.connect() as connection:
+        writing(connection)
+        metadata.create_all(connection)
+        for index in leads.indexes:  # of former homes, some are missing
+            index.create(connection, checkfirst=True)
+        connection.commit()
+
+
+def _has_all(found: Inspector) -> bool:
+    """Whether all tables are there, and the indexes of leads: former homes lack one."""
+    if not set(found.get_table_names()) >= metadata.tables.keys():
+        return False
+    names = {one["name"] for one in found.get_indexes("leads")}
+    return names >= {one.name for one in leads.indexes}
+
+
+def writing(connection: Connection) -> None:
+    """Take the write lock at once, so that what is read stays true until the commit."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7415001)")
+
+
+def insert_into(connection: Connection, table: Table) -> Any:
+    """The dialect's INSERT, which knows ON CONFLICT."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+def write(
+    connection: Connection,
+    table: Table,
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    conflict: Conflict = "fail",
+) -> None:
+    """Insert many rows, given as tuples of columns.
+
+    `conflict`: what becomes of a row whose primary key is there already: it fails, is left out, or
+    replaces the other. The statement is SQLAlchemy's, compiled once; rows go to the driver as they
+    are, which takes a third of the time that SQLAlchemy's own handling of them does.
+    """
+    if not rows:
+        return
+    if connection.dialect.name != "sqlite" and len(rows) >= WORTH_A_COPY:
+        copy_rows(connection, table, columns, rows, conflict)
+        return
+    sql, order = _compiled(connection.dialect, table, columns, conflict)
+    if order is None:
+        named = [dict(zip(columns, row, strict=True)) for row in rows]
+        connection.exec_driver_sql(sql, named)
+    else:
+        connection.exec_driver_sql(sql, list(rows))
+
+
+@lru_cache(maxsize=256)
+def _compiled(
+    dialect: Dialect, table: Table, columns: tuple[str, ...], conflict: Conflict
+) -> tuple[str, tuple[str, ...] | None]:
+    """The SQL, and the order of its parameters where they have no names."""
+    statement: Any = (sqlite if dialect.name == "sqlite" else postgresql).insert(table)
+    key = [c.name for c in table.primary_key]
+    if conflict == "leave":
+        statement = statement.on_conflict_do_nothing()
+    if conflict == "replace":
+        new = {name: statement.excluded[name] for name in columns if name not in key}
+        statement = statement.on_conflict_do_update(index_elements=key, set_=new)
+    compiled = statement.compile(dialect=dialect, column_keys=columns)
+    order = tuple(compiled.positiontup) if compiled.positiontup else None
+    if order is not None and order != columns:
+        raise ValueError(f"columns {columns} must be in the table's order {order}")
+    return str(compiled), order
+
+
+def among(
+    connection: Connection, query: Select[Any], column: ColumnElement[Any], values: Iterable[Any]
+) -> Iterator[Any]:
+    """The rows of a query whose column is among any number of texts or integers.
+
+    One parameter carries a whole list: a statement of fixed text is compiled once.
+    """
+    given: BindParameter[Any] = bindparam("among_values")
+    if connection.dialect.name == "sqlite":
+        listed = select(func.json_each(given).table_valued("value").c.value)
+        narrowed = query.where(column.in_(listed))
+    else:
+        narrowed = query.where(column == func.any(cast(given, postgresql.ARRAY(column.type))))
+    held = iter(values)
+    while part := list(islice(held, _AT_A_TIME)):
+        packed = json.encode(part).decode() if connection.dialect.name == "sqlite" else part
+        yield from connection.execute(narrowed, {"among_values": packed})
+
+
+def generation(connection: Connection) -> int:
+    """How many commits there were; what a writing transaction writes belongs to the next."""
+    return counter(connection, GENERATION)
+
+
+def counter(connection: Connection, name: str) -> int:
+    """One of the totals; 0 where it was never written."""
+    query = select(totals.c["value"]).where(totals.c.name == name)
+    return int(connection.execute(query).scalar_one_or_none() or 0)

@@ -1,0 +1,1 @@
+"""Signals from a bus: partitions, leases and group commits."""

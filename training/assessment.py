@@ -1,0 +1,179 @@
+"""The last step of a run: a version is measured, drawn and audited; its folder holds it all."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.definition import FeatureDefinition
+from domain.measurement import Interval
+from training.config import TrainingConfig
+from training.data.dataset import Dataset
+from training.evaluation import baselines, fairness
+from training.evaluation.baselines import Champion, Scores
+from training.evaluation.evaluate import Grades, evaluate
+from training.evaluation.fairness import FAIRNESS_FILE, FairnessReport
+from training.evaluation.results import EVALUATION_FILE, Evaluation
+from training.model.fit import Fold
+from training.model.profile_only_model import ProfileModel
+from training.report.charts import charts
+from training.report.charts_html import figures_html
+from training.report.charts_png import write_png
+from training.report.fairness_page import audit_page
+from training.report.html_page import page
+
+Array = NDArray[np.float64]
+
+REGISTERED = (
+    "auroc",
+    "average_precision",
+    "brier",
+    "log_loss",
+    "calibration_error",
+    "came_by_told",
+    "came_by_told_at_10pct",
+    "lift_at_10pct",
+    "precision_at_10pct",
+    "recall_at_10pct",
+)
+"""What is registered with a version; `evaluation.json` holds the rest."""
+
+LOWER_IS_BETTER = ("brier", "log_loss")
+
+BEATEN = ("auroc", "average_precision", "brier")
+"""By what a baseline may be shown to beat a version."""
+
+DIFFERENCES = {
+    "prior": ("brier", "log_loss"),
+    "scorecard": BEATEN,
+    "static": BEATEN,
+    "champion": ("auroc", "log_loss", "brier"),
+}
+"""Which differences to a baseline are registered too, as `auroc_over_static` and so on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What a version is held against besides its test: grades of the policy, the champion."""
+
+    grades: Grades = ()
+    champion: Champion | None = None
+
+
+ALONE = Against()
+"""Neither grades nor champion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows that a version was made from, the folds they were cut into, and the test's."""
+
+    folds: Sequence[Fold]
+    fitted: Dataset
+    test: Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What was found. `metrics` and `counts` are those to be registered.
+
+    `warnings` say in sentences what a gate will refuse, before anybody asks it.
+    """
+
+    metrics: dict[str, Interval]
+    counts: dict[str, int]
+    warnings: tuple[str, ...]
+    evaluation: Evaluation
+    audit: FairnessReport | None
+
+
+def rivals(
+    config: TrainingConfig,
+    definition: FeatureDefinition,
+    rows: Rows,
+    profile: ProfileModel | None,
+    champion: Champion | None,
+) -> list[Scores]:
+    """The baselines, trained on what the version was trained on."""
+    return [
+        baselines.prior(rows.fitted, rows.test),
+        baselines.scorecard(rows.fitted, rows.test),
+        baselines.static(profile, rows.test),
+        baselines.reigning(champion, definition, rows.test, config.outcome, config.horizon_days),
+    ]
+
+
+def assess(
+    config: TrainingConfig,
+    test: Dataset,
+    chance: Array,
+    others: Sequence[Scores],
+    grades: Grades = (),
+) -> Assessment:
+    """Measure probabilities [n] of a test beside baselines, and audit their groups."""
+    found = evaluate(test, chance, others, seed=config.seed, grades=grades)
+    asked = config.fairness
+    audit = fairness.audit(asked, test, chance, seed=config.seed) if asked.groups else None
+    metrics = {held: found.metrics[held] for held in REGISTERED}
+    for rival in found.rivals:
+        for measure in DIFFERENCES.get(rival.name, ()):
+            if measure in rival.over:
+                metrics[f"{measure}_over_{rival.name}"] = rival.over[measure]
+    metrics |= audit.metrics() if audit else {}
+    counts = {"grades_inverted": len(found.inverted)} if grades else {}
+    held = {k: v for k, v in metrics.items() if _whole(v)}
+    return Assessment(held, counts, (*_falling(found), *_beaten(found)), found, audit)
+
+
+def _falling(found: Evaluation) -> Iterator[str]:
+    """Grades that are shown to fall."""
+    rate = {band.name: band.observed.value for band in found.grades}
+    for better, other in found.inverted:
+        yield (
+            f"Grade {better} converts less than {other} on the test: {rate[better]:.1%} and "
+            f"{rate[other]:.1%}, further apart than chance makes grades that convert alike."
+        )
+
+
+def _beaten(found: Evaluation) -> Iterator[str]:
+    """Baselines that are shown to be better, and a prior that is no worse."""
+    for rival in found.rivals:
+        if rival.name in ("scorecard", "static"):
+            worse = [m for m in BEATEN if m in rival.over and shown_worse(m, rival.over[m])]
+            if worse:
+                yield f"The baseline {rival.name} is better on the test by {', '.join(worse)}."
+        elif rival.name == "prior" and rival.over and rival.over["brier"].value >= 0:
+            yield "Its Brier score on the test is no better than that of one rate for everyone."
+
+
+def shown_worse(measure: str, over: Interval) -> bool:
+    """Whether a difference, version less baseline, is shown to be for the worse."""
+    return over.low > 0 if measure in LOWER_IS_BETTER else over.high < 0
+
+
+def write(done: Assessment, name: str, importance: Mapping[str, float], folder: Path) -> None:
+    """Write what was found: JSON, pictures, an interactive page, the audit."""
+    _json(done.evaluation, folder / EVALUATION_FILE)
+    pictures = charts(done.evaluation, importance)
+    write_png(pictures, folder / "plots")
+    told = f"# Evaluation: {name}\n\nOn the last part of time; bounds are 95%, by account.\n"
+    (folder / "evaluation.html").write_text(
+        page(f"Evaluation: {name}", told, figures_html(pictures)), encoding="utf-8"
+    )
+    if done.audit is not None:
+        _json(done.audit, folder / FAIRNESS_FILE)
+        text = audit_page(name, done.audit)
+        (folder / "fairness.md").write_text(text, encoding="utf-8")
+        (folder / "fairness.html").write_text(page(f"Audit: {name}", text), encoding="utf-8")
+
+
+def _whole(held: Interval) -> bool:
+    """Whether there is a number and both its bounds: what is undefined was not measured."""
+    return bool(np.isfinite([held.value, held.low, held.high]).all())
+
+
+def _json(held: msgspec.Struct, path: Path) -> None:
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(held)))

@@ -1,0 +1,137 @@
+"""Why rows cannot be learnt from: the true cause, and the setting by which to mend it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from domain.errors import Missing, Refused
+from training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    from training.data.dataset import Dataset
+
+LARGEST = float(np.finfo(np.float32).max) / 2
+"""CatBoost's numbers are float32, and it halves the sum of two of them."""
+
+REMOVED = {
+    "account_excluded": (
+        "{} of accounts that `exclude_accounts` names",
+        "Take accounts out of `exclude_accounts`, or ingest leads of others.",
+    ),
+    "anonymous": (
+        "{} of leads that no strong identifier names",
+        "Map an identifier such as `email` or `crm_id`, or set `identified_only: false`.",
+    ),
+    "censored": (
+        "{} whose horizon reaches beyond the end of the log",
+        "Shorten `horizon_days`, set `from` earlier, or ingest more history.",
+    ),
+    "decided": (
+        "{} of leads that were decided already",
+        "Set `cutoffs` so that they come before the outcome, such as `rule: first_contact`.",
+    ),
+    "outcome_before_anchor": (
+        "{} of leads whose outcome came before the event that `cutoffs` wait for",
+        "Set `cutoffs.types` to events that come before the outcome.",
+    ),
+}
+"""What each rule that removes cutoffs says of so many, and what to do where it left none."""
+
+_ONE_COMPANY = (
+    "Leave out of the mapping's `identifiers` what makes them one company: `account_id`, and "
+    "`email` where the domain is theirs. Or leave the company's leads out: `exclude_accounts`."
+)
+
+
+def no_cutoffs(removed: Mapping[str, int], horizon_days: float, log_days: float) -> Missing:
+    """The error where no cutoff is left: what removed them, the most first."""
+    if horizon_days >= log_days:
+        return Missing(
+            f"no cutoff is left: the horizon of {horizon_days:g} days is longer than the log, "
+            f"which goes over {log_days:.1f}",
+            rule="cutoffs-left",
+            todo="Shorten `horizon_days`, or ingest more history.",
+        )
+    most = sorted(removed, key=lambda rule: -removed[rule])
+    said = "; ".join(REMOVED[rule][0].format(f"{removed[rule]:,}") for rule in most)
+    todo = "Set `from` earlier, or `cutoffs` to moments and types that the log has."
+    return Missing(
+        f"no cutoff is left: {said or 'the log has none at all'}",
+        rule="cutoffs-left",
+        todo=REMOVED[most[0]][1] if most else todo,
+    )
+
+
+def refuse_beyond_float32(data: "Dataset") -> None:
+    """Raise Refused where a column holds numbers that the model cannot hold, by its name."""
+    with np.errstate(invalid="ignore"):
+        beyond = (np.abs(data.numbers) > LARGEST).sum(axis=0)
+    found = {name: n for name, n in zip(data.features, beyond.tolist(), strict=False) if n}
+    if found:
+        said = ", ".join(f"{name} ({n:,} rows)" for name, n in found.items())
+        raise Refused(
+            f"numbers beyond {LARGEST:.2g} in {said}",
+            rule="number-range",
+            todo="Mend the column, or leave it out: `exclude` in the training configuration.",
+        )
+
+
+class Taken(NamedTuple):
+    """How many rows a split took out of both sides."""
+
+    embargoed: int
+    parted: int
+
+
+def require_both_classes(part: "Dataset", what: str, whole: "Dataset", taken: Taken) -> None:
+    """Raise Missing where a part holds no positive or no negative row, and say why.
+
+    `whole` are the rows before the split that the part is of.
+    """
+    positives = int(part.labels.sum())
+    if 0 < positives < len(part):
+        return
+    cause, todo = _cause(whole, taken)
+    raise Missing(
+        f"the {what} part has {len(part):,} rows, {positives:,} of them positive: {cause}",
+        rule="both-classes",
+        todo=todo,
+    )
+
+
+def require_outcomes(data: "Dataset", config: TrainingConfig) -> None:
+    """Raise Missing where all rows have one label."""
+    positives = int(data.labels.sum())
+    if 0 < positives < len(data):
+        return
+    which = "none" if positives == 0 else "each"
+    raise Missing(
+        f"{which} of {len(data):,} rows has the outcome {config.outcome!r} within "
+        f"{config.horizon_days:g} days",
+        rule="both-classes",
+        todo="Change `horizon_days`, `cutoffs`, or the events that `outcomes` counts.",
+    )
+
+
+def _cause(whole: "Dataset", taken: Taken) -> tuple[str, str]:
+    rows = len(whole)
+    _, sizes = np.unique(whole.groups, return_counts=True)
+    moments = len(np.unique(whole.moments))
+    if taken.parted and taken.parted >= taken.embargoed and sizes.max() > rows / 3:
+        said = f"one company of {len(sizes):,} has {sizes.max():,} of {rows:,} rows"
+        return f"a company's leads all stand on one side of a split, and {said}", _ONE_COMPANY
+    if moments < 3:
+        return (
+            f"all {rows:,} rows are of {moments} moments, and a moment is never cut",
+            "Shorten `cutoffs.days`, or ingest more history.",
+        )
+    if taken.embargoed:
+        return (
+            f"{taken.embargoed:,} of {rows:,} rows lie within the embargo before the split",
+            "Ingest more history, or shorten `split.embargo_days` (unless set, `horizon_days`).",
+        )
+    return (
+        f"{int(whole.labels.sum()):,} of {rows:,} rows are positive, and too few stand here",
+        "Ingest more history, or lower `split.folds`.",
+    )

@@ -1,0 +1,1 @@
+"""The model: search, fit, calibration, blend and explanation table."""

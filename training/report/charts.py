@@ -1,0 +1,150 @@
+"""What is drawn of an evaluation: charts as data, which PNG and HTML then only render."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.measurement import Interval
+from training.evaluation.results import Band, Evaluation, Rival
+
+SHOWN = 20
+"""Features in the chart of importances."""
+
+NAMES = {
+    "prior": "prior rate",
+    "scorecard": "scorecard",
+    "static": "profile only",
+    "champion": "champion",
+}
+"""Baselines, as people read them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Points joined by a line; `low` and `high` are the bounds of y, where there are any.
+
+    A `reference` is what the others are to be held against: drawn grey and dashed.
+    """
+
+    name: str
+    x: Sequence[float | str]
+    y: Sequence[float]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+    reference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One picture. `bars`: points with bounds, one row each, x and y exchanged."""
+
+    name: str
+    title: str
+    x: str
+    y: str
+    lines: tuple[Line, ...]
+    kind: Literal["curve", "points", "bars"] = "curve"
+    percent: Literal["", "x", "y", "xy"] = ""
+
+
+def charts(found: Evaluation, importance: Mapping[str, float]) -> tuple[Chart, ...]:
+    """All pictures of an evaluation, the most asked for first."""
+    drawn = (_reliability(found), _gains(found), _benefit(found), _stability(found))
+    against = (_baselines(found),) if any(r.over for r in found.rivals) else ()
+    return (*drawn, *against, _importance(importance))
+
+
+def _bounded(name: str, x: Sequence[float | str], held: Sequence[Interval]) -> Line:
+    low, high = [i.low for i in held], [i.high for i in held]
+    return Line(name, x, [i.value for i in held], low, high)
+
+
+def _reliability(found: Evaluation) -> Chart:
+    bands: Sequence[Band] = found.reliability
+    top = max(max(b.predicted, b.observed.value) for b in bands)
+    line = _bounded("this version", [b.predicted for b in bands], [b.observed for b in bands])
+    return Chart(
+        "reliability",
+        f"Calibration: error {found.metrics['calibration_error']}",
+        "probability told (mean of a tenth of the leads)",
+        "share that converted",
+        (Line("perfect", (0.0, top), (0.0, top), reference=True), line),
+        percent="xy",
+    )
+
+
+def _gains(found: Evaluation) -> Chart:
+    shares = [i / 100 for i in range(101)]
+    return Chart(
+        "gains",
+        "Conversions found by working the best leads first",
+        "share of leads worked",
+        "share of conversions found",
+        (
+            Line("at random", (0.0, 1.0), (0.0, 1.0), reference=True),
+            Line("this version", shares, found.gains),
+        ),
+        percent="xy",
+    )
+
+
+def _benefit(found: Evaluation) -> Chart:
+    held = found.benefit
+    floor = min(-0.1 * max(i.value for i in held.score), *(i.low for i in held.score))
+    kept = sum(value >= floor for value in held.everyone)
+    others = [
+        Line(NAMES.get(r.name, r.name), held.thresholds, r.benefit)
+        for r in found.rivals
+        if r.benefit and r.name != "prior"
+    ]
+    return Chart(
+        "decision",
+        "Net benefit of working the leads above a probability",
+        "least probability at which a lead is worked",
+        "net conversions per lead",
+        (
+            Line("no one", held.thresholds, [0.0] * len(held.thresholds), reference=True),
+            Line("everyone", held.thresholds[:kept], held.everyone[:kept], reference=True),
+            *others,
+            _bounded("this version", held.thresholds, held.score),
+        ),
+        percent="x",
+    )
+
+
+def _stability(found: Evaluation) -> Chart:
+    known = [(s.begins[:10], s.auroc) for s in found.slices if s.auroc is not None]
+    days = [day for day, _ in known]
+    whole = found.metrics["auroc"].value
+    return Chart(
+        "stability",
+        "AUROC by part of the test's time",
+        "from",
+        "AUROC",
+        (
+            Line("whole test", days, [whole] * len(days), reference=True),
+            _bounded("this version", days, [auroc for _, auroc in known]),
+        ),
+        kind="points",
+    )
+
+
+def _baselines(found: Evaluation) -> Chart:
+    held: list[Rival] = [r for r in found.rivals if r.over]
+    values = [found.metrics["auroc"], *(r.metrics["auroc"] for r in held)]
+    names = ["this version", *(NAMES.get(r.name, r.name) for r in held)]
+    return Chart(
+        "baselines",
+        "AUROC beside baselines on the same rows",
+        "AUROC",
+        "",
+        (_bounded("AUROC", names, values),),
+        kind="bars",
+    )
+
+
+def _importance(importance: Mapping[str, float]) -> Chart:
+    best = sorted(importance.items(), key=lambda item: -item[1])[:SHOWN]
+    line = Line("importance", [name for name, _ in best], [value for _, value in best])
+    title = "What moves scores: mean absolute contribution"
+    return Chart("importance", title, "in log-odds", "", (line,), kind="bars")
