@@ -9,7 +9,7 @@ import numpy as np
 from domain.state import Events, Index
 from signals.events.feature_matching import Columns, Matcher
 from signals.events.validation import Accepted
-from signals.identity.resolver import Keys
+from signals.identity.link_graph import Keys
 
 
 class Arrivals(NamedTuple):

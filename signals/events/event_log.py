@@ -11,7 +11,7 @@ from domain.state import event_digest, tie_of
 from signals.events.event_columns import Arrivals
 from signals.events.validation import Accepted
 from signals.identifiers.normalization import Known
-from signals.identity.resolver import Keys
+from signals.identity.link_graph import Keys
 from signals.store import event_index
 from signals.store.event_index import home_of
 from signals.store.event_keys import key_of

@@ -11,7 +11,7 @@ from domain.errors import BadInput, BadSignal, Unavailable, UnknownLead
 from domain.identifiers import LEAD_PREFIX, AccountId, LeadId, is_identified, is_lead_id
 from domain.ports import KnownLeads, LeadRef
 from signals.identifiers.normalization import IdentifierReader, account_of
-from signals.identity.resolver import Keys
+from signals.identity.link_graph import Keys
 from signals.store.tables import among, changes, events, identifiers, leads, links, separations
 
 _texts = json.Decoder(list[tuple[float, float, str]])

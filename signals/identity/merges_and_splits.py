@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from domain.identifiers import lead_id
-from signals.identity.resolver import Keys, Resolved, Resolver
+from signals.identity.link_graph import Keys
+from signals.identity.resolver import Resolved, Resolver
 
 
 class Rearrangement(NamedTuple):

@@ -1,11 +1,7 @@
 """The persons that identifiers stand for, and the machines that join them."""
 
-from typing import TYPE_CHECKING
-
 from domain.identifiers import STRENGTH, IdentifierKind, is_machine, is_person
-
-if TYPE_CHECKING:
-    from signals.identity.resolver import Resolver
+from signals.identity.link_graph import LinkGraph
 
 TEAM_MAILBOX = "team-mailbox"
 _EMAIL = f"{STRENGTH[IdentifierKind.EMAIL]:x}"
@@ -13,11 +9,11 @@ _SHAREABLE = f"{STRENGTH[IdentifierKind.PHONE]:x}"
 """From this kind on, two of a kind may be one person's."""
 
 
-class Persons:
+class PersonClusters:
     """The persons that some identifiers reach, and what machines join them."""
 
-    def __init__(self, resolver: "Resolver", seeds: set[str]) -> None:
-        self._r = resolver
+    def __init__(self, graph: LinkGraph, seeds: set[str]) -> None:
+        self._graph = graph
         self._cluster: dict[str, frozenset[str]] = {}
         self.rules: dict[str, str] = {}
         self._core: set[frozenset[str]] = set()
@@ -47,11 +43,11 @@ class Persons:
         unknown = seeds - self._cluster.keys()
         if not unknown:
             return {self._cluster[key] for key in seeds}
-        region = self._r.region(unknown)
-        rules = {key: self._r.why_alone(key) for key in region}
+        region = self._graph.region(unknown)
+        rules = {key: self._graph.why_alone(key) for key in region}
         self.rules.update(rules)
         parts = [{key} for key, rule in rules.items() if rule]
-        parts += self._r.clusters({key for key, rule in rules.items() if not rule})
+        parts += self._graph.clusters({key for key, rule in rules.items() if not rule})
         for part in parts:
             cluster = frozenset(part)
             self._cluster.update((key, cluster) for key in cluster)
@@ -61,7 +57,7 @@ class Persons:
         return any(self.rules[key] for key in cluster)
 
     def _machines(self, clusters: set[frozenset[str]]) -> set[str]:
-        links = self._r.links
+        links = self._graph.links
         return {
             other
             for cluster in clusters
@@ -72,30 +68,30 @@ class Persons:
 
     def _over(self, machines: set[str]) -> set[frozenset[str]]:
         """Persons not met before that machines join to those met, or did join to them."""
-        r = self._r
+        graph = self._graph
         linked = self._look(machines)
         self._judge_mailboxes(linked)
         keys_met = {key for keys in linked.values() for key in keys}
-        turned = {key for key in keys_met if self.rules[key] != r.rules.get(key, "")}
+        turned = {key for key in keys_met if self.rules[key] != graph.rules.get(key, "")}
         reached = set()
         for keys in linked.values():
             clusters = {self._cluster[key] for key in keys}
-            mates = {r.leads.get(k) for c in clusters & self._core for k in c}
-            reached |= {c for c in clusters if any(r.leads.get(k, "-") in mates for k in c)}
+            mates = {graph.leads.get(k) for c in clusters & self._core for k in c}
+            reached |= {c for c in clusters if any(graph.leads.get(k, "-") in mates for k in c)}
             if not turned.isdisjoint(keys):
                 reached |= clusters
         for machine, keys in linked.items():
             able = {c for key in keys if not self._alone(c := self._cluster[key])}
             self._bridges.pop(machine, None)
-            if len(able) > 1 and machine not in r.sides and self._complete(able):
+            if len(able) > 1 and machine not in graph.sides and self._complete(able):
                 self._bridges[machine] = able
                 reached |= able
         return reached - self._core
 
     def _look(self, machines: set[str]) -> dict[str, list[str]]:
         """The persons' identifiers that machines are linked to, their persons found."""
-        self._r.load(machines)
-        linked = {m: self._linked(m) for m in machines if not self._r.crowded(m)}
+        self._graph.load(machines)
+        linked = {m: self._linked(m) for m in machines if not self._graph.crowded(m)}
         self._learn({key for keys in linked.values() for key in keys})
         return linked
 
@@ -104,12 +100,12 @@ class Persons:
         slight = {key for keys in linked.values() for key in keys if self._slight(key)}
         if slight <= self._judged:
             return
-        around = {m for key in slight - self._judged for m in self._r.links[key]}
+        around = {m for key in slight - self._judged for m in self._graph.links[key]}
         near = self._look(around)
         for key in slight - self._judged:
             persons = {
                 self._cluster[other]
-                for machine in self._r.links[key]
+                for machine in self._graph.links[key]
                 for other in near.get(machine, ())
                 if other != key and not self._slight(other) and not self.rules[other]
             }
@@ -120,17 +116,17 @@ class Persons:
         """Whether an e-mail address is known from machines only."""
         if key in self._judged:
             return True
-        return not self.rules[key] and self._r.slight(key)
+        return not self.rules[key] and self._graph.slight(key)
 
     def _linked(self, machine: str) -> list[str]:
         return [
             key
-            for key in self._r.links.get(machine, ())
-            if is_person(key) and self._r.one_side((machine, key))
+            for key in self._graph.links.get(machine, ())
+            if is_person(key) and self._graph.one_side((machine, key))
         ]
 
     def _complete(self, clusters: set[frozenset[str]]) -> bool:
         """Whether these could be one person, each known by other kinds of identifier."""
         kinds = [kind for c in clusters for kind in {key[0] for key in c} if kind < _SHAREABLE]
         keys = [key for c in clusters for key in c]
-        return len(kinds) == len(set(kinds)) and self._r.one_side(keys)
+        return len(kinds) == len(set(kinds)) and self._graph.one_side(keys)

@@ -28,32 +28,16 @@ A lead is named after the smallest key in it, so an id never depends on history 
 id is resolved by the identifier that gave it its name.
 """
 
-from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Sequence, Set
 from sys import intern
 from typing import NamedTuple
 
-from domain.identifiers import (
-    MAILBOX,
-    PLACEHOLDER,
-    is_machine,
-    is_person,
-    lead_id,
-    one_company,
-)
-from signals.identifiers.limits import Protections
+from domain.identifiers import MAILBOX, PLACEHOLDER, is_machine, is_person, lead_id
 from signals.identity.connected_components import components
-from signals.identity.person_clusters import Persons
-from signals.identity.shared_identifiers import (
-    EMAIL,
-    PHONE,
-    TOO_MANY,
-    TWO_PEOPLE,
-    why_by_itself,
-    why_shared,
-)
+from signals.identity.link_graph import Keys, LinkGraph
+from signals.identity.person_clusters import PersonClusters
+from signals.identity.shared_identifiers import PHONE, TOO_MANY, TWO_PEOPLE
 
-Keys = tuple[str, ...]
 _NAMELESS = {MAILBOX: "shared-mailbox", PLACEHOLDER: "placeholder"}
 
 
@@ -84,46 +68,12 @@ class Resolved(NamedTuple):
     flipped: list[str]
 
 
-Loader = Callable[["Resolver", set[str]], None]
-"""Fills in what is stored of these keys: their links, leads and rules, and their neighbours'."""
-
-
-def _all_is_here(_: "Resolver", __: set[str]) -> None:
-    """Load nothing: everything was added."""
-
-
-class Resolver:
-    """Identifiers, their links and their leads, in memory; what is not there is loaded.
-
-    `links[key]` are a key's neighbours, `leads[key]` its lead, `rules[key]` why it joins nothing.
-    `sides[key]` says on which side of each separation a key stands.
-    """
-
-    def __init__(self, protections: Protections, load: Loader = _all_is_here) -> None:
-        self.protections = protections
-        self._loader = load
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget everything, because it may have changed elsewhere."""
-        self.links: dict[str, set[str]] = {}
-        self.leads: dict[str, str] = {}
-        self.rules: dict[str, str] = {}
-        self.sides: dict[str, dict[int, int]] = {}
-        self._seen: set[Keys] = set()
-
-    def load(self, keys: set[str]) -> None:
-        """Make sure that these keys' links are in memory."""
-        self._loader(self, keys)
-
-    @property
-    def size(self) -> int:
-        """How many identifiers are in memory."""
-        return len(self.leads)
+class Resolver(LinkGraph):
+    """Decides which identifiers are one lead's, as sets of them are added to the graph."""
 
     def add(self, sets: Iterable[Keys]) -> Resolved:
         """Add the sets of keys that came together on one event each, keys ascending."""
-        fresh = {tuple(map(intern, keys)) for keys in sets if keys not in self._seen}
+        fresh = {tuple(map(intern, keys)) for keys in sets if keys not in self.seen}
         if not fresh:
             return Resolved([], [], [])
         touched = {key for keys in fresh for key in keys}
@@ -131,7 +81,7 @@ class Resolver:
         links = [link for keys in sorted(fresh) for link in self._link(keys)]
         new = {key for key in touched if key not in self.leads}
         lonely = {key for key in new if not self.links.get(key) and key not in self.sides}
-        self._seen |= fresh
+        self.seen |= fresh
         linked = {link.key for link in links}
         seeds = linked | new | self._phones_judged_anew(linked)
         return self.resolve(seeds - lonely, links, lonely)
@@ -188,7 +138,7 @@ class Resolver:
 
     def _persons(self, seeds: set[str]) -> dict[str, tuple[str, str]]:
         """Lead and rule of every person's identifier that the seeds reach."""
-        found = Persons(self, seeds)
+        found = PersonClusters(self, seeds)
         out: dict[str, tuple[str, str]] = {
             key: (lead_id(key), rule) for key, rule in found.rules.items() if rule
         }
@@ -196,87 +146,6 @@ class Resolver:
             name = lead_id(min(cluster))
             out.update((key, (name, "")) for key in cluster)
         return out
-
-    def region(self, seeds: set[str]) -> set[str]:
-        """Persons' identifiers connected with the seeds; the seeds' neighbours in any case."""
-        region, edge = set(seeds), set(seeds)
-        while edge:
-            self.load(edge)
-            reached = {
-                other
-                for key in edge
-                if key in seeds or not self.why_alone(key)
-                for other in self.links.get(key, ())
-                if is_person(other)
-            }
-            edge = reached - region
-            region |= edge
-        return region
-
-    def why_alone(self, key: str) -> str:
-        """The rule by which a person's identifier joins nothing; "" where it may."""
-        links, p = self.links.get(key, set()), self.protections
-        if rule := why_by_itself(key, links, p):
-            return rule
-        if key[0] != PHONE or sum(other[0] == EMAIL for other in links) < 2:
-            return ""
-        near = {other for other in links if is_person(other) and other[0] != PHONE}
-        self.load(near)
-        able = {other for other in near if not why_by_itself(other, self.links[other], p)}
-        return why_shared(components(able, self._linked_persons(able)))
-
-    def clusters(self, keys: set[str]) -> list[set[str]]:
-        """The persons that these identifiers, none of them alone by a rule, stand for."""
-        if len(keys) == 1:
-            return [keys]
-        found = components(keys, self._linked_persons(keys))
-        whole = [c for c in found if self._fits(c)]
-        broken = [c for c in found if not self._fits(c)]
-        return whole + [part for c in broken for part in self._careful(c)]
-
-    def _linked_persons(self, keys: set[str]) -> list[tuple[str, str]]:
-        return [
-            (key, other)
-            for key in keys
-            for other in self.links.get(key, ())
-            if other in keys and (key < other or key not in self.links.get(other, ()))
-        ]
-
-    def _careful(self, keys: set[str]) -> list[set[str]]:
-        """Join along the links in canonical order, as long as the result fits."""
-        cluster_of = {key: {key} for key in keys}
-        links = {(min(link), max(link)) for link in self._linked_persons(keys)}
-        for a, b in sorted(links, key=lambda link: (link[1][0], link)):
-            one, other = cluster_of[a], cluster_of[b]
-            if one is other or not self._fits(one | other):
-                continue
-            one |= other
-            cluster_of.update((key, one) for key in other)
-        return list({id(c): c for c in cluster_of.values()}.values())
-
-    def _fits(self, cluster: set[str]) -> bool:
-        """Whether these may be one person's."""
-        if len(cluster) == 1:
-            return True
-        if not one_company(cluster):
-            return False
-        most = self.protections.lead
-        if len(cluster) > min(most.values()):
-            kinds = Counter(key[0] for key in cluster)
-            if any(kinds[kind] > limit for kind, limit in most.items()):
-                return False
-        return self.one_side(cluster)
-
-    def one_side(self, cluster: Iterable[str]) -> bool:
-        """Whether no separation stands between any two of these."""
-        if not self.sides:
-            return True
-        stands: dict[int, int] = {}
-        for key in cluster:
-            for separation, side in self.sides.get(key, {}).items():
-                if stands.setdefault(separation, side) != side:
-                    return False
-        return True
 
     # -- machines ----------------------------------------------------------------------------
 
@@ -288,13 +157,8 @@ class Resolver:
             if is_person(key) and (self.leads.get(key) != lead or self.rules.get(key, "") != rule)
         ]
         near = {other for key in changed for other in self.links.get(key, ())}
-        near.update(other for key in changed if key in self.sides for other in self._fellows(key))
+        near.update(other for key in changed if key in self.sides for other in self.fellows(key))
         return {key for key in near if is_machine(key)}
-
-    def _fellows(self, key: str) -> list[str]:
-        """Keys on the same side of one of a key's separations."""
-        mine = self.sides.get(key, {}).items()
-        return [other for other, theirs in self.sides.items() if mine & theirs.items()]
 
     def _machines(self, seeds: set[str], after: dict[str, tuple[str, str]]) -> None:
         """Decide what the seeds reach over machines that no person owns."""
@@ -331,10 +195,6 @@ class Resolver:
         lead = self._leads_to(cluster, after) or lead_id(min(cluster))
         after.update((key, (lead, "")) for key in cluster)
 
-    def crowded(self, key: str) -> bool:
-        """Whether an identifier has more neighbours than a person's can have."""
-        return len(self.links.get(key, ())) > self.protections.neighbours
-
     def _owners(self, key: str, after: dict[str, tuple[str, str]]) -> set[str]:
         """The leads of the persons that a machine is linked to.
 
@@ -350,14 +210,6 @@ class Resolver:
             return {lead for lead, slight in found.items() if not slight}
         return set(found)
 
-    def slight(self, key: str) -> bool:
-        """Whether this is an e-mail address that is known from machines only."""
-        if key[0] != EMAIL:
-            return False
-        self.load({key})
-        links = self.links.get(key, ())
-        return bool(links) and not any(map(is_person, links))
-
     def _linked_to(self, keys: set[str]) -> set[str]:
         near = {other for key in keys for other in self.links.get(key, ())}
         return {key for key in near if is_machine(key)}
@@ -366,7 +218,7 @@ class Resolver:
         """Whether a person of a lead stands on the same side of each of a machine's separations."""
         if key not in self.sides:
             return True
-        fellows = {other for other in self._fellows(key) if is_person(other)}
+        fellows = {other for other in self.fellows(key) if is_person(other)}
         self.load(fellows)
         stand = [self.sides[o] for o in fellows if self._current(o, after)[0] == lead]
         return all(

@@ -6,7 +6,8 @@ from sys import intern
 from sqlalchemy import Connection, delete, select
 
 from signals.identifiers.limits import Protections
-from signals.identity.resolver import Keys, Resolved, Resolver
+from signals.identity.link_graph import Keys
+from signals.identity.resolver import Resolved, Resolver
 from signals.store.tables import among, identifiers, links, separations, write
 
 REMEMBERED = 150_000

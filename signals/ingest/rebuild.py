@@ -6,7 +6,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from signals.events import event_log
 from signals.identity import store as stored
-from signals.identity.resolver import Keys
+from signals.identity.link_graph import Keys
 from signals.ingest.transactions import Writer
 from signals.store import event_index
 from signals.store.event_index import home_of

@@ -11,8 +11,9 @@ from signals.events import event_log
 from signals.events.event_columns import Arrivals, arrivals, joined
 from signals.events.feature_matching import Matcher
 from signals.events.validation import Accepted
+from signals.identity.link_graph import Keys
 from signals.identity.merges_and_splits import Rearrangement, rearrangement
-from signals.identity.resolver import Keys, Resolved
+from signals.identity.resolver import Resolved
 from signals.identity.store import Identities
 from signals.ingest.outbox import ACCOUNT, ENDED, LEAD, announce
 from signals.store import event_index, state_kernels

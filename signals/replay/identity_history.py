@@ -10,8 +10,9 @@ from domain.identifiers import lead_id
 from domain.state import Index
 from signals.events import event_log
 from signals.events.validation import Accepted
+from signals.identity.link_graph import Keys
 from signals.identity.merges_and_splits import Rearrangement, rearrangement
-from signals.identity.resolver import Keys, Resolved, Resolver
+from signals.identity.resolver import Resolved, Resolver
 from signals.identity.store import read_decisions
 from signals.ingest.transactions import Writer
 

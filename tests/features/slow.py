@@ -14,7 +14,8 @@ from feature_repo.features import categories, numbers
 from signals.events import event_log
 from signals.events.feature_matching import Columns, Matcher
 from signals.identifiers.limits import Protections
-from signals.identity.resolver import Keys, Resolver
+from signals.identity.link_graph import Keys
+from signals.identity.resolver import Resolver
 from tests.features.events import accepted
 
 

@@ -27,7 +27,8 @@ from signals.identifiers.normalization import read_identifiers
 from signals.identifiers.person_names import name_tokens
 from signals.identifiers.rules import IdentityRules
 from signals.identity.directory import Directory
-from signals.identity.resolver import Keys, Resolver
+from signals.identity.link_graph import Keys
+from signals.identity.resolver import Resolver
 from signals.ingest.rebuild import rebuild
 from signals.ingest.split_lead import separate
 from signals.replay.replay import Replay

@@ -28,7 +28,8 @@ from domain.signals import Signal, decode
 from signals.events import event_log
 from signals.identifiers.limits import Protections
 from signals.identifiers.normalization import read_identifiers
-from signals.identity.resolver import Keys, Resolver, home
+from signals.identity.link_graph import Keys
+from signals.identity.resolver import Resolver, home
 from signals.store.tables import identifiers
 from simulation.hard_cases import CONSTANT_COOKIE, DEFAULT_PHONE, TEST_ADDRESSES
 from simulation.scenarios import SCENARIOS
