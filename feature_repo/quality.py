@@ -17,7 +17,8 @@ from domain.definition import FeatureDefinition
 from domain.errors import Refused
 from domain.findings import Findings, broken_rules
 from domain.state import Matrix
-from feature_repo.features import STEPS, Feature, catalogue
+from feature_repo.catalogue import Feature, catalogue
+from feature_repo.features import STEPS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,6 +18,7 @@ import pandas as pd
 from domain.definition import FeatureDefinition
 from domain.state import Matrix, layout_of
 from domain.state_codec import is_packed, unpack
+from feature_repo.catalogue import catalogue, category_names, number_names
 from feature_repo.feast_imports import (
     Bytes,
     Entity,
@@ -32,7 +33,7 @@ from feature_repo.feast_imports import (
     String,
     ValueType,
 )
-from feature_repo.features import catalogue, categories, category_names, number_names, numbers
+from feature_repo.features import categories, numbers
 
 LEAD_VIEW = "lead_state"
 ACCOUNT_VIEW = "account_state"

@@ -17,7 +17,7 @@ from domain.ports import (
     Watch,
 )
 from domain.scores import ScoreAnswer
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from feature_repo.quality import FeatureGate
 from scoring.assignment import Plans, assign_all
 from scoring.challenger_isolation import ArmFailures

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from domain.errors import BadInput
 from domain.versions.explanation_table import load_table
 from domain.versions.manifest import TABLE_FILE, open_sealed
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from scoring.model.scorer import Scorer
 
 CONTRIBUTIONS = "contributions"

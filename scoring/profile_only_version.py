@@ -10,7 +10,7 @@ import numpy as np
 from domain.definition import FeatureDefinition
 from domain.ports import LeadStates
 from domain.versions.manifest import FALLBACK_FOLDER, Manifest
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from registry.cache import OpenedVersion
 from scoring.feature_rows import Rows
 

@@ -13,7 +13,7 @@ from domain.errors import BadInput, Unavailable
 from domain.ports import PROFILE_ONLY, LeadRef, Policy
 from domain.scores import VersionSet
 from domain.what_if import MOST_CHANGES, Change, Told, Value, WhatIf
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from scoring.answer import Ports
 from scoring.assignment import Plans, assign_all
 from scoring.feature_rows import rows_of

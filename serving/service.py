@@ -30,10 +30,11 @@ from domain.signals import Receipt, RefusedEvent
 from domain.what_if import WhatIf, WhatIfRequest
 from serving import problems
 from serving.auth.factory import guard
+from serving.auth.open_paths import DOCS
 from serving.auth.source_binding import SOURCES, check_sources
 from serving.backpressure import Intake
 from serving.connections import bound_connections
-from serving.http import cloudevents, docs_page, openapi, read_routes, schemas
+from serving.http import cloudevents, openapi, read_routes, schemas
 from serving.http.direct import Answers, answer_directly
 from serving.http.edge_middleware import DECISIONS, UNKNOWN, Boundary
 from serving.http.endpoints import Came, endpoint
@@ -69,7 +70,7 @@ PATHS = frozenset(
         "/metrics",
     }
     | {DECISIONS, "/docs.json", "/schema.json"}
-    | docs_page.PATHS
+    | DOCS
 )
 """All that is served; `/decisions/{id}` comes as `/decisions`."""
 

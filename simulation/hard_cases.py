@@ -4,10 +4,8 @@ What each case's signals carry; `simulation.identity_noise` says when they come.
 """
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from simulation.world import World
+from simulation.world import World
 
 TEST_ADDRESSES = ("test@example.com", "asdf@asdf.com", "test@test.com", "a@a.com")
 CONSTANT_COOKIE = "undefined"
@@ -79,7 +77,7 @@ def switchboard(account: int) -> str:
     return f"+1646666{account % 10_000:04d}"
 
 
-def victim(world: "World", person: int) -> int:
+def victim(world: World, person: int) -> int:
     """Whose identifier the person uses where it is another's: a lead of another account, or -1."""
     for step in range(1, 8):
         other = (person + step * step * 7) % world.leads
@@ -88,12 +86,12 @@ def victim(world: "World", person: int) -> int:
     return -1
 
 
-def second_email(world: "World", person: int) -> str:
+def second_email(world: World, person: int) -> str:
     """The person's other address at the same domain."""
     return f"x{person}@{world.domain(person)}"
 
 
-def hard_identifiers(world: "World", person: int, case: Case) -> dict[str, str]:
+def hard_identifiers(world: World, person: int, case: Case) -> dict[str, str]:
     """The identifiers that a signal of the case carries, by kind."""
     email, record = world.email(person), f"L-{person:07d}"
     cookie = world.cookie(person, 0)
@@ -124,7 +122,7 @@ def hard_identifiers(world: "World", person: int, case: Case) -> dict[str, str]:
     return held
 
 
-def _of_many(world: "World", person: int, case: Case) -> dict[str, str]:
+def _of_many(world: World, person: int, case: Case) -> dict[str, str]:
     """Identifiers that several people share, or several records of one person."""
     record, account = f"L-{person:07d}", int(world.account[person])
     match case:

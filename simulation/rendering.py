@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from simulation.delivery import Fault
 from simulation.events import Events, apart, combined
+from simulation.identifiers import identifiers_of
 from simulation.vocabulary import SOURCES, TYPES, WORDS, Kind
 from simulation.world import CONSENTS, COUNTRIES, INDUSTRIES, LEAD_SOURCES, SENIORITIES, World
 
@@ -53,7 +54,7 @@ class Renderer:
         """The members of each event's `identifiers`."""
         keys = combined(events).tolist()
         for key in set(keys).difference(self._held):
-            told = self._world.identifiers(*apart(key)).items()
+            told = identifiers_of(self._world, *apart(key)).items()
             self._held[key] = ",".join([f'"{kind}":"{value}"' for kind, value in told])
         return [self._held[key] for key in keys]
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.hard_cases import Case, hard_identifiers
 from simulation.scenarios import Scenario
-from simulation.vocabulary import Uses, pick
+from simulation.vocabulary import pick
 
 INDUSTRIES = ("software", "finance", "manufacturing", "retail", "health", "education", "logistics")
 COUNTRIES = ("US", "GB", "DE", "FR", "NL", "SE", "CA", "IN")
@@ -40,14 +39,11 @@ _FAMILY = (
     "Tanaka", "Ueda", "Vargas", "Weber", "Yilmaz",
 )  # fmt: skip
 _FREE_MAIL = ("gmail.com", "outlook.com", "yahoo.com")
-_AREAS = (202, 206, 212, 213, 214, 215, 216, 303, 305, 310, 312, 313, 314, 404, 408, 412, 415, 503)
-_FICTION = range(100, 200)
+AREAS = (202, 206, 212, 213, 214, 215, 216, 303, 305, 310, 312, 313, 314, 404, 408, 412, 415, 503)
+FICTION = range(100, 200)
 """Last digits that are kept for films after 555, so that no reader takes them for a number."""
-_PHONES = len(_AREAS) * (10_000 - len(_FICTION))
-_ODD = 0x9E3779B1
-
-# plain integers: arithmetic on flags costs a microsecond each time
-_COOKIE, _DEVICE, _EMAIL, _PHONE, _USER, _CRM, _SHARED, _HARD = (int(use) for use in Uses)
+PHONES = len(AREAS) * (10_000 - len(FICTION))
+ODD = 0x9E3779B1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,31 +100,7 @@ class World:
         """A cookie of the person's: slot 0 at the desk, 1 and 2 on the phone, 3 at a kiosk."""
         if slot == KIOSK_SLOT:
             return f"kiosk-{self.kiosk[person]:04d}"
-        return f"c-{((person * 4 + slot) * _ODD) & 0xFFFFFFFFFF:010x}"
-
-    def identifiers(self, person: int, uses: int, slot: int) -> dict[str, str]:
-        """The identifiers that a signal of the person carries, by kind."""
-        if uses & _HARD:
-            return hard_identifiers(self, person, Case(slot))
-        held: dict[str, str] = {}
-        if uses & _CRM:
-            held["crm_id"] = f"L-{person:07d}"
-            account = self.account_name(person)
-            if account is not None:
-                held["account_id"] = account
-        if uses & _USER:
-            held["user_id"] = f"u-{person:07d}"
-        if uses & _EMAIL:
-            held["email"] = self.email(person)
-        if uses & _SHARED:
-            held["email"] = f"info@company-{self.account[person]:06d}.com"
-        if uses & _PHONE:
-            held["phone"] = _phone(person)
-        if uses & _DEVICE:
-            held["device"] = f"d-{((person * 4) * _ODD + 1) & 0xFFFFFFFFFF:010x}"
-        if uses & _COOKIE:
-            held["cookie"] = self.cookie(person, slot)
-        return held
+        return f"c-{((person * 4 + slot) * ODD) & 0xFFFFFFFFFF:010x}"
 
 
 def build_world(rng: np.random.Generator, leads: int, scenario: Scenario) -> World:
@@ -157,16 +129,10 @@ def build_world(rng: np.random.Generator, leads: int, scenario: Scenario) -> Wor
         first=pick(heat, rng.random(people)),
         cookies=rng.choice(3, people, p=(0.6, 0.25, 0.15)) + 1,
         free_mail=free_mail,
-        has_phone=(rng.random(people) < 0.4) & (np.arange(people) < _PHONES),
+        has_phone=(rng.random(people) < 0.4) & (np.arange(people) < PHONES),
         kiosk=_kiosks(rng, people, scenario.kiosks),
         shared=_shared(account, scenario.shared_mailboxes),
     )
-
-
-def _phone(person: int) -> str:
-    number, area = divmod(person, len(_AREAS))
-    last = number + len(_FICTION) * (number >= _FICTION.start)
-    return f"+1{_AREAS[area]}555{last:04d}"
 
 
 def _name(person: int) -> tuple[str, str]:

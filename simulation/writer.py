@@ -11,6 +11,7 @@ from domain.clock import DAY, iso
 from domain.identifiers import ACCOUNT_KIND, NAME_KIND
 from simulation.delivery import LATE_MS, Deliveries, Fault, known_ms
 from simulation.events import apart, combined
+from simulation.identifiers import identifiers_of
 from simulation.rendering import Renderer, event_id
 from simulation.simulator import Simulation
 from simulation.vocabulary import SOURCES, TYPES
@@ -105,7 +106,7 @@ def _people(world: World, deliveries: Deliveries) -> Iterator[str]:
     for person in range(world.people):
         held: dict[str, list[str]] = {}
         for code in codes[edges[person] : edges[person + 1]].tolist():
-            for kind, value in world.identifiers(*apart(code)).items():
+            for kind, value in identifiers_of(world, *apart(code)).items():
                 if kind not in (ACCOUNT_KIND, NAME_KIND) and value not in held.get(kind, ()):
                     held.setdefault(kind, []).append(value)
         yield _json(

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status
 
 from domain.findings import label
-from telemetry.traces import PREFIX
+from telemetry.attributes import PREFIX
 
 TIMEOUT_S = 5.0
 """How long one sending may take."""

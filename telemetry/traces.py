@@ -6,7 +6,7 @@ join what a person did over the retention of a system that knows nothing of eras
 holds its trace id, so whoever may read the audit trail finds the trace, and nobody the other way.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,31 +15,16 @@ from opentelemetry import trace
 
 from config.settings import Settings
 from domain.ports import Unwatched, Watch
+from telemetry.attributes import tag
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
-PREFIX = "leadscore."
-"""What the names of our own attributes begin with."""
 LINKS = 32
 """Most trace contexts that one span is linked to."""
 
 SEND_EVERY_MS = 1_000
 """How long a span waits to be sent, at most, unless the collector is away."""
-
-Attribute = str | bool | int | float
-
-
-def recording() -> bool:
-    """Whether the current span is recorded: whether to make attributes for `tag`."""
-    return trace.get_current_span().is_recording()
-
-
-def tag(attributes: Mapping[str, Attribute]) -> None:
-    """Put counts, versions or slugs on the current span, if it is recorded; never an identifier."""
-    span = trace.get_current_span()
-    if span.is_recording():
-        span.set_attributes({PREFIX + name: value for name, value in attributes.items()})
 
 
 class Spans:

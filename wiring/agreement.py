@@ -20,7 +20,7 @@ from registry.ledger import proven_entries
 from registry.ledger_entry import Entry
 from storage.engine import open_engine
 from wiring.anchors import LEDGER, Anchors, digest_of, open_anchors
-from wiring.registry import BUNDLE, cache_of, policy_cache_of
+from wiring.live_folders import BUNDLE, folder_of
 
 LEDGER_WAIT_S = 2.0
 """How long the ledger may take to answer, at a start and after a change."""
@@ -36,11 +36,6 @@ def agreement(settings: Settings, kind: VersionKind) -> Agree:
 def standing_stages(settings: Settings, kind: VersionKind) -> Stages | None:
     """Who stands where now, held against the ledger. Raises as `Agreement.of`."""
     return agreement(settings, kind)(read_or_none(folder_of(settings, kind)))
-
-
-def folder_of(settings: Settings, kind: VersionKind) -> Path:
-    """Where the live versions of a kind are kept."""
-    return policy_cache_of(settings) if kind == "policy" else cache_of(settings)
 
 
 def ledger_entries(settings: Settings) -> list[Entry]:

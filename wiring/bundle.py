@@ -11,8 +11,8 @@ from config.settings import Settings
 from domain.errors import Missing
 from domain.versions.manifest import VersionKind
 from registry.cache import write_stages
-from wiring.agreement import folder_of, standing_stages
-from wiring.registry import BUNDLE
+from wiring.agreement import standing_stages
+from wiring.live_folders import BUNDLE, folder_of
 
 _PARTS = ("definition.json", "contracts", "live")
 

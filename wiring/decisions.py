@@ -20,7 +20,7 @@ from domain.versions.policy_manifest import POLICY_FILE, PolicyManifest
 from registry.cache import open_version
 from storage.engine import WAIT_S, open_engine
 from wiring.agreement import standing_stages
-from wiring.registry import policy_cache_of
+from wiring.live_folders import policy_cache_of
 
 POLICIES = Path(__file__).parents[1] / "decisions" / "policies"
 UNWATCHED = Unwatched()

@@ -26,7 +26,8 @@ from storage.owned_folder import owned_folder
 from wiring.agreement import agreement
 from wiring.decisions import POLICIES, STANDARD, in_force, policy_path
 from wiring.lineage import open_teller, promoting
-from wiring.registry import gates_of, open_policies, policy_cache_of
+from wiring.live_folders import policy_cache_of
+from wiring.registry import gates_of, open_policies
 
 
 def follow_policy(

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import yaml
@@ -11,7 +10,7 @@ import yaml
 import signals
 from config.home_files import own_file
 from domain.errors import BadConfiguration
-from domain.findings import Finding, Findings
+from domain.findings import Findings
 from feature_repo.quality import FeatureRules
 from scoring.model.input_gate import Gates, InputRules
 from signals.contracts.contract import Contract
@@ -23,15 +22,10 @@ from signals.quality.statistics import fields_of
 from storage.typed_yaml import YamlFile
 
 if TYPE_CHECKING:
-    from prometheus_client.metrics_core import Metric
+    pass
 
 FILE = "quality.yaml"
 PACKAGED = Path(signals.__file__).parent / FILE
-
-METRIC = "leadscore_quality_findings"
-HELP = "Findings of the quality gates, by rule"
-LABELS = Finding._fields
-"""The counter that `Publisher` takes: `prometheus_client.Counter(METRIC, HELP, LABELS)`."""
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,49 +86,3 @@ def _sections(file: YamlFile) -> dict[str, Any]:
     if not isinstance(held, dict | None):
         raise BadConfiguration("no sections of rules", rule=file.rule, where=file.name)
     return held or {}
-
-
-def metric(counts: Mapping[Finding, int]) -> "Metric":
-    """Counts as a metric family, for a collector of a single process."""
-    from prometheus_client.core import CounterMetricFamily
-
-    family = CounterMetricFamily(METRIC, HELP, None, LABELS)
-    for finding, count in counts.items():
-        family.add_metric(finding, count)
-    return family
-
-
-class _Child(Protocol):
-    def inc(self, amount: float) -> None: ...
-
-
-class Counter(Protocol):
-    """What is used of a `prometheus_client.Counter` with LABELS."""
-
-    def labels(self, *values: str) -> Any:
-        """The child of these labels' values."""
-        ...
-
-
-class Publisher:
-    """Brings findings to a Prometheus counter: what was found since it did so last.
-
-    A counter, not a collector: where several worker processes answer, only counters and their
-    like are added up over the processes. Safe to use from many threads.
-    """
-
-    def __init__(self, findings: Findings, counter: Counter) -> None:
-        self._findings = findings
-        self._counter = counter
-        self._told: dict[Finding, int] = {}
-        self._lock = Lock()
-
-    def publish(self) -> None:
-        """Bring the counter up to date: before `/metrics` answers, or after each batch."""
-        with self._lock:
-            now = self._findings.counts()
-            for finding, count in now.items():
-                if more := count - self._told.get(finding, 0):
-                    child: _Child = self._counter.labels(*finding)
-                    child.inc(more)
-            self._told = now

@@ -11,12 +11,11 @@ from registry.ledger import Ledger
 from registry.mlflow_files.relocation import relocate
 from registry.store import PolicyRegistry, Registry
 from storage.engine import open_engine
+from wiring.live_folders import cache_of, policy_cache_of
 from wiring.os_account import os_account
 
 MODEL = "lead"
 """The name under which versions are registered."""
-BUNDLE = Path(__file__).parents[1] / "serving" / "bundle"
-"""Where a Bento carries the live versions: with the code, in no home."""
 
 
 def open_registry(settings: Settings) -> Registry:
@@ -38,16 +37,6 @@ def open_policies(settings: Settings) -> PolicyRegistry:
 def gates_of(settings: Settings) -> GateRules:
     """The home's own gates, or those that come with the product. Raises BadConfiguration."""
     return load_gates(rules_file(settings, STANDARD_FILE))
-
-
-def cache_of(settings: Settings) -> Path:
-    """Where the live versions' files are kept, for serving without the registry."""
-    return settings.home / "live"
-
-
-def policy_cache_of(settings: Settings) -> Path:
-    """Where the live policies' files are kept; within the models', so that one copy holds all."""
-    return cache_of(settings) / "policies"
 
 
 def _note(settings: Settings) -> None:

@@ -24,9 +24,9 @@ from wiring.agreement import agreement
 from wiring.clock import clock_of
 from wiring.decisions import open_trail
 from wiring.features import open_features
+from wiring.live_folders import cache_of
 from wiring.policies import follow_policy
 from wiring.quality import load_quality
-from wiring.registry import cache_of
 from wiring.signals import SignalPlane, open_signals
 
 LOOK_EVERY_S = 1.0

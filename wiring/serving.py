@@ -20,8 +20,8 @@ from domain.what_if import WhatIf, WhatIfRequest
 from scoring.pending_answers import Told
 from signals.store import quarantine
 from storage.engine import close_idle
+from telemetry.attributes import tag
 from telemetry.gc_tuning import calm_collector
-from telemetry.traces import tag
 from wiring.bundle import unpack_bundle
 from wiring.outages import outage, outages_told, presence_of
 from wiring.scoring import Scoring, open_scoring

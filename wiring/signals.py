@@ -9,15 +9,13 @@ from sqlalchemy import Engine
 
 from config.home_definition import definition_of
 from config.settings import Settings
-from domain.clock import SystemClock, to_us
+from domain.clock import SystemClock
 from domain.definition import FeatureDefinition
-from domain.errors import BadConfiguration, BadInput, BadSignal
-from domain.journeys import Journeys
-from domain.ports import LeadRef, StateWriter
-from domain.signals import Counts
-from signals.contracts.registry import PACKAGED, Contract, ContractBook, all_contracts
-from signals.contracts.registry import write_contract as keep_contract
-from signals.events import event_log
+from domain.errors import BadConfiguration
+from domain.ports import StateWriter
+from signals.contracts.contract import Contract
+from signals.contracts.contract_file import write_contract as keep_contract
+from signals.contracts.registry import PACKAGED, ContractBook, all_contracts
 from signals.events.feature_matching import Matcher
 from signals.events.preparation import Preparer
 from signals.events.validation import Reader
@@ -25,22 +23,13 @@ from signals.identifiers.normalization import IdentifierReader
 from signals.identity.directory import Directory
 from signals.ingest.ingest import Ingest
 from signals.ingest.outbox import PUSH_WAIT_S
-from signals.ingest.rebuild import rebuild
-from signals.ingest.split_lead import separate
 from signals.ingest.transactions import Writer
 from signals.replay.log_reader import Part, read_parts
-from signals.replay.replay import Replay
-from signals.replay.snapshot_schedule import Looks
 from signals.store.feature_states import StateStore
 from signals.store.tables import create_tables
 from storage.engine import open_engine
 from storage.files import private_folder, write_whole
-from telemetry.gc_tuning import calm
 from wiring.quality import load_quality
-from wiring.read_ahead import log_ahead, reading_process
-
-WORTH_A_PROCESS = 100_000
-"""Events of the log from which on another process reads it: it takes a second to start."""
 
 LIVE_PUSH_WAIT_S = 10.0
 """How long another's push online is waited for where somebody waits for an answer."""
@@ -156,69 +145,7 @@ def open_signals(
     return SignalPlane(engine, definition, writer, ingest, directory)
 
 
-def split(
-    plane: SignalPlane, lead: LeadRef, apart: Sequence[tuple[str, str]], reason: str
-) -> list[str]:
-    """Set identifiers, as (kind, value), of a lead apart from its others; the leads they are now.
-
-    Raises BadInput where one is not the lead's, or none would stay.
-    """
-    try:
-        read = plane.writer.identifiers.read
-        keys = {key for kind, value in apart for key in read({kind: value}).keys}
-    except BadSignal as bad:
-        raise BadInput(bad.what, rule=bad.rule, where="identifiers") from None
-    leads = separate(plane.writer, lead, keys, reason, to_us(SystemClock().now()))
-    plane.ingest.push()
-    return leads
-
-
-def replay_history(
-    settings: Settings,
-    plane: SignalPlane,
-    anchors: Sequence[str],
-    through: int | None = None,
-    looks: Looks | None = None,
-) -> Journeys:
-    """Write the offline history anew from the log; what the log says of leads.
-
-    `through`: from the first so many events that arrived. `looks`: history will be asked for at
-    these moments alone.
-    """
-    from feature_repo.store import HistoryFile
-    from feature_repo.views import ACCOUNTS, LEADS
-
-    offline = settings.home / "offline"
-    offline.mkdir(parents=True, exist_ok=True)
-    files = HistoryFile(offline / LEADS), HistoryFile(offline / ACCOUNTS)
-    replay = Replay(plane.writer, *files, looks)
-    with calm():
-        if event_log.size(plane.engine) < WORTH_A_PROCESS:
-            parts = read_parts(plane.engine, plane.writer.matcher, anchors, through)
-            journeys = replay.run(parts)
-        else:
-            with reading_process() as pool:
-                journeys = replay.run(log_ahead(pool, settings, anchors, through))
-    for file in files:
-        file.close()
-    return journeys
-
-
 def log_parts(settings: Settings, anchors: Sequence[str], through: int | None) -> Iterator[Part]:
     """The log of a home by columns, for a process that has no plane open."""
     matcher = Matcher(definition_of(settings), contract_book(settings).upcast)
     return read_parts(open_engine(settings.signals_db), matcher, anchors, through)
-
-
-def rebuild_states(
-    settings: Settings, definition: FeatureDefinition, progress: Callable[[int], None]
-) -> Counts:
-    """Keep state for another definition from now on: everything is made anew from the log."""
-    engine = open_engine(settings.signals_db)
-    create_tables(engine)
-    upcast = contract_book(settings).upcast
-    writer = Writer(engine, StateStore(definition), settings.identity, upcast=upcast)
-    done = rebuild(writer, progress)
-    write_definition(settings.definition_file, definition)
-    open_signals(settings).ingest.push()
-    return Counts(received=done, accepted=done)

@@ -16,7 +16,7 @@ from domain.clock import iso
 from domain.decisions import DecisionQuery, DecisionRecord
 from domain.definition import FeatureDefinition
 from domain.errors import BadInput, LeadscoreError
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from jobs.signals.feature_services import kept_definition
 from wiring.decisions import open_trail
 

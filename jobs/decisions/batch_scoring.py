@@ -13,7 +13,7 @@ from domain.scores import ScoreAnswer
 from jobs.decisions.resumable_batch import Parts, PartScorer
 from jobs.decisions.score_files import write_tables
 from storage.files import exclusive
-from telemetry.traces import tag
+from telemetry.attributes import tag
 from wiring.scoring import Scoring
 
 CHUNK = 1_000

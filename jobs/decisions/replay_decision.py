@@ -11,7 +11,7 @@ from domain.bucketing import place
 from domain.decisions import DecisionRecord
 from domain.definition import FeatureDefinition
 from domain.errors import LeadscoreError
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from registry.cache import OpenedVersion
 from scoring.assignment import arm_at
 from scoring.model.reasons import Reasoner

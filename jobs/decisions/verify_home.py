@@ -20,10 +20,11 @@ from signals.events.log_verification import QUARANTINE, verify_log
 from signals.identifiers.normalization import IdentifierReader
 from signals.store.tables import events
 from storage.engine import open_engine
-from wiring.agreement import agreement, folder_of, ledger_entries
+from wiring.agreement import agreement, ledger_entries
 from wiring.anchors import LEDGER, LOG, TRAIL, Anchors, Kept, open_anchors
 from wiring.checkpoints import checkpoint, engine_of
 from wiring.decisions import open_trail
+from wiring.live_folders import folder_of
 
 STAGES: dict[VersionKind, str] = {"model": "stages of models", "policy": "stages of policies"}
 ANCHORS = "anchors"

@@ -17,7 +17,7 @@ from domain.versions.manifest import (
     open_sealed,
     seal,
 )
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from scoring.model.scorer import Scorer
 
 ROWS = 300

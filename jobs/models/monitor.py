@@ -120,7 +120,7 @@ def _frame(
     """Recent decisions: the version's features, its score, and the label once it is known."""
     import pandas as pd
 
-    from feature_repo.features import category_names, number_names
+    from feature_repo.catalogue import category_names, number_names
 
     names = (*number_names(definition), *category_names(definition))
     rows = {}

@@ -20,6 +20,7 @@ from feature_repo.quality import check_frame, feature_schema
 from jobs.models.account_names import NamingProgress
 from jobs.models.measure_serving_cost import measure
 from jobs.signals.quality_report import store
+from jobs.signals.replay_log import replay_history
 from registry.store import Registry
 from signals.replay.snapshot_schedule import Looks
 from training.assessment import Against
@@ -34,7 +35,7 @@ from wiring.lineage import open_teller
 from wiring.quality import load_quality
 from wiring.registry import MODEL, open_registry
 from wiring.scratch_home import scratch_home
-from wiring.signals import open_signals, replay_history
+from wiring.signals import open_signals
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,8 @@ from config.settings import Settings, sqlite_url
 from domain.clock import SECOND, iso
 from domain.definition import FeatureDefinition
 from domain.errors import Missing
-from feature_repo.features import catalogue, categories, category_names, number_names, numbers
+from feature_repo.catalogue import catalogue, category_names, number_names
+from feature_repo.features import categories, numbers
 from jobs.signals.feature_services import BESIDE, STATES, built_of, folder_of, kept_definition
 from signals.store.feature_states import StateStore
 from signals.store.tables import leads

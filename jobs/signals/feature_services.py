@@ -23,14 +23,15 @@ from config.settings import Settings, sqlite_url
 from domain.clock import iso
 from domain.definition import FeatureDefinition
 from domain.errors import BadInput, Missing
-from feature_repo.features import catalogue
+from feature_repo.catalogue import catalogue
+from jobs.signals.rebuild_states import rebuild_states
 from signals.events import event_log
 from signals.ingest.transactions import Writer
 from signals.store.feature_states import StateStore
 from signals.store.tables import accounts, create_tables, leads, outbox, writing
 from storage.engine import open_engine
 from storage.files import write_whole
-from wiring.signals import contract_book, rebuild_states, write_definition
+from wiring.signals import contract_book, write_definition
 
 FOLDER, USED = "services", "used.json"
 DEFINITION, STATES, BESIDE, BUILT = "definition.json", "states.db", "beside.db", "built.json"

@@ -14,7 +14,7 @@ from domain.errors import BadInput
 from domain.findings import Findings
 from signals.store import quarantine
 from signals.stream.handler import Handler
-from wiring.quality import metric
+from telemetry.quality_metrics import metric
 
 
 @dataclass(slots=True)

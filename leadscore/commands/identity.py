@@ -120,8 +120,9 @@ def split_identity(
     States are made anew from the log. What comes later does not join the two sides again.
     """
     from config.settings import load_settings, quiet_libraries
+    from jobs.signals.split_lead import split
     from leadscore.terminal.lookup import find, identifier_of
-    from wiring.signals import open_signals, split
+    from wiring.signals import open_signals
 
     quiet_libraries()
     settings = load_settings()

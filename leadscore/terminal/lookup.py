@@ -54,7 +54,7 @@ def moment(text: str, option: str = "--as-of") -> int:
 
 
 def _now(settings: Settings, key: str) -> Values:
-    from feature_repo.features import category_names, number_names
+    from feature_repo.catalogue import category_names, number_names
     from wiring.scoring import open_scoring
 
     scoring = open_scoring(settings)
@@ -77,9 +77,9 @@ def _then(settings: Settings, key: str, moment_us: int) -> Values:
 
 
 def _history(scratch: Settings, plane: "SignalPlane", lead: LeadRef, moment_us: int) -> Values:
-    from feature_repo.features import catalogue
+    from feature_repo.catalogue import catalogue
+    from jobs.signals.replay_log import replay_history
     from wiring.features import open_features
-    from wiring.signals import replay_history
 
     journeys = replay_history(scratch, plane, ())
     spans = [

@@ -8,7 +8,7 @@ from domain.definition import FeatureDefinition
 from domain.errors import BadInput
 from domain.versions.golden_rows import GOLDEN_ROWS, GoldenRows, golden_rows, read_golden
 from domain.versions.manifest import REFERENCE_FILE, Manifest
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from scoring.model.scorer import Scorer
 
 CLOSE = 1e-9

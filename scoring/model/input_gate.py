@@ -17,7 +17,7 @@ from domain.findings import Findings
 from domain.state import Matrix
 from domain.versions.input_profile import InputProfile, profile_inputs, read_profile
 from domain.versions.manifest import REFERENCE_FILE, Manifest
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from feature_repo.quality import FeatureRules
 
 GATE = "input"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from domain.definition import FeatureDefinition
 from domain.scores import Reason
-from feature_repo.features import Feature, catalogue
+from feature_repo.catalogue import Feature, catalogue
 from scoring.model.top_reasons import strongest
 
 Values = Mapping[str, float | str]

@@ -17,7 +17,8 @@ from domain.errors import BadInput
 from domain.state import Matrix
 from domain.versions.explanation_table import load_table
 from domain.versions.manifest import MODEL_FILE, TABLE_FILE, Manifest
-from feature_repo.features import category_names, compile_numbers, number_names
+from feature_repo.catalogue import category_names, number_names
+from feature_repo.features import compile_numbers
 from scoring.model.leaf_finder import LeafFinder, Leaves
 from scoring.model.percentiles import percentiles
 from scoring.model.shap_gather import Floats, Gatherer

@@ -3,10 +3,10 @@
 import hmac
 import time
 from collections.abc import Callable
-from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from serving.auth.api_keys import Held, Scope, digest_of, split_key
+from serving.auth.api_keys import Held, digest_of, split_key
+from serving.auth.caller import Caller, Refusal
 from serving.auth.polled_value import Followed
 
 if TYPE_CHECKING:  # its library is heavy: it loads where an issuer is set
@@ -14,38 +14,6 @@ if TYPE_CHECKING:  # its library is heavy: it loads where an issuer is set
 
 LONGEST_TOKEN = 8192
 _NOBODY = Held(digest=bytes(32), scopes=frozenset(), until_s=0.0, revoked=True)
-
-
-class Refusal(StrEnum):
-    """Why a request is refused: for the count alone, no caller is told."""
-
-    MISSING = "missing"
-    MALFORMED = "malformed"
-    UNKNOWN_KEY = "unknown_key"
-    WRONG_SECRET = "wrong_secret"  # noqa: S105 a reason, no password
-    REVOKED = "revoked"
-    EXPIRED = "expired"
-    BAD_TOKEN = "bad_token"  # noqa: S105
-    UNKNOWN_SIGNER = "unknown_signer"
-    SCOPE = "scope"
-    RATE = "rate"
-    UNAVAILABLE = "unavailable"
-
-
-class Caller(NamedTuple):
-    """Whoever is let in: an id that is no secret, what it may do, until when (seconds, epoch).
-
-    `sources`: the only sources whose events it may send; none means all.
-    """
-
-    caller_id: str
-    scopes: frozenset[Scope]
-    until_s: float = float("inf")
-    sources: frozenset[str] = frozenset()
-
-    def may(self, scope: Scope) -> bool:
-        """Whether it has the scope."""
-        return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
 class Keys:

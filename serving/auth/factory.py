@@ -8,7 +8,8 @@ from starlette.types import ASGIApp
 from config.settings import Settings, runs_as_service
 from domain.errors import Missing
 from serving.auth.api_key_store import open_keys
-from serving.auth.credentials import Credentials, Keys, Refusal
+from serving.auth.caller import Refusal
+from serving.auth.credentials import Credentials, Keys
 from serving.auth.loopback import loopback_address
 from serving.auth.middleware import Access
 from serving.auth.polled_value import Followed

@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 
 from serving.auth.api_keys import Scope
-from serving.auth.credentials import Caller, Refusal
+from serving.auth.caller import Caller, Refusal
 from serving.auth.jwks import ALGORITHMS, Signers
 from serving.auth.polled_value import Followed
 

@@ -14,15 +14,14 @@ from starlette.types import Scope as Request
 
 from domain.errors import LeadscoreError, Unavailable
 from serving.auth.api_keys import Scope
-from serving.auth.credentials import Caller, Credentials, Refusal
+from serving.auth.caller import CALLER, Caller, Refusal
+from serving.auth.credentials import Credentials
 from serving.auth.loopback import made_here
+from serving.auth.open_paths import OPEN
 from serving.auth.rate_limit import Rate
 from serving.auth.source_binding import SOURCES
-from serving.http import docs_page
-from serving.http.idempotency import CALLER
 from serving.problems import Forbidden, RateLimited, Unauthenticated, of_error
 
-OPEN = frozenset({"/livez", "/healthz", "/readyz"}) | docs_page.PATHS
 """Probes, which whoever runs the service must be able to ask, and the page of the API, which a
 browser loads without a credential. They tell of nobody."""
 NEEDED: Mapping[str, Scope | None] = MappingProxyType(

@@ -4,25 +4,18 @@ Swagger UI's files are those that BentoML's package holds. The page's own policy
 from, and call, nothing but this service.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import MappingProxyType
 
 import bentoml
 import msgspec
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from serving.auth.open_paths import ASSETS
 from serving.http.openapi import describe
 
 FILES = Path(bentoml.__file__).parent / "_internal" / "server" / "static_content"
-PAGE, START = "/docs", "/docs/start.js"
-ASSETS: Mapping[str, str] = MappingProxyType(
-    {"/docs/swagger-ui.css": "text/css", "/docs/swagger-ui-bundle.js": "text/javascript"}
-)
-PATHS = frozenset({PAGE, START, *ASSETS})
-"""All that the page is made of. It tells what any copy of the product tells, and of nobody."""
-
 _HTML = """<!DOCTYPE html>
 <html lang="en">
 <head>

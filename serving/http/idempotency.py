@@ -6,10 +6,9 @@ from starlette.types import Scope
 
 from domain.decisions import RequestKey
 from domain.errors import BadInput
+from serving.auth.caller import CALLER
 
 HEADER = b"idempotency-key"
-CALLER = "leadscore.caller"
-"""Where the access layer says, in a request's scope, who asks."""
 MOST = 255
 """Characters of a key."""
 

@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from domain.errors import LeadscoreError
 from serving import problems
-from serving.http import docs_page as page
-from serving.http import schemas
+from serving.auth.open_paths import ASSETS, PAGE, START
+from serving.http import docs_page, schemas
 from serving.http.edge_middleware import DECISIONS
 from serving.http.openapi import describe
 from serving.runtime import Runtime
@@ -91,8 +91,8 @@ def reading_app() -> Starlette:
             Route("/leads", _guarded(_leads)),
             Route(DECISIONS, _guarded(_decision)),
             Route("/docs.json", _guarded(_description)),
-            Route(page.PAGE, _guarded(page.page)),
-            Route(page.START, _guarded(page.start)),
-            *(Route(path, _guarded(page.asset(path))) for path in page.ASSETS),
+            Route(PAGE, _guarded(docs_page.page)),
+            Route(START, _guarded(docs_page.start)),
+            *(Route(path, _guarded(docs_page.asset(path))) for path in ASSETS),
         ]
     )

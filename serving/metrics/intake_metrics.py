@@ -16,7 +16,7 @@ from domain.findings import Findings
 from domain.signals import Counts
 from serving.backpressure import Intake
 from serving.runtime import Runtime
-from wiring.quality import HELP, LABELS, METRIC, Publisher
+from telemetry.quality_metrics import HELP, LABELS, METRIC, Publisher
 
 LOOK_EVERY_S = 5.0
 """How often watermark and quarantine are asked of the database, at most."""

@@ -17,7 +17,7 @@ from msgspec.structs import asdict
 from domain.ports import BREAKERS, DEGRADED_BY, Unwatched, Watch
 from domain.scores import ScoreAnswer
 from serving.problems import SLUGS, slug_of
-from telemetry.traces import recording, tag
+from telemetry.attributes import recording, tag
 
 LATENCY_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 STAGE_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)

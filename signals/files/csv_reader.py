@@ -13,8 +13,8 @@ from typing import Protocol, TextIO
 from domain.errors import BadMapping
 from signals.files.blank_delimited import BlankReader
 from signals.files.bounded_reading import LONGEST_LINE
+from signals.files.file_format import FileFormat
 from signals.files.row_batches import BATCH, BATCH_CHARACTERS, Batch, Broken
-from signals.mapping.spec import TableSpec
 
 _LINE_END = re.compile("\r\n|\r|\n")
 _ENDLESS = ("unexpected end of data", "field larger than field limit")
@@ -113,18 +113,18 @@ class Header:
         return Broken(line, "row-width", f"{len(row)} fields, the header has {self.width}", text)
 
 
-def csv_batches(stream: TextIO, where: str, table: TableSpec) -> Iterator[Batch]:
+def csv_batches(stream: TextIO, where: str, file_format: FileFormat) -> Iterator[Batch]:
     """Batches of rows, at least one. Raises BadMapping where a quote is never closed.
 
     `stream` is to be opened with newline="". Raises csv.Error where the header is no row.
     """
     lines = _Lines(stream)
     lines.unmark()
-    delimiter = _delimiter(lines, where, table)
-    lines.skip(table.skip_lines)
+    delimiter = _delimiter(lines, where, file_format)
+    lines.skip(file_format.skip_lines)
     above = lines.first - 1
-    reader = _reader(lines, delimiter, table)
-    header = Header(table.columns or _first_row(reader, lines, above))
+    reader = _reader(lines, delimiter, file_format)
+    header = Header(file_format.columns or _first_row(reader, lines, above))
     while True:
         first = above + reader.line_num + 1
         lines.forget(first)
@@ -139,11 +139,11 @@ def csv_batches(stream: TextIO, where: str, table: TableSpec) -> Iterator[Batch]
             return
 
 
-def delimiter_of(stream: TextIO, where: str, table: TableSpec) -> str:
-    """How the text is delimited, as `TableSpec.delimiter` says it. Raises BadMapping."""
+def delimiter_of(stream: TextIO, where: str, file_format: FileFormat) -> str:
+    """How the text is delimited, as `FileFormat.delimiter` says it. Raises BadMapping."""
     lines = _Lines(stream)
     lines.unmark()
-    return _delimiter(lines, where, table)
+    return _delimiter(lines, where, file_format)
 
 
 def _first_row(reader: _Reader, lines: _Lines, above: int) -> list[str]:
@@ -155,21 +155,21 @@ def _first_row(reader: _Reader, lines: _Lines, above: int) -> list[str]:
     return []
 
 
-def _reader(lines: _Lines, delimiter: str, table: TableSpec) -> _Reader:
+def _reader(lines: _Lines, delimiter: str, file_format: FileFormat) -> _Reader:
     if delimiter == "blanks":
-        return BlankReader(lines, table.quote)
+        return BlankReader(lines, file_format.quote)
     delimiter = _DELIMITERS.get(delimiter, delimiter)
-    return csv.reader(lines, delimiter=delimiter, quotechar=table.quote, strict=True)
+    return csv.reader(lines, delimiter=delimiter, quotechar=file_format.quote, strict=True)
 
 
-def _delimiter(lines: _Lines, where: str, table: TableSpec) -> str:
+def _delimiter(lines: _Lines, where: str, file_format: FileFormat) -> str:
     """The mapping's delimiter, or that of a first line such as `sep=;`, which is left out."""
     told = _SEPARATOR_LINE.fullmatch(lines.peek())
     if told is None:
-        return table.delimiter or ","
-    if table.skip_lines:
-        return table.delimiter or told[1]
-    said = _DELIMITERS.get(table.delimiter or "", table.delimiter)
+        return file_format.delimiter or ","
+    if file_format.skip_lines:
+        return file_format.delimiter or told[1]
+    said = _DELIMITERS.get(file_format.delimiter or "", file_format.delimiter)
     if said and said != told[1]:
         raise BadMapping(
             f"the file's first line is sep={told[1]}, the mapping's delimiter is {said!r}",

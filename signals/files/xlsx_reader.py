@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import BadInput, BadMapping
+from signals.files.file_format import FileFormat
 from signals.files.row_batches import BATCH, Batch
 from signals.files.xlsx_limits import check_workbook
-from signals.mapping.spec import TableSpec
 
 
-def read_workbook(path: Path, table: TableSpec) -> Iterator[Batch]:
+def read_workbook(path: Path, file_format: FileFormat) -> Iterator[Batch]:
     """Batches of rows, at least one. Lines are the sheet's row numbers; empty rows are left out.
 
     Whole numbers have no point, dates and times are ISO text without a zone. Of merged cells the
@@ -21,8 +21,10 @@ def read_workbook(path: Path, table: TableSpec) -> Iterator[Batch]:
     it is not clear which sheet is meant.
     """
     check_workbook(path)
-    numbered = ((n, row) for n, row in _rows(path, table) if n > table.skip_lines and any(row))
-    header: Sequence[str] = table.columns or next(numbered, (0, []))[1]
+    numbered = (
+        (n, row) for n, row in _rows(path, file_format) if n > file_format.skip_lines and any(row)
+    )
+    header: Sequence[str] = file_format.columns or next(numbered, (0, []))[1]
     names = tuple(name.strip() for name in header)
     while names and not names[-1]:
         names = names[:-1]
@@ -49,12 +51,12 @@ def _batch(names: tuple[str, ...], held: list[tuple[int, list[str]]]) -> Batch:
     return Batch(names, rows, lines, broken)
 
 
-def _rows(path: Path, table: TableSpec) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: Path, file_format: FileFormat) -> Iterator[tuple[int, list[str]]]:
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
         with CalamineWorkbook.from_path(path) as book:
-            sheet = book.get_sheet_by_name(_chosen(book, path, table))
+            sheet = book.get_sheet_by_name(_chosen(book, path, file_format))
             begin = (sheet.start or (0, 0))[0]
             rows = sheet.to_python(skip_empty_area=True)
     except CalamineError as bad:
@@ -64,19 +66,23 @@ def _rows(path: Path, table: TableSpec) -> Iterator[tuple[int, list[str]]]:
             raise _damaged(path) from bad
         raise
     for number, row in enumerate(rows, begin + 1):
-        yield number, [_text(cell, table.decimal or ".") for cell in row]
+        yield number, [_text(cell, file_format.decimal or ".") for cell in row]
 
 
-def _chosen(book: Any, path: Path, table: TableSpec) -> str:
+def _chosen(book: Any, path: Path, file_format: FileFormat) -> str:
     """The sheet that the mapping names, or the only one that is not hidden."""
     from python_calamine import SheetVisibleEnum
 
     names = [m.name for m in book.sheets_metadata if m.visible == SheetVisibleEnum.Visible]
-    if table.sheet in book.sheet_names:
-        return str(table.sheet)
-    if table.sheet is None and len(names) == 1:
+    if file_format.sheet in book.sheet_names:
+        return str(file_format.sheet)
+    if file_format.sheet is None and len(names) == 1:
         return str(names[0])
-    what = f"there is no sheet {table.sheet!r}" if table.sheet else f"it has {len(names)} sheets"
+    what = (
+        f"there is no sheet {file_format.sheet!r}"
+        if file_format.sheet
+        else f"it has {len(names)} sheets"
+    )
     raise BadMapping(
         what,
         rule="sheet",

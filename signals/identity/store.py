@@ -6,7 +6,7 @@ from sys import intern
 from sqlalchemy import Connection, delete, select
 
 from signals.identifiers.limits import Protections
-from signals.identity.link_graph import Keys
+from signals.identity.link_graph import Keys, LinkGraph
 from signals.identity.resolver import Resolved, Resolver
 from signals.store.tables import among, identifiers, links, separations, write
 
@@ -68,7 +68,7 @@ class Identities:
             raise RuntimeError("no transaction has begun")
         return self._connection
 
-    def _load(self, resolver: Resolver, keys: set[str]) -> None:
+    def _load(self, resolver: LinkGraph, keys: set[str]) -> None:
         missing = keys - self._loaded
         if not missing:
             return

@@ -16,7 +16,7 @@ import msgspec
 from domain.definition import Attribute, Family, FeatureDefinition, Outcome
 from domain.errors import BadMapping
 from domain.identifiers import ACCOUNT_KIND, IdentifierKind
-from signals.contracts.registry import Contract, Field
+from signals.contracts.contract import Contract, Field
 from signals.mapping.spec import EventSpec, FieldSpec, MappingFile
 
 _ATTRIBUTE_KINDS = {"text": "text", "number": "number", "integer": "number"}

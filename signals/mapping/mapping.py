@@ -16,7 +16,8 @@ import msgspec
 
 from domain.definition import FeatureDefinition
 from domain.errors import BadConfiguration, BadMapping
-from signals.contracts.registry import Contract, standard_contracts
+from signals.contracts.contract import Contract
+from signals.contracts.registry import standard_contracts
 from signals.files.readers import as_written, read_rows
 from signals.mapping.compiler import Mapped, TablePlan, Tally
 from signals.mapping.derivation import derive_contracts, derive_definition, events_of

@@ -13,6 +13,7 @@ import msgspec
 
 from domain.definition import FeatureDefinition, Name
 from domain.signals import Aware, Text, TypeName
+from signals.files.file_format import FileFormat
 from signals.mapping.words import Word, words
 
 Kind = Literal["text", "number", "integer", "percent", "boolean"]
@@ -174,7 +175,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     when: Annotated[tuple[Condition, ...], msgspec.Meta(min_length=1)]
 
 
-class TableSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TableSpec(FileFormat, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One kind of file. `files` are patterns of its name; none means every file.
 
     `columns` names the columns of a file without a header line. `delimiter` is one character,
@@ -193,13 +194,6 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """
 
     files: tuple[str, ...] = ()
-    delimiter: Annotated[str, msgspec.Meta(pattern=r"^(?:[^\r\n]|blanks|tab)$")] | None = None
-    quote: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = '"'
-    encoding: str = "utf-8"
-    skip_lines: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
-    sheet: str | None = None
-    decimal: Literal[".", ","] | None = None
-    columns: tuple[str, ...] = ()
     missing: tuple[Word, ...] = ()
     missing_in: dict[str, tuple[Word, ...]] = {}
     time_zone: str | None = None

@@ -11,7 +11,7 @@ from domain.definition import Family
 from domain.errors import BadMapping
 from domain.identifiers import ACCOUNT_KIND, NAME_KIND, IdentifierKind
 from domain.signals import TypeName
-from signals.contracts.registry import Contract
+from signals.contracts.contract import Contract
 from signals.identifiers.phone_regions import region_of
 from signals.mapping.derivation import events_of
 from signals.mapping.slug import slug_pattern

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from domain.errors import BadConfiguration, BadSignal
 from domain.findings import Findings
 from domain.signals import Signal
+from signals.contracts.contract import Field
+from signals.contracts.contract_file import read_contract
 from signals.contracts.field_compatibility import narrowings
 from signals.contracts.patterns import compile_pattern
-from signals.contracts.registry import ContractBook, Field, read_contract, standard_contracts
+from signals.contracts.registry import ContractBook, standard_contracts
 from signals.quality.event_gate import EventGate
 from signals.quality.rules import EventRules, ValueRule
 from telemetry.logs import redacted

@@ -27,7 +27,8 @@ from scoring.live_models import LiveVersions
 from tests.forging import forge_ledger
 from wiring.agreement import agreement
 from wiring.bundle import pack_bundle, unpack_bundle
-from wiring.registry import cache_of, open_registry
+from wiring.live_folders import cache_of
+from wiring.registry import open_registry
 
 Edit = Callable[[dict[str, object]], None]
 

@@ -31,7 +31,8 @@ from tests.degradation.conftest import lead_ids
 from tests.forging import forge_ledger, unguarded
 from wiring.anchors import IDENTITY, open_anchors
 from wiring.checkpoints import checkpoint, deliver
-from wiring.registry import cache_of, open_registry
+from wiring.live_folders import cache_of
+from wiring.registry import open_registry
 from wiring.scoring import open_scoring
 
 Attack = Callable[[Settings], None]

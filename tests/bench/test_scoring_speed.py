@@ -10,7 +10,7 @@ from catboost import CatBoostClassifier, FeaturesData, Pool
 from numpy.typing import NDArray
 
 from domain.versions.manifest import MODEL_FILE, TABLE_FILE
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from registry.cache import open_cached
 from scoring.model.scorer import Scorer
 from tests.bench.alternating import ratio
@@ -18,7 +18,7 @@ from tests.bench.bars import bar
 from tests.conftest import Trained
 from training.model.fit import FIXED
 from training.model.shap_table import build_table
-from wiring.registry import cache_of
+from wiring.live_folders import cache_of
 
 MANY, CHUNK = 100_000, 2_000
 WORDS = ["", "page_view", "US", "DE", "software", "retail", "a>b"]

@@ -33,7 +33,8 @@ from serving.supervisor import running
 from tests.bench.bars import bar
 from tests.bench.load import Load, load
 from tests.conftest import Trained
-from wiring.registry import cache_of, open_registry
+from wiring.live_folders import cache_of
+from wiring.registry import open_registry
 from wiring.signals import open_signals
 
 PATH = "/noop"

@@ -14,7 +14,7 @@ import pytest
 from decisions.expressions.spelling import alike, distance
 from decisions.policy.policy import check_policy
 from domain.errors import BadInput
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from feature_repo.standard import standard_service
 
 Document = dict[str, Any]

@@ -11,10 +11,10 @@ import redis
 
 from config.home_definition import definition_of
 from config.settings import Settings
+from jobs.signals.rebuild_states import rebuild_states
 from tests.conftest import Trained
 from tests.servers import Process, redis_process, running
 from wiring.scoring import Scoring
-from wiring.signals import rebuild_states
 
 WAIT_MS = 100
 DUMP = "dump.rdb"

@@ -8,7 +8,7 @@ import pytest
 from config.settings import Settings
 from domain.clock import FixedClock, from_us
 from domain.findings import Findings
-from feature_repo.features import number_names
+from feature_repo.catalogue import number_names
 from scoring.answer import Answerer
 from scoring.model.input_gate import Gates
 from tests.degradation.conftest import lead_ids

@@ -11,7 +11,8 @@ from registry.cache import read_cached_stages, version_folder
 from registry.transitions import Author, Verdict, move
 from serving.supervisor import running
 from tests.degradation.conftest import lead_ids
-from wiring.registry import cache_of, open_registry
+from wiring.live_folders import cache_of
+from wiring.registry import open_registry
 from wiring.scoring import LOOK_EVERY_S, open_scoring
 
 

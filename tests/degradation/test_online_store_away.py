@@ -16,14 +16,14 @@ from domain.errors import Unavailable
 from domain.scores import ScoreAnswer
 from domain.versions.manifest import MANIFEST, Manifest, file_hash, open_sealed, seal
 from jobs.decisions.replay_decision import replay
+from jobs.signals.rebuild_states import rebuild_states
 from registry.cache import CachedVersion, read_cached_stages, version_folder
 from scoring.profile_only_version import SUFFIX
 from tests.degradation.conftest import WAIT_MS, lead_ids
 from tests.forging import resealed
 from tests.servers import Process
-from wiring.registry import cache_of
+from wiring.live_folders import cache_of
 from wiring.scoring import Scoring, open_scoring
-from wiring.signals import rebuild_states
 
 KEEP_S = 2.0
 

@@ -13,7 +13,7 @@ from domain.errors import Unavailable
 from registry.cache import STAGES_FILE
 from scoring.live_models import LiveVersions
 from tests.degradation.conftest import lead_ids
-from wiring.registry import cache_of
+from wiring.live_folders import cache_of
 from wiring.scoring import LOOK_EVERY_S, open_scoring
 
 

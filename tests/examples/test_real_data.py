@@ -150,9 +150,10 @@ def test_online_retail(online_retail: Home) -> None:
 
 def labels_in_september(home: Home) -> NDArray[np.int64]:
     """Labels of a single cutoff: the next one's 90 days are not over when the log ends."""
+    from jobs.signals.replay_log import replay_history
     from training.config import Every, TrainingConfig
     from training.data.cutoffs import choose
-    from wiring.signals import open_signals, replay_history
+    from wiring.signals import open_signals
 
     config = TrainingConfig(
         outcome="purchase",

@@ -16,6 +16,7 @@ from config.settings import Settings
 from domain.errors import Refused
 from jobs.models.train import train
 from jobs.signals.ingest_files import ingest_files
+from jobs.signals.replay_log import replay_history
 from tests.conftest import ROOT, SilentProgress, data_folder
 from tests.examples.conftest import FILES, Home
 from training.config import After, read_config
@@ -24,7 +25,7 @@ from training.data.data_warnings import notice
 from training.data.dataset import build
 from training.data.leakage import Suspect, screen
 from wiring.features import open_features
-from wiring.signals import open_signals, replay_history
+from wiring.signals import open_signals
 
 X_EDUCATION = {
     "tags": "Tags",

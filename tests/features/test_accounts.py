@@ -11,7 +11,8 @@ from sqlalchemy import Connection, inspect
 from domain.identifiers import AccountId
 from domain.signals import Signal
 from domain.state import LAST, PEOPLE, Matrix, Vector, layout_of
-from feature_repo.features import number_names, numbers
+from feature_repo.catalogue import number_names
+from feature_repo.features import numbers
 from signals.ingest.rebuild import rebuild
 from signals.replay.replay import Replay
 from signals.store.feature_states import LeadRow, StateStore

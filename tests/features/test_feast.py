@@ -30,6 +30,7 @@ from domain.identifiers import AccountId, LeadId
 from domain.ports import LeadRef
 from domain.state import layout_of
 from domain.state_codec import unpack
+from feature_repo.catalogue import category_names, number_names
 from feature_repo.feast_imports import (
     Bytes,
     Entity,
@@ -43,7 +44,7 @@ from feature_repo.feast_imports import (
     String,
     ValueType,
 )
-from feature_repo.features import category_names, number_names, numbers
+from feature_repo.features import numbers
 from feature_repo.redis_online_store import OneTripRedisOnlineStore
 from feature_repo.sqlite_online_store import BulkSqliteOnlineStore
 from feature_repo.standard import standard_service

@@ -27,7 +27,8 @@ from domain.state import (
     mark_of,
     tie_break,
 )
-from feature_repo.features import catalogue, categories, category_names, number_names, numbers
+from feature_repo.catalogue import catalogue, category_names, number_names
+from feature_repo.features import categories, numbers
 from feature_repo.standard import standard_service
 from signals.events.feature_matching import Columns, Matcher
 from tests.features.events import BEGIN, Draft, accepted, drafts, signal_of

@@ -30,7 +30,8 @@ from domain.state import (
     Vector,
     layout_of,
 )
-from feature_repo.features import number_names, numbers
+from feature_repo.catalogue import number_names
+from feature_repo.features import numbers
 from feature_repo.number_plan import columns_of
 from feature_repo.standard import standard_service
 from tests.features import slow_numbers

@@ -9,18 +9,19 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-import wiring.signals
+import jobs.signals.replay_log
 from config.settings import Settings
 from domain.clock import DAY
 from domain.definition import FeatureDefinition
 from domain.journeys import Journeys
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from feature_repo.views import ACCOUNTS, LEADS
+from jobs.signals.replay_log import replay_history
 from signals.replay.snapshot_schedule import Looks
 from tests.conftest import Trained
 from tests.features.slow import Known, Log
 from wiring.scoring import open_scoring
-from wiring.signals import open_signals, replay_history
+from wiring.signals import open_signals
 
 PAIRS = 30
 
@@ -131,7 +132,7 @@ def test_a_log_that_another_process_reads_is_the_same(
     here = replay_history(own_home, open_signals(own_home), ("web.page_viewed",), looks=looks)
     files = [own_home.home / "offline" / name for name in (LEADS, ACCOUNTS)]
     written = [pq.read_table(file) for file in files]
-    monkeypatch.setattr(wiring.signals, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(jobs.signals.replay_log, "WORTH_A_PROCESS", 1)
     there = replay_history(own_home, open_signals(own_home), ("web.page_viewed",), looks=looks)
     assert there == here
     assert there.anchors

@@ -19,11 +19,12 @@ from domain.clock import from_us
 from domain.definition import FeatureDefinition
 from domain.signals import Signal, encode
 from domain.state import Vector
-from feature_repo.features import catalogue
+from feature_repo.catalogue import catalogue
 from feature_repo.standard import STANDARD, read_service, standard_service
 from jobs.signals.compare_feature_services import compare
 from jobs.signals.feature_services import BESIDE, STATES, Built, build, folder_of, services
 from jobs.signals.ingest_files import ingest_files
+from jobs.signals.rebuild_states import rebuild_states
 from leadscore.cli import main
 from signals.events import event_log
 from signals.store.feature_states import StateStore
@@ -33,7 +34,7 @@ from simulation.simulator import simulate
 from simulation.writer import write
 from storage.engine import open_engine
 from tests.features.slow import Log
-from wiring.signals import open_signals, rebuild_states
+from wiring.signals import open_signals
 
 States = dict[str, tuple[Any, Vector]]
 ONE = standard_service()

@@ -18,9 +18,9 @@ from domain.errors import Unavailable
 from domain.identifiers import AccountId, LeadId
 from domain.ports import LeadRef
 from domain.state import COUNT, FIRST, LAST, layout_of
+from feature_repo.catalogue import category_names, number_names
 from feature_repo.entities import Rows
 from feature_repo.feast_imports import EntityKey, ValueProto
-from feature_repo.features import category_names, number_names
 from feature_repo.standard import standard_service
 from feature_repo.store import FeastStore, HistoryFile
 from feature_repo.views import ACCOUNTS, LEADS

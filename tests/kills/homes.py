@@ -11,7 +11,8 @@ from config.settings import Settings
 from jobs.decisions.verify_home import verify_home
 from registry.cache import read_cached_stages
 from tests.conftest import Trained
-from wiring.registry import cache_of, open_registry
+from wiring.live_folders import cache_of
+from wiring.registry import open_registry
 from wiring.signals import open_signals
 
 

@@ -61,7 +61,7 @@ class Changes:
         """How far a killed change had come: the cache as it lies, before anybody opens it."""
         from registry.cache import read_cached_stages
         from wiring.agreement import ledger_entries
-        from wiring.registry import cache_of
+        from wiring.live_folders import cache_of
 
         entries = ledger_entries(self.settings)
         if len(entries) == self.length:

@@ -16,7 +16,7 @@ import pytest
 from domain.clock import iso, to_us
 from tests.conftest import ROOT, Trained
 from wiring.bundle import pack_bundle
-from wiring.registry import BUNDLE
+from wiring.live_folders import BUNDLE
 
 pytestmark = pytest.mark.slow
 

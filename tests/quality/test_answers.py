@@ -18,7 +18,7 @@ from registry.cache import open_cached, read_cached_stages, version_folder
 from scoring.answer import Answerer
 from scoring.model.input_gate import Gates, InputGate, InputRules, input_profile
 from tests.conftest import Trained
-from wiring.registry import cache_of
+from wiring.live_folders import cache_of
 from wiring.scoring import Scoring, open_scoring
 
 

@@ -22,7 +22,8 @@ from signals.quality.statistics import Seen
 from signals.quality.tables import add_findings, stored_findings
 from signals.store.tables import create_tables, writing
 from storage.engine import open_engine
-from wiring.quality import HELP, LABELS, METRIC, Publisher, Quality, load_quality
+from telemetry.quality_metrics import HELP, LABELS, METRIC, Publisher
+from wiring.quality import Quality, load_quality
 from wiring.signals import write_definition
 
 ONE = Finding("event", "clock-ahead", "web/web.page_viewed")

@@ -21,7 +21,8 @@ from signals.quality.tables import all_profiles, stored_findings
 from signals.store.quarantine import Rejected
 from signals.store.tables import metadata, writing
 from storage.engine import open_engine
-from wiring.quality import METRIC, Quality, metric
+from telemetry.quality_metrics import METRIC, metric
+from wiring.quality import Quality
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 RULES = BatchRules(null_rate="stop", warm_up_batches=3)

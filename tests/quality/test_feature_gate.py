@@ -10,7 +10,7 @@ from domain.clock import DAY
 from domain.errors import Refused
 from domain.findings import Findings
 from domain.state import Matrix
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from feature_repo.quality import FeatureGate, FeatureRules, bounds, check_frame, feature_schema
 from feature_repo.standard import standard_service
 

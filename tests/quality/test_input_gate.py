@@ -17,7 +17,7 @@ from domain.versions.input_profile import (
     read_profile,
     write_profile,
 )
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from scoring.model.input_gate import InputGate, InputRules
 from scoring.quality_frame import count_frame, input_schema
 from tests.training.worlds import DEFINITION

@@ -18,7 +18,8 @@ from registry.cache import open_cached, prune, version_folder
 from registry.registry_state import FORMER, NEWEST, kept
 from registry.store import Registry
 from tests.conftest import ROOT
-from wiring.registry import cache_of, open_registry
+from wiring.live_folders import cache_of
+from wiring.registry import open_registry
 
 Sealed = Callable[..., Path]
 Open = Callable[..., Registry]

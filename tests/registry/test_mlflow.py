@@ -20,7 +20,7 @@ from config.settings import Settings
 from domain.clock import to_us
 from domain.versions.golden_rows import GOLDEN_FILE, GoldenRows
 from domain.versions.manifest import MODEL_FILE, Stage, open_sealed
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from registry.cache import open_cached
 from registry.mlflow_files.relocation import relocate
 from registry.promotion import promote

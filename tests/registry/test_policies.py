@@ -20,7 +20,8 @@ from registry.transitions import GateRefusal
 from scoring.live_policy import LivePolicy
 from wiring import policies
 from wiring.decisions import policy_path
-from wiring.registry import open_policies, open_registry, policy_cache_of
+from wiring.live_folders import policy_cache_of
+from wiring.registry import open_policies, open_registry
 
 CHAMPION, CHALLENGER = Stage.CHAMPION, Stage.CHALLENGER
 

@@ -22,7 +22,8 @@ from registry.rollout_decision import Evidence, Figures, Judged
 from registry.rollout_spec import Course
 from registry.rollout_state import Limits, RolloutPlan, Step
 from registry.store import Registry
-from wiring.registry import open_policies, policy_cache_of
+from wiring.live_folders import policy_cache_of
+from wiring.registry import open_policies
 
 STEPS = (Step(weight=0.05, dwell_hours=24, decisions=10), Step(weight=0.5))
 COURSE = Course(steps=STEPS, holdout=0.1, limits=Limits(degraded=0.05))

@@ -26,7 +26,8 @@ from scoring.live_models import LiveVersions
 from scoring.model.golden_check import check_golden
 from scoring.model.scorer import Scorer
 from tests.conftest import Trained
-from wiring.registry import cache_of, open_registry
+from wiring.live_folders import cache_of
+from wiring.registry import open_registry
 
 
 @pytest.fixture(scope="module")

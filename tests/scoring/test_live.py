@@ -14,13 +14,14 @@ from config.home_definition import definition_of
 from config.settings import Settings
 from domain.errors import BadInput, NoModel
 from domain.versions.manifest import MANIFEST, MODEL_FILE, Stage, file_hash, open_sealed, seal
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from registry.cache import STAGES_FILE, read_cached_stages, version_folder, write_stages
 from registry.promotion import Terms, promote
 from registry.store import Registry
 from scoring.live_models import Live, LiveVersions
 from tests.conftest import Trained
-from wiring.registry import cache_of, open_registry
+from wiring.live_folders import cache_of
+from wiring.registry import open_registry
 
 INTERVAL = 1.0
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.scores import Reason
-from feature_repo.features import catalogue
+from feature_repo.catalogue import catalogue
 from feature_repo.standard import standard_service
 from scoring.model.reasons import SMALLEST, Reasoner, effect
 

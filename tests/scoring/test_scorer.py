@@ -16,12 +16,12 @@ from domain.definition import FeatureDefinition
 from domain.errors import BadInput
 from domain.versions.explanation_table import load_table
 from domain.versions.manifest import MODEL_FILE, TABLE_FILE, Manifest
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from registry.cache import OpenedVersion, open_cached
 from scoring.model.percentiles import percentiles
 from scoring.model.scorer import Scorer
 from tests.conftest import Trained
-from wiring.registry import cache_of
+from wiring.live_folders import cache_of
 
 Rows = tuple[NDArray[np.float64], list[list[str]]]
 

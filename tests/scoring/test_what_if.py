@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.errors import BadInput
 from domain.ports import LeadRef
 from domain.what_if import Value
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from scoring.what_if import read_changes
 from tests.commands import Answer, leadscore
 from tests.conftest import Trained

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from domain.errors import Unavailable
 from serving.auth.api_keys import Held, Scope, digest_of
-from serving.auth.credentials import Credentials, Keys, Refusal
+from serving.auth.caller import Refusal
+from serving.auth.credentials import Credentials, Keys
 from serving.auth.jwks import Signers, reader, signers
 from serving.auth.jwt_tokens import SPACING_S, Tokens
 from serving.auth.loopback import loopback_host
-from serving.auth.middleware import NEEDED, OPEN, Access
+from serving.auth.middleware import NEEDED, Access
+from serving.auth.open_paths import OPEN
 from serving.auth.polled_value import Followed
 from serving.auth.rate_limit import CALLERS, Rate
 from serving.http.edge_middleware import DECISIONS, UNKNOWN

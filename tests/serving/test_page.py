@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.http import docs_page
+from serving.auth.open_paths import DOCS, PAGE
 from serving.http.openapi import describe
 
 
@@ -16,7 +16,7 @@ def test_all_that_the_page_asks_for_is_served_here(http: httpx.Client) -> None:
     answer = http.get("/docs")
     assert answer.headers["content-type"].startswith("text/html")
     asked = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
-    assert {f"/{path}" for path in asked} == docs_page.PATHS - {docs_page.PAGE}
+    assert {f"/{path}" for path in asked} == DOCS - {PAGE}
     for path in asked:
         assert http.get(f"/{path}").status_code == 200
 

@@ -12,7 +12,8 @@ from domain.definition import FeatureDefinition
 from domain.signals import Signal, encode
 from domain.state import COUNT, Vector
 from feature_repo.standard import standard_service
-from signals.contracts.registry import Contract, ContractBook, standard_contracts
+from signals.contracts.contract import Contract
+from signals.contracts.registry import ContractBook, standard_contracts
 from signals.events.validation import Reader
 from signals.identifiers.rules import IdentityRules
 from signals.ingest.ingest import Ingest

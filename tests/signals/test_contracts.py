@@ -14,16 +14,14 @@ from hypothesis import strategies as st
 from domain.errors import BadConfiguration, BadSignal
 from domain.signals import Signal
 from signals.contracts.contract import Contract, Field
+from signals.contracts.contract_file import contract_text, read_contract, write_contract
 from signals.contracts.lint import check_texts, read_texts
 from signals.contracts.registry import (
     PACKAGED,
     ContractBook,
     all_contracts,
-    contract_text,
     load_contracts,
-    read_contract,
     standard_contracts,
-    write_contract,
 )
 from tests.signals.contract_worlds import allows, anything, contracts, data_of, ladders
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from domain.errors import BadConfiguration
 from signals.contracts.compatibility import edits
 from signals.contracts.contract import CLASSIFICATIONS, Contract, Field
+from signals.contracts.contract_file import contract_text
 from signals.contracts.lint import Finding, check_texts
-from signals.contracts.registry import PACKAGED, all_contracts, contract_text
+from signals.contracts.registry import PACKAGED, all_contracts
 from signals.contracts.upcast_steps import read_step
 from tests.signals.contract_worlds import allows, contracts, data_of
 from tests.signals.test_contracts import schema_in

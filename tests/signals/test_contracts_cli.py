@@ -10,7 +10,8 @@ import pytest
 
 from domain.errors import BadInput, LeadscoreError, Missing, Refused
 from leadscore.cli import app
-from signals.contracts.registry import PACKAGED, read_contract, write_contract
+from signals.contracts.contract_file import read_contract, write_contract
+from signals.contracts.registry import PACKAGED
 
 PAGE = "web.page_viewed.v1.yaml"
 

@@ -201,7 +201,8 @@ def test_a_push_that_fails_is_made_up_for(tmp_path: Path) -> None:
 
 
 def test_quarantine_is_replayed_once_the_contract_is_there(tmp_path: Path) -> None:
-    from signals.contracts.registry import Contract, standard_contracts
+    from signals.contracts.contract import Contract
+    from signals.contracts.registry import standard_contracts
 
     plane = open_plane(tmp_path)
     plane.ingest.accept([BAD["unknown-type"], BAD["not-json"]], "file")

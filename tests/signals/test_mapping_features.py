@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from domain.definition import FeatureDefinition
-from signals.contracts.registry import Contract
+from signals.contracts.contract import Contract
 from signals.mapping.mapping import Mapping
 from signals.mapping.row_occurrences import Occurrences
 from signals.mapping.spec import MappingFile

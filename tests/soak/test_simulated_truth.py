@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from config.settings import Settings, write_home_settings
 from domain.clock import to_us
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from jobs.models.train import prepared
 from jobs.signals.ingest_files import ingest_files
 from measures.ranking import auroc

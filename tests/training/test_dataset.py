@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from domain.errors import Missing
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from tests.training.worlds import DEFINITION, START, dataset
 from training.data.cutoffs import Cutoff
 from training.data.dataset import build

@@ -12,7 +12,7 @@ from config.settings import Settings
 from domain.clock import DAY, to_us
 from domain.errors import Missing
 from domain.journeys import Journeys
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from jobs.models.train import prepared
 from jobs.signals.ingest_files import ingest_files
 from tests.conftest import SilentProgress

@@ -18,7 +18,7 @@ from domain.journeys import Journeys
 from domain.versions.explanation_table import load_table
 from domain.versions.golden_rows import GOLDEN_FILE
 from domain.versions.manifest import MODEL_FILE, REFERENCE_FILE, TABLE_FILE, Manifest, open_sealed
-from feature_repo.features import number_names
+from feature_repo.catalogue import number_names
 from tests.conftest import SilentProgress
 from tests.training import worlds
 from training.config import TrainingConfig, Waiver

@@ -9,7 +9,7 @@ import pandas as pd
 from domain.clock import DAY
 from domain.definition import Attribute, Family, FeatureDefinition, Outcome
 from domain.journeys import Journeys, LeadSpan, OutcomeEvent
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from training.config import Every, TrainingConfig
 from training.data.dataset import Dataset
 

@@ -12,7 +12,7 @@ from domain.errors import BadConfiguration
 from domain.identifiers import account_id
 from domain.journeys import FOREVER, Journeys, LeadSpan
 from training.config import After, Every, FirstContact, TrainingConfig
-from training.data.unlearnable import no_cutoffs
+from training.data.no_cutoffs import no_cutoffs
 
 HOUR = DAY // 24
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from domain.definition import FeatureDefinition
 from domain.errors import Missing
-from feature_repo.features import category_names, number_names
+from feature_repo.catalogue import category_names, number_names
 from training.data.cutoffs import Cutoff, companies, weights
 
 History = Callable[[Sequence[str], Sequence[str], Sequence[int]], pd.DataFrame]

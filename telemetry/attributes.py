@@ -1,0 +1,28 @@
+"""Attributes of spans: counts, versions and slugs, never an identifier."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+
+if TYPE_CHECKING:
+    pass
+
+
+PREFIX = "leadscore."
+"""What the names of our own attributes begin with."""
+
+
+Attribute = str | bool | int | float
+
+
+def recording() -> bool:
+    """Whether the current span is recorded: whether to make attributes for `tag`."""
+    return trace.get_current_span().is_recording()
+
+
+def tag(attributes: Mapping[str, Attribute]) -> None:
+    """Put counts, versions or slugs on the current span, if it is recorded; never an identifier."""
+    span = trace.get_current_span()
+    if span.is_recording():
+        span.set_attributes({PREFIX + name: value for name, value in attributes.items()})
