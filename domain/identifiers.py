@@ -84,7 +84,8 @@ def nameless_key(first: str, kind: str, value: str) -> IdentifierKey:
 def named_key(hub: IdentifierKey, name: str, tokens: str) -> IdentifierKey:
     """The key of an identifier used under a name; its last 24 digits are the name's tokens.
 
-    `hub` is the key of an address or a telephone, `tokens` as `signals.identifiers.person_names` gives them.
+    `hub` is the key of an address or a telephone, `tokens` as `signals.identifiers.person_names`
+    gives them.
     """
     return IdentifierKey(f"{NAMED}{_digest('name', f'{hub} {name}')[:8]}{tokens}")
 

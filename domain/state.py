@@ -20,7 +20,8 @@ it is order-free, and twice the same value is once. Its standard error is 10% or
 distinct values; `LARGEST_SET` is the most that it can tell.
 
 `fold` and `merge_into` are plain loops over arrays: readable as they stand, and compiled as they
-stand by numba in `signals.store.state_kernels`. That is one definition for stream, bulk and rebuild.
+stand by numba in `signals.store.state_kernels`. That is one definition for stream, bulk and
+rebuild.
 """
 
 from dataclasses import dataclass

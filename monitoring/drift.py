@@ -34,8 +34,8 @@ class Drifted(msgspec.Struct, frozen=True, kw_only=True):
     0.833. `missing`: the difference of the shares of missing values; it stands where no values
     can be compared, or where it is larger than their distance. `constant`: 0, since both sides
     hold the same one value. `chance` is how often sampling alone would move any column so far, by
-    `monitoring.permutation_test`; None where there are too few rows to tell. The last two fields are shares
-    of rows, 0 to 1.
+    `monitoring.permutation_test`; None where there are too few rows to tell. The last two fields
+    are shares of rows, 0 to 1.
     """
 
     column: str

@@ -167,8 +167,8 @@ class Api:
     async def events(self, came: Came, /) -> Response:
         """Take events in; all that are accepted are committed when this answers.
 
-        They come in a list, or as CloudEvents 1.0 sends them (`serving.http.cloudevents`). Answers 429
-        with Retry-After while as many events are in flight as the settings allow.
+        They come in a list, or as CloudEvents 1.0 sends them (`serving.http.cloudevents`). Answers
+        429 with Retry-After while as many events are in flight as the settings allow.
         """
         try:
             sent = cloudevents.sent(came.scope["headers"], came.body)

@@ -1,13 +1,8 @@
 """Attributes of spans: counts, versions and slugs, never an identifier."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from opentelemetry import trace
-
-if TYPE_CHECKING:
-    pass
-
 
 PREFIX = "leadscore."
 """What the names of our own attributes begin with."""

@@ -105,9 +105,10 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     it, one horizon after the first event. `identified_only` leaves out leads that no strong
     identifier names. `warm_start` begins the search with the best parameters of the last study of
     the same outcome; `waivers` keep features that the leakage guard names. `blend` tries a blend
-    with a scorecard, see `training.model.blending`. `max_account_share` bounds what one company weighs of
-    all rows that are learnt from, and of each fold, see `training.data.account_weights`; `exclude_accounts`
-    leaves companies out, named as the files named them: by domain or by account id.
+    with a scorecard, see `training.model.blending`. `max_account_share` bounds what one company
+    weighs of all rows that are learnt from, and of each fold, see `training.data.account_weights`;
+    `exclude_accounts` leaves companies out, named as the files named them: by domain or by account
+    id.
     """
 
     outcome: str = "won"

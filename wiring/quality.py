@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import yaml
@@ -20,9 +20,6 @@ from signals.quality.ingest_gates import Door
 from signals.quality.rules import BatchRules, EventRules
 from signals.quality.statistics import fields_of
 from storage.typed_yaml import YamlFile
-
-if TYPE_CHECKING:
-    pass
 
 FILE = "quality.yaml"
 PACKAGED = Path(signals.__file__).parent / FILE

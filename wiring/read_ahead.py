@@ -96,7 +96,7 @@ def _watch(parent: int) -> None:
 def log_ahead(
     pool: ProcessPoolExecutor, settings: Settings, anchors: Sequence[str], through: int | None
 ) -> Iterator[Part]:
-    """The log by columns, as `signals.replay.log_reader.read_parts` has it, read by the pool's process.
+    """The log by columns, as `read_parts` has it, read by the pool's process.
 
     The process reads one log at a time.
     """

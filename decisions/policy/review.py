@@ -1,7 +1,7 @@
 """What a policy that can be run probably does not mean: found, told, and for its author to judge.
 
-The checks of `decisions.policy.lint` say whether a policy may be run at all. These say where it does
-something that hardly anybody wants: a row that no lead reaches, a value that is never there, a
+The checks of `decisions.policy.lint` say whether a policy may be run at all. These say where it
+does something that hardly anybody wants: a row that no lead reaches, a value that is never there, a
 name that is nearly another one, a fact that is always null, a rule that got lost.
 """
 

@@ -1,7 +1,7 @@
 """What is wrong with a folder of contracts: each file by itself, versions, and against before.
 
-Rules beside those of `signals.contracts.compatibility`: `contract-file` (not well formed), `meaning`,
-`owner`, `retention` (nobody has said), `version-gap`, `upcast-orphan`, `upcast-step`,
+Rules beside those of `signals.contracts.compatibility`: `contract-file` (not well formed),
+`meaning`, `owner`, `retention` (nobody has said), `version-gap`, `upcast-orphan`, `upcast-step`,
 `upcast-required`, `upcast-unsaid` (the steps do not lead from all data of the version before).
 """
 

@@ -5,7 +5,8 @@
     signal = book.upcast(signal)    # from the log: checked before, read as the newest
 
 The form of the files is told in `signals.contracts.contract_file`, who may change what in
-`signals.contracts.compatibility`, what reading older versions does in `signals.contracts.upcasting`.
+`signals.contracts.compatibility`, what reading older versions does in
+`signals.contracts.upcasting`.
 """
 
 import re

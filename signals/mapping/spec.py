@@ -195,7 +195,7 @@ class TableSpec(FileFormat, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     files: tuple[str, ...] = ()
     missing: tuple[Word, ...] = ()
-    missing_in: dict[str, tuple[Word, ...]] = {}
+    missing_in: dict[str, tuple[Word, ...]] = msgspec.field(default_factory=dict)
     time_zone: str | None = None
     identifiers: dict[str, str | tuple[str, ...] | IdentifierSpec]
     time: str | TimeSpec | None = None

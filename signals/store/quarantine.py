@@ -22,8 +22,9 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     """A document that was not accepted. `detail` holds no personal data; `body` may.
 
     It has come in once the log holds an event of one of its `keys`, or once a mapping makes an
-    event of a row that one of its `row_keys` names (`signals.store.event_keys`). `source` is that of the
-    mapping that rejected it, "" where none did; `counted` says that a quality gate has counted it.
+    event of a row that one of its `row_keys` names (`signals.store.event_keys`). `source` is that
+    of the mapping that rejected it, "" where none did; `counted` says that a quality gate has
+    counted it.
     """
 
     rule: str

@@ -176,8 +176,8 @@ quarantine_keys = Table(
     Index("quarantine_keys_of_row", "of_row"),
     sqlite_with_rowid=False,
 )
-"""By which events a quarantined document has come in, see `signals.store.event_keys`: by the event of
-that key, or, where `of_row`, by any event that a mapping makes of that row."""
+"""By which events a quarantined document has come in, see `signals.store.event_keys`: by the event
+of that key, or, where `of_row`, by any event that a mapping makes of that row."""
 
 outbox = Table(
     "outbox",

@@ -5,7 +5,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from domain.findings import Findings
@@ -19,7 +18,6 @@ from domain.versions.input_profile import (
 )
 from feature_repo.catalogue import category_names, number_names
 from scoring.model.input_gate import InputGate, InputRules
-from scoring.quality_frame import count_frame, input_schema
 from tests.training.worlds import DEFINITION
 
 NAMES, TEXTS = number_names(DEFINITION), category_names(DEFINITION)
@@ -128,21 +126,3 @@ def test_a_profile_bears_columns_without_values_and_with_too_many() -> None:
     gate = InputGate(made, DEFINITION, RULES)
     assert not gate.degraded(*row({NAMES[0]: 1e9}, "never seen"), found)[0]
     assert found.counts() == {}
-
-
-def test_frames_are_checked_by_the_same_rules() -> None:
-    numbers, texts = training()
-    frame = pd.DataFrame(numbers, columns=list(USED[:-1])).assign(country=texts[:, 0])
-    schema = input_schema(profile(), RULES)
-    found = Findings()
-    count_frame(frame, schema, found)
-    assert found.counts() == {}
-    frame.loc[:4, NAMES[0]] = 50.0
-    frame.loc[:2, "country"] = "someone@company.com"
-    frame.loc[:200, NAMES[3]] = np.nan
-    count_frame(frame, schema, found)
-    assert {(f.rule, f.about): n for f, n in found.counts().items()} == {
-        ("out-of-range", NAMES[0]): 5,
-        ("unseen-category", "country"): 3,
-        ("null-rate", NAMES[3]): 1,
-    }

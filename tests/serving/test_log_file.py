@@ -53,7 +53,8 @@ def test_a_full_disk_costs_lines_which_are_counted(tmp_path: Path) -> None:
 def test_metrics_on_a_full_disk_kill_nobody(tmp_path: Path) -> None:
     """Without given pages the same program dies of SIGBUS."""
     code = (
-        "import sys; from pathlib import Path; from serving.metrics.metric_files import use_given_pages;"
+        "import sys; from pathlib import Path;"
+        "from serving.metrics.metric_files import use_given_pages;"
         "use_given_pages(); from prometheus_client import Counter;"
         "from tests.degradation.disks import fill; c = Counter('a', 'b', ['n']);"
         "c.labels('0').inc(); fill(Path(sys.argv[1]));"

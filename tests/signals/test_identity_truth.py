@@ -2,13 +2,13 @@
 
 A pair is two sound events that share an identifier, as producers sent it: the same kind and value.
 It is *true* where both are of one person, as the simulation's truth says of every event. It is
-*joined* where both events belong to one lead that is somebody's: `signals.identity.resolver.home` routes
-them to keys of the same lead, and not to a machine or a mailbox that is nobody's own. The events
-that carry nothing but a kiosk's cookie lie together under that cookie's name, where nobody is sold
-to: they are no person, and count as not joined, the true pairs among them as missed. Precision is
-the share of true pairs among the joined ones, recall the share of joined pairs among the true ones.
-A pair counts once for each identifier that its events share; pairs are counted through contingency
-tables of (person, lead) by identifier, never one by one.
+*joined* where both events belong to one lead that is somebody's: `signals.identity.resolver.home`
+routes them to keys of the same lead, and not to a machine or a mailbox that is nobody's own. The
+events that carry nothing but a kiosk's cookie lie together under that cookie's name, where nobody
+is sold to: they are no person, and count as not joined, the true pairs among them as missed.
+Precision is the share of true pairs among the joined ones, recall the share of joined pairs among
+the true ones. A pair counts once for each identifier that its events share; pairs are counted
+through contingency tables of (person, lead) by identifier, never one by one.
 """
 
 from collections import Counter, defaultdict

@@ -32,7 +32,7 @@ READER = reader_of(standard_contracts().values())
 
 
 class UnreliableBus:
-    """Partitions whose messages stay until settled, or longer. Satisfies `signals.stream.handler.Bus`.
+    """Partitions whose messages stay until settled, or longer: a `signals.stream.handler.Bus`.
 
     `place` is a message's number in the bus; a batch is what of a partition comes next.
     """

@@ -1,13 +1,8 @@
 """Why no cutoff is left to train on: what removed them, and the setting to change."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from domain.errors import Missing
-
-if TYPE_CHECKING:
-    pass
-
 
 REMOVED = {
     "account_excluded": (
