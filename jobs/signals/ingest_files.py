@@ -24,8 +24,8 @@ from signals.files import json_documents
 from signals.files.bounded_reading import buffered, telling, unpacked
 from signals.files.file_kinds import GZIP, HEAD, PARQUET, ZIP, marked_encoding, refuse_unread
 from signals.identifiers.left_out import LeftOutCells, listed
-from signals.mapping.compiler import Mapped
-from signals.mapping.mapping import Mapping, Tally, load_mapping
+from signals.mapping.compiler import Mapped, Tally
+from signals.mapping.mapping import Mapping, load_mapping
 from signals.store.quarantine import Rejected
 from telemetry.gc_tuning import calm_collector
 from wiring.read_ahead import prepared_ahead, reading_process

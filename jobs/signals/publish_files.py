@@ -8,7 +8,8 @@ from pathlib import Path
 from config.settings import Settings
 from jobs.signals.ingest_files import Told, batches, check_file, documents_of, origin_of
 from jobs.signals.worker import bus_of
-from signals.mapping.mapping import Mapped, Mapping, Tally, load_mapping
+from signals.mapping.compiler import Mapped, Tally
+from signals.mapping.mapping import Mapping, load_mapping
 from signals.stream.group_commit import Outgoing
 from signals.stream.headers import MOST_KEYS, RejectedRow
 from signals.stream.options import StreamOptions

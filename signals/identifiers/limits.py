@@ -8,15 +8,34 @@ import msgspec
 
 from domain.identifiers import NAME_KIND, NAMED, STRENGTH, IdentifierKind
 
-Kind = IdentifierKind
-
 OWNED: Mapping[str, Mapping[IdentifierKind, int]] = MappingProxyType(
     {
-        Kind.CRM_ID: {Kind.EMAIL: 3, Kind.USER_ID: 3, Kind.PHONE: 4},
-        Kind.USER_ID: {Kind.EMAIL: 3, Kind.CRM_ID: 32, Kind.PHONE: 4},
-        Kind.EMAIL: {Kind.CRM_ID: 32, Kind.USER_ID: 3, Kind.PHONE: 3},
-        Kind.PHONE: {Kind.CRM_ID: 3, Kind.USER_ID: 2, Kind.EMAIL: 2},
-        NAME_KIND: {Kind.CRM_ID: 32, Kind.USER_ID: 3, Kind.EMAIL: 3, Kind.PHONE: 4},
+        IdentifierKind.CRM_ID: {
+            IdentifierKind.EMAIL: 3,
+            IdentifierKind.USER_ID: 3,
+            IdentifierKind.PHONE: 4,
+        },
+        IdentifierKind.USER_ID: {
+            IdentifierKind.EMAIL: 3,
+            IdentifierKind.CRM_ID: 32,
+            IdentifierKind.PHONE: 4,
+        },
+        IdentifierKind.EMAIL: {
+            IdentifierKind.CRM_ID: 32,
+            IdentifierKind.USER_ID: 3,
+            IdentifierKind.PHONE: 3,
+        },
+        IdentifierKind.PHONE: {
+            IdentifierKind.CRM_ID: 3,
+            IdentifierKind.USER_ID: 2,
+            IdentifierKind.EMAIL: 2,
+        },
+        NAME_KIND: {
+            IdentifierKind.CRM_ID: 32,
+            IdentifierKind.USER_ID: 3,
+            IdentifierKind.EMAIL: 3,
+            IdentifierKind.PHONE: 4,
+        },
     }
 )
 """By kind, with how many of another kind one may come and still be one person's.
@@ -26,7 +45,12 @@ addresses is several people, and so are the records at a telephone that a firm a
 """
 
 LEAD: Mapping[IdentifierKind, int] = MappingProxyType(
-    {Kind.CRM_ID: 32, Kind.USER_ID: 8, Kind.EMAIL: 8, Kind.PHONE: 8}
+    {
+        IdentifierKind.CRM_ID: 32,
+        IdentifierKind.USER_ID: 8,
+        IdentifierKind.EMAIL: 8,
+        IdentifierKind.PHONE: 8,
+    }
 )
 """How many of a kind one lead may have in all."""
 

@@ -26,7 +26,7 @@ from signals.mapping.validation import check_mapping
 from storage.typed_yaml import located
 from storage.yaml_files import parse_yaml, read_text
 
-__all__ = ["Documents", "Mapped", "Mapping", "Tally", "load_mapping"]
+__all__ = ["Documents", "Mapping", "load_mapping"]
 
 
 class Documents(Iterator[Mapped]):

@@ -13,7 +13,8 @@ import pytest
 
 from domain.signals import decode
 from signals.contracts.registry import ContractBook
-from signals.mapping.mapping import Mapping, Tally, load_mapping
+from signals.mapping.compiler import Tally
+from signals.mapping.mapping import Mapping, load_mapping
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("LEADSCORE_DATA", ROOT.parent / "shared" / "data"))

@@ -19,7 +19,8 @@ from pyarrow import parquet
 
 from domain.errors import BadMapping
 from domain.signals import decode
-from signals.mapping.mapping import Mapped, Mapping
+from signals.mapping.compiler import Mapped
+from signals.mapping.mapping import Mapping
 from signals.mapping.spec import MappingFile
 
 BASE = """
