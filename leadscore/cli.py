@@ -8,7 +8,8 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -42,7 +43,6 @@ app = typer.Typer(
     name="leadscore",
     help="Lead scoring that a team can promote, canary, explain and audit.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -51,6 +51,24 @@ app = typer.Typer(
         "2 bad usage or input; 3 something needed is not there; 130 interrupted."
     ),
 )
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 typer calls it so
+    if wanted:
+        sys.stdout.write(f"leadscore {version('leadscore')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="The version."),
+    ] = False,
+) -> None:
+    """Lead scoring that a team can promote, canary, explain and audit."""
+
 
 COMMANDS: Sequence[tuple[str, Callable[..., None]]] = (
     ("demo", service.demo),
