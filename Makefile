@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCK := requirements/lock.txt
 PROCESSES ?= 2
 
-.PHONY: setup demo test serve ci bench figures lint soak lock bento clean
+.PHONY: setup demo test test-fast coverage docs serve ci bench figures lint soak lock bento clean
 
 $(VENV)/.ready: $(LOCK) requirements/uv.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
@@ -23,6 +23,12 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
+
+coverage: setup
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --cov --cov-report=html --cov-report=term:skip-covered
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 serve: setup
 	$(BIN)/leadscore serve

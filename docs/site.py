@@ -25,7 +25,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """List the pages that are made, or that grow in number, where the navigation has `*`."""
     decisions = sorted(f"adr/{path.name}" for path in (ROOT / "docs" / "adr").glob("0*.md"))
     lists = {"Code": [f"api/{name}.md" for name in _packages()]}
-    lists["Decisions"] = ["adr/README.md", *decisions]
+    lists["Decisions"] = ["adr/README.md", *decisions, "adr/template.md"]
     for section in config.nav or ():
         for entries in section.values() if isinstance(section, dict) else ():
             for entry in entries:
