@@ -92,8 +92,8 @@ class Calibrated:
 def calibrate(told: fit.Told, seed: int, embargo_days: float) -> Calibrated:
     """The calibrator of a model, from what models as strong as it told of rows not seen.
 
-    A kind is chosen, then its level (see `training.model.rate_level`); `embargo_days` before a moment had
-    not matured then.
+    A kind is chosen, then its level (see `training.model.rate_level`); `embargo_days` before a
+    moment had not matured then.
     """
     labels = told.labels.astype(np.float64)
     chosen, gains = choose(
