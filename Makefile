@@ -42,10 +42,10 @@ lint: setup
 ci: lint test
 
 bench: setup
-	$(BIN)/python -m pytest tests/bench --benchmark-only --benchmark-disable-gc
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-disable-gc
 
 figures: setup
-	$(BIN)/python -m tests.figures
+	$(BIN)/python -m tests.benchmarks.figures
 
 soak: setup
 	LEADSCORE_SOAK=1 $(BIN)/python -m pytest -m soak

@@ -3,7 +3,7 @@
 from hashlib import blake2b
 
 
-def place(account: str, rollout: str) -> float:
+def bucket(account: str, rollout: str) -> float:
     """A number in [0, 1): 53 bits of BLAKE2b of rollout and account.
 
     Uniform over accounts, and unrelated between rollouts.

@@ -9,7 +9,7 @@ OPEN_S = 1.0
 """How long it stays open before one call is let through to try."""
 
 
-class Breaker:
+class CircuitBreaker:
     """Closed, open, or half open. Safe to use from many threads.
 
     `monotonic` tells seconds from any start, never backwards. While open, `allows` says no, but to

@@ -36,7 +36,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     arm: Arm
 
 
-class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+class RandomRouting(msgspec.Struct, frozen=True, kw_only=True):
     """A routing that was drawn at random, each of `among` possible ones alike.
 
     `rollout` is the plan that drew it, `instead_of` what the policy decides on the facts.
@@ -57,7 +57,7 @@ class RequestKey(msgspec.Struct, frozen=True, kw_only=True):
     asked: str
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class PolicyQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """One lead to be answered: its id, or identifiers by kind of it, not both."""
 
     lead_id: str = ""
@@ -90,7 +90,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     answer: ScoreAnswer
     assigned: tuple[Assignment, ...] = ()
     shadow_decisions: dict[str, Decision] = {}
-    drawn: Drawn | None = None
+    drawn: RandomRouting | None = None
     request: RequestKey | None = None
 
 

@@ -35,7 +35,7 @@ RESERVED = frozenset(
 )
 """Names that the features of every definition have already."""
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+FeatureName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,8 +46,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     counted, such as the pages seen; `text` is how a salesperson says it.
     """
 
-    name: Name
-    channel: Name
+    name: FeatureName
+    channel: FeatureName
     types: tuple[str, ...]
     where: dict[str, str | bool | int] = {}
     value: str | None = None
@@ -55,10 +55,10 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     text: str = ""
 
 
-class Attribute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ProfileAttribute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A property of the lead: the last value written, by (time, event id)."""
 
-    name: Name
+    name: FeatureName
     kind: Literal["number", "text"]
     types: tuple[str, ...]
     field: str
@@ -73,7 +73,7 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     are added, so that one open of one e-mail is not yet all.
     """
 
-    name: Name
+    name: FeatureName
     of: str
     over: str
     half_life_days: Annotated[float, msgspec.Meta(ge=0)] | None = None
@@ -85,7 +85,7 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Backlog(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many events of one family wait for one of another: tickets opened and not closed."""
 
-    name: Name
+    name: FeatureName
     opened: str
     closed: str
     text: str = ""
@@ -94,7 +94,7 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Transition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A step of the family `begins` with a later one of `ends`, among the last five events."""
 
-    name: Name
+    name: FeatureName
     begins: str
     ends: str
     text: str = ""
@@ -103,7 +103,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What can become of a lead. `closes`: a lead that has it is decided, and scored no more."""
 
-    name: Name
+    name: FeatureName
     types: tuple[str, ...]
     closes: bool = True
 
@@ -117,11 +117,11 @@ class FeatureDefinition(
     `backlogs` and `transitions` are read from the families' state: they cost none of their own.
     """
 
-    service: Name
+    service: FeatureName
     version: Annotated[int, msgspec.Meta(ge=1)]
     half_lives_days: tuple[float, ...] = (1.0, 7.0, 30.0)
     families: tuple[Family, ...]
-    attributes: tuple[Attribute, ...] = ()
+    attributes: tuple[ProfileAttribute, ...] = ()
     ratios: tuple[Ratio, ...] = ()
     backlogs: tuple[Backlog, ...] = ()
     transitions: tuple[Transition, ...] = ()
@@ -171,12 +171,12 @@ class FeatureDefinition(
         return tuple(f for f in self.families if f.distinct)
 
     @cached_property
-    def numbers(self) -> tuple[Attribute, ...]:
+    def numbers(self) -> tuple[ProfileAttribute, ...]:
         """The numeric attributes, in the order of their slots in the state."""
         return tuple(a for a in self.attributes if a.kind == "number")
 
     @cached_property
-    def texts(self) -> tuple[Attribute, ...]:
+    def texts(self) -> tuple[ProfileAttribute, ...]:
         """The text attributes, in the order of their columns in the profile."""
         return tuple(a for a in self.attributes if a.kind == "text")
 

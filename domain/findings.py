@@ -18,7 +18,7 @@ MOST = 2_000
 _LABEL = re.compile(r"(?!.*\d{7})[\w.:/*-]*", re.ASCII)
 
 
-class Finding(NamedTuple):
+class QualityFinding(NamedTuple):
     """One kind of finding: the gate, its rule, and what was found wanting (source/type, field)."""
 
     gate: str
@@ -36,30 +36,30 @@ def label(text: str) -> str:
     return text if len(text) <= LONGEST and _LABEL.fullmatch(text) else OTHER
 
 
-class Findings:
+class QualityFindings:
     """Counts that only grow. Safe to use from many threads."""
 
     def __init__(self) -> None:
-        self._counts: dict[Finding, int] = {}
+        self._counts: dict[QualityFinding, int] = {}
         self._lock = Lock()
 
     def add(self, gate: str, rule: str, about: str = "", count: int = 1) -> None:
         """So many more; `about` is made a label first."""
         with self._lock:
-            self._add(Finding(gate, rule, label(about)), count)
+            self._add(QualityFinding(gate, rule, label(about)), count)
 
-    def merge(self, more: Mapping[Finding, int]) -> None:
+    def merge(self, more: Mapping[QualityFinding, int]) -> None:
         """Add the counts of another."""
         with self._lock:
             for finding, count in more.items():
                 self._add(finding, count)
 
-    def counts(self) -> dict[Finding, int]:
+    def counts(self) -> dict[QualityFinding, int]:
         """A copy of all counts."""
         with self._lock:
             return dict(self._counts)
 
-    def _add(self, finding: Finding, count: int) -> None:
+    def _add(self, finding: QualityFinding, count: int) -> None:
         if finding not in self._counts and len(self._counts) >= MOST:
             finding = finding._replace(about=OTHER)
         self._counts[finding] = self._counts.get(finding, 0) + count

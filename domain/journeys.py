@@ -42,7 +42,7 @@ class OutcomeEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class FirstEvent:
     """The first event of some types on a lead id, at the moment that it became known."""
 
     lead_id: str
@@ -59,7 +59,7 @@ class Journeys:
 
     spans: dict[str, LeadSpan]
     outcomes: list[OutcomeEvent]
-    anchors: list[Anchor]
+    anchors: list[FirstEvent]
     watermark_us: int
     events: int
     log_hash: str

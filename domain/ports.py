@@ -182,7 +182,7 @@ BREAKERS = ("features", "audit")
 """The stores that are left alone for a while when they fail: the online store, the audit trail."""
 
 
-class Watch(Protocol):
+class Observer(Protocol):
     """Hears how answers come about. On the hot path: it must be cheap, and never raise itself.
 
     Nothing it is told names a lead, so that nothing it tells can.
@@ -204,7 +204,7 @@ class Watch(Protocol):
         ...
 
 
-class Unwatched:
+class NullObserver:
     """Hears nothing: the default."""
 
     _nothing = nullcontext()

@@ -41,7 +41,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return happened if self.recordedtime is None else max(happened, to_us(self.recordedtime))
 
 
-class Happening(msgspec.Struct, frozen=True, kw_only=True):
+class UnattributedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """What a signal of the log tells beside whom it happened to and who says so.
 
     It was checked as a signal when it was accepted.
@@ -53,7 +53,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any] = {}
 
 
-Told = TypeVar("Told", Signal, Happening)
+EventT = TypeVar("EventT", Signal, UnattributedEvent)
 """What an event tells, with or without whom it happened to."""
 
 
@@ -105,7 +105,7 @@ class Receipt(Counts, kw_only=True):
 
 
 _decoder = msgspec.json.Decoder(Signal)
-_happening = msgspec.json.Decoder(Happening)
+_happening = msgspec.json.Decoder(UnattributedEvent)
 _encoder = msgspec.json.Encoder()
 
 
@@ -117,7 +117,7 @@ def decode(line: bytes) -> Signal:
     return _decoder.decode(line)
 
 
-def recall(line: bytes) -> Happening:
+def recall(line: bytes) -> UnattributedEvent:
     """What happened, of a signal that was accepted once; takes half as long as all of it."""
     return _happening.decode(line)
 

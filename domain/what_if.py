@@ -6,7 +6,7 @@ import msgspec
 
 from domain.scores import Decision, Reason, VersionSet
 
-Value = float | str | None
+FeatureValue = float | str | None
 """Of a feature; None is missing."""
 
 MOST_CHANGES = 50
@@ -18,7 +18,7 @@ class WhatIfRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     A number that is null, and a text that is null or empty, is taken to be missing.
     """
 
-    changes: Annotated[dict[str, Value], msgspec.Meta(min_length=1, max_length=MOST_CHANGES)]
+    changes: Annotated[dict[str, FeatureValue], msgspec.Meta(min_length=1, max_length=MOST_CHANGES)]
     lead_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
     identifiers: (
         Annotated[
@@ -33,11 +33,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A feature that was taken to be otherwise: what it is, and what it was asked to be."""
 
     feature: str
-    was: Value
-    now: Value
+    was: FeatureValue
+    now: FeatureValue
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class HypotheticalScore(msgspec.Struct, frozen=True, kw_only=True):
     """What is said of a lead. `score` is a calibrated probability."""
 
     score: float
@@ -56,8 +56,8 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
 
     lead_id: str
     changes: tuple[Change, ...]
-    before: Told
-    after: Told
+    before: HypotheticalScore
+    after: HypotheticalScore
     notes: tuple[str, ...]
     versions: VersionSet
     arm: Literal["champion", "challenger", "holdout"]

@@ -35,7 +35,7 @@ from domain.state import (
     Matrix,
     Vector,
 )
-from feature_repo.number_plan import Columns, Plan
+from feature_repo.number_plan import ColumnLayout, NumberPlan
 
 SILENCE = 1.0 / 365.0
 """Events a day that are added to both sides of a velocity, so that silence is no speed."""
@@ -55,7 +55,12 @@ def _compiled(function: _F) -> _F:
 
 @_compiled
 def fill(
-    plan: Plan, columns: Columns, leads: Matrix, accounts: Matrix, as_of: Vector, out: Matrix
+    plan: NumberPlan,
+    columns: ColumnLayout,
+    leads: Matrix,
+    accounts: Matrix,
+    as_of: Vector,
+    out: Matrix,
 ) -> None:
     """Write the columns [n, columns.width] of states [n, plan.width] at moments [n] to `out`.
 
@@ -90,7 +95,9 @@ def _decayed(count: float, age: float, half_life: float) -> float:
 
 
 @_compiled
-def _families(plan: Plan, columns: Columns, lead: Vector, now: float, row: Vector) -> None:
+def _families(
+    plan: NumberPlan, columns: ColumnLayout, lead: Vector, now: float, row: Vector
+) -> None:
     for f in range(plan.families):
         at = FAMILIES + f * plan.family_width
         age, count = _age(now, lead[at + FAMILY_LAST]), lead[at + FAMILY_COUNT]
@@ -103,7 +110,7 @@ def _families(plan: Plan, columns: Columns, lead: Vector, now: float, row: Vecto
 
 
 @_compiled
-def _velocity(plan: Plan, columns: Columns, family: int, row: Vector) -> float:
+def _velocity(plan: NumberPlan, columns: ColumnLayout, family: int, row: Vector) -> float:
     """The log of the intensity over the shortest half-life against that over the longest.
 
     A decayed count over half-life h of a steady rate r is r·h/ln 2; dividing by h compares rates.
@@ -116,14 +123,14 @@ def _velocity(plan: Plan, columns: Columns, family: int, row: Vector) -> float:
 
 
 @_compiled
-def _totals(plan: Plan, columns: Columns, lead: Vector, row: Vector) -> None:
+def _totals(plan: NumberPlan, columns: ColumnLayout, lead: Vector, row: Vector) -> None:
     for k in range(plan.valued.shape[0]):
         at = FAMILIES + plan.valued[k] * plan.family_width
         row[columns.totals + k] = lead[at + FAMILY_SUM]
 
 
 @_compiled
-def _distinct(plan: Plan, columns: Columns, lead: Vector, row: Vector) -> None:
+def _distinct(plan: NumberPlan, columns: ColumnLayout, lead: Vector, row: Vector) -> None:
     for k in range(columns.ratios - columns.distinct):
         at, bits = plan.sets_at + CELL * k, 0
         for word in range(1, CELL):
@@ -141,7 +148,7 @@ def _bits(word: np.int64) -> int:
 
 
 @_compiled
-def _comparisons(plan: Plan, columns: Columns, row: Vector) -> None:
+def _comparisons(plan: NumberPlan, columns: ColumnLayout, row: Vector) -> None:
     for k in range(plan.ratios.shape[0]):
         above, below = plan.ratios[k]
         ratio = (row[above] + plan.smoothing[k, 0]) / (row[below] + plan.smoothing[k, 1])
@@ -152,7 +159,9 @@ def _comparisons(plan: Plan, columns: Columns, row: Vector) -> None:
 
 
 @_compiled
-def _transitions(plan: Plan, columns: Columns, lead: Vector, now: float, row: Vector) -> None:
+def _transitions(
+    plan: NumberPlan, columns: ColumnLayout, lead: Vector, now: float, row: Vector
+) -> None:
     """Days since each transition: since the newest of its ends that has a begin before."""
     for k in range(plan.transitions.shape[0]):
         (begins, ends), days = plan.transitions[k], np.nan
@@ -173,7 +182,9 @@ def _begun(lead: Vector, step: int, code: float) -> bool:
 
 
 @_compiled
-def _activity(plan: Plan, columns: Columns, lead: Vector, now: float, row: Vector) -> None:
+def _activity(
+    plan: NumberPlan, columns: ColumnLayout, lead: Vector, now: float, row: Vector
+) -> None:
     at, quiet = columns.activity, _age(now, lead[LAST])
     seen = lead[COUNT] > 0
     row[at] = lead[COUNT]
@@ -183,7 +194,7 @@ def _activity(plan: Plan, columns: Columns, lead: Vector, now: float, row: Vecto
 
 
 @_compiled
-def _breadth(plan: Plan, columns: Columns, row: Vector) -> None:
+def _breadth(plan: NumberPlan, columns: ColumnLayout, row: Vector) -> None:
     used = 0
     for channel in range(plan.channels):
         for f in range(plan.families):
@@ -194,7 +205,7 @@ def _breadth(plan: Plan, columns: Columns, row: Vector) -> None:
 
 
 @_compiled
-def _active_days(columns: Columns, lead: Vector, now: float, row: Vector) -> None:
+def _active_days(columns: ColumnLayout, lead: Vector, now: float, row: Vector) -> None:
     """Active days among the last 7 and 28, the day of the moment included."""
     age = _age(np.floor(now / SECONDS_PER_DAY), lead[DAY])
     row[columns.active_days] = _days_within(lead, age, 7)
@@ -210,7 +221,7 @@ def _days_within(lead: Vector, age: float, window: int) -> int:
 
 
 @_compiled
-def _gaps(columns: Columns, lead: Vector, row: Vector) -> None:
+def _gaps(columns: ColumnLayout, lead: Vector, row: Vector) -> None:
     """Days between the last two steps, and between the kept ones on average."""
     held = 0
     for step in range(SEQUENCE_LENGTH):
@@ -225,7 +236,9 @@ def _gaps(columns: Columns, lead: Vector, row: Vector) -> None:
 
 
 @_compiled
-def _account(plan: Plan, columns: Columns, account: Vector, now: float, row: Vector) -> None:
+def _account(
+    plan: NumberPlan, columns: ColumnLayout, account: Vector, now: float, row: Vector
+) -> None:
     at, half_life = columns.account, plan.half_lives[plan.middle]
     row[at] = account[plan.width]
     since = _age(now, account[LAST]) / SECONDS_PER_DAY
@@ -239,7 +252,9 @@ def _account(plan: Plan, columns: Columns, account: Vector, now: float, row: Vec
 
 
 @_compiled
-def _people(plan: Plan, columns: Columns, account: Vector, now: float, row: Vector) -> None:
+def _people(
+    plan: NumberPlan, columns: ColumnLayout, account: Vector, now: float, row: Vector
+) -> None:
     """How many of the account's people were active of late, and how much the most active one."""
     week = month = 0
     best, seen = -np.inf, plan.width + 1
@@ -256,7 +271,7 @@ def _people(plan: Plan, columns: Columns, account: Vector, now: float, row: Vect
 
 
 @_compiled
-def _attributes(plan: Plan, columns: Columns, lead: Vector, row: Vector) -> None:
+def _attributes(plan: NumberPlan, columns: ColumnLayout, lead: Vector, row: Vector) -> None:
     for k in range(columns.width - columns.attributes):
         at = plan.numbers_at + CELL * k
         row[columns.attributes + k] = lead[at + 2] if lead[at] > 0 else np.nan

@@ -10,7 +10,7 @@ from domain.definition import FeatureDefinition
 from domain.state import Index, Matrix, Vector, half_lives_of, layout_of
 
 
-class Columns(NamedTuple):
+class ColumnLayout(NamedTuple):
     """Where each group of columns begins, in their order, and how many there are in all."""
 
     counts: int
@@ -32,7 +32,7 @@ class Columns(NamedTuple):
     width: int
 
 
-class Plan(NamedTuple):
+class NumberPlan(NamedTuple):
     """What the columns of F families are made of.
 
     `half_lives` in seconds, `middle` the place of the one of accounts and of intensity;
@@ -61,18 +61,18 @@ class Plan(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def columns_of(d: FeatureDefinition) -> Columns:
+def columns_of(d: FeatureDefinition) -> ColumnLayout:
     """Where the number columns of a definition stand, as `features.catalogue` names them."""
     families, lives = len(d.families), len(d.half_lives_days)
     valued = [f for f in d.families if f.value]
     sizes = [families, families, lives * families, families, len(valued), len(d.sets)]
     sizes += [len(d.ratios), len(d.backlogs), len(d.transitions), 4, 1, 2, 2]
     sizes += [6, families, len(d.numbers)] if d.accounts else [0, 0, len(d.numbers)]
-    return Columns(*accumulate(sizes, initial=0))
+    return ColumnLayout(*accumulate(sizes, initial=0))
 
 
 @lru_cache(maxsize=16)
-def plan_of(d: FeatureDefinition) -> Plan:
+def plan_of(d: FeatureDefinition) -> NumberPlan:
     """The plan of a definition, made once."""
     at = {f.name: i for i, f in enumerate(d.families)}
     layout, columns, lives = layout_of(d), columns_of(d), d.half_lives_days
@@ -86,7 +86,7 @@ def plan_of(d: FeatureDefinition) -> Plan:
     ratios = [[compared(f, r.half_life_days) for f in (r.of, r.over)] for r in d.ratios]
     backlogs = [[compared(f, 0) for f in (b.opened, b.closed)] for b in d.backlogs]
     transitions = [[1.0 + at[f] for f in (t.begins, t.ends)] for t in d.transitions]
-    return Plan(
+    return NumberPlan(
         families=len(at),
         half_lives=half_lives_of(d),
         middle=len(lives) // 2,

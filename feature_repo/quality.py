@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from domain.clock import DAY
 from domain.definition import FeatureDefinition
 from domain.errors import Refused
-from domain.findings import Findings, broken_rules
+from domain.findings import QualityFindings, broken_rules
 from domain.state import Matrix
 from feature_repo.catalogue import Feature, catalogue
 from feature_repo.features import STEPS
@@ -99,7 +99,7 @@ class FeatureGate:
         self._ahead_us = rules.ahead_hours * DAY / 24
 
     def sound(
-        self, numbers: Matrix, as_of_us: int, watermark_us: int, found: Findings
+        self, numbers: Matrix, as_of_us: int, watermark_us: int, found: QualityFindings
     ) -> NDArray[np.bool_]:
         """Whether each row [n] of all number features [n, features] keeps the rules; counted.
 
@@ -121,7 +121,9 @@ class FeatureGate:
         return fine
 
 
-def _count(rule: str, marks: NDArray[np.bool_], names: tuple[str, ...], found: Findings) -> None:
+def _count(
+    rule: str, marks: NDArray[np.bool_], names: tuple[str, ...], found: QualityFindings
+) -> None:
     sums = marks.sum(axis=0)
     for at in np.flatnonzero(sums).tolist():
         found.add(GATE, rule, names[at], int(sums[at]))
@@ -153,7 +155,7 @@ def feature_schema(definition: FeatureDefinition, rules: FeatureRules) -> "DataF
 
 
 def check_frame(
-    frame: "pd.DataFrame", schema: "DataFrameSchema", found: Findings, where: str
+    frame: "pd.DataFrame", schema: "DataFrameSchema", found: QualityFindings, where: str
 ) -> None:
     """Count what breaks the schema; raise Refused where it is more than a warning.
 

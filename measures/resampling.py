@@ -21,7 +21,7 @@ CELLS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
+class ResampledMeasure:
     """A measure, and what it is on each draw [draws]; nan where it is not defined."""
 
     value: float
@@ -31,8 +31,8 @@ class Drawn:
         """The measure between percentiles of its draws."""
         return between(self.value, self.draws, level)
 
-    def __sub__(self, other: "Drawn") -> "Drawn":
-        return Drawn(self.value - other.value, self.draws - other.draws)
+    def __sub__(self, other: "ResampledMeasure") -> "ResampledMeasure":
+        return ResampledMeasure(self.value - other.value, self.draws - other.draws)
 
 
 class Resampling:
@@ -53,7 +53,7 @@ class Resampling:
         # no group is drawn 256 times: of n it is drawn once on average, as Poisson counts are
         self._drawn = np.array(held, dtype=np.uint8).reshape(len(held), self._count)
 
-    def ratios(self, top: ArrayLike, bottom: ArrayLike | None = None) -> list[Drawn]:
+    def ratios(self, top: ArrayLike, bottom: ArrayLike | None = None) -> list[ResampledMeasure]:
         """Weighted sums of columns `top` [n, k] over those of `bottom` [n, k], by default rows.
 
         So are means, rates among some of the rows, and net benefits.
@@ -68,7 +68,7 @@ class Resampling:
                 parts.append(np.where(down == 0, np.nan, up / down))
         return _told(np.concatenate(parts))
 
-    def mean(self, values: Array, among: NDArray[Any] | None = None) -> Drawn:
+    def mean(self, values: Array, among: NDArray[Any] | None = None) -> ResampledMeasure:
         """The weighted mean of values [n], of the rows `among` [n] which is 1."""
         held = np.ones(len(values)) if among is None else among.astype(np.float64)
         return self.ratios((values * held)[:, None], held[:, None])[0]
@@ -83,7 +83,9 @@ class Resampling:
         part = np.divide(sums.sum(axis=0) ** 2, square, out=np.zeros_like(square), where=square > 0)
         return np.asarray(part, dtype=np.float64)
 
-    def ranking(self, y: ArrayLike, s: ArrayLike, shares: Sequence[float]) -> dict[str, Drawn]:
+    def ranking(
+        self, y: ArrayLike, s: ArrayLike, shares: Sequence[float]
+    ) -> dict[str, ResampledMeasure]:
         """`auroc`, `average_precision`, and `precision`, `recall`, `lift` at each top share.
 
         Those are named `lift_at_10pct` and so on. Equal to `measures.ranking` on every draw.
@@ -115,7 +117,7 @@ class Resampling:
             yield self._drawn[start : start + at_once].astype(np.float64)
 
 
-def share_of(drawn: Drawn, size: float, level: float = 0.95) -> Interval:
+def share_of(drawn: ResampledMeasure, size: float, level: float = 0.95) -> Interval:
     """A share with its interval: of the draws, or where it is 0 or 1 of Wilson, at `size` rows.
 
     Draws of rows that are all alike are alike, and would promise that nothing else can come.
@@ -125,9 +127,9 @@ def share_of(drawn: Drawn, size: float, level: float = 0.95) -> Interval:
     return drawn.interval(level)
 
 
-def _told(columns: Array) -> list[Drawn]:
+def _told(columns: Array) -> list[ResampledMeasure]:
     """Of each column the first as the value, the others as its draws."""
-    return [Drawn(float(column[0]), column[1:]) for column in columns.T]
+    return [ResampledMeasure(float(column[0]), column[1:]) for column in columns.T]
 
 
 def _ranked(positives: Array, negatives: Array, shares: Sequence[float]) -> dict[str, Array]:

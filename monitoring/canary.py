@@ -24,8 +24,8 @@ from monitoring.outcomes import OutcomeTable
 from storage.typed_yaml import read_typed
 
 STANDARD_FILE = Path(__file__).parent / "canary.yaml"
-Name = Literal["auroc", "log_loss", "brier", "average_precision"]
-Outcome = Literal["pass", "fail", "inconclusive"]
+MetricName = Literal["auroc", "log_loss", "brier", "average_precision"]
+CanaryOutcome = Literal["pass", "fail", "inconclusive"]
 
 METRICS: Mapping[str, Metric] = {
     "auroc": auroc,
@@ -42,7 +42,7 @@ RANKING = frozenset({"auroc", "average_precision", "lift_at_10pct"})
 class Margin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """By how much the challenger may be worse on a measure."""
 
-    name: Name
+    name: MetricName
     better: Literal["higher", "lower"]
     margin: Annotated[float, msgspec.Meta(ge=0)]
 
@@ -68,10 +68,10 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     difference: Interval
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class CanaryVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What was found. `reasons` says why, a sentence each; `target` which outcome decided."""
 
-    outcome: Outcome
+    outcome: CanaryOutcome
     reasons: tuple[str, ...]
     champion: str
     challenger: str
@@ -95,12 +95,12 @@ def load_rule(path: Path = STANDARD_FILE) -> CanaryRule:
 
 def not_comparable(
     champion: str, challenger: str, one: Learnt, other: Learnt, rule: CanaryRule
-) -> Verdict:
+) -> CanaryVerdict:
     """The verdict on versions that learnt different things: none can be told."""
     told = f"{champion} tells {one.told}, {challenger} {other.told}"
     if one.outcome == other.outcome:
         told += ": state `--horizon-days` on which both are to be ranked"
-    return Verdict(
+    return CanaryVerdict(
         outcome="inconclusive",
         reasons=(told,),
         champion=champion,
@@ -119,7 +119,7 @@ def compare(
     challenger: str,
     rule: CanaryRule,
     target: Target | None = None,
-) -> Verdict:
+) -> CanaryVerdict:
     """Compare two versions on the decisions of a table that both of them scored.
 
     `target` is the outcome that the table tells; where it is not what both learnt, only how they
@@ -145,9 +145,9 @@ def compare(
         )
         if fully:
             compared += (_calibration(y, (a[rows], b[rows]), groups, rule.level),)
-    undecided: tuple[Outcome, list[str]] = ("inconclusive", short)
+    undecided: tuple[CanaryOutcome, list[str]] = ("inconclusive", short)
     outcome, reasons = undecided if short else _judge(compared, rule)
-    return Verdict(
+    return CanaryVerdict(
         outcome=outcome,
         reasons=tuple(reasons),
         champion=champion,
@@ -196,11 +196,11 @@ def _calibration(
     return Compared(name="calibration_error", champion=a, challenger=b, difference=difference(a, b))
 
 
-def _judge(compared: tuple[Compared, ...], rule: CanaryRule) -> tuple[Outcome, list[str]]:
+def _judge(compared: tuple[Compared, ...], rule: CanaryRule) -> tuple[CanaryOutcome, list[str]]:
     by_name = {c.name: c.difference for c in compared}
     verdicts = [_one(by_name[m.name], m) for m in rule.measures]
     outcomes = [outcome for outcome, _ in verdicts]
-    worst: Outcome = "pass"
+    worst: CanaryOutcome = "pass"
     if "fail" in outcomes:
         worst = "fail"
     elif "inconclusive" in outcomes:
@@ -208,7 +208,7 @@ def _judge(compared: tuple[Compared, ...], rule: CanaryRule) -> tuple[Outcome, l
     return worst, [said for _, said in verdicts]
 
 
-def _one(difference: Interval, margin: Margin) -> tuple[Outcome, str]:
+def _one(difference: Interval, margin: Margin) -> tuple[CanaryOutcome, str]:
     """One measure's verdict: with a sign such that more is worse."""
     sign = 1.0 if margin.better == "lower" else -1.0
     ends = sorted((sign * difference.low, sign * difference.high))

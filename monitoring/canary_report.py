@@ -3,7 +3,7 @@
 from xml.etree import ElementTree as ET
 
 from domain.measurement import Interval
-from monitoring.canary import Compared, Verdict
+from monitoring.canary import CanaryVerdict, Compared
 
 _NAMES = {
     "auroc": "AUROC",
@@ -15,7 +15,7 @@ _NAMES = {
 }
 
 
-def to_markdown(verdict: Verdict) -> str:
+def to_markdown(verdict: CanaryVerdict) -> str:
     """A page that a person reads."""
     v = verdict
     counted = f"{v.paired:,} decisions were scored by both, {v.matured:,} of them have matured"
@@ -38,7 +38,7 @@ def to_markdown(verdict: Verdict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_junit(verdict: Verdict) -> str:
+def to_junit(verdict: CanaryVerdict) -> str:
     """The same as one JUnit test case: failed unless the challenger passes."""
     suite = ET.Element("testsuite", name="canary", tests="1")
     suite.set("failures", "0" if verdict.passed else "1")
@@ -52,7 +52,7 @@ def to_junit(verdict: Verdict) -> str:
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _target(verdict: Verdict) -> str:
+def _target(verdict: CanaryVerdict) -> str:
     return f" ({verdict.target})" if verdict.target else ""
 
 

@@ -13,7 +13,7 @@ from domain.clock import DAY
 from domain.decisions import DecisionRecord
 from domain.errors import BadConfiguration, UnknownLead
 
-Outcomes = Mapping[str, Sequence[tuple[str, int]]]
+OutcomesByLead = Mapping[str, Sequence[tuple[str, int]]]
 """Lead id, current or former, to its outcomes: (name, microseconds since 1970), in any order."""
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -111,7 +111,7 @@ class _Kept:
 
 def join(
     records: Iterable[DecisionRecord],
-    outcomes: Outcomes,
+    outcomes: OutcomesByLead,
     rule: JoinRule,
     *,
     watermark_us: int,
@@ -153,7 +153,7 @@ def join(
 
 
 def _canonical_outcomes(
-    outcomes: Outcomes, canonical: Callable[[str], str], watermark_us: int
+    outcomes: OutcomesByLead, canonical: Callable[[str], str], watermark_us: int
 ) -> dict[str, dict[str, list[int]]]:
     """Per canonical lead and outcome name, the moments, ascending."""
     known: dict[str, dict[str, list[int]]] = {}

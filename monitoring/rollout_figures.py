@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from domain.decisions import DecisionRecord
-from registry.rollout_decision import Figures
-from registry.rollout_state import RolloutPlan
+from registry.rollout_decision import ArmFigures
+from registry.rollout_state import Rollout
 
 
-def arm_figures(records: Iterable[DecisionRecord], plan: RolloutPlan) -> Figures:
+def arm_figures(records: Iterable[DecisionRecord], plan: Rollout) -> ArmFigures:
     """Decisions of the challenger's arm at the plan's step, and the share of degraded ones.
 
     Where the challenger answers nobody, all decisions count that were made under the plan, and
@@ -22,4 +22,4 @@ def arm_figures(records: Iterable[DecisionRecord], plan: RolloutPlan) -> Figures
                 made += 1
                 degraded += record.answer.degraded
     share = degraded / made if made and plan.weight > 0 else None
-    return Figures(decisions=made, degraded=share)
+    return ArmFigures(decisions=made, degraded=share)

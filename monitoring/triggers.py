@@ -13,18 +13,18 @@ from storage.typed_yaml import read_typed
 
 STANDARD_FILE = Path(__file__).with_name("triggers.yaml")
 
-Limit = Annotated[float, msgspec.Meta(ge=0)]
+TriggerLimit = Annotated[float, msgspec.Meta(ge=0)]
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TriggerLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One version of the triggers' limits; None: that trigger is off. The file says more."""
 
     version: Annotated[int, msgspec.Meta(ge=1)]
-    drift_share: Limit | None = None
-    calibration_error: Limit | None = None
-    age_days: Limit | None = None
+    drift_share: TriggerLimit | None = None
+    calibration_error: TriggerLimit | None = None
+    age_days: TriggerLimit | None = None
     new_outcomes: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    rest_days: Limit = 0.0
+    rest_days: TriggerLimit = 0.0
 
     @property
     def label(self) -> str:
@@ -44,7 +44,7 @@ class Reported(msgspec.Struct, frozen=True, kw_only=True):
     calibration_error: Interval | None
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class TriggerEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """All that the decision rests on; moments in microseconds.
 
     `learnt_us` is up to when the champion knew the log, `newest_us` up to when the newest version
@@ -75,7 +75,7 @@ class Retraining(msgspec.Struct, frozen=True, kw_only=True):
     needed: bool
     triggers: tuple[Trigger, ...]
     limits: str
-    evidence: Evidence
+    evidence: TriggerEvidence
 
     @property
     def why(self) -> str:
@@ -84,7 +84,7 @@ class Retraining(msgspec.Struct, frozen=True, kw_only=True):
         return "; ".join(held) or "no trigger is declared"
 
 
-def decide(evidence: Evidence, limits: Limits) -> Retraining:
+def decide(evidence: TriggerEvidence, limits: TriggerLimits) -> Retraining:
     """Train where a trigger fired, unless the newest version still rests; the first always."""
     if evidence.newest_us is None:
         note = "there is no version yet"
@@ -105,18 +105,18 @@ def decide(evidence: Evidence, limits: Limits) -> Retraining:
     return _concluded(triggers, evidence, limits, needed=fired)
 
 
-def load_limits(path: Path = STANDARD_FILE) -> Limits:
+def load_limits(path: Path = STANDARD_FILE) -> TriggerLimits:
     """Limits from a YAML file; the standard ones by default. Raises BadConfiguration."""
-    return read_typed(path, Limits, "trigger-limits")
+    return read_typed(path, TriggerLimits, "trigger-limits")
 
 
 def _concluded(
-    triggers: tuple[Trigger, ...], evidence: Evidence, limits: Limits, *, needed: bool
+    triggers: tuple[Trigger, ...], evidence: TriggerEvidence, limits: TriggerLimits, *, needed: bool
 ) -> Retraining:
     return Retraining(needed=needed, triggers=triggers, limits=limits.label, evidence=evidence)
 
 
-def _triggers(e: Evidence, limits: Limits) -> Iterator[Trigger]:
+def _triggers(e: TriggerEvidence, limits: TriggerLimits) -> Iterator[Trigger]:
     if e.champion is None:
         return
     report = e.report if e.report is not None and e.report.model == e.champion else None

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from domain.errors import BadInput
 from domain.versions.manifest import VersionKind
 from registry.cache import STAGES_FILE, Stages, stages_of
-from registry.ledger_entry import Entry
+from registry.ledger_entry import LedgerEntry
 from registry.registry_state import fold
 
 
 def by_ledger(
     told: Stages | None,
-    entries: Sequence[Entry],
+    entries: Sequence[LedgerEntry],
     kind: VersionKind,
     at_hand: Callable[[str], bool],
 ) -> Stages | None:

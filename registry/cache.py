@@ -28,8 +28,8 @@ from domain.versions.manifest import (
     open_sealed_as,
 )
 from registry.ledger_entry import Registration
-from registry.registry_state import Standing
-from registry.rollout_state import RolloutPlan
+from registry.registry_state import RegistryState
+from registry.rollout_state import Rollout
 
 STAGES_FILE = "stages.json"
 
@@ -48,8 +48,8 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     champion: CachedVersion | None = None
     challenger: CachedVersion | None = None
-    rollout: RolloutPlan | None = None
-    holdout: RolloutPlan | None = None
+    rollout: Rollout | None = None
+    holdout: Rollout | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class CachedStages:
     sequence: int
     champion: OpenedVersion[Manifest]
     challenger: OpenedVersion[Manifest] | None
-    rollout: RolloutPlan | None
+    rollout: Rollout | None
     fault: str = ""
 
 
@@ -139,7 +139,7 @@ def cached_version(registration: Registration) -> CachedVersion:
     return CachedVersion(label=registration.version.label, manifest_hash=registration.manifest_hash)
 
 
-def stages_of(standing: Standing) -> Stages:
+def stages_of(standing: RegistryState) -> Stages:
     """What the cache is told of a standing."""
     champion, challenger = (
         None if label is None else cached_version(standing.registrations[label])

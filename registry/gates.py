@@ -19,19 +19,19 @@ from storage.typed_yaml import read_typed
 
 STANDARD_FILE = Path(__file__).with_name("gates.yaml")
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+GateName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 
 
 class _Rule(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="rule"
 ):
-    name: Name
+    name: GateName
 
 
 class AtLeast(_Rule, frozen=True, kw_only=True, tag="at_least"):
     """The count must be `limit` or more."""
 
-    count: Name
+    count: GateName
     limit: int
 
 
@@ -41,7 +41,7 @@ class AtMost(_Rule, frozen=True, kw_only=True, tag="at_most"):
     `may_be_stated`: who promotes may state a higher limit, which the ledger then holds.
     """
 
-    count: Name
+    count: GateName
     limit: int
     absent: Literal["fail", "pass"] = "fail"
     may_be_stated: bool = False
@@ -55,7 +55,7 @@ class AtMost(_Rule, frozen=True, kw_only=True, tag="at_most"):
 class Above(_Rule, frozen=True, kw_only=True, tag="above"):
     """That end of the metric's interval must be greater than `limit`."""
 
-    metric: Name
+    metric: GateName
     limit: float
     end: Literal["value", "low", "high"] = "value"
     absent: Literal["fail", "pass"] = "fail"
@@ -64,7 +64,7 @@ class Above(_Rule, frozen=True, kw_only=True, tag="above"):
 class Below(_Rule, frozen=True, kw_only=True, tag="below"):
     """That end of the metric's interval must be less than `limit`."""
 
-    metric: Name
+    metric: GateName
     limit: float
     end: Literal["value", "low", "high"] = "value"
     absent: Literal["fail", "pass"] = "fail"
@@ -77,7 +77,7 @@ class NotWorse(_Rule, frozen=True, kw_only=True, tag="not_worse"):
     margin where lower is. Without a champion it passes.
     """
 
-    metric: Name
+    metric: GateName
     better: Literal["higher", "lower"]
     margin: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
@@ -91,26 +91,26 @@ class Unbeaten(_Rule, frozen=True, kw_only=True, tag="unbeaten"):
     `absent` is `pass`.
     """
 
-    baselines: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)]
-    higher: tuple[Name, ...] = ()
-    lower: tuple[Name, ...] = ()
+    baselines: Annotated[tuple[GateName, ...], msgspec.Meta(min_length=1)]
+    higher: tuple[GateName, ...] = ()
+    lower: tuple[GateName, ...] = ()
     absent: Literal["fail", "pass"] = "fail"
 
-    def differences(self) -> Iterator[tuple[Name, bool]]:
+    def differences(self) -> Iterator[tuple[GateName, bool]]:
         """Names of metrics, and whether they are better higher."""
         for baseline in self.baselines:
             for names, better_higher in ((self.higher, True), (self.lower, False)):
                 yield from ((f"{name}_over_{baseline}", better_higher) for name in names)
 
 
-Rule = AtLeast | AtMost | Above | Below | NotWorse | Unbeaten
+GateRule = AtLeast | AtMost | Above | Below | NotWorse | Unbeaten
 
 
 class StageRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The rules before each stage that has some."""
 
-    challenger: tuple[Rule, ...] = ()
-    champion: tuple[Rule, ...] = ()
+    challenger: tuple[GateRule, ...] = ()
+    champion: tuple[GateRule, ...] = ()
 
     def __post_init__(self) -> None:
         for rules in (self.challenger, self.champion):
@@ -121,7 +121,7 @@ class StageRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                     f"gate {twice[0]!r} is defined twice", rule="gate-names-differ"
                 )
 
-    def of(self, stage: Stage) -> tuple[Rule, ...]:
+    def of(self, stage: Stage) -> tuple[GateRule, ...]:
         """The rules before a stage: none but for challenger and champion."""
         return {Stage.CHALLENGER: self.challenger, Stage.CHAMPION: self.champion}.get(stage, ())
 
@@ -136,7 +136,7 @@ class GateRules(StageRules, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     policy: StageRules = StageRules()
     second_approver: bool = False
 
-    def before(self, stage: Stage, kind: VersionKind) -> tuple[Rule, ...]:
+    def before(self, stage: Stage, kind: VersionKind) -> tuple[GateRule, ...]:
         """The rules before a stage of a version of a kind."""
         return (self if kind == "model" else self.policy).of(stage)
 
@@ -177,7 +177,7 @@ def _require_gates(rules: GateRules, where: str) -> None:
 
 
 def run_gates(
-    rules: Sequence[Rule],
+    rules: Sequence[GateRule],
     manifest: Sealed,
     champion: Sealed | None,
     stated: Mapping[str, int] | None = None,
@@ -191,7 +191,7 @@ def run_gates(
     return [_run(rule, manifest, champion) for rule in held]
 
 
-def _run(rule: Rule, manifest: Sealed, champion: Sealed | None) -> GateResult:
+def _run(rule: GateRule, manifest: Sealed, champion: Sealed | None) -> GateResult:
     match rule:
         case AtLeast():
             return _counted(rule, manifest, "at least", operator.ge)

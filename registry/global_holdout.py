@@ -7,19 +7,19 @@ months on the same accounts.
 import msgspec
 
 from domain.errors import BadInput, Missing, Refused
-from registry.ledger_entry import Draft
-from registry.registry_state import Standing
-from registry.rollout_spec import Course, begin
-from registry.rollout_state import RolloutPlan
+from registry.ledger_entry import LedgerDraft
+from registry.registry_state import RegistryState
+from registry.rollout_spec import RolloutSpec, begin
+from registry.rollout_state import Rollout
 from registry.store import AnyRegistry
 from registry.transitions import Author, rollout_entry
 
 
-def start_holdout(registry: AnyRegistry, share: float, *, by: str, reason: str) -> RolloutPlan:
+def start_holdout(registry: AnyRegistry, share: float, *, by: str, reason: str) -> Rollout:
     """Let a holdout stand. Raises Refused where one stands, BadInput for models or a bad share."""
-    author, course = Author(by, reason), Course(mode="holdout", holdout=share)
+    author, course = Author(by, reason), RolloutSpec(mode="holdout", holdout=share)
 
-    def act(standing: Standing) -> list[Draft]:
+    def act(standing: RegistryState) -> list[LedgerDraft]:
         if standing.kind != "policy":
             raise BadInput(
                 "a standing holdout draws the routing, which is a policy's",
@@ -39,23 +39,23 @@ def start_holdout(registry: AnyRegistry, share: float, *, by: str, reason: str) 
     return standing_holdout(registry.commit(act))
 
 
-def set_share(registry: AnyRegistry, share: float, *, by: str, reason: str) -> RolloutPlan:
+def set_share(registry: AnyRegistry, share: float, *, by: str, reason: str) -> Rollout:
     """Give the holdout another share; when it grows, nobody leaves it. Raises Missing, BadInput."""
-    author, course = Author(by, reason), Course(mode="holdout", holdout=share)
+    author, course = Author(by, reason), RolloutSpec(mode="holdout", holdout=share)
 
-    def act(standing: Standing) -> list[Draft]:
+    def act(standing: RegistryState) -> list[LedgerDraft]:
         plan = msgspec.structs.replace(standing_holdout(standing), holdout=course.holdout)
         return [rollout_entry("rollout_changed", plan, author)]
 
     return standing_holdout(registry.commit(act))
 
 
-def end_holdout(registry: AnyRegistry, *, by: str, reason: str) -> RolloutPlan:
+def end_holdout(registry: AnyRegistry, *, by: str, reason: str) -> Rollout:
     """End the holdout: its accounts are routed as all others. Returns it. Raises Missing."""
     author = Author(by, reason)
-    ended: list[RolloutPlan] = []
+    ended: list[Rollout] = []
 
-    def act(standing: Standing) -> list[Draft]:
+    def act(standing: RegistryState) -> list[LedgerDraft]:
         ended.append(standing_holdout(standing))
         return [rollout_entry("rollout_aborted", ended[-1], author)]
 
@@ -63,7 +63,7 @@ def end_holdout(registry: AnyRegistry, *, by: str, reason: str) -> RolloutPlan:
     return ended[-1]
 
 
-def standing_holdout(standing: Standing) -> RolloutPlan:
+def standing_holdout(standing: RegistryState) -> Rollout:
     """The holdout that stands. Raises Missing where there is none."""
     if standing.holdout is None:
         raise Missing("no holdout stands", rule="rollout-holdout", todo="Start one.")

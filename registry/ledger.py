@@ -10,11 +10,11 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.clock import Clock, to_us
 from domain.errors import BadInput, Unavailable
-from registry.ledger_entry import Draft, Entry, GateResult, Registration
+from registry.ledger_entry import GateResult, LedgerDraft, LedgerEntry, Registration
 from registry.ledger_table import LEDGER, METADATA
 from registry.registry_state import as_of
-from registry.rollout_decision import Evidence
-from registry.rollout_state import RolloutPlan
+from registry.rollout_decision import RolloutEvidence
+from registry.rollout_state import Rollout
 from storage.hash_chain import GENESIS, first_break, link
 
 _LOCK_WAIT_MS = 120_000
@@ -29,9 +29,9 @@ _Row = dict[str, object]
 
 class _Detail(msgspec.Struct, frozen=True, omit_defaults=True):
     registration: Registration | None = None
-    rollout: RolloutPlan | None = None
+    rollout: Rollout | None = None
     approves: int | None = None
-    evidence: Evidence | None = None
+    evidence: RolloutEvidence | None = None
     credential: str = ""
 
 
@@ -43,11 +43,11 @@ class LedgerWriter:
         self._credential = credential
         self._now = to_us(clock.now())  # what is written together happened at one moment
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LedgerEntry]:
         """All entries, oldest first, those appended just now included."""
         return [_entry(row) for row in _rows(self._connection)]
 
-    def append(self, draft: Draft) -> Entry:
+    def append(self, draft: LedgerDraft) -> LedgerEntry:
         """Record a change. Its time is never before that of the entry before it."""
         newest = select(LEDGER).order_by(LEDGER.c.sequence.desc()).limit(1)
         last = self._connection.execute(newest).mappings().first()
@@ -86,17 +86,17 @@ class Ledger:
         with self._writing() as connection:
             yield LedgerWriter(connection, self._clock, self.credential)
 
-    def append(self, draft: Draft) -> Entry:
+    def append(self, draft: LedgerDraft) -> LedgerEntry:
         """Record one change."""
         with self.exclusive() as writer:
             return writer.append(draft)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LedgerEntry]:
         """All entries, oldest first."""
         with _answering(), self._engine.connect() as connection:
             return [_entry(row) for row in _rows(connection)]
 
-    def history(self, subject: str | None = None) -> list[Entry]:
+    def history(self, subject: str | None = None) -> list[LedgerEntry]:
         """The entries about one version, or all, oldest first."""
         return [e for e in self.entries() if subject is None or e.subject == subject]
 
@@ -125,7 +125,7 @@ class Ledger:
                     yield connection
 
 
-def proven_entries(engine: Engine) -> list[Entry] | None:
+def proven_entries(engine: Engine) -> list[LedgerEntry] | None:
     """All entries, oldest first, of a ledger that is only read; None where there is no ledger.
 
     Raises BadInput where an entry does not fit its chain, Unavailable where the database does not
@@ -190,7 +190,7 @@ def _rows(connection: Connection) -> Sequence[_Row]:
     return [dict(row) for row in connection.execute(ordered).mappings()]
 
 
-def _row(draft: Draft, *, sequence: int, at_us: int, credential: str) -> _Row:
+def _row(draft: LedgerDraft, *, sequence: int, at_us: int, credential: str) -> _Row:
     detail = _Detail(draft.registration, draft.rollout, draft.approves, draft.evidence, credential)
     return {
         "sequence": sequence,
@@ -213,7 +213,7 @@ def _body(row: _Row) -> bytes:
     return msgspec.json.encode([row[column.name] for column in _BODY])
 
 
-def _entry(row: _Row) -> Entry:
+def _entry(row: _Row) -> LedgerEntry:
     detail = msgspec.json.decode(str(row["detail"]), type=_Detail)
     plain = {
         "kind": row["kind"],
@@ -229,7 +229,7 @@ def _entry(row: _Row) -> Entry:
         "hash": row["hash"],
     }
     return msgspec.structs.replace(
-        msgspec.convert(plain, Entry),
+        msgspec.convert(plain, LedgerEntry),
         gates=msgspec.json.decode(str(row["gates"]), type=tuple[GateResult, ...]),
         registration=detail.registration,
         rollout=detail.rollout,

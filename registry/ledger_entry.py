@@ -5,10 +5,10 @@ from typing import Literal
 import msgspec
 
 from domain.versions.manifest import ModelVersion, Stage, VersionKind
-from registry.rollout_decision import Evidence
-from registry.rollout_state import RolloutPlan
+from registry.rollout_decision import RolloutEvidence
+from registry.rollout_state import Rollout
 
-Kind = Literal[
+ChangeKind = Literal[
     "registered",
     "requested",
     "promoted",
@@ -45,7 +45,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     kind: VersionKind = "model"
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class LedgerDraft(msgspec.Struct, frozen=True, kw_only=True):
     """A change that is to be recorded.
 
     `by` is the name that was given, `credential` what its maker was known by: the account at the
@@ -60,7 +60,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     another version.
     """
 
-    kind: Kind
+    kind: ChangeKind
     subject: str
     by: str
     reason: str
@@ -70,13 +70,13 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     rules: str = ""
     override: bool = False
     registration: Registration | None = None
-    rollout: RolloutPlan | None = None
-    evidence: Evidence | None = None
+    rollout: Rollout | None = None
+    evidence: RolloutEvidence | None = None
     approves: int | None = None
     credential: str = ""
 
 
-class Entry(Draft, frozen=True, kw_only=True):
+class LedgerEntry(LedgerDraft, frozen=True, kw_only=True):
     """A recorded change: sequence from 1 without gaps, microseconds since 1970, chain hash."""
 
     sequence: int

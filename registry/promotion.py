@@ -7,13 +7,13 @@ import msgspec
 
 from domain.errors import LeadscoreError
 from domain.versions.manifest import ModelVersion, Sealed, Stage
-from registry.gates import AtMost, GateRules, Rule, load_gates, run_gates
+from registry.gates import AtMost, GateRule, GateRules, load_gates, run_gates
 from registry.ledger_entry import GateResult
-from registry.registry_state import Standing
+from registry.registry_state import RegistryState
 from registry.rollout_spec import canary
-from registry.rollout_state import DEFAULT_WEIGHT, RolloutPlan
+from registry.rollout_state import DEFAULT_WEIGHT, Rollout
 from registry.store import AnyRegistry
-from registry.transitions import Author, Share, Verdict, request, requested
+from registry.transitions import ArmAllocation, Author, GateVerdict, request, requested
 from registry.transitions import approve as approved
 
 
@@ -28,7 +28,7 @@ class Promotion:
     former: Stage
     gates: tuple[GateResult, ...]
     override: bool
-    rollout: RolloutPlan | None
+    rollout: Rollout | None
     waiting: bool = False
 
 
@@ -70,7 +70,7 @@ def promote(
     if verdict.second_approver and stage == Stage.CHAMPION:
         standing = registry.change(lambda now: request(now, former.label, author, verdict))
         return _done(registry, former, standing, verdict, waiting=True)
-    share = None if terms.weight is None else Share(registry.now(), canary(terms.weight))
+    share = None if terms.weight is None else ArmAllocation(registry.now(), canary(terms.weight))
     standing = registry.transition(
         former, stage, by=by, reason=reason, verdict=verdict, share=share
     )
@@ -97,8 +97,8 @@ def approve(
 def _done(
     registry: AnyRegistry,
     former: ModelVersion,
-    standing: Standing,
-    verdict: Verdict,
+    standing: RegistryState,
+    verdict: GateVerdict,
     *,
     waiting: bool = False,
 ) -> Promotion:
@@ -119,14 +119,14 @@ def judge(
     terms: Terms,
     *,
     override: bool = False,
-) -> Verdict:
+) -> GateVerdict:
     """What the gates of a stage say of a version, compared with the present champion.
 
     A champion whose files cannot be opened is a failed gate of its own.
     """
     rules = terms.rules or load_gates()
     asked = rules.before(stage, registry.made_of.kind)
-    verdict = Verdict(override=override, second_approver=rules.second_approver)
+    verdict = GateVerdict(override=override, second_approver=rules.second_approver)
     if not asked:
         return verdict
     champion = registry.at(Stage.CHAMPION)
@@ -147,7 +147,7 @@ _STATED_BY = {"golden_changed": "--changes"}
 """The option by which a count's limit is stated, where the gate lets it be stated."""
 
 
-def _options(rules: Sequence[Rule], said: Sequence[GateResult]) -> tuple[str, ...]:
+def _options(rules: Sequence[GateRule], said: Sequence[GateResult]) -> tuple[str, ...]:
     """The options that let what failed through, each with the value that it must have."""
     stated = {
         rule.name: _STATED_BY[rule.count]

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import msgspec
 
 from domain.versions.manifest import ModelVersion, Stage, VersionKind
-from registry.ledger_entry import Entry, Registration
-from registry.rollout_state import RolloutPlan
+from registry.ledger_entry import LedgerEntry, Registration
+from registry.rollout_state import Rollout
 from storage.hash_chain import GENESIS
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RegistryState:
     """What holds for one kind of version after an entry of the ledger.
 
     That entry, the last one about the kind, is number `sequence` (0: none), its hash is `head`.
@@ -27,10 +27,10 @@ class Standing:
     registrations: dict[str, Registration]
     stages: dict[str, Stage]
     reigns: tuple[str, ...]
-    rollout: RolloutPlan | None
-    requests: dict[str, Entry]
+    rollout: Rollout | None
+    requests: dict[str, LedgerEntry]
     kind: VersionKind
-    holdout: RolloutPlan | None = None
+    holdout: Rollout | None = None
 
     @property
     def champion(self) -> str | None:
@@ -61,19 +61,21 @@ NEWEST = 3
 """Candidates whose files are kept at hand, the newest: they are promoted next, if any is."""
 
 
-def kept(standing: Standing) -> set[str]:
+def kept(standing: RegistryState) -> set[str]:
     """The versions to keep at hand: those that serve, that rollbacks lead to, that come next."""
     candidates = [k for k, stage in standing.stages.items() if stage == Stage.CANDIDATE]
     named = [*standing.reigns[-FORMER - 1 :], standing.challenger, *candidates[-NEWEST:]]
     return {label for label in named if label is not None} | set(standing.requests)
 
 
-def as_of(entries: Iterable[Entry], moment_us: int, kind: VersionKind = "model") -> Standing:
+def as_of(
+    entries: Iterable[LedgerEntry], moment_us: int, kind: VersionKind = "model"
+) -> RegistryState:
     """The standing at a moment, by all the ledger's entries."""
     return fold((e for e in entries if e.at_us <= moment_us), kind)
 
 
-def fold(entries: Iterable[Entry], kind: VersionKind = "model") -> Standing:
+def fold(entries: Iterable[LedgerEntry], kind: VersionKind = "model") -> RegistryState:
     """The standing of a kind after these entries, which are the ledger's first ones, in order."""
     folding = _Folding()
     for entry in of_kind(entries, kind):
@@ -82,8 +84,8 @@ def fold(entries: Iterable[Entry], kind: VersionKind = "model") -> Standing:
 
 
 def follow(
-    entries: Iterable[Entry], kind: VersionKind = "model"
-) -> Iterator[tuple[Entry, Standing]]:
+    entries: Iterable[LedgerEntry], kind: VersionKind = "model"
+) -> Iterator[tuple[LedgerEntry, RegistryState]]:
     """Each entry about a kind with the standing after it, which holds until the next is asked."""
     folding = _Folding()
     for entry in of_kind(entries, kind):
@@ -91,7 +93,7 @@ def follow(
         yield entry, folding.standing(kind)
 
 
-def of_kind(entries: Iterable[Entry], kind: VersionKind) -> Iterator[Entry]:
+def of_kind(entries: Iterable[LedgerEntry], kind: VersionKind) -> Iterator[LedgerEntry]:
     """The entries that move versions of one kind; given from the ledger's first one on."""
     kinds: dict[str, VersionKind] = {}
     for entry in entries:
@@ -115,12 +117,12 @@ class _Folding:
         self.registrations: dict[str, Registration] = {}
         self.stages: dict[str, Stage] = {}
         self.reigns: list[str] = []
-        self.rollout: RolloutPlan | None = None
-        self.holdout: RolloutPlan | None = None
-        self.requests: dict[str, Entry] = {}
+        self.rollout: Rollout | None = None
+        self.holdout: Rollout | None = None
+        self.requests: dict[str, LedgerEntry] = {}
 
-    def standing(self, kind: VersionKind) -> Standing:
-        return Standing(
+    def standing(self, kind: VersionKind) -> RegistryState:
+        return RegistryState(
             self.sequence,
             self.head,
             self.registrations,
@@ -132,7 +134,7 @@ class _Folding:
             self.holdout,
         )
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: LedgerEntry) -> None:
         self.sequence = entry.sequence
         self.head = entry.hash
         match entry.kind:
@@ -154,7 +156,7 @@ class _Folding:
             case _ if entry.rollout is not None:
                 self._roll(entry.rollout, under_way=entry.kind in UNDER_WAY)
 
-    def _roll(self, plan: RolloutPlan, *, under_way: bool) -> None:
+    def _roll(self, plan: Rollout, *, under_way: bool) -> None:
         held = plan if under_way else None
         if plan.mode == "holdout":
             self.holdout = held

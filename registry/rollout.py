@@ -10,36 +10,38 @@ from dataclasses import dataclass
 import msgspec
 
 from domain.errors import Refused
-from registry.ledger_entry import Draft, Kind
-from registry.registry_state import Standing
-from registry.rollout_decision import Action, Evidence, Progress, decide
-from registry.rollout_spec import STANDARD, Course
-from registry.rollout_state import RolloutPlan
+from registry.ledger_entry import ChangeKind, LedgerDraft
+from registry.registry_state import RegistryState
+from registry.rollout_decision import Action, RolloutDecision, RolloutEvidence, decide
+from registry.rollout_spec import STANDARD, RolloutSpec
+from registry.rollout_state import Rollout
 from registry.store import AnyRegistry
-from registry.transitions import Author, Share, rollout_entry, running, start_rollout
+from registry.transitions import ArmAllocation, Author, rollout_entry, running, start_rollout
 
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
     """What was decided, and the plan as it is now, or was when it was rolled back."""
 
-    progress: Progress
-    plan: RolloutPlan
+    progress: RolloutDecision
+    plan: Rollout
 
 
-def status(registry: AnyRegistry) -> RolloutPlan | None:
+def status(registry: AnyRegistry) -> Rollout | None:
     """The rollout under way, by the ledger."""
     return registry.standing().rollout
 
 
-def start(registry: AnyRegistry, *, by: str, reason: str, course: Course = STANDARD) -> RolloutPlan:
+def start(
+    registry: AnyRegistry, *, by: str, reason: str, course: RolloutSpec = STANDARD
+) -> Rollout:
     """Start a rollout of the challenger beside the champion.
 
     Raises NoModel where either is missing, Refused where a rollout is under way.
     """
     author = Author(by, reason)
 
-    def act(standing: Standing) -> list[Draft]:
+    def act(standing: RegistryState) -> list[LedgerDraft]:
         if standing.rollout is not None:
             raise Refused(
                 f"{standing.rollout.id} is under way",
@@ -48,14 +50,12 @@ def start(registry: AnyRegistry, *, by: str, reason: str, course: Course = STAND
                 "with `leadscore rollout advance --weight W`. A challenger gets no share at once "
                 "where it is promoted with `--weight 0`.",
             )
-        return start_rollout(standing, Share(registry.now(), course), author)
+        return start_rollout(standing, ArmAllocation(registry.now(), course), author)
 
     return running(registry.commit(act))
 
 
-def advance(
-    registry: AnyRegistry, *, by: str, reason: str, weight: float | None = None
-) -> RolloutPlan:
+def advance(registry: AnyRegistry, *, by: str, reason: str, weight: float | None = None) -> Rollout:
     """Take the next step, whatever speaks against it; or give another share than declared.
 
     What holds the rollout is released. Raises Missing where no rollout is under way, Refused
@@ -63,7 +63,7 @@ def advance(
     """
     author, now = Author(by, reason), registry.now()
 
-    def act(plan: RolloutPlan) -> tuple[Kind, RolloutPlan]:
+    def act(plan: Rollout) -> tuple[ChangeKind, Rollout]:
         if weight is None:
             return "rollout_advanced", _next(plan, now)
         return "rollout_changed", msgspec.structs.replace(
@@ -73,27 +73,27 @@ def advance(
     return _change(registry, act, author)
 
 
-def hold(registry: AnyRegistry, *, by: str, reason: str, release: bool = False) -> RolloutPlan:
+def hold(registry: AnyRegistry, *, by: str, reason: str, release: bool = False) -> Rollout:
     """Keep the rollout at its step until it is released; limits still roll it back.
 
     Raises Missing where no rollout is under way.
     """
 
-    def act(plan: RolloutPlan) -> tuple[Kind, RolloutPlan]:
+    def act(plan: Rollout) -> tuple[ChangeKind, Rollout]:
         return "rollout_held", msgspec.structs.replace(plan, held=not release)
 
     return _change(registry, act, Author(by, reason))
 
 
-def abort(registry: AnyRegistry, *, by: str, reason: str) -> RolloutPlan:
+def abort(registry: AnyRegistry, *, by: str, reason: str) -> Rollout:
     """End the rollout under way; the challenger stays challenger, without a share. Returns it.
 
     Raises Missing where no rollout is under way.
     """
     author = Author(by, reason)
-    ended: list[RolloutPlan] = []
+    ended: list[Rollout] = []
 
-    def act(standing: Standing) -> list[Draft]:
+    def act(standing: RegistryState) -> list[LedgerDraft]:
         ended.append(running(standing))
         return [rollout_entry("rollout_aborted", ended[-1], author)]
 
@@ -101,7 +101,7 @@ def abort(registry: AnyRegistry, *, by: str, reason: str) -> RolloutPlan:
     return ended[-1]
 
 
-def tick(registry: AnyRegistry, evidence: Evidence, *, by: str) -> Ticked:
+def tick(registry: AnyRegistry, evidence: RolloutEvidence, *, by: str) -> Ticked:
     """Decide by the evidence, and do it. Nothing is recorded where it holds.
 
     Raises Missing where no rollout is under way.
@@ -112,7 +112,7 @@ def tick(registry: AnyRegistry, evidence: Evidence, *, by: str) -> Ticked:
     if progress.action == "hold":  # to write the cache anew would make every service load anew
         return Ticked(progress, plan)
 
-    def act(standing: Standing) -> list[Draft]:
+    def act(standing: RegistryState) -> list[LedgerDraft]:
         plan = running(standing)  # of two at once, the second finds what the first did
         progress = decide(plan, now, evidence)
         author = Author(by, "; ".join(progress.reasons))
@@ -125,13 +125,13 @@ def tick(registry: AnyRegistry, evidence: Evidence, *, by: str) -> Ticked:
     return found[-1]
 
 
-_RECORDED: Mapping[Action, Kind] = {
+_RECORDED: Mapping[Action, ChangeKind] = {
     "advance": "rollout_advanced",
     "roll_back": "rollout_rolled_back",
 }
 
 
-def _next(plan: RolloutPlan, now: str) -> RolloutPlan:
+def _next(plan: Rollout, now: str) -> Rollout:
     at = plan.next_step
     if at is None:
         raise Refused(
@@ -145,10 +145,10 @@ def _next(plan: RolloutPlan, now: str) -> RolloutPlan:
 
 def _change(
     registry: AnyRegistry,
-    act: Callable[[RolloutPlan], tuple[Kind, RolloutPlan]],
+    act: Callable[[Rollout], tuple[ChangeKind, Rollout]],
     author: Author,
-) -> RolloutPlan:
-    def drafts(standing: Standing) -> list[Draft]:
+) -> Rollout:
+    def drafts(standing: RegistryState) -> list[LedgerDraft]:
         kind, plan = act(running(standing))
         return [rollout_entry(kind, plan, author)]
 

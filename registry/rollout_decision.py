@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 import msgspec
 
 from domain.clock import parse_iso, to_us
-from registry.rollout_state import RolloutPlan, Share
+from registry.rollout_state import AccountShare, Rollout
 
 HOUR_US = 3_600_000_000
 Action = Literal["advance", "hold", "roll_back"]
 
 
-class Figures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ArmFigures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was measured of the challenger's arm since the step began; None: not measured.
 
     `decisions` is how many it made; where it answers nobody, how many it was asked beside the
@@ -19,9 +19,9 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """
 
     decisions: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    error_rate: Share | None = None
+    error_rate: AccountShare | None = None
     p99_ms: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    degraded: Share | None = None
+    degraded: AccountShare | None = None
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,23 +32,23 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class RolloutEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one step of one rollout. `judged` is None where there is no verdict."""
 
     rollout: str
     step: int
-    figures: Figures = Figures()
+    figures: ArmFigures = ArmFigures()
     judged: Judged | None = None
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class RolloutDecision(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done, and why: a sentence each."""
 
     action: Action
     reasons: tuple[str, ...]
 
 
-def decide(plan: RolloutPlan, now: str, evidence: Evidence) -> Progress:
+def decide(plan: Rollout, now: str, evidence: RolloutEvidence) -> RolloutDecision:
     """What is to be done with a rollout at a moment (RFC 3339, UTC).
 
     A breached limit or a failed verdict rolls back, at every step and also on hold. It advances
@@ -57,17 +57,17 @@ def decide(plan: RolloutPlan, now: str, evidence: Evidence) -> Progress:
     """
     if evidence.rollout != plan.id:
         said = f"the evidence is of {evidence.rollout}, not of {plan.id}"
-        return Progress(action="hold", reasons=(said,))
+        return RolloutDecision(action="hold", reasons=(said,))
     if against := _against(plan, evidence):
-        return Progress(action="roll_back", reasons=tuple(against))
+        return RolloutDecision(action="roll_back", reasons=tuple(against))
     if waiting := _waiting(plan, now, evidence):
-        return Progress(action="hold", reasons=tuple(waiting))
+        return RolloutDecision(action="hold", reasons=tuple(waiting))
     upcoming = plan.steps[plan.next_step or 0]
     said = f"step {plan.step + 1} is done: weight {plan.weight:g} -> {upcoming.weight:g}"
-    return Progress(action="advance", reasons=(said, *(_said(evidence.judged))))
+    return RolloutDecision(action="advance", reasons=(said, *(_said(evidence.judged))))
 
 
-def _against(plan: RolloutPlan, evidence: Evidence) -> list[str]:
+def _against(plan: Rollout, evidence: RolloutEvidence) -> list[str]:
     """What makes it go back."""
     held, judged, found = evidence.figures, evidence.judged, []
     if (held.decisions or 0) >= plan.limits.after:
@@ -81,7 +81,7 @@ def _against(plan: RolloutPlan, evidence: Evidence) -> list[str]:
     return found
 
 
-def _waiting(plan: RolloutPlan, now: str, evidence: Evidence) -> list[str]:
+def _waiting(plan: Rollout, now: str, evidence: RolloutEvidence) -> list[str]:
     """What keeps it where it is."""
     if evidence.step != plan.step:
         return [f"the evidence is of step {evidence.step + 1}, it is at {plan.step + 1}"]
@@ -99,7 +99,7 @@ def _waiting(plan: RolloutPlan, now: str, evidence: Evidence) -> list[str]:
     return found
 
 
-def _unproven(plan: RolloutPlan, judged: Judged | None) -> list[str]:
+def _unproven(plan: Rollout, judged: Judged | None) -> list[str]:
     """What is missing of a verdict that passes, where one is needed."""
     if judged is None:
         return ["no verdict was made, and one must pass"] if plan.needs_pass else []
@@ -114,7 +114,7 @@ _WAITS = (
 )
 
 
-def _unripe(plan: RolloutPlan, now: str, figures: Figures) -> list[str]:
+def _unripe(plan: Rollout, now: str, figures: ArmFigures) -> list[str]:
     found: list[str] = []
     if not plan.steps:
         return found
@@ -129,7 +129,7 @@ def _unripe(plan: RolloutPlan, now: str, figures: Figures) -> list[str]:
     return found
 
 
-def _limited(plan: RolloutPlan, figures: Figures) -> list[tuple[str, float | None, float]]:
+def _limited(plan: Rollout, figures: ArmFigures) -> list[tuple[str, float | None, float]]:
     """The figures that have a limit, with it."""
     names = ("error_rate", "p99_ms", "degraded")
     held = [(name, getattr(figures, name), getattr(plan.limits, name)) for name in names]

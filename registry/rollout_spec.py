@@ -9,24 +9,24 @@ from domain.errors import BadInput
 from domain.versions.manifest import VersionKind
 from registry.rollout_state import (
     DEFAULT_WEIGHT,
-    Limits,
+    AccountShare,
     Mode,
-    RolloutPlan,
-    Share,
-    Step,
+    Rollout,
+    RolloutLimits,
+    RolloutStep,
     check_shares,
 )
 
-_MODES: dict[Mode, tuple[Step, ...]] = {
-    "canary": (Step(weight=DEFAULT_WEIGHT),),
-    "shadow": (Step(weight=0.0),),
-    "blue_green": (Step(weight=0.0), Step(weight=1.0)),
-    "holdout": (Step(weight=0.0),),
+_MODES: dict[Mode, tuple[RolloutStep, ...]] = {
+    "canary": (RolloutStep(weight=DEFAULT_WEIGHT),),
+    "shadow": (RolloutStep(weight=0.0),),
+    "blue_green": (RolloutStep(weight=0.0), RolloutStep(weight=1.0)),
+    "holdout": (RolloutStep(weight=0.0),),
 }
 """The steps of each mode where none are declared."""
 
 
-class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RolloutSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a rollout is to go: its mode, its steps, its holdout and its limits.
 
     `needs_pass` says whether a step is left for the next one only on a verdict that passes: true,
@@ -35,24 +35,24 @@ class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     mode: Mode = "canary"
-    steps: tuple[Step, ...] = ()
-    holdout: Share = 0.0
-    limits: Limits = Limits()
+    steps: tuple[RolloutStep, ...] = ()
+    holdout: AccountShare = 0.0
+    limits: RolloutLimits = RolloutLimits()
     needs_pass: bool | None = None
 
     def __post_init__(self) -> None:
         _check(self)
 
     @property
-    def laid_out(self) -> tuple[Step, ...]:
+    def laid_out(self) -> tuple[RolloutStep, ...]:
         """The steps, those of the mode where none are declared."""
         return self.steps or _MODES[self.mode]
 
 
-def course_of(document: object, where: str = "") -> Course:
+def course_of(document: object, where: str = "") -> RolloutSpec:
     """A course from a decoded YAML document. Raises BadInput, naming the key."""
     try:
-        return msgspec.convert(document, Course)
+        return msgspec.convert(document, RolloutSpec)
     except msgspec.ValidationError as bad:
         raise BadInput(
             str(bad),
@@ -64,17 +64,17 @@ def course_of(document: object, where: str = "") -> Course:
         raise BadInput(bad.what, rule=bad.rule, where=where, todo=bad.todo) from bad
 
 
-def canary(weight: float) -> Course:
+def canary(weight: float) -> RolloutSpec:
     """A canary of one step. Raises BadInput for a weight that cannot be."""
-    return Course(steps=(Step(weight=weight),))
+    return RolloutSpec(steps=(RolloutStep(weight=weight),))
 
 
 def begin(
-    course: Course, name: str, kind: VersionKind, arms: tuple[str, str], started: str
-) -> RolloutPlan:
+    course: RolloutSpec, name: str, kind: VersionKind, arms: tuple[str, str], started: str
+) -> Rollout:
     """A rollout between `arms`, champion and challenger, at the first step of its course."""
     steps = course.laid_out
-    return RolloutPlan(
+    return Rollout(
         id=name,
         kind=kind,
         champion=arms[0],
@@ -90,7 +90,7 @@ def begin(
     )
 
 
-def _check(course: Course) -> None:
+def _check(course: RolloutSpec) -> None:
     weights = [step.weight for step in course.steps]
     for weight in weights or [0.0]:
         check_shares(weight, course.holdout)
@@ -99,7 +99,7 @@ def _check(course: Course) -> None:
             raise BadInput(what, rule="rollout-plan")
 
 
-def _faults(course: Course, weights: Sequence[float]) -> list[tuple[bool, str]]:
+def _faults(course: RolloutSpec, weights: Sequence[float]) -> list[tuple[bool, str]]:
     """Whether something is wrong in any mode, and what."""
     return [
         (
@@ -113,8 +113,8 @@ def _faults(course: Course, weights: Sequence[float]) -> list[tuple[bool, str]]:
     ]
 
 
-def _faults_of_mode(course: Course, weights: Sequence[float]) -> list[tuple[bool, str]]:
-    judged = course.limits != Limits() or course.needs_pass
+def _faults_of_mode(course: RolloutSpec, weights: Sequence[float]) -> list[tuple[bool, str]]:
+    judged = course.limits != RolloutLimits() or course.needs_pass
     match course.mode:
         case "canary":
             return []
@@ -142,5 +142,5 @@ def _faults_of_mode(course: Course, weights: Sequence[float]) -> list[tuple[bool
             ]
 
 
-STANDARD = Course()
+STANDARD = RolloutSpec()
 """A canary of one step, the default weight."""

@@ -8,37 +8,37 @@ from domain.errors import BadInput
 from domain.versions.manifest import VersionKind
 
 Mode = Literal["canary", "shadow", "blue_green", "holdout"]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+AccountShare = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 DEFAULT_WEIGHT = 0.1
 """The share of accounts that a new challenger gets unless another is asked for."""
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RolloutStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A share of accounts for the challenger, and what it takes to go beyond it.
 
     It is kept for `dwell_hours` at least, and until the challenger's arm made so many decisions.
     """
 
-    weight: Share
+    weight: AccountShare
     dwell_hours: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     decisions: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RolloutLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the challenger's arm may not exceed; None: not looked at.
 
     `error_rate` and `degraded` are shares of its answers, `p99_ms` is a latency in milliseconds.
     They are looked at once the arm made `after` decisions.
     """
 
-    error_rate: Share | None = None
+    error_rate: AccountShare | None = None
     p99_ms: Annotated[float, msgspec.Meta(gt=0)] | None = None
-    degraded: Share | None = None
+    degraded: AccountShare | None = None
     after: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-class RolloutPlan(msgspec.Struct, frozen=True, kw_only=True):
+class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     """A rollout that is under way, or a standing holdout.
 
     `id` is unique in a ledger and stays when a weight changes, so that an account that has the
@@ -58,12 +58,12 @@ class RolloutPlan(msgspec.Struct, frozen=True, kw_only=True):
     weight: float
     mode: Mode = "canary"
     started: str
-    steps: tuple[Step, ...] = ()
+    steps: tuple[RolloutStep, ...] = ()
     step: int = 0
     since: str = ""
     held: bool = False
     holdout: float = 0.0
-    limits: Limits = Limits()
+    limits: RolloutLimits = RolloutLimits()
     needs_pass: bool | None = None
 
     def __post_init__(self) -> None:

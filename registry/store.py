@@ -29,13 +29,13 @@ from domain.versions.manifest import (
 from domain.versions.policy_manifest import PolicyManifest
 from registry import cache as local
 from registry.ledger import Ledger
-from registry.ledger_entry import Draft, Entry, Registration
-from registry.registry_state import Standing, fold, kept
+from registry.ledger_entry import LedgerDraft, LedgerEntry, Registration
+from registry.registry_state import RegistryState, fold, kept
 from registry.transitions import (
     ALREADY,
+    ArmAllocation,
     Author,
-    Share,
-    Verdict,
+    GateVerdict,
     back,
     move,
     registered,
@@ -53,7 +53,7 @@ UNREAD_S = 3600.0
 MIRROR_WAIT_S = 5.0
 """How long a rollback waits for MLflow: serving goes by the cache, which knows already."""
 
-Decide = Callable[[Standing], Sequence[Draft]]
+Decide = Callable[[RegistryState], Sequence[LedgerDraft]]
 """What a change makes of the present standing: the entries to record."""
 
 
@@ -61,7 +61,7 @@ def unheard() -> None:
     """Nobody listens."""
 
 
-class Versions(Generic[M]):
+class VersionRegistry(Generic[M]):
     """Versions of one kind, in MLflow at `tracking_uri`, ruled by `ledger`, files in `cache`.
 
     `made_of` is what their manifests are. Kinds share ledger and MLflow; each has its own cache.
@@ -137,7 +137,7 @@ class Versions(Generic[M]):
         """The champion or the challenger; of the other stages, the newest version."""
         return max((v for v in self.versions() if v.stage == stage), key=_by_number, default=None)
 
-    def standing(self) -> Standing:
+    def standing(self) -> RegistryState:
         """Where every version stands, by the ledger."""
         return self._fold(self.ledger.entries())
 
@@ -178,9 +178,9 @@ class Versions(Generic[M]):
         *,
         by: str,
         reason: str,
-        verdict: Verdict | None = None,
-        share: Share | None = None,
-    ) -> Standing:
+        verdict: GateVerdict | None = None,
+        share: ArmAllocation | None = None,
+    ) -> RegistryState:
         """Move a version to a stage; a `share` starts a rollout of a new challenger.
 
         The former champion is archived, the former challenger a candidate again. Without a
@@ -190,12 +190,14 @@ class Versions(Generic[M]):
         label = version if isinstance(version, str) else version.label
         if stage in (Stage.CHAMPION, Stage.CHALLENGER):
             self.fetch(label)
-        steps: list[Decide] = [lambda now: move(now, label, stage, author, verdict or Verdict())]
+        steps: list[Decide] = [
+            lambda now: move(now, label, stage, author, verdict or GateVerdict())
+        ]
         if share is not None and stage == Stage.CHALLENGER:
             steps.append(lambda now: start_rollout(now, share, author) if now.champion else [])
         return self.change(*steps)
 
-    def change(self, *steps: Decide) -> Standing:
+    def change(self, *steps: Decide) -> RegistryState:
         """As `commit`; then MLflow is told too, also of a change that is there already.
 
         A process that died may have made it without telling: who asks again completes it.
@@ -227,7 +229,7 @@ class Versions(Generic[M]):
             _log.warning("MLflow does not answer: its aliases follow with the next change")
         return None if standing.champion is None else standing.version(standing.champion)
 
-    def commit(self, *steps: Decide) -> Standing:
+    def commit(self, *steps: Decide) -> RegistryState:
         """Record what each step makes of the standing that it finds, all or nothing.
 
         No other process can come between what the steps see and what is recorded. Then the
@@ -277,10 +279,10 @@ class Versions(Generic[M]):
         root = self._artifact_root
         return Tracking(self._uri, root.absolute().as_uri() if isinstance(root, Path) else root)
 
-    def _fold(self, entries: Sequence[Entry]) -> Standing:
+    def _fold(self, entries: Sequence[LedgerEntry]) -> RegistryState:
         return fold(entries, self.made_of.kind)
 
-    def _check_name(self, manifest: Sealed, entries: Sequence[Entry]) -> None:
+    def _check_name(self, manifest: Sealed, entries: Sequence[LedgerEntry]) -> None:
         """Raise BadInput for a name that MLflow cannot hold, or that another kind has."""
         if not _NAME.fullmatch(manifest.name):
             raise BadInput(
@@ -330,7 +332,7 @@ class Versions(Generic[M]):
             writer.append(registered(held, author))
         return version
 
-    def _write_stages(self) -> Standing:
+    def _write_stages(self) -> RegistryState:
         # under the lock, so that no process puts an older standing over a newer one
         with self.ledger.exclusive() as writer:
             standing = self._fold(writer.entries())
@@ -367,19 +369,19 @@ class Versions(Generic[M]):
             _log.warning("MLflow's aliases lag behind the ledger: %s", bad)
 
 
-class Registry(Versions[Manifest]):
+class Registry(VersionRegistry[Manifest]):
     """Versions of models."""
 
     made_of = Manifest
 
 
-class PolicyRegistry(Versions[PolicyManifest]):
+class PolicyRegistry(VersionRegistry[PolicyManifest]):
     """Versions of policies."""
 
     made_of = PolicyManifest
 
 
-AnyRegistry = Versions[Any]
+AnyRegistry = VersionRegistry[Any]
 """Where it does not matter what they are versions of."""
 
 

@@ -7,11 +7,11 @@ import msgspec
 
 from domain.errors import BadInput, Missing, NoModel, Refused
 from domain.versions.manifest import Stage
-from registry.ledger_entry import Draft, Entry, GateResult, Kind, Registration
-from registry.registry_state import Standing
-from registry.rollout_decision import Evidence
-from registry.rollout_spec import STANDARD, Course, begin
-from registry.rollout_state import RolloutPlan
+from registry.ledger_entry import ChangeKind, GateResult, LedgerDraft, LedgerEntry, Registration
+from registry.registry_state import RegistryState
+from registry.rollout_decision import RolloutEvidence
+from registry.rollout_spec import STANDARD, RolloutSpec, begin
+from registry.rollout_state import Rollout
 
 ALREADY = "stage-differs"
 """The rule by which a move to the stage that a version has is refused."""
@@ -38,15 +38,15 @@ class Author:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class ArmAllocation:
     """How a challenger is rolled out, from which moment (RFC 3339)."""
 
     started: str
-    course: Course = STANDARD
+    course: RolloutSpec = STANDARD
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateVerdict:
     """What the gates said of a promotion.
 
     `champion` is the label that they compared with ("" for none): the promotion is refused where
@@ -85,9 +85,9 @@ class GateRefusal(Refused):
         )
 
 
-def registered(registration: Registration, author: Author) -> Draft:
+def registered(registration: Registration, author: Author) -> LedgerDraft:
     """The entry of a new candidate."""
-    return Draft(
+    return LedgerDraft(
         kind="registered",
         subject=registration.version.label,
         by=author.by,
@@ -98,8 +98,8 @@ def registered(registration: Registration, author: Author) -> Draft:
 
 
 def move(
-    standing: Standing, label: str, stage: Stage, author: Author, verdict: Verdict
-) -> list[Draft]:
+    standing: RegistryState, label: str, stage: Stage, author: Author, verdict: GateVerdict
+) -> list[LedgerDraft]:
     """The entries of a version's move to a stage; a running rollout ends where it loses an arm.
 
     Raises Missing (unknown version) and Refused: already there, the champion would be taken away
@@ -108,7 +108,7 @@ def move(
     held = _movable(standing, label, stage)
     overruled = _judge(standing, label, verdict)
     served = (Stage.CHAMPION, Stage.CHALLENGER)
-    moved = Draft(
+    moved = LedgerDraft(
         kind="promoted" if stage in served else "demoted",
         subject=label,
         by=author.by,
@@ -125,7 +125,7 @@ def move(
     return [*(ended if loses_an_arm else []), moved]
 
 
-def _movable(standing: Standing, label: str, stage: Stage) -> Stage:
+def _movable(standing: RegistryState, label: str, stage: Stage) -> Stage:
     """The stage that a version moves from."""
     held = standing.stages.get(label)
     if held is None:
@@ -145,7 +145,7 @@ def _movable(standing: Standing, label: str, stage: Stage) -> Stage:
     return held
 
 
-def _judge(standing: Standing, label: str, verdict: Verdict) -> bool:
+def _judge(standing: RegistryState, label: str, verdict: GateVerdict) -> bool:
     """Whether a failed gate is overruled."""
     if not verdict.passed and not verdict.override:
         raise GateRefusal(label, verdict.gates, verdict.options)
@@ -158,12 +158,14 @@ def _judge(standing: Standing, label: str, verdict: Verdict) -> bool:
     return not verdict.passed
 
 
-def request(standing: Standing, label: str, author: Author, verdict: Verdict) -> list[Draft]:
+def request(
+    standing: RegistryState, label: str, author: Author, verdict: GateVerdict
+) -> list[LedgerDraft]:
     """The entry that asks for a promotion to champion; raises what `move` raises."""
     held = _movable(standing, label, Stage.CHAMPION)
     overruled = _judge(standing, label, verdict)
     return [
-        Draft(
+        LedgerDraft(
             kind="requested",
             subject=label,
             by=author.by,
@@ -177,7 +179,7 @@ def request(standing: Standing, label: str, author: Author, verdict: Verdict) ->
     ]
 
 
-def requested(standing: Standing, label: str) -> Entry:
+def requested(standing: RegistryState, label: str) -> LedgerEntry:
     """The request for a version that waits. Raises Missing where there is none."""
     waiting = standing.requests.get(label)
     if waiting is None:
@@ -189,7 +191,9 @@ def requested(standing: Standing, label: str) -> Entry:
     return waiting
 
 
-def approve(standing: Standing, label: str, author: Author, verdict: Verdict) -> list[Draft]:
+def approve(
+    standing: RegistryState, label: str, author: Author, verdict: GateVerdict
+) -> list[LedgerDraft]:
     """The entries that complete a request, made by another person than asked.
 
     Raises Missing where none waits, Refused for the same person, and what `move` raises.
@@ -210,11 +214,11 @@ def _same(one: str, other: str) -> bool:
     return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
 
 
-def _same_credential(waiting: Entry, author: Author) -> bool:
+def _same_credential(waiting: LedgerEntry, author: Author) -> bool:
     return bool(author.credential) and waiting.credential == author.credential
 
 
-def back(standing: Standing, author: Author) -> list[Draft]:
+def back(standing: RegistryState, author: Author) -> list[LedgerDraft]:
     """The entries of a return to what was in force before the champion.
 
     That is the champion before; of policies, before the first champion, the one that comes with
@@ -232,7 +236,7 @@ def back(standing: Standing, author: Author) -> list[Draft]:
         )
     return [
         *end_rollout(standing, author),
-        Draft(
+        LedgerDraft(
             kind="rolled_back",
             subject=label,
             by=author.by,
@@ -243,7 +247,9 @@ def back(standing: Standing, author: Author) -> list[Draft]:
     ]
 
 
-def start_rollout(standing: Standing, share: Share, author: Author) -> list[Draft]:
+def start_rollout(
+    standing: RegistryState, share: ArmAllocation, author: Author
+) -> list[LedgerDraft]:
     """The entry that starts a rollout of the challenger.
 
     Raises NoModel where either arm is missing.
@@ -259,7 +265,7 @@ def start_rollout(standing: Standing, share: Share, author: Author) -> list[Draf
     return [rollout_entry("rollout_started", plan, author)]
 
 
-def running(standing: Standing) -> RolloutPlan:
+def running(standing: RegistryState) -> Rollout:
     """The rollout under way. Raises Missing where there is none."""
     if standing.rollout is None:
         raise Missing(
@@ -270,17 +276,19 @@ def running(standing: Standing) -> RolloutPlan:
     return standing.rollout
 
 
-def end_rollout(standing: Standing, author: Author, kind: Kind = "rollout_ended") -> list[Draft]:
+def end_rollout(
+    standing: RegistryState, author: Author, kind: ChangeKind = "rollout_ended"
+) -> list[LedgerDraft]:
     """The entry that ends the rollout under way, if there is one."""
     plan = standing.rollout
     return [] if plan is None else [rollout_entry(kind, plan, author)]
 
 
 def rollout_entry(
-    kind: Kind, plan: RolloutPlan, author: Author, evidence: Evidence | None = None
-) -> Draft:
+    kind: ChangeKind, plan: Rollout, author: Author, evidence: RolloutEvidence | None = None
+) -> LedgerDraft:
     """The entry that puts `plan` in the place of the one with its id, or ends it."""
-    return Draft(
+    return LedgerDraft(
         kind=kind,
         subject=plan.challenger or plan.id,
         by=author.by,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domain.clock import Clock, to_us
-from domain.decisions import Asked, DecisionRecord
+from domain.decisions import DecisionRecord, PolicyQuestion
 from domain.definition import FeatureDefinition
 from domain.errors import BadInput, NoModel, Refused, Unavailable, UnknownLead
 from domain.ports import (
@@ -12,21 +12,21 @@ from domain.ports import (
     DecisionLog,
     LeadDirectory,
     LeadRef,
+    NullObserver,
+    Observer,
     StateReader,
-    Unwatched,
-    Watch,
 )
 from domain.scores import ScoreAnswer
 from feature_repo.catalogue import category_names, number_names
 from feature_repo.quality import FeatureGate
 from scoring.assignment import Plans, assign_all
 from scoring.challenger_isolation import ArmFailures
-from scoring.decision_records import Batch, Names, records_of, scored_by, with_none
-from scoring.feature_rows import Rows, rows_of
-from scoring.live_models import Live, Versions
+from scoring.decision_records import Names, ScoredBatch, records_of, scored_by, with_none
+from scoring.feature_rows import FeatureRows, rows_of
+from scoring.live_models import Live, VersionSource
 from scoring.live_policy import LivePolicies
 from scoring.model.input_gate import Gates
-from scoring.pending_answers import Begun, Told, reused
+from scoring.pending_answers import AnswerOrError, PendingBatch, reused
 from scoring.profile_only_version import profile_rows, some_rows
 
 
@@ -36,16 +36,16 @@ class Ports:
 
     directory: LeadDirectory
     states: StateReader
-    versions: Versions
+    versions: VersionSource
     policy: Callable[[], LivePolicies]
     log: DecisionLog
     clock: Clock
     random_bytes: Callable[[int], bytes]
     gates: Gates = field(default_factory=Gates)
-    watch: Watch = field(default_factory=Unwatched)
+    watch: Observer = field(default_factory=NullObserver)
 
 
-class Answerer:
+class ScoringService:
     """Scores, explains, decides and records. Safe to use from many threads."""
 
     def __init__(self, definition: FeatureDefinition, ports: Ports) -> None:
@@ -55,7 +55,7 @@ class Answerer:
         self._gate = FeatureGate(definition, ports.gates.features)
         self._failures = ArmFailures()
 
-    def answer(self, asked: Sequence[Asked]) -> list[Told]:
+    def answer(self, asked: Sequence[PolicyQuestion]) -> list[AnswerOrError]:
         """What each is told, in order; every answer is recorded, all of them together.
 
         Who asks for a lead that nobody knows spoils no other's answer, nor does any other error
@@ -64,16 +64,16 @@ class Answerer:
         """
         return self.finish(self.begin(asked))
 
-    def begin(self, asked: Sequence[Asked]) -> Begun:
+    def begin(self, asked: Sequence[PolicyQuestion]) -> PendingBatch:
         """Score and decide; nothing is told before `finish` has recorded it."""
         try:
             return self._together(asked)
         except (Unavailable, NoModel) as bad:
-            return Begun(asked, [bad] * len(asked))
+            return PendingBatch(asked, [bad] * len(asked))
         except Exception as bad:
-            return Begun(asked, [*([bad] if len(asked) == 1 else self._one_by_one(asked))])
+            return PendingBatch(asked, [*([bad] if len(asked) == 1 else self._one_by_one(asked))])
 
-    def finish(self, begun: Begun) -> list[Told]:
+    def finish(self, begun: PendingBatch) -> list[AnswerOrError]:
         """Record what was decided; what each is told.
 
         Who sent the same request twice at once, and was answered by another process meanwhile, is
@@ -92,26 +92,26 @@ class Answerer:
             return [bad] if len(begun.asked) == 1 else self._one_by_one(begun.asked)
         return begun.answers()
 
-    def _told_before(self, asked: Asked, refusal: Refused) -> Told:
+    def _told_before(self, asked: PolicyQuestion, refusal: Refused) -> AnswerOrError:
         """What a request was answered with by another; the refusal where it was not."""
         return self._before([asked]).get(0, refusal)
 
-    def _one_by_one(self, asked: Sequence[Asked]) -> list[Told]:
+    def _one_by_one(self, asked: Sequence[PolicyQuestion]) -> list[AnswerOrError]:
         return [self.answer([one])[0] for one in asked]
 
     def score(self, lead_ids: Sequence[str], trace_id: str = "") -> list[ScoreAnswer]:
         """An answer per lead, in order, all recorded. Raises the first error, of any lead."""
-        told = self.answer([Asked(lead_id=i, trace_id=trace_id) for i in lead_ids])
+        told = self.answer([PolicyQuestion(lead_id=i, trace_id=trace_id) for i in lead_ids])
         return [_answer(one) for one in told]
 
-    def features(self, leads: Sequence[LeadRef], as_of_us: int) -> Rows:
+    def features(self, leads: Sequence[LeadRef], as_of_us: int) -> FeatureRows:
         """The named features of leads at a moment, from the states stored online."""
         return rows_of(self._definition, leads, self._ports.states.read(leads), as_of_us)
 
-    def _together(self, asked: Sequence[Asked]) -> Begun:
+    def _together(self, asked: Sequence[PolicyQuestion]) -> PendingBatch:
         leads, watermark_us = self._leads(asked)
         before = self._before(asked)
-        told: list[Told | None] = [
+        told: list[AnswerOrError | None] = [
             lead if isinstance(lead, Exception) else before.get(i) for i, lead in enumerate(leads)
         ]
         first = _first(asked)
@@ -127,9 +127,9 @@ class Answerer:
                 made[i] = one
             else:
                 told[i] = one
-        return Begun(asked, told, first, made)
+        return PendingBatch(asked, told, first, made)
 
-    def _record(self, begun: Begun) -> None:
+    def _record(self, begun: PendingBatch) -> None:
         records = list(begun.made.values())
         if not records:
             return
@@ -139,7 +139,7 @@ class Answerer:
             if record.answer.degraded_by:
                 self._ports.watch.degraded(record.answer.arm, record.answer.degraded_by)
 
-    def _leads(self, asked: Sequence[Asked]) -> tuple[list[LeadRef | Exception], int]:
+    def _leads(self, asked: Sequence[PolicyQuestion]) -> tuple[list[LeadRef | Exception], int]:
         """Who is meant, or why nobody is; and the log's watermark."""
         directory = self._ports.directory
         known = directory.known([one.lead_id for one in asked])
@@ -154,7 +154,7 @@ class Answerer:
                 found.append(bad)
         return found, known.watermark_us
 
-    def _before(self, asked: Sequence[Asked]) -> dict[int, Told]:
+    def _before(self, asked: Sequence[PolicyQuestion]) -> dict[int, AnswerOrError]:
         """By place, what requests that were sent before are told again.
 
         Where nobody can say whether they were, they are not answered: others may be.
@@ -171,7 +171,7 @@ class Answerer:
         }
 
     def _decide(
-        self, asked: Sequence[tuple[Asked, LeadRef]], watermark_us: int
+        self, asked: Sequence[tuple[PolicyQuestion, LeadRef]], watermark_us: int
     ) -> list[DecisionRecord | Unavailable]:
         if not asked:
             return []
@@ -181,7 +181,7 @@ class Answerer:
         return self._records(live, rows, [one for one, _ in asked], watermark_us)
 
     def _records(
-        self, live: Live, rows: Rows, asked: Sequence[Asked], watermark_us: int
+        self, live: Live, rows: FeatureRows, asked: Sequence[PolicyQuestion], watermark_us: int
     ) -> list[DecisionRecord | Unavailable]:
         """The decisions on rows; by fallbacks on those of whom the profile alone is known."""
         alone = {i for i, why in enumerate(rows.states.degraded) if why == PROFILE_ONLY}
@@ -190,7 +190,7 @@ class Answerer:
         made: list[DecisionRecord | Unavailable] = [_nothing_to_score_with()] * len(asked)
         usual = [i for i in range(len(asked)) if i not in alone]
         profiles, fallback = sorted(alone), live.fallback()
-        batches: list[tuple[list[int], Batch]] = []
+        batches: list[tuple[list[int], ScoredBatch]] = []
         if usual:
             batches.append((usual, self._batch(live, some_rows(rows, usual), watermark_us)))
         if fallback is not None:
@@ -202,11 +202,15 @@ class Answerer:
                 made[i] = record
         return made
 
-    def _recorded(self, batch: Batch, asked: Sequence[Asked]) -> list[DecisionRecord]:
+    def _recorded(
+        self, batch: ScoredBatch, asked: Sequence[PolicyQuestion]
+    ) -> list[DecisionRecord]:
         with self._ports.watch.stage("policy"):
             return records_of(batch, asked)
 
-    def _batch(self, live: Live, rows: Rows, watermark_us: int, *, gated: bool = True) -> Batch:
+    def _batch(
+        self, live: Live, rows: FeatureRows, watermark_us: int, *, gated: bool = True
+    ) -> ScoredBatch:
         policies, found = self._ports.policy(), self._ports.gates.findings
         plans = Plans(live.rollout, policies.rollout, policies.holdout)
         with self._ports.watch.stage("score"):
@@ -215,7 +219,7 @@ class Answerer:
             if gated:
                 told = self._gate.sound(rows.numbers, rows.as_of_us, watermark_us, found)
                 sound = told.tolist()
-        return Batch(
+        return ScoredBatch(
             definition=self._definition,
             names=self._names,
             rows=rows,
@@ -240,13 +244,13 @@ def _nothing_to_score_with() -> Unavailable:
     )
 
 
-def _answer(told: Told) -> ScoreAnswer:
+def _answer(told: AnswerOrError) -> ScoreAnswer:
     if isinstance(told, Exception):
         raise told
     return told
 
 
-def _first(asked: Sequence[Asked]) -> list[int]:
+def _first(asked: Sequence[PolicyQuestion]) -> list[int]:
     """By place, where a request with the same key came first; its own place without a key."""
     at: dict[str, int] = {}
     return [

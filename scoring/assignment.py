@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.bucketing import place
+from domain.bucketing import bucket
 from domain.decisions import Assignment
 from domain.scores import Arm, Arms
-from registry.rollout_state import Mode, RolloutPlan
+from registry.rollout_state import Mode, Rollout
 
 ANSWERING: frozenset[Mode] = frozenset({"canary", "blue_green"})
 """The modes in which a challenger's answers are given."""
 
 
-def assign(account: str, plan: RolloutPlan | None) -> Arm:
+def assign(account: str, plan: Rollout | None) -> Arm:
     """The arm of an account (or of a lead that has none) under a plan.
 
     The challenger's arm is at the lower end of the unit interval, the holdout at the upper one:
@@ -20,7 +20,7 @@ def assign(account: str, plan: RolloutPlan | None) -> Arm:
     """
     if plan is None:
         return "champion"
-    return arm_at(place(account, plan.id), plan.mode, plan.weight, plan.holdout)
+    return arm_at(bucket(account, plan.id), plan.mode, plan.weight, plan.holdout)
 
 
 def arm_at(at: float, mode: Mode, weight: float, holdout: float) -> Arm:
@@ -30,7 +30,7 @@ def arm_at(at: float, mode: Mode, weight: float, holdout: float) -> Arm:
     return "challenger" if mode in ANSWERING and at < weight else "champion"
 
 
-Version = Literal["champion", "challenger"]
+VersionLabel = Literal["champion", "challenger"]
 """Who scores: a holdout has no version of its own."""
 
 
@@ -41,13 +41,13 @@ BOTH_CHAMPION = Arms()
 class Plans:
     """What is under way: a rollout of models, one of policies, and the standing holdout."""
 
-    model: RolloutPlan | None = None
-    policy: RolloutPlan | None = None
-    holdout: RolloutPlan | None = None
+    model: Rollout | None = None
+    policy: Rollout | None = None
+    holdout: Rollout | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Assigned:
+class AssignedArm:
     """Where an account stands in all that is under way.
 
     `drawn_by` is the plan by which its routing is drawn at random, "" for none.
@@ -59,15 +59,15 @@ class Assigned:
     drawn_by: str = ""
 
     @property
-    def version(self) -> Version:
+    def version(self) -> VersionLabel:
         """Which version of the model answers."""
         return "challenger" if self.arms.model == "challenger" else "champion"
 
 
-NOWHERE = Assigned()
+NOWHERE = AssignedArm()
 
 
-def assign_all(account: str, plans: Plans) -> Assigned:
+def assign_all(account: str, plans: Plans) -> AssignedArm:
     """The arms of an account. Who is in the standing holdout is in no rollout of policies."""
     standing = assign(account, plans.holdout)
     policy_plan = None if standing == "holdout" else plans.policy
@@ -80,7 +80,7 @@ def assign_all(account: str, plans: Plans) -> Assigned:
     if not each:
         return NOWHERE
     drawn_by = next((one.rollout for one in each if one.arm == "holdout"), "")
-    return Assigned(arms, overall(arms), each, drawn_by)
+    return AssignedArm(arms, overall(arms), each, drawn_by)
 
 
 def overall(arms: Arms) -> Arm:
@@ -91,7 +91,7 @@ def overall(arms: Arms) -> Arm:
     return "challenger" if "challenger" in held else "champion"
 
 
-def _told(plan: RolloutPlan, arm: Arm) -> Assignment:
+def _told(plan: Rollout, arm: Arm) -> Assignment:
     return Assignment(
         rollout=plan.id,
         kind=plan.kind,

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from decisions.audit.decision_id import new_decision_id
 from domain.clock import SECOND, iso
-from domain.decisions import Asked, DecisionRecord, Facts
+from domain.decisions import DecisionRecord, Facts, PolicyQuestion
 from domain.definition import FeatureDefinition
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.ports import ARM_FAILED
 from domain.scores import Reason, ScoreAnswer, VersionSet
 from domain.state import Matrix
-from scoring.assignment import Assigned, Version
+from scoring.assignment import AssignedArm, VersionLabel
 from scoring.challenger_isolation import ArmFailures
-from scoring.feature_rows import Rows
+from scoring.feature_rows import FeatureRows
 from scoring.live_models import Live, Loaded
 from scoring.live_policy import LivePolicies
 from scoring.model.reasons import CATALOGUE
@@ -26,7 +26,7 @@ from scoring.model.scorer import Scored
 from scoring.policy_facts import facts_of
 from scoring.routing import Routed, answering, looks_at, route
 
-Values = dict[str, float | str]
+FeatureValues = dict[str, float | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Names(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class ScoredBatch:
     """Rows that are answered together. `sound` [n]: whether features break no rule.
 
     `numbers` are the rows' own, `features` the same with None for what is missing.
@@ -55,19 +55,19 @@ class Batch:
 
     definition: FeatureDefinition
     names: Names
-    rows: Rows
+    rows: FeatureRows
     numbers: list[list[float]]
     features: list[list[float | None]]
     watermark_us: int
     live: Live
     policies: LivePolicies
-    assigned: Sequence[Assigned]
-    scored: dict[Version, ByVersion]
+    assigned: Sequence[AssignedArm]
+    scored: dict[VersionLabel, ByVersion]
     sound: list[bool]
     random_bytes: Callable[[int], bytes]
     failures: ArmFailures = field(default_factory=ArmFailures)
 
-    def version(self, row: int) -> Version:
+    def version(self, row: int) -> VersionLabel:
         """Which version answers: that of the arm, or the champion where the arm's failed."""
         meant = self.assigned[row].version
         return meant if meant in self.scored else "champion"
@@ -83,16 +83,16 @@ class Batch:
             return "features"
         return "inputs" if self.scored[self.version(row)].unlike[row] else ""
 
-    def _arm_failed(self, assigned: Assigned) -> bool:
+    def _arm_failed(self, assigned: AssignedArm) -> bool:
         model = assigned.version not in self.scored
         return model or (assigned.arms.policy == "challenger" and self.policies.challenger is None)
 
 
 def scored_by(
-    live: Live, rows: Rows, found: Findings, failures: ArmFailures
-) -> dict[Version, ByVersion]:
+    live: Live, rows: FeatureRows, found: QualityFindings, failures: ArmFailures
+) -> dict[VersionLabel, ByVersion]:
     """What the champion, and a challenger where there is one that works, say of rows."""
-    scored: dict[Version, ByVersion] = {"champion": _by(live.champion, rows, found)}
+    scored: dict[VersionLabel, ByVersion] = {"champion": _by(live.champion, rows, found)}
     if (other := live.challenger) is not None:
         told = failures.attempt(other.scorer.label, lambda: _by(other, rows, found))
         if told is not None:
@@ -100,13 +100,13 @@ def scored_by(
     return scored
 
 
-def _by(loaded: Loaded, rows: Rows, found: Findings) -> ByVersion:
+def _by(loaded: Loaded, rows: FeatureRows, found: QualityFindings) -> ByVersion:
     scored = loaded.scorer.score(rows.numbers, rows.texts)
     unlike = loaded.inputs.degraded(rows.numbers, rows.texts, found).tolist()
     return ByVersion(loaded, scored, loaded.scorer.explain(scored.leaves), unlike)
 
 
-def records_of(batch: Batch, asked: Sequence[Asked]) -> list[DecisionRecord]:
+def records_of(batch: ScoredBatch, asked: Sequence[PolicyQuestion]) -> list[DecisionRecord]:
     """The record of each row's decision, with its answer.
 
     Where the challenger among policies fails on a row the champion decides alone; its own errors
@@ -131,7 +131,9 @@ def without_challenger(policies: LivePolicies) -> LivePolicies:
     return replace(policies, challenger=None)
 
 
-def _records(batch: Batch, asked: Sequence[Asked], rows: Sequence[int]) -> list[DecisionRecord]:
+def _records(
+    batch: ScoredBatch, asked: Sequence[PolicyQuestion], rows: Sequence[int]
+) -> list[DecisionRecord]:
     """One step for all rows, then the next: what a step needs stays in the processor's caches."""
     values = [_values(batch, row) for row in rows]
     reasons = [_reasons(batch, row, held) for row, held in zip(rows, values, strict=True)]
@@ -142,9 +144,9 @@ def _records(batch: Batch, asked: Sequence[Asked], rows: Sequence[int]) -> list[
 
 
 def _record(
-    batch: Batch,
+    batch: ScoredBatch,
     row: int,
-    asked: Asked,
+    asked: PolicyQuestion,
     facts: Facts,
     routed: Routed,
     reasons: tuple[Reason, ...],
@@ -173,14 +175,14 @@ def _record(
     )
 
 
-def _routed(batch: Batch, row: int, facts: Facts) -> Routed:
+def _routed(batch: ScoredBatch, row: int, facts: Facts) -> Routed:
     lead = batch.rows.leads[row]
     account = lead.account_id or lead.lead_id
     return route(batch.policies, batch.assigned[row], facts, account)
 
 
-def _values(batch: Batch, row: int) -> Values:
-    values: Values = dict(zip(batch.names.numbers, batch.numbers[row], strict=True))
+def _values(batch: ScoredBatch, row: int) -> FeatureValues:
+    values: FeatureValues = dict(zip(batch.names.numbers, batch.numbers[row], strict=True))
     values.update(zip(batch.names.texts, batch.rows.texts[row], strict=True))
     return values
 
@@ -193,12 +195,12 @@ def with_none(numbers: Matrix) -> list[list[float | None]]:
     return found
 
 
-def _reasons(batch: Batch, row: int, values: Values) -> tuple[Reason, ...]:
+def _reasons(batch: ScoredBatch, row: int, values: FeatureValues) -> tuple[Reason, ...]:
     mine = batch.scored[batch.version(row)]
     return mine.loaded.reasoner.reasons(mine.contributions[row], values)
 
 
-def _facts(batch: Batch, row: int, values: Values) -> Facts:
+def _facts(batch: ScoredBatch, row: int, values: FeatureValues) -> Facts:
     assigned, rows = batch.assigned[row], batch.rows
     mine = batch.scored[batch.version(row)].scored
     return facts_of(
@@ -213,7 +215,7 @@ def _facts(batch: Batch, row: int, values: Values) -> Facts:
 
 
 def _answer(
-    batch: Batch,
+    batch: ScoredBatch,
     row: int,
     facts: Facts,
     routed: Routed,

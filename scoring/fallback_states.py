@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from domain.circuit_breaker import Breaker
+from domain.circuit_breaker import CircuitBreaker
 from domain.errors import Unavailable
 from domain.ports import (
     LAST_KNOWN,
@@ -48,14 +48,14 @@ _Kept = tuple[bytes, bytes, Sequence[str], int, str, float]
 """A lead's state, its account's, texts, when known; of which account, read at which second."""
 
 
-class SteadyStates:
+class FallbackStateReader:
     """A StateReader round another, that says which rows are degraded. For many threads."""
 
     def __init__(
         self,
         inner: StateReader,
         profiles: ProfileReader,
-        breaker: Breaker,
+        breaker: CircuitBreaker,
         monotonic: Callable[[], float],
         keeping: Keeping,
     ) -> None:

@@ -13,7 +13,7 @@ from feature_repo.features import categories, numbers
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class FeatureRows:
     """Leads [n] with their number features [n, numbers] and n rows of category features."""
 
     leads: Sequence[LeadRef]
@@ -25,9 +25,9 @@ class Rows:
 
 def rows_of(
     definition: FeatureDefinition, leads: Sequence[LeadRef], states: LeadStates, as_of_us: int
-) -> Rows:
+) -> FeatureRows:
     """The named features of leads in these states, at a moment."""
     moments = np.full(len(leads), as_of_us / SECOND)
     named = numbers(definition, states.leads, states.accounts, moments)
     texts = categories(definition, states.leads, [list(t) for t in states.texts])
-    return Rows(leads, states, as_of_us, named, texts)
+    return FeatureRows(leads, states, as_of_us, named, texts)

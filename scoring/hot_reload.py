@@ -32,7 +32,7 @@ def at_once(work: Callable[[], None]) -> None:
     work()
 
 
-class Follower(Generic[T]):
+class HotReloader(Generic[T]):
     """What `opened` gives, as of the newest `stages.json` of a cache folder that could be opened.
 
     `name` is what the log calls it. Safe to use from many threads.

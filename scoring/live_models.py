@@ -14,8 +14,8 @@ from domain.definition import FeatureDefinition
 from domain.errors import LeadscoreError
 from domain.versions.manifest import Manifest
 from registry.cache import Agree, OpenedVersion, as_told, open_cached
-from registry.rollout_state import RolloutPlan
-from scoring.hot_reload import Aside, Follower, in_background
+from registry.rollout_state import Rollout
+from scoring.hot_reload import Aside, HotReloader, in_background
 from scoring.model.golden_check import check_golden
 from scoring.model.input_gate import InputGate, InputRules, input_profile
 from scoring.model.reasons import Reasoner
@@ -45,7 +45,7 @@ class Live:
 
     champion: Loaded
     challenger: Loaded | None
-    rollout: RolloutPlan | None
+    rollout: Rollout | None
 
     def fallback(self) -> "Live | None":
         """What answers where only the profile is known; None where the champion has nothing.
@@ -58,7 +58,7 @@ class Live:
         return Live(self.champion.fallback, other, self.rollout)
 
 
-class Versions(Protocol):
+class VersionSource(Protocol):
     """Tells what answers."""
 
     def current(self) -> Live:
@@ -99,7 +99,7 @@ class LiveVersions:
         self._cache = cache
         self._definition = definition
         self._inputs = inputs
-        self._follower = Follower(cache, self._open, interval_s, monotonic, "model", aside)
+        self._follower = HotReloader(cache, self._open, interval_s, monotonic, "model", aside)
 
     def current(self) -> Live:
         """What answers now. Raises NoModel, Missing or BadInput where nothing ever did."""

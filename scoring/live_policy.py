@@ -10,8 +10,8 @@ from domain.errors import LeadscoreError
 from domain.ports import Policy
 from domain.versions.policy_manifest import POLICY_FILE, PolicyManifest
 from registry.cache import Agree, CachedVersion, as_told, open_version, read_or_none
-from registry.rollout_state import RolloutPlan
-from scoring.hot_reload import Follower, at_once
+from registry.rollout_state import Rollout
+from scoring.hot_reload import HotReloader, at_once
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,8 @@ class LivePolicies:
 
     champion: Policy
     challenger: Policy | None = None
-    rollout: RolloutPlan | None = None
-    holdout: RolloutPlan | None = None
+    rollout: Rollout | None = None
+    holdout: Rollout | None = None
 
 
 class LivePolicy:
@@ -47,7 +47,7 @@ class LivePolicy:
         self._cache = cache
         self._agree = agree
         self._default = default
-        self._follower = Follower(cache, self._open, interval_s, monotonic, "policy", at_once)
+        self._follower = HotReloader(cache, self._open, interval_s, monotonic, "policy", at_once)
 
     def current(self) -> LivePolicies:
         """The policies in force. Raises Missing or BadInput where none could ever be opened."""

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from domain.decisions import Asked, DecisionRecord
+from domain.decisions import DecisionRecord, PolicyQuestion
 from domain.errors import BadInput
 from domain.scores import ScoreAnswer
 
-Told = ScoreAnswer | Exception
+AnswerOrError = ScoreAnswer | Exception
 """What one who asked is told: an answer, or the error that stands in its place."""
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class PendingBatch:
     """What was asked, and what came of it so far.
 
     `told` [n] is None where nothing is told yet: where a decision is to be recorded first, or where
@@ -20,12 +20,12 @@ class Begun:
     place.
     """
 
-    asked: Sequence[Asked]
-    told: list[Told | None]
+    asked: Sequence[PolicyQuestion]
+    told: list[AnswerOrError | None]
     first: Sequence[int] = ()
     made: Mapping[int, DecisionRecord] = field(default_factory=dict)
 
-    def answers(self) -> list[Told]:
+    def answers(self) -> list[AnswerOrError]:
         """What each is told, once all is recorded."""
         for i, record in self.made.items():
             self.told[i] = record.answer
@@ -34,7 +34,7 @@ class Begun:
             for i, one in enumerate(self.told)
         ]
 
-    def _same(self, first: int, i: int) -> Told:
+    def _same(self, first: int, i: int) -> AnswerOrError:
         """What is told to the second of two that came together with one key."""
         made = self.told[first]
         if made is None:

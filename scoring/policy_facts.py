@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from domain.decisions import Facts
 from domain.ports import Policy
 
-Known = float | str | None
+FactValue = float | str | None
 LooksAt = tuple[tuple[str, ...], tuple[str, ...]]
 
 
@@ -35,6 +35,6 @@ def facts_of(
     )
 
 
-def known(value: Known) -> Known:
+def known(value: FactValue) -> FactValue:
     """None for what is missing: NaN, and the empty text."""
     return None if value == "" or value != value else value  # noqa: PLR0124 (NaN)

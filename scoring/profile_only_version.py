@@ -12,7 +12,7 @@ from domain.ports import LeadStates
 from domain.versions.manifest import FALLBACK_FOLDER, Manifest
 from feature_repo.catalogue import category_names, number_names
 from registry.cache import OpenedVersion
-from scoring.feature_rows import Rows
+from scoring.feature_rows import FeatureRows
 
 SUFFIX = "/profile"
 """What follows a version's label where its fallback answered."""
@@ -35,7 +35,7 @@ def version_of(label: str) -> str:
     return label.removesuffix(SUFFIX)
 
 
-def profile_rows(definition: FeatureDefinition, rows: Rows) -> Rows:
+def profile_rows(definition: FeatureDefinition, rows: FeatureRows) -> FeatureRows:
     """Rows with the attributes of the profile alone: all else is missing, which is not none.
 
     A lead whose behaviour cannot be read must not be told to a policy as one that never came.
@@ -48,7 +48,7 @@ def profile_rows(definition: FeatureDefinition, rows: Rows) -> Rows:
     return replace(rows, numbers=numbers, texts=texts)
 
 
-def some_rows(rows: Rows, places: list[int]) -> Rows:
+def some_rows(rows: FeatureRows, places: list[int]) -> FeatureRows:
     """Some of the rows, in this order."""
     states = rows.states
     held = LeadStates(
@@ -59,4 +59,4 @@ def some_rows(rows: Rows, places: list[int]) -> Rows:
         degraded=[states.degraded[i] for i in places] if states.degraded else (),
     )
     leads, texts = [rows.leads[i] for i in places], [rows.texts[i] for i in places]
-    return Rows(leads, held, rows.as_of_us, rows.numbers[places], texts)
+    return FeatureRows(leads, held, rows.as_of_us, rows.numbers[places], texts)

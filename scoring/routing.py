@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from decisions.policy.holdout import draw
-from domain.decisions import Drawn, Facts
+from domain.decisions import Facts, RandomRouting
 from domain.ports import Policy
 from domain.scores import Decision
-from scoring.assignment import Assigned
+from scoring.assignment import AssignedArm
 from scoring.live_policy import LivePolicies
 
 
@@ -18,10 +18,10 @@ class Routed:
 
     decision: Decision
     shadow: dict[str, Decision] = field(default_factory=dict)
-    drawn: Drawn | None = None
+    drawn: RandomRouting | None = None
 
 
-def answering(policies: LivePolicies, assigned: Assigned) -> Policy:
+def answering(policies: LivePolicies, assigned: AssignedArm) -> Policy:
     """The policy that decides of an account."""
     if assigned.arms.policy == "challenger" and policies.challenger is not None:
         return policies.challenger
@@ -39,7 +39,7 @@ def looks_at(policies: LivePolicies) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return first, second
 
 
-def route(policies: LivePolicies, assigned: Assigned, facts: Facts, account: str) -> Routed:
+def route(policies: LivePolicies, assigned: AssignedArm, facts: Facts, account: str) -> Routed:
     """Decide on facts that carry the grade of the answering policy.
 
     While a rollout is under way both policies decide, in every mode, as both models score.

@@ -12,7 +12,7 @@ from domain.definition import FeatureDefinition
 from domain.errors import BadInput, Unavailable
 from domain.ports import PROFILE_ONLY, LeadRef, Policy
 from domain.scores import VersionSet
-from domain.what_if import MOST_CHANGES, Change, Told, Value, WhatIf
+from domain.what_if import MOST_CHANGES, Change, FeatureValue, HypotheticalScore, WhatIf
 from feature_repo.catalogue import category_names, number_names
 from scoring.answer import Ports
 from scoring.assignment import Plans, assign_all
@@ -22,8 +22,8 @@ from scoring.model.reasons import CATALOGUE
 from scoring.policy_facts import facts_of, known
 from scoring.routing import answering
 
-Values = dict[str, float | str]
-Changes = Mapping[str, Value]
+FeatureValues = dict[str, float | str]
+FeatureChanges = Mapping[str, FeatureValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class _Asker:
     outcome: str
     account_known: bool
 
-    def told(self, values: Values) -> Told:
+    def told(self, values: FeatureValues) -> HypotheticalScore:
         row = np.array([[values[name] for name in self.names[0]]], dtype=np.float64)
         texts = [[str(values[name]) for name in self.names[1]]]
         scored = self.loaded.scorer.score(row, texts)
@@ -50,7 +50,7 @@ class _Asker:
             account_known=self.account_known,
         )
         contributions = self.loaded.scorer.explain(scored.leaves)[0]
-        return Told(
+        return HypotheticalScore(
             score=facts.score,
             percentile=facts.percentile,
             grade=facts.grade,
@@ -67,7 +67,7 @@ class WhatIfs:
         self._ports = ports
         self._names = (number_names(definition), category_names(definition))
 
-    def ask(self, lead: LeadRef, changes: Changes) -> WhatIf:
+    def ask(self, lead: LeadRef, changes: FeatureChanges) -> WhatIf:
         """The lead as it is, and with `changes` of its features, by name; None is missing.
 
         The version is that of the lead's arm. Raises BadInput for an unknown feature or a value of
@@ -100,7 +100,7 @@ class WhatIfs:
             features_as_of=iso(known_us),
         )
 
-    def _values(self, lead: LeadRef) -> tuple[Values, str, int]:
+    def _values(self, lead: LeadRef) -> tuple[FeatureValues, str, int]:
         """A lead's features by name, the outcome that closed it, and when they became known."""
         states = self._ports.states.read([lead])
         if PROFILE_ONLY in states.degraded:
@@ -108,11 +108,11 @@ class WhatIfs:
                 "the online store does not answer", rule="online-store", todo="Try again."
             )
         rows = rows_of(self._definition, [lead], states, to_us(self._ports.clock.now()))
-        values: Values = dict(zip(self._names[0], rows.numbers[0].tolist(), strict=True))
+        values: FeatureValues = dict(zip(self._names[0], rows.numbers[0].tolist(), strict=True))
         values.update(zip(self._names[1], rows.texts[0], strict=True))
         return values, states.texts[0][-1], states.known_us[0]
 
-    def _checked(self, changes: Changes) -> Values:
+    def _checked(self, changes: FeatureChanges) -> FeatureValues:
         if not 1 <= len(changes) <= MOST_CHANGES:
             raise BadInput(
                 f"{len(changes)} features are changed, must be 1 to {MOST_CHANGES}",
@@ -123,7 +123,7 @@ class WhatIfs:
             raise _unknown(unknown[0], both)
         return {name: self._value(name, value) for name, value in changes.items()}
 
-    def _value(self, name: str, value: Value) -> float | str:
+    def _value(self, name: str, value: FeatureValue) -> float | str:
         if name in self._names[1]:
             if value is None or isinstance(value, str):
                 return value or ""
@@ -144,7 +144,7 @@ def _unknown(name: str, held: tuple[str, ...]) -> BadInput:
     )
 
 
-def _notes(loaded: Loaded, asked: Values) -> list[str]:
+def _notes(loaded: Loaded, asked: FeatureValues) -> list[str]:
     """What makes the answer doubtful: values that training did not see, features not taken."""
     label, taken = loaded.scorer.label, set(loaded.scorer.features)
     found = [
@@ -159,12 +159,12 @@ def _notes(loaded: Loaded, asked: Values) -> list[str]:
     return found
 
 
-def read_changes(texts: list[str], definition: FeatureDefinition) -> Changes:
+def read_changes(texts: list[str], definition: FeatureDefinition) -> FeatureChanges:
     """Changes from texts NAME=VALUE, as typed; an empty value is a missing one.
 
     Raises BadInput where a text is none.
     """
-    count, found = set(number_names(definition)), dict[str, Value]()
+    count, found = set(number_names(definition)), dict[str, FeatureValue]()
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:

@@ -19,7 +19,7 @@ SMOOTHING = 0.2
 """The weight of the newest request in the time that an event takes."""
 
 
-class Intake:
+class IntakeLimiter:
     """Admits events up to `limit` in flight, over all requests. Safe to use from many threads.
 
     A request larger than the limit is admitted when nothing else is in flight.

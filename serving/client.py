@@ -14,7 +14,7 @@ from domain.decisions import DecisionRecord
 from domain.errors import LeadscoreError, Unavailable
 from domain.scores import ScoreAnswer
 from domain.signals import Receipt, Signal
-from domain.what_if import Value, WhatIf
+from domain.what_if import FeatureValue, WhatIf
 from serving.http.openapi import BatchAnswer, DecisionsPage, LeadsPage
 from serving.problems import ERRORS, TYPE_PREFIX, Problem
 
@@ -123,7 +123,7 @@ class Client:
         once = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
         return self._post("/score_batch", {"lead_ids": list(lead_ids)}, BatchAnswer, once)
 
-    def what_if(self, lead_id: str, changes: Mapping[str, Value]) -> WhatIf:
+    def what_if(self, lead_id: str, changes: Mapping[str, FeatureValue]) -> WhatIf:
         """A lead as it is, and with features changed, by name; nothing is recorded."""
         asked = {"lead_id": lead_id, "changes": dict(changes)}
         return self._post("/what_if", asked, WhatIf)

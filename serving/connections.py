@@ -16,7 +16,7 @@ import uvicorn.config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving import handshakes
-from serving.pending_connections import Waiting, address_of
+from serving.pending_connections import PendingConnections, address_of
 
 HEADERS_S = 10.0
 """How long a request's head may take to arrive, from the connection or its first byte on."""
@@ -46,7 +46,7 @@ def raise_descriptors() -> int:
 class BoundedHttp(HttpToolsProtocol):
     """Uvicorn's HTTP protocol, within these bounds. One `waiting` serves a process."""
 
-    waiting = Waiting(1024 - SPARE, WAITING_PER_ADDRESS)
+    waiting = PendingConnections(1024 - SPARE, WAITING_PER_ADDRESS)
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -111,7 +111,7 @@ class BoundedHttp(HttpToolsProtocol):
 def bound_connections() -> None:
     """Make servers that this process starts from now on keep to these bounds."""
     most = max(SPARE, raise_descriptors() - SPARE)
-    BoundedHttp.waiting = Waiting(most, WAITING_PER_ADDRESS)
+    BoundedHttp.waiting = PendingConnections(most, WAITING_PER_ADDRESS)
     uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{BoundedHttp.__name__}"
     uvicorn.config.LOOP_FACTORIES["auto"] = f"{__name__}:{bounded_loop.__name__}"
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from uvicorn.loops.auto import auto_loop_factory
 
-from serving.pending_connections import Waiting, address_of
+from serving.pending_connections import PendingConnections, address_of
 
 HANDSHAKE_S = 10.0
 """How long a handshake may take, from the connection on."""
@@ -27,7 +27,9 @@ CreateServer = Callable[..., Coroutine[Any, Any, asyncio.Server]]
 class Handshake(asyncio.Protocol):
     """A connection until its handshake is done; what `make` gives takes its place then."""
 
-    def __init__(self, make: MakeProtocol, context: ssl.SSLContext, waiting: Waiting) -> None:
+    def __init__(
+        self, make: MakeProtocol, context: ssl.SSLContext, waiting: PendingConnections
+    ) -> None:
         self._make, self._context, self._waiting = make, context, waiting
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
@@ -122,7 +124,7 @@ class _Early(asyncio.Protocol):
 
 
 def bounded_loop(
-    waiting: Waiting, *, use_subprocess: bool
+    waiting: PendingConnections, *, use_subprocess: bool
 ) -> Callable[[], asyncio.AbstractEventLoop]:
     """Uvicorn's own choice of event loop; the TLS servers it makes count among `waiting`."""
     make = auto_loop_factory(use_subprocess=use_subprocess)
@@ -138,7 +140,7 @@ def bounded_loop(
 
 async def _create_server(
     plain: CreateServer,
-    waiting: Waiting,
+    waiting: PendingConnections,
     make: MakeProtocol,
     *arguments: Any,
     ssl: ssl.SSLContext | None = None,

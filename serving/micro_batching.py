@@ -39,7 +39,7 @@ class _Batch(NamedTuple, Generic[T, R]):
     waiting: list[_Waiting[T, R]]
 
 
-class Together(Generic[T, R]):
+class MicroBatcher(Generic[T, R]):
     """Works on batches of items: `work` gives a result for each, and raises nothing.
 
     One thread works, on one batch after the other. `most` items in a batch; while so many whole

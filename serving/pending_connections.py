@@ -12,7 +12,7 @@ class Connection(Protocol):
         """End, in favour of another."""
 
 
-class Waiting:
+class PendingConnections:
     """Connections that wait, oldest first: `most` in all, `per_address` of one address.
 
     A step costs the same however many wait. To be used from one event loop.

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from domain.decisions import Asked, DecisionQuery, DecisionRecord
-from domain.findings import Findings
+from domain.decisions import DecisionQuery, DecisionRecord, PolicyQuestion
+from domain.findings import QualityFindings
 from domain.log_status import LogStanding
 from domain.signals import Receipt
 from domain.what_if import WhatIf, WhatIfRequest
-from scoring.pending_answers import Told
+from scoring.pending_answers import AnswerOrError
 
 
 class Runtime(Protocol):
@@ -18,7 +18,7 @@ class Runtime(Protocol):
     must be safe for that.
     """
 
-    def answer(self, asked: Sequence[Asked]) -> list[Told]:
+    def answer(self, asked: Sequence[PolicyQuestion]) -> list[AnswerOrError]:
         """Score, decide and record; what each who asked is told, in order: an answer or an error.
 
         Errors that are foreseen: UnknownLead, BadInput, NoModel, Unavailable. Raises nothing.
@@ -40,7 +40,7 @@ class Runtime(Protocol):
         """Where the log stands. Raises Unavailable."""
         ...
 
-    def findings(self) -> tuple[Findings, ...]:
+    def findings(self) -> tuple[QualityFindings, ...]:
         """What quality gates found; the same objects at each call, their counts only grow.
 
         Others, which begin anew, once a home is opened anew.

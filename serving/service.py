@@ -23,7 +23,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from config.settings import Settings
-from domain.decisions import Asked
+from domain.decisions import PolicyQuestion
 from domain.errors import BadInput, LeadscoreError, NoModel, Unavailable, UnknownLead
 from domain.scores import ScoreAnswer
 from domain.signals import Receipt, RefusedEvent
@@ -32,17 +32,17 @@ from serving import problems
 from serving.auth.factory import guard
 from serving.auth.open_paths import DOCS
 from serving.auth.source_binding import SOURCES, check_sources
-from serving.backpressure import Intake
+from serving.backpressure import IntakeLimiter
 from serving.connections import bound_connections
 from serving.http import cloudevents, openapi, read_routes, schemas
 from serving.http.direct import Answers, answer_directly
-from serving.http.edge_middleware import DECISIONS, UNKNOWN, Boundary
+from serving.http.edge_middleware import DECISIONS, UNKNOWN, EdgeMiddleware
 from serving.http.endpoints import Came, endpoint
 from serving.http.idempotency import request_of, requests_of
 from serving.metrics import score_metrics
 from serving.metrics.intake_metrics import GateMetrics, IntakeMetrics
 from serving.metrics.metric_files import keep_bentos_metrics_in_memory, use_given_pages
-from serving.micro_batching import Together
+from serving.micro_batching import MicroBatcher
 from serving.runtime import Runtime
 from storage.files import PRIVATE_UMASK
 
@@ -83,10 +83,10 @@ class Api:
     """
 
     def __init__(self) -> None:
-        self._together = Together(self._answer, most=TOGETHER, wait_s=WAIT_S)
+        self._together = MicroBatcher(self._answer, most=TOGETHER, wait_s=WAIT_S)
         self._threads = ThreadPoolExecutor(THREADS, "score")
         self._intake_threads = ThreadPoolExecutor(INTAKE_THREADS, "events")
-        self._intake = Intake(self.events_waiting())
+        self._intake = IntakeLimiter(self.events_waiting())
         self._metrics = IntakeMetrics(self._intake)
         self._gates = GateMetrics()
         score_metrics.begin()
@@ -210,7 +210,7 @@ class Api:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(threads, within, _attempt, work)
 
-    def _answer(self, asked: Sequence[Asked]) -> list[ScoreAnswer | Exception]:
+    def _answer(self, asked: Sequence[PolicyQuestion]) -> list[ScoreAnswer | Exception]:
         try:
             runtime = self.runtime()
             told = runtime.answer(asked)
@@ -225,7 +225,7 @@ class Api:
             lead_ids = schemas.decode(schemas.BatchRequest, came.body).lead_ids
             keys = requests_of(came.scope, msgspec.json.encode(lead_ids), len(lead_ids))
             asked = [
-                Asked(lead_id=lead, trace_id=trace_id, request=key)
+                PolicyQuestion(lead_id=lead, trace_id=trace_id, request=key)
                 for lead, key in zip(lead_ids, keys, strict=True)
             ]
             told = self._answer(asked)
@@ -253,11 +253,11 @@ class Api:
         return receipt
 
 
-def _asked(came: Came) -> Asked:
+def _asked(came: Came) -> PolicyQuestion:
     """Who is asked about. Raises BadInput."""
     asked = schemas.decode(schemas.ScoreRequest, came.body)
     schemas.check_choice(asked)
-    return Asked(
+    return PolicyQuestion(
         lead_id=asked.lead_id or "",
         identifiers=asked.identifiers,
         trace_id=problems.trace_id(),
@@ -309,7 +309,7 @@ class BoundedService(bentoml.Service):  # type: ignore[misc]
         served = super().to_asgi(is_main)
         answer_directly(served, DIRECT, traced=bool(settings.traces))
         guarded = guard(served, settings)
-        return Boundary(guarded, PATHS | {DECISIONS, UNKNOWN})
+        return EdgeMiddleware(guarded, PATHS | {DECISIONS, UNKNOWN})
 
 
 def observe(settings: Settings) -> None:

@@ -59,7 +59,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(slots=True)
-class Worker:
+class WorkerProcess:
     """A worker process, when it was started (monotonic, seconds), and the thread with its words."""
 
     process: subprocess.Popen[bytes]
@@ -93,7 +93,7 @@ class Server:
     held: ExitStack
     access: str
     """Who needs a credential, in words."""
-    workers: list[Worker] = field(default_factory=list)
+    workers: list[WorkerProcess] = field(default_factory=list)
 
     def tail(self) -> str:
         """The last lines of the log."""
@@ -108,7 +108,7 @@ class Server:
         """Start so many workers."""
         for number in range(1, workers + 1):
             process, words = self.spawn(number)
-            self.workers.append(Worker(process, words, time.monotonic()))
+            self.workers.append(WorkerProcess(process, words, time.monotonic()))
 
     def mend(self) -> list[int]:
         """Start a worker anew in the place of each that ended; how those ended that end now.
@@ -136,7 +136,7 @@ class Server:
         except OSError:  # no memory, no descriptors: later, perhaps
             worker.next_s = now + MOST_WAIT_S
             return
-        self.workers[at] = Worker(process, words, now, worker.early_ends)
+        self.workers[at] = WorkerProcess(process, words, now, worker.early_ends)
 
     def _forget(self, pid: int) -> None:
         """A dead process holds nothing any more: its live gauges go."""

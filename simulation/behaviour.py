@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.events import Events, rows
+from simulation.events import SimulatedEvents, rows
 from simulation.moments import Moments
 from simulation.scenarios import Scenario
 from simulation.seasons import DAY_MS, HOUR_MS, Calendar, times_of_day
@@ -21,7 +21,7 @@ from simulation.vocabulary import (
     RATES,
     SAMPLED,
     SOURCES,
-    Kind,
+    SimulatedKind,
     Uses,
     pick,
 )
@@ -62,13 +62,13 @@ def behaviour(
     at: Moments,
     calendar: Calendar,
     scenario: Scenario,
-) -> list[Events]:
+) -> list[SimulatedEvents]:
     """The sampled events of `people`, and those that follow from them."""
     drawn = _possible(rng, _sample(rng, at, calendar, scenario), at)
     sampled = _rows(rng, world, people, drawn, at)
-    mails = drawn.kind == Kind.SENT
+    mails = drawn.kind == SimulatedKind.SENT
     opened = _opened(rng, sampled[mails], drawn.level[mails], calendar, scenario)
-    closed = _closed(rng, sampled[drawn.kind == Kind.TICKET])
+    closed = _closed(rng, sampled[drawn.kind == SimulatedKind.TICKET])
     return [sampled, *opened, closed]
 
 
@@ -103,7 +103,7 @@ def _possible(rng: np.random.Generator, drawn: _Draws, at: Moments) -> _Draws:
     )
     who, kind, time = drawn.who, drawn.kind, drawn.time
     goes_on = rng.random(len(who)) < AFTER[at.won[who].astype(np.int64), kind]
-    mailed = (kind != Kind.SENT) | (time < at.withdrawn[who])
+    mailed = (kind != SimulatedKind.SENT) | (time < at.withdrawn[who])
     alive = (time < at.decided[who]) | goes_on
     return drawn.where((time > earliest[who, kind]) & mailed & alive)
 
@@ -114,14 +114,18 @@ def _rows(
     people: NDArray[np.int64],
     drawn: _Draws,
     at: Moments,
-) -> Events:
+) -> SimulatedEvents:
     """The events with their words, values and identifiers."""
     person, kind, count = people[drawn.who], drawn.kind, len(drawn.who)
     slot = np.minimum(pick(_SLOTS, rng.random(count)), world.cookies[person] - 1)
-    at_kiosk = (world.kiosk[person] >= 0) & (rng.random(count) < 0.15) & (kind == Kind.PAGE)
-    mobile = (slot > 0) & ((kind == Kind.PAGE) | (kind == Kind.FEATURE)) & ~at_kiosk
+    at_kiosk = (
+        (world.kiosk[person] >= 0) & (rng.random(count) < 0.15) & (kind == SimulatedKind.PAGE)
+    )
+    mobile = (
+        (slot > 0) & ((kind == SimulatedKind.PAGE) | (kind == SimulatedKind.FEATURE)) & ~at_kiosk
+    )
     uses = _USES[kind] | np.where(mobile, np.int16(Uses.DEVICE), np.int16(0))
-    by_user = (kind == Kind.TICKET) & (drawn.time > at.signed_up[drawn.who])
+    by_user = (kind == SimulatedKind.TICKET) & (drawn.time > at.signed_up[drawn.who])
     uses = np.where(by_user & (rng.random(count) < 0.6), np.int16(Uses.USER), uses)
     made = rows(
         kind.astype(np.int8),
@@ -132,7 +136,9 @@ def _rows(
         word=_words(rng, drawn),
         value=rng.exponential(40.0, count),
     )
-    made["word"][kind == Kind.SENT] = made["time"][kind == Kind.SENT] // (7 * DAY_MS) % 1000
+    made["word"][kind == SimulatedKind.SENT] = (
+        made["time"][kind == SimulatedKind.SENT] // (7 * DAY_MS) % 1000
+    )
     return made
 
 
@@ -147,28 +153,28 @@ def _words(rng: np.random.Generator, drawn: _Draws) -> NDArray[np.int64]:
 
 def _opened(
     rng: np.random.Generator,
-    mails: Events,
+    mails: SimulatedEvents,
     level: NDArray[np.int8],
     calendar: Calendar,
     scenario: Scenario,
-) -> list[Events]:
+) -> list[SimulatedEvents]:
     """E-mails opened and clicked, hours after they were sent; some opened by machines."""
     count = len(mails)
     machine = (mails["time"] >= calendar.shift_ms) & (rng.random(count) < scenario.automatic_opens)
     opens = (rng.random(count) < OPENS[level]) | machine
     clicks = opens & (rng.random(count) < CLICKS[level])
     opened, clicked = mails[opens], mails[clicks]
-    opened["kind"], clicked["kind"] = Kind.OPENED, Kind.CLICKED
+    opened["kind"], clicked["kind"] = SimulatedKind.OPENED, SimulatedKind.CLICKED
     wait = rng.exponential(6 * HOUR_MS, count).astype(np.int64) + 1000
     opened["time"] += wait[opens]
     clicked["time"] += wait[clicks] + rng.integers(1000, 300_000, len(clicked))
     return [opened, clicked]
 
 
-def _closed(rng: np.random.Generator, tickets: Events) -> Events:
+def _closed(rng: np.random.Generator, tickets: SimulatedEvents) -> SimulatedEvents:
     """Each ticket closed, within days, with a satisfaction; severe ones satisfy less."""
     closed = tickets.copy()
-    closed["kind"] = Kind.CLOSED
+    closed["kind"] = SimulatedKind.CLOSED
     closed["time"] += rng.exponential(30 * HOUR_MS, len(tickets)).astype(np.int64) + 60_000
     closed["word"] = np.clip(5 - rng.poisson(0.6 + 0.6 * (tickets["word"] == 2)), 1, 5)
     return closed

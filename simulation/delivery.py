@@ -6,10 +6,10 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.events import Events
+from simulation.events import SimulatedEvents
 from simulation.scenarios import Scenario
 from simulation.seasons import DAY_MS, HOUR_MS
-from simulation.vocabulary import SOURCES, Kind
+from simulation.vocabulary import SOURCES, SimulatedKind
 
 LATE_MS = 60_000
 """A signal that becomes known this long after it happened counts as late."""
@@ -32,22 +32,22 @@ class Fault(IntEnum):
 class Deliveries:
     """Events by time, and `order`: the row that each delivery brings, first to last."""
 
-    events: Events
+    events: SimulatedEvents
     order: NDArray[np.int32]
 
     @property
-    def good(self) -> Events:
+    def good(self) -> SimulatedEvents:
         """The events that can be accepted, each once."""
         return np.asarray(self.events[self.events["fault"] == Fault.NONE])
 
 
-def known_ms(events: Events) -> NDArray[np.int64]:
+def known_ms(events: SimulatedEvents) -> NDArray[np.int64]:
     """When each event became known."""
     return np.asarray(np.maximum(events["time"], events["recorded"]))
 
 
 def deliver(
-    rng: np.random.Generator, happened: Events, scenario: Scenario, shift_ms: int
+    rng: np.random.Generator, happened: SimulatedEvents, scenario: Scenario, shift_ms: int
 ) -> Deliveries:
     """The deliveries of what happened; in the order in which they became known.
 
@@ -65,9 +65,11 @@ def deliver(
     return Deliveries(events, row[order].astype(np.int32))
 
 
-def _break(rng: np.random.Generator, happened: Events, scenario: Scenario, shift_ms: int) -> Events:
+def _break(
+    rng: np.random.Generator, happened: SimulatedEvents, scenario: Scenario, shift_ms: int
+) -> SimulatedEvents:
     """The scenario's broken source loses and spoils what it sends after the shift."""
-    kinds = [kind for kind in Kind if SOURCES[kind] == scenario.broken]
+    kinds = [kind for kind in SimulatedKind if SOURCES[kind] == scenario.broken]
     hit = np.isin(happened["kind"], kinds) & (happened["time"] >= shift_ms)
     draw = rng.random(len(happened))
     silent = hit & (draw < scenario.silent)
@@ -77,7 +79,7 @@ def _break(rng: np.random.Generator, happened: Events, scenario: Scenario, shift
     return broken[~silent]
 
 
-def _record(rng: np.random.Generator, events: Events, late: float) -> Events:
+def _record(rng: np.random.Generator, events: SimulatedEvents, late: float) -> SimulatedEvents:
     """Say when each became known: mostly at once, often without saying so, some days later."""
     count = len(events)
     is_late = rng.random(count) < late
@@ -90,9 +92,11 @@ def _record(rng: np.random.Generator, events: Events, late: float) -> Events:
     return events
 
 
-def _bad(rng: np.random.Generator, events: Events, share: float) -> Events:
+def _bad(rng: np.random.Generator, events: SimulatedEvents, share: float) -> SimulatedEvents:
     """Bad records, made after events whose type has a required field."""
-    models = np.flatnonzero(np.isin(events["kind"], (Kind.PAGE, Kind.FORM, Kind.FEATURE)))
+    models = np.flatnonzero(
+        np.isin(events["kind"], (SimulatedKind.PAGE, SimulatedKind.FORM, SimulatedKind.FEATURE))
+    )
     count = round(len(events) * share) if len(models) else 0
     bad = events[rng.choice(models, count)] if count else events[:0].copy()
     bad["fault"] = rng.integers(1, len(Fault), count)

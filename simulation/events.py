@@ -5,9 +5,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simulation.vocabulary import Kind, Uses
+from simulation.vocabulary import SimulatedKind, Uses
 
-Events: TypeAlias = NDArray[np.void]
+SimulatedEvents: TypeAlias = NDArray[np.void]
 """Rows of EVENT."""
 
 EVENT = np.dtype(
@@ -28,7 +28,7 @@ EVENT = np.dtype(
 
 
 def rows(
-    kind: Kind | NDArray[np.int8],
+    kind: SimulatedKind | NDArray[np.int8],
     time: NDArray[np.int64],
     person: NDArray[np.int64],
     uses: Uses | NDArray[np.int16],
@@ -36,7 +36,7 @@ def rows(
     slot: ArrayLike = 0,
     word: ArrayLike = 0,
     value: ArrayLike = 0.0,
-) -> Events:
+) -> SimulatedEvents:
     """Events from columns of equal length, or one value for all."""
     made = np.zeros(len(time), dtype=EVENT)
     made["kind"], made["time"], made["person"], made["uses"] = kind, time, person, uses
@@ -44,7 +44,7 @@ def rows(
     return made
 
 
-def combined(events: Events) -> NDArray[np.int64]:
+def combined(events: SimulatedEvents) -> NDArray[np.int64]:
     """One number for who did it with which identifiers: person, uses and slot."""
     uses = events["uses"].astype(np.int64)
     return np.asarray((events["person"].astype(np.int64) << 16) | (uses << 8) | events["slot"])

@@ -3,29 +3,29 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.events import Events, rows
+from simulation.events import SimulatedEvents, rows
 from simulation.hard_cases import DUPLICATES, OF_ANOTHER, Case, victim
 from simulation.moments import NEVER, Moments
 from simulation.seasons import DAY_MS, HOUR_MS
-from simulation.vocabulary import Kind, Uses
+from simulation.vocabulary import SimulatedKind, Uses
 from simulation.world import World
 
 KINDS = {
-    Case.TEAM_MAILBOX: Kind.FORM,
-    Case.TEST_ADDRESS: Kind.FORM,
-    Case.CONSTANT_COOKIE: Kind.FORM,
-    Case.DEFAULT_PHONE: Kind.UPDATED,
-    Case.KIOSK_DEVICE: Kind.FORM,
-    Case.OVERWRITTEN_RECORD: Kind.UPDATED,
-    Case.BORROWED_USER: Kind.TICKET,
-    Case.SECOND_EMAIL: Kind.UPDATED,
-    Case.SECOND_RECORD: Kind.CREATED,
-    Case.SWITCHBOARD: Kind.UPDATED,
-    Case.EXTENSION: Kind.UPDATED,
-    Case.THIRD_RECORD: Kind.CREATED,
-    Case.FOURTH_RECORD: Kind.CREATED,
-    Case.FIFTH_RECORD: Kind.CREATED,
-    Case.SHARED_DESK: Kind.UPDATED,
+    Case.TEAM_MAILBOX: SimulatedKind.FORM,
+    Case.TEST_ADDRESS: SimulatedKind.FORM,
+    Case.CONSTANT_COOKIE: SimulatedKind.FORM,
+    Case.DEFAULT_PHONE: SimulatedKind.UPDATED,
+    Case.KIOSK_DEVICE: SimulatedKind.FORM,
+    Case.OVERWRITTEN_RECORD: SimulatedKind.UPDATED,
+    Case.BORROWED_USER: SimulatedKind.TICKET,
+    Case.SECOND_EMAIL: SimulatedKind.UPDATED,
+    Case.SECOND_RECORD: SimulatedKind.CREATED,
+    Case.SWITCHBOARD: SimulatedKind.UPDATED,
+    Case.EXTENSION: SimulatedKind.UPDATED,
+    Case.THIRD_RECORD: SimulatedKind.CREATED,
+    Case.FOURTH_RECORD: SimulatedKind.CREATED,
+    Case.FIFTH_RECORD: SimulatedKind.CREATED,
+    Case.SHARED_DESK: SimulatedKind.UPDATED,
 }
 """How each case shows itself."""
 
@@ -43,7 +43,7 @@ OF_A_FIRM = {
 
 def confusion(
     rng: np.random.Generator, world: World, people: NDArray[np.int64], at: Moments, share: float
-) -> list[Events]:
+) -> list[SimulatedEvents]:
     """The hard cases of some people, each case of a `share` of them, once or a few times.
 
     They come once the person is in the CRM and before a decision.
@@ -58,7 +58,7 @@ def _case(
     at: Moments,
     case: Case,
     share: float,
-) -> Events:
+) -> SimulatedEvents:
     count = len(people)
     wait = rng.exponential(6 * DAY_MS, (count, 2)).astype(np.int64) + HOUR_MS
     times = np.where(at.created < NEVER, at.created, 0)[:, None] + np.cumsum(wait, axis=1)

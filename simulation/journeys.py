@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.behaviour import behaviour
-from simulation.events import Events, rows
+from simulation.events import SimulatedEvents, rows
 from simulation.identity_noise import confusion
 from simulation.intent import hazards, win_probability
 from simulation.moments import NEVER, TRIAL, Moments, moments
 from simulation.scenarios import Scenario
 from simulation.seasons import DAY_MS, HOUR_MS, Calendar
-from simulation.vocabulary import WORDS, Kind, Uses
+from simulation.vocabulary import WORDS, SimulatedKind, Uses
 from simulation.world import CONSENTS, KIOSK_SLOT, World
 
 _FULL = Uses.CRM | Uses.EMAIL
@@ -32,10 +32,10 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True)
-class Journeys:
+class SimulatedJourneys:
     """What happened to a chunk of people, in no order, and the truth about them."""
 
-    events: Events
+    events: SimulatedEvents
     truth: Truth
 
 
@@ -46,7 +46,7 @@ def journeys(
     calendar: Calendar,
     scenario: Scenario,
     every_days: int,
-) -> Journeys:
+) -> SimulatedJourneys:
     """The journeys of `people`, with the truth at every so many days."""
     risk = hazards(world.fit[people], calendar, scenario)
     at = moments(rng, world, people, risk)
@@ -67,7 +67,7 @@ def journeys(
         day=np.concatenate([np.full(len(who), day) for day, who in known]),
         probability=np.concatenate(chances),
     )
-    return Journeys(events[events["time"] < calendar.end_ms], truth)
+    return SimulatedJourneys(events[events["time"] < calendar.end_ms], truth)
 
 
 def _undecided(at: Moments, cutoff: int) -> NDArray[np.bool_]:
@@ -76,7 +76,7 @@ def _undecided(at: Moments, cutoff: int) -> NDArray[np.bool_]:
 
 def _milestones(
     rng: np.random.Generator, world: World, people: NDArray[np.int64], at: Moments
-) -> list[Events]:
+) -> list[SimulatedEvents]:
     """What happens once: form or sign-up, CRM record and its completion, consent, decision."""
     by_form = (at.identified < NEVER) & (world.source[people] != TRIAL)
     signs, creates = at.signed_up < NEVER, at.created < NEVER
@@ -85,31 +85,39 @@ def _milestones(
     updates = sparse & (completed < at.decided)
     leaves = (at.withdrawn < NEVER) & (world.consent[people] != CONSENTS.index("withdrawn"))
     record = np.where(world.has_phone[people], _FULL | Uses.PHONE, _FULL).astype(np.int16)
-    plan = rng.choice(len(WORDS[Kind.SIGN_UP]), len(people), p=(0.6, 0.3, 0.1))
+    plan = rng.choice(len(WORDS[SimulatedKind.SIGN_UP]), len(people), p=(0.6, 0.3, 0.1))
     wins, losses = (at.decided < NEVER) & at.won, (at.decided < NEVER) & ~at.won
     amount = world.employees[world.account[people]] ** 0.6 * rng.lognormal(6.0, 0.5, len(people))
-    reason = rng.integers(0, len(WORDS[Kind.LOST]), len(people))
-    form = rng.integers(0, len(WORDS[Kind.FORM]), len(people))
+    reason = rng.integers(0, len(WORDS[SimulatedKind.LOST]), len(people))
+    form = rng.integers(0, len(WORDS[SimulatedKind.FORM]), len(people))
     return [
-        rows(Kind.FORM, at.identified[by_form], people[by_form], _FORM, word=form[by_form]),
-        rows(Kind.SIGN_UP, at.signed_up[signs], people[signs], _FORM | Uses.USER, word=plan[signs]),
         rows(
-            Kind.CREATED,
+            SimulatedKind.FORM, at.identified[by_form], people[by_form], _FORM, word=form[by_form]
+        ),
+        rows(
+            SimulatedKind.SIGN_UP,
+            at.signed_up[signs],
+            people[signs],
+            _FORM | Uses.USER,
+            word=plan[signs],
+        ),
+        rows(
+            SimulatedKind.CREATED,
             at.created[creates],
             people[creates],
             record[creates],
             word=sparse[creates],
         ),
-        rows(Kind.UPDATED, completed[updates], people[updates], Uses.CRM),
-        rows(Kind.CONSENT, at.withdrawn[leaves], people[leaves], Uses.EMAIL, word=1),
-        rows(Kind.WON, at.decided[wins], people[wins], Uses.CRM, value=amount[wins]),
-        rows(Kind.LOST, at.decided[losses], people[losses], Uses.CRM, word=reason[losses]),
+        rows(SimulatedKind.UPDATED, completed[updates], people[updates], Uses.CRM),
+        rows(SimulatedKind.CONSENT, at.withdrawn[leaves], people[leaves], Uses.EMAIL, word=1),
+        rows(SimulatedKind.WON, at.decided[wins], people[wins], Uses.CRM, value=amount[wins]),
+        rows(SimulatedKind.LOST, at.decided[losses], people[losses], Uses.CRM, word=reason[losses]),
     ]
 
 
 def _links(
     rng: np.random.Generator, world: World, people: NDArray[np.int64], at: Moments
-) -> list[Events]:
+) -> list[SimulatedEvents]:
     """Newsletter forms that tie a second cookie, a kiosk's or a shared mailbox to a person."""
     wait = rng.exponential(4 * DAY_MS, len(people)).astype(np.int64) + HOUR_MS
     time = np.where(at.known < NEVER, at.known, 0) + wait
@@ -119,7 +127,7 @@ def _links(
     shared = comes & world.shared[people]
     by_mailbox = Uses.COOKIE | Uses.SHARED
     return [
-        rows(Kind.FORM, time[second], people[second], _FORM | Uses.DEVICE, slot=1),
-        rows(Kind.FORM, time[kiosk] + 1000, people[kiosk], _FORM, slot=KIOSK_SLOT),
-        rows(Kind.FORM, time[shared] + 2000, people[shared], by_mailbox),
+        rows(SimulatedKind.FORM, time[second], people[second], _FORM | Uses.DEVICE, slot=1),
+        rows(SimulatedKind.FORM, time[kiosk] + 1000, people[kiosk], _FORM, slot=KIOSK_SLOT),
+        rows(SimulatedKind.FORM, time[shared] + 2000, people[shared], by_mailbox),
     ]

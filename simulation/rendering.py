@@ -7,13 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.delivery import Fault
-from simulation.events import Events, apart, combined
+from simulation.events import SimulatedEvents, apart, combined
 from simulation.identifiers import identifiers_of
-from simulation.vocabulary import SOURCES, TYPES, WORDS, Kind
+from simulation.vocabulary import SOURCES, TYPES, WORDS, SimulatedKind
 from simulation.world import CONSENTS, COUNTRIES, INDUSTRIES, LEAD_SOURCES, SENIORITIES, World
 
 _DIRECTIONS = ("outbound", "inbound")
-_REQUIRED = {Kind.PAGE: "page", Kind.FORM: "form", Kind.FEATURE: "feature"}
+_REQUIRED = {
+    SimulatedKind.PAGE: "page",
+    SimulatedKind.FORM: "form",
+    SimulatedKind.FEATURE: "feature",
+}
 
 
 class Renderer:
@@ -27,12 +31,12 @@ class Renderer:
         self._tag = tag
         self._held: dict[int, str] = {}
 
-    def lines(self, events: Events, serials: list[int]) -> list[str]:
+    def lines(self, events: SimulatedEvents, serials: list[int]) -> list[str]:
         """The JSON document of each event, the bad ones spoilt; a serial makes its id."""
         out = [""] * len(events)
         stamps, noted = _stamps(events["time"]), _stamps(events["recorded"])
         held = self._identifiers(events)
-        for kind in Kind:
+        for kind in SimulatedKind:
             at = np.flatnonzero(events["kind"] == kind).tolist()
             source, name = SOURCES[kind], TYPES[kind]
             start, middle = (
@@ -46,11 +50,11 @@ class Renderer:
                     f',"identifiers":{{{held[i]}}},"data":{{{data}}}}}'
                 )
         for i in np.flatnonzero(events["fault"]).tolist():
-            kind = Kind(int(events["kind"][i]))
+            kind = SimulatedKind(int(events["kind"][i]))
             out[i] = _spoil(out[i], Fault(int(events["fault"][i])), kind)
         return out
 
-    def _identifiers(self, events: Events) -> list[str]:
+    def _identifiers(self, events: SimulatedEvents) -> list[str]:
         """The members of each event's `identifiers`."""
         keys = combined(events).tolist()
         for key in set(keys).difference(self._held):
@@ -58,14 +62,14 @@ class Renderer:
             self._held[key] = ",".join([f'"{kind}":"{value}"' for kind, value in told])
         return [self._held[key] for key in keys]
 
-    def _data(self, kind: Kind, events: Events) -> Iterable[str]:
+    def _data(self, kind: SimulatedKind, events: SimulatedEvents) -> Iterable[str]:
         """The members of each event's `data`."""
         person, word = events["person"].tolist(), events["word"].tolist()
-        if kind is Kind.CREATED:
+        if kind is SimulatedKind.CREATED:
             return [
                 _lead(self._world, who, sparse=w > 0) for who, w in zip(person, word, strict=True)
             ]
-        if kind is Kind.UPDATED:
+        if kind is SimulatedKind.UPDATED:
             return [_profile(self._world, who) for who in person]
         return map(_FILL[kind], word, events["value"].tolist())
 
@@ -82,18 +86,18 @@ def _stamps(moments: NDArray[np.int64]) -> list[str]:
     return stamps
 
 
-def _said(field: str, kind: Kind) -> Callable[[int, float], str]:
+def _said(field: str, kind: SimulatedKind) -> Callable[[int, float], str]:
     """A data field that holds one of the kind's words."""
     texts = [f'"{field}":"{word}"' for word in WORDS[kind]]
     return lambda word, _: texts[word]
 
 
 def _page(word: int, value: float) -> str:
-    return f'"page":"{WORDS[Kind.PAGE][word]}","duration_s":{value:.1f}'
+    return f'"page":"{WORDS[SimulatedKind.PAGE][word]}","duration_s":{value:.1f}'
 
 
 def _activity(word: int, value: float) -> str:
-    return f'"kind":"{WORDS[Kind.ACTIVITY][word]}","direction":"{_DIRECTIONS[value > 40]}"'
+    return f'"kind":"{WORDS[SimulatedKind.ACTIVITY][word]}","direction":"{_DIRECTIONS[value > 40]}"'
 
 
 def _campaign(word: int, _: float) -> str:
@@ -102,20 +106,20 @@ def _campaign(word: int, _: float) -> str:
 
 _FILL = MappingProxyType(
     {
-        Kind.PAGE: _page,
-        Kind.FORM: _said("form", Kind.FORM),
-        Kind.FEATURE: _said("feature", Kind.FEATURE),
-        Kind.TICKET: _said("severity", Kind.TICKET),
-        Kind.SENT: _campaign,
-        Kind.OPENED: _campaign,
-        Kind.CLICKED: _campaign,
-        Kind.WEBINAR: lambda _, value: f'"minutes":{min(value, 90.0):.0f}',
-        Kind.ACTIVITY: _activity,
-        Kind.CLOSED: lambda word, _: f'"satisfaction":{word}',
-        Kind.SIGN_UP: _said("plan", Kind.SIGN_UP),
-        Kind.CONSENT: _said("consent", Kind.CONSENT),
-        Kind.WON: lambda _, value: f'"amount":{value:.2f}',
-        Kind.LOST: _said("reason", Kind.LOST),
+        SimulatedKind.PAGE: _page,
+        SimulatedKind.FORM: _said("form", SimulatedKind.FORM),
+        SimulatedKind.FEATURE: _said("feature", SimulatedKind.FEATURE),
+        SimulatedKind.TICKET: _said("severity", SimulatedKind.TICKET),
+        SimulatedKind.SENT: _campaign,
+        SimulatedKind.OPENED: _campaign,
+        SimulatedKind.CLICKED: _campaign,
+        SimulatedKind.WEBINAR: lambda _, value: f'"minutes":{min(value, 90.0):.0f}',
+        SimulatedKind.ACTIVITY: _activity,
+        SimulatedKind.CLOSED: lambda word, _: f'"satisfaction":{word}',
+        SimulatedKind.SIGN_UP: _said("plan", SimulatedKind.SIGN_UP),
+        SimulatedKind.CONSENT: _said("consent", SimulatedKind.CONSENT),
+        SimulatedKind.WON: lambda _, value: f'"amount":{value:.2f}',
+        SimulatedKind.LOST: _said("reason", SimulatedKind.LOST),
     }
 )
 
@@ -142,7 +146,7 @@ def _profile(world: World, person: int) -> str:
     )
 
 
-def _spoil(line: str, fault: Fault, kind: Kind) -> str:
+def _spoil(line: str, fault: Fault, kind: SimulatedKind) -> str:
     """The line with one fault."""
     head, mark, _ = line.partition('"data":{')
     spoilt = {

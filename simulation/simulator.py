@@ -9,7 +9,7 @@ import numpy as np
 from domain.clock import iso, to_us
 from domain.errors import BadInput
 from simulation.delivery import Deliveries, deliver
-from simulation.journeys import Journeys, Truth, journeys
+from simulation.journeys import SimulatedJourneys, Truth, journeys
 from simulation.scenarios import Scenario
 from simulation.seasons import HORIZON_DAYS, Calendar, calendar
 from simulation.world import World, build_world
@@ -56,7 +56,7 @@ def simulate(
     _check(leads, seed, days, start, every_days)
     dates = calendar(start, days, scenario)
     world = build_world(np.random.default_rng([seed, 0]), leads, scenario)
-    parts: list[Journeys] = []
+    parts: list[SimulatedJourneys] = []
     for at in range(0, world.people, CHUNK):
         people = np.arange(at, min(at + CHUNK, world.people))
         rng = np.random.default_rng([seed, 1, at])

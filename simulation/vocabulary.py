@@ -9,7 +9,7 @@ LEVELS = 4
 """Levels of hidden intent: dormant, aware, evaluating, ready."""
 
 
-class Kind(IntEnum):
+class SimulatedKind(IntEnum):
     """What happened. The first seven are sampled from intent, the others follow from them."""
 
     PAGE = 0
@@ -99,20 +99,20 @@ AFTER = np.array(
 )
 """Share of each sampled kind that goes on after a loss (0) and after a win (1)."""
 
-WORDS: dict[Kind, tuple[str, ...]] = {
-    Kind.PAGE: ("home", "blog", "docs", "product", "pricing"),
-    Kind.FORM: ("newsletter", "contact", "demo"),
-    Kind.FEATURE: ("dashboard", "report", "export", "integration", "invite"),
-    Kind.TICKET: ("low", "normal", "high"),
-    Kind.ACTIVITY: ("call", "email", "meeting"),
-    Kind.SIGN_UP: ("free", "team", "enterprise"),
-    Kind.CONSENT: ("granted", "withdrawn"),
-    Kind.LOST: ("budget", "timing", "competitor", "no_response"),
+WORDS: dict[SimulatedKind, tuple[str, ...]] = {
+    SimulatedKind.PAGE: ("home", "blog", "docs", "product", "pricing"),
+    SimulatedKind.FORM: ("newsletter", "contact", "demo"),
+    SimulatedKind.FEATURE: ("dashboard", "report", "export", "integration", "invite"),
+    SimulatedKind.TICKET: ("low", "normal", "high"),
+    SimulatedKind.ACTIVITY: ("call", "email", "meeting"),
+    SimulatedKind.SIGN_UP: ("free", "team", "enterprise"),
+    SimulatedKind.CONSENT: ("granted", "withdrawn"),
+    SimulatedKind.LOST: ("budget", "timing", "competitor", "no_response"),
 }
 """The words of a kind's first data field."""
 
-MIXES: dict[Kind, NDArray[np.float64]] = {
-    Kind.PAGE: np.array(
+MIXES: dict[SimulatedKind, NDArray[np.float64]] = {
+    SimulatedKind.PAGE: np.array(
         [
             [0.50, 0.35, 0.08, 0.05, 0.02],
             [0.35, 0.30, 0.15, 0.14, 0.06],
@@ -120,8 +120,10 @@ MIXES: dict[Kind, NDArray[np.float64]] = {
             [0.10, 0.08, 0.22, 0.25, 0.35],
         ]
     ),
-    Kind.FORM: np.array([[0.85, 0.13, 0.02], [0.6, 0.3, 0.1], [0.3, 0.35, 0.35], [0.1, 0.3, 0.6]]),
-    Kind.FEATURE: np.array(
+    SimulatedKind.FORM: np.array(
+        [[0.85, 0.13, 0.02], [0.6, 0.3, 0.1], [0.3, 0.35, 0.35], [0.1, 0.3, 0.6]]
+    ),
+    SimulatedKind.FEATURE: np.array(
         [
             [0.70, 0.20, 0.06, 0.03, 0.01],
             [0.55, 0.25, 0.10, 0.08, 0.02],
@@ -129,8 +131,10 @@ MIXES: dict[Kind, NDArray[np.float64]] = {
             [0.30, 0.22, 0.16, 0.18, 0.14],
         ]
     ),
-    Kind.TICKET: np.array([[0.5, 0.4, 0.1], [0.5, 0.4, 0.1], [0.4, 0.45, 0.15], [0.3, 0.5, 0.2]]),
-    Kind.ACTIVITY: np.array(
+    SimulatedKind.TICKET: np.array(
+        [[0.5, 0.4, 0.1], [0.5, 0.4, 0.1], [0.4, 0.45, 0.15], [0.3, 0.5, 0.2]]
+    ),
+    SimulatedKind.ACTIVITY: np.array(
         [[0.37, 0.60, 0.03], [0.42, 0.50, 0.08], [0.40, 0.35, 0.25], [0.30, 0.25, 0.45]]
     ),
 }

@@ -23,7 +23,7 @@ CHUNK = 16_384
 _encoder = msgspec.json.Encoder()
 
 
-class Written(msgspec.Struct, frozen=True, kw_only=True):
+class WrittenCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What was written: received = accepted + duplicates + quarantined.
 
     `late` of the accepted became known a minute or more after they happened. `faults` counts the
@@ -43,7 +43,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     types: dict[str, int]
 
 
-def write(simulation: Simulation, out: Path) -> Written:
+def write(simulation: Simulation, out: Path) -> WrittenCounts:
     """Write the signals to `out` and the truth to `<stem of out>.truth.jsonl` beside it.
 
     A scenario with hard cases of identity tells the owner of every sound signal there, too.
@@ -74,11 +74,11 @@ def _signal_texts(simulation: Simulation) -> Iterator[str]:
         yield "\n".join(renderer.lines(deliveries.events[row], row.tolist())) + "\n"
 
 
-def _counted(simulation: Simulation, out: Path, truth: Path) -> Written:
+def _counted(simulation: Simulation, out: Path, truth: Path) -> WrittenCounts:
     deliveries, good = simulation.deliveries, simulation.deliveries.good
     faults = np.bincount(deliveries.events["fault"], minlength=len(Fault)).tolist()
     types = np.bincount(good["kind"], minlength=len(TYPES)).tolist()
-    return Written(
+    return WrittenCounts(
         signals=out,
         truth=truth,
         received=len(deliveries.order),
@@ -93,7 +93,7 @@ def _counted(simulation: Simulation, out: Path, truth: Path) -> Written:
     )
 
 
-def _numbers(written: Written) -> dict[str, object]:
+def _numbers(written: WrittenCounts) -> dict[str, object]:
     """The counts, without the paths: a truth file says the same wherever it lies."""
     told = msgspec.structs.asdict(written)
     return {name: value for name, value in told.items() if name not in {"signals", "truth"}}

@@ -12,7 +12,7 @@ from sqlalchemy.schema import CreateTable
 Conflict = Literal["fail", "leave", "replace"]
 """What becomes of a row whose primary key is there already: it fails, is left out, or replaces."""
 
-Row = tuple[Any, ...]
+CopyRow = tuple[Any, ...]
 
 
 class _Passage(NamedTuple):
@@ -27,7 +27,7 @@ def copy_rows(
     connection: Connection,
     table: Table,
     columns: tuple[str, ...],
-    rows: Sequence[Row],
+    rows: Sequence[CopyRow],
     conflict: Conflict,
 ) -> None:
     """Insert rows [n], tuples in the order of `columns`; of one primary key the last counts."""
@@ -42,7 +42,7 @@ def copy_rows(
 
 
 def _copy(
-    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Row]
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[CopyRow]
 ) -> None:
     """Copy rows, by the driver's own connection; its errors leave as SQLAlchemy's."""
     dialect = connection.dialect
@@ -60,7 +60,9 @@ def _copy(
         ) from bad
 
 
-def _last_of_each(table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> Sequence[Row]:
+def _last_of_each(
+    table: Table, columns: tuple[str, ...], rows: Sequence[CopyRow]
+) -> Sequence[CopyRow]:
     """The last row of each primary key: one statement cannot replace a row twice."""
     at = [columns.index(c.name) for c in table.primary_key]
     return list({tuple(row[i] for i in at): row for row in rows}.values())

@@ -9,7 +9,7 @@ import msgspec
 import yaml
 
 from domain.errors import BadConfiguration
-from storage.yaml_files import Loader, parse_yaml, read_text
+from storage.yaml_files import YamlLoader, parse_yaml, read_text
 
 T = TypeVar("T")
 _PLACE = re.compile(r"at `\$([^`]*)`$")
@@ -25,7 +25,7 @@ class YamlFile:
     """
 
     def __init__(
-        self, path: Path, rule: str, *, todo: str = "", loader: Loader = yaml.CSafeLoader
+        self, path: Path, rule: str, *, todo: str = "", loader: YamlLoader = yaml.CSafeLoader
     ) -> None:
         self.name, self.rule, self.todo = path.name, rule, todo
         self._text = read_text(path, rule=rule)

@@ -16,7 +16,7 @@ MOST_BYTES = 1 << 20
 MOST_VALUES = 100_000
 DEEPEST = 50
 
-Loader = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
+YamlLoader = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
 _BEGINS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 _TODO = "Put texts with : # { } [ ] or a leading % @ * & in quotes."
@@ -26,7 +26,7 @@ def read_yaml(
     path: Path,
     error: type[BadInput] = BadConfiguration,
     rule: str = "yaml",
-    loader: Loader = yaml.CSafeLoader,
+    loader: YamlLoader = yaml.CSafeLoader,
 ) -> Any:
     """The document of a file in UTF-8; None of an empty one.
 
@@ -53,7 +53,7 @@ def parse_yaml(
     name: str,
     error: type[BadInput] = BadConfiguration,
     rule: str = "yaml",
-    loader: Loader = yaml.CSafeLoader,
+    loader: YamlLoader = yaml.CSafeLoader,
 ) -> Any:
     """The document in a text; `name` is its file's, for errors. Raises `error`."""
     try:
@@ -108,7 +108,7 @@ def _check_bounds(text: str) -> None:
             raise _Unfit("it comes to too many values", event.start_mark, todo)
 
 
-def _parse(text: str, kind: Loader) -> Any:
+def _parse(text: str, kind: YamlLoader) -> Any:
     loader = kind(text)
     try:
         root = loader.get_single_node()

@@ -8,7 +8,7 @@ PREFIX = "leadscore."
 """What the names of our own attributes begin with."""
 
 
-Attribute = str | bool | int | float
+SpanAttribute = str | bool | int | float
 
 
 def recording() -> bool:
@@ -16,7 +16,7 @@ def recording() -> bool:
     return trace.get_current_span().is_recording()
 
 
-def tag(attributes: Mapping[str, Attribute]) -> None:
+def tag(attributes: Mapping[str, SpanAttribute]) -> None:
     """Put counts, versions or slugs on the current span, if it is recorded; never an identifier."""
     span = trace.get_current_span()
     if span.is_recording():

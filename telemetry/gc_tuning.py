@@ -8,7 +8,7 @@ from contextlib import contextmanager
 SELDOM = (200_000, 20, 100)
 
 
-def calm_collector() -> None:
+def tune_gc() -> None:
     """Look for garbage cycles seldom: batches are large, have none, and are soon let go.
 
     With Python's own thresholds, half of the time of ingestion went into looking. What is set aside
@@ -21,7 +21,7 @@ def calm_collector() -> None:
 
 
 @contextmanager
-def calm() -> Iterator[None]:
+def gc_tuned() -> Iterator[None]:
     """Look for garbage cycles seldom for a while, in a process that is somebody else's."""
     before = gc.get_threshold()
     gc.set_threshold(*SELDOM)

@@ -26,7 +26,7 @@ def redacted(text: str) -> str:
     return _NUMBER.sub("[number]", _ADDRESS.sub("[address]", text))
 
 
-class Discreet(logging.Filter):
+class RedactingFilter(logging.Filter):
     """Takes personal data out of records before a handler writes them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -76,8 +76,8 @@ def configure_logs(form: Literal["text", "json"]) -> None:
     if not root.handlers:
         logging.basicConfig(level=logging.WARNING, format="%(message)s")
     for handler in _handlers():
-        if not any(isinstance(held, Discreet) for held in handler.filters):
-            handler.addFilter(Discreet())
+        if not any(isinstance(held, RedactingFilter) for held in handler.filters):
+            handler.addFilter(RedactingFilter())
         if form == "json":
             handler.setFormatter(JsonLines())
 

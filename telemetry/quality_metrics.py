@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
-from domain.findings import Finding, Findings
+from domain.findings import QualityFinding, QualityFindings
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -16,11 +16,11 @@ METRIC = "leadscore_quality_findings"
 HELP = "Findings of the quality gates, by rule"
 
 
-LABELS = Finding._fields
+LABELS = QualityFinding._fields
 """The counter that `Publisher` takes: `prometheus_client.Counter(METRIC, HELP, LABELS)`."""
 
 
-def metric(counts: Mapping[Finding, int]) -> "Metric":
+def metric(counts: Mapping[QualityFinding, int]) -> "Metric":
     """Counts as a metric family, for a collector of a single process."""
     from prometheus_client.core import CounterMetricFamily
 
@@ -34,7 +34,7 @@ class _Child(Protocol):
     def inc(self, amount: float) -> None: ...
 
 
-class Counter(Protocol):
+class LabelledCounter(Protocol):
     """What is used of a `prometheus_client.Counter` with LABELS."""
 
     def labels(self, *values: str) -> Any:
@@ -49,10 +49,10 @@ class Publisher:
     like are added up over the processes. Safe to use from many threads.
     """
 
-    def __init__(self, findings: Findings, counter: Counter) -> None:
+    def __init__(self, findings: QualityFindings, counter: LabelledCounter) -> None:
         self._findings = findings
         self._counter = counter
-        self._told: dict[Finding, int] = {}
+        self._told: dict[QualityFinding, int] = {}
         self._lock = Lock()
 
     def publish(self) -> None:

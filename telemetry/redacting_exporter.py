@@ -18,13 +18,13 @@ HTTP = frozenset(
 """What is kept of the server's own attributes: neither address nor query nor agent of a caller."""
 
 
-def discreet_exporter(collector: str) -> SpanExporter:
+def redacting_exporter(collector: str) -> SpanExporter:
     """An exporter to a collector's base URL that sends nothing but what is allowed."""
     endpoint = f"{collector.rstrip('/')}/v1/traces"
-    return DiscreetExporter(OTLPSpanExporter(endpoint=endpoint, timeout=TIMEOUT_S))
+    return RedactingExporter(OTLPSpanExporter(endpoint=endpoint, timeout=TIMEOUT_S))
 
 
-class DiscreetExporter(SpanExporter):
+class RedactingExporter(SpanExporter):
     """Hands on spans without events, messages, caller's state, or attributes that are not listed.
 
     Spans of the server round single messages of a connection are left out.
@@ -35,7 +35,7 @@ class DiscreetExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send; the result is the wrapped exporter's."""
-        kept = [discreet(span) for span in spans if not _of_connection(span)]
+        kept = [redacted(span) for span in spans if not _of_connection(span)]
         return self._exporter.export(kept) if kept else SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
@@ -47,7 +47,7 @@ class DiscreetExporter(SpanExporter):
         return self._exporter.force_flush(timeout_millis)
 
 
-def discreet(span: ReadableSpan) -> ReadableSpan:
+def redacted(span: ReadableSpan) -> ReadableSpan:
     """A span with only what may leave."""
     held = (span.attributes or {}).items()
     return ReadableSpan(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from opentelemetry import trace
 
 from config.settings import Settings
-from domain.ports import Unwatched, Watch
+from domain.ports import NullObserver, Observer
 from telemetry.attributes import tag
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SEND_EVERY_MS = 1_000
 """How long a span waits to be sent, at most, unless the collector is away."""
 
 
-class Spans:
+class SpanObserver:
     """A watch that makes a span of each stage."""
 
     def __init__(self, tracer: trace.Tracer) -> None:
@@ -59,11 +59,11 @@ def links(led: Sequence[str]) -> list[trace.Link]:
     return [trace.Link(context) for context in found if context.is_valid][:LINKS]
 
 
-def traced(settings: Settings, service: str) -> Watch:
+def traced(settings: Settings, service: str) -> Observer:
     """The watch of a process: spans where the settings name a collector, else nothing."""
     if not settings.traces:
-        return Unwatched()
-    return Spans(provider_of(settings, service).get_tracer("leadscore"))
+        return NullObserver()
+    return SpanObserver(provider_of(settings, service).get_tracer("leadscore"))
 
 
 def provider_of(settings: Settings, service: str) -> "TracerProvider":
@@ -83,9 +83,9 @@ def _provider(collector: str, share: float, service: str) -> "TracerProvider":
     if collector:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        from telemetry.redacting_exporter import discreet_exporter
+        from telemetry.redacting_exporter import redacting_exporter
 
-        exporter = discreet_exporter(collector)
+        exporter = redacting_exporter(collector)
         provider.add_span_processor(
             BatchSpanProcessor(exporter, schedule_delay_millis=SEND_EVERY_MS)
         )

@@ -14,7 +14,7 @@ from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.evaluation import baselines, fairness
 from training.evaluation.baselines import Champion, Scores
-from training.evaluation.evaluate import Grades, evaluate
+from training.evaluation.evaluate import GradeCuts, evaluate
 from training.evaluation.fairness import FAIRNESS_FILE, FairnessReport
 from training.evaluation.results import EVALUATION_FILE, Evaluation
 from training.model.fit import Fold
@@ -56,19 +56,19 @@ DIFFERENCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Against:
+class ComparedWith:
     """What a version is held against besides its test: grades of the policy, the champion."""
 
-    grades: Grades = ()
+    grades: GradeCuts = ()
     champion: Champion | None = None
 
 
-ALONE = Against()
+ALONE = ComparedWith()
 """Neither grades nor champion."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class AssessedRows:
     """The rows that a version was made from, the folds they were cut into, and the test's."""
 
     folds: Sequence[Fold]
@@ -93,7 +93,7 @@ class Assessment:
 def rivals(
     config: TrainingConfig,
     definition: FeatureDefinition,
-    rows: Rows,
+    rows: AssessedRows,
     profile: ProfileModel | None,
     champion: Champion | None,
 ) -> list[Scores]:
@@ -111,7 +111,7 @@ def assess(
     test: Dataset,
     chance: Array,
     others: Sequence[Scores],
-    grades: Grades = (),
+    grades: GradeCuts = (),
 ) -> Assessment:
     """Measure probabilities [n] of a test beside baselines, and audit their groups."""
     found = evaluate(test, chance, others, seed=config.seed, grades=grades)

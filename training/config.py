@@ -11,10 +11,10 @@ import msgspec
 from domain.errors import Missing
 from storage.typed_yaml import read_typed
 
-Share = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
+OpenShare = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
 Days = Annotated[float, msgspec.Meta(ge=0.0)]
 Positive = Annotated[float, msgspec.Meta(gt=0.0)]
-Step = Annotated[float, msgspec.Meta(ge=1 / 24)]
+StepDays = Annotated[float, msgspec.Meta(ge=1 / 24)]
 Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -25,7 +25,7 @@ class _EveryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
 class Every(_EveryRule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="every"):
     """A cutoff every so many days, at least an hour, for every lead that could be scored then."""
 
-    days: Step = 14.0
+    days: StepDays = 14.0
 
 
 class After(_EveryRule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="after"):
@@ -63,7 +63,7 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     test's time.
     """
 
-    test_share: Share = 0.2
+    test_share: OpenShare = 0.2
     embargo_days: Days | None = None
     folds: Annotated[int, msgspec.Meta(ge=1, le=20)] = 3
 
@@ -93,8 +93,8 @@ class Fairness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     groups: tuple[Audit, ...] = ()
-    top_share: Share = 0.2
-    threshold: Share | None = None
+    top_share: OpenShare = 0.2
+    threshold: OpenShare | None = None
     min_rows: Annotated[int, msgspec.Meta(ge=1)] = 50
 
 

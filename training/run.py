@@ -27,14 +27,14 @@ from domain.versions.manifest import (
 )
 from domain.versions.run_record import RunRecord, TrialRecord, write_record
 from training import assessment
-from training.assessment import ALONE, Against
+from training.assessment import ALONE, ComparedWith
 from training.config import TrainingConfig
 from training.data import cutoffs, data_warnings, leakage, reference_sample
 from training.data.account_weights import bounded
 from training.data.dataset import Dataset, History, build
 from training.data.split import folds, split_by_time
 from training.data.unlearnable import (
-    Taken,
+    RemovedRows,
     refuse_beyond_float32,
     require_both_classes,
     require_outcomes,
@@ -43,7 +43,7 @@ from training.evaluation.tested_rows import row_numbers, write_test_rows
 from training.model import blending, calibrate, fit, shap_table
 from training.model import search as searching
 from training.model.profile_only_model import fit_profile, write_fallback
-from training.model.studies import Warmth, open_study, remember
+from training.model.studies import WarmStart, open_study, remember
 from training.report import model_card
 from training.report.html_page import page
 
@@ -51,7 +51,7 @@ CHECKED_ROWS = 2_000
 PLOTS = "plots"
 
 
-class Progress(Protocol):
+class TrainingObserver(Protocol):
     """Is told where a run stands, and what it noticed."""
 
     def phase(self, text: str) -> None:
@@ -77,7 +77,7 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class RunRows:
     """The rows of a run.
 
     `fitted` are all before the test, for the final fit; `folds` cut them by time, for the search.
@@ -95,10 +95,10 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedRun:
     """The rows of a run, how many each rule removed, and what a person should know of them."""
 
-    parts: Parts
+    parts: RunRows
     removed: dict[str, int]
     warnings: tuple[str, ...]
 
@@ -112,11 +112,11 @@ class Studies:
 
     folder: Path
     url: str = ""
-    warmth: Warmth | None = None
+    warmth: WarmStart | None = None
     worker: int = 0
 
 
-class Run:
+class TrainingRun:
     """Everything a run is given; `execute` does it."""
 
     def __init__(
@@ -135,7 +135,7 @@ class Run:
         self.history = history
         self.clock = clock
 
-    def study_name(self, parts: Parts) -> str:
+    def study_name(self, parts: RunRows) -> str:
         """A run with the same rows and settings resumes the same study."""
         told, rows = sha256(self.config.digest().encode()), parts.fitted
         for column in (rows.numbers, rows.labels, rows.moments, rows.groups, rows.weights):
@@ -148,8 +148,8 @@ class Run:
         folder: Path,
         studies: Studies,
         provenance: Provenance,
-        progress: Progress,
-        against: Against = ALONE,
+        progress: TrainingObserver,
+        against: ComparedWith = ALONE,
     ) -> Manifest:
         """Train into `folder`, beside what it is held `against`; returns the sealed manifest.
 
@@ -165,11 +165,11 @@ class Run:
             progress.warn(text)
         return made
 
-    def search_only(self, studies: Studies, progress: Progress) -> Searched:
+    def search_only(self, studies: Studies, progress: TrainingObserver) -> Searched:
         """Take part in the search that another process's run does; returns what it found so far."""
         return self._search(self.prepare(progress).parts, studies, progress, None)[1]
 
-    def prepare(self, progress: Progress) -> Prepared:
+    def prepare(self, progress: TrainingObserver) -> PreparedRun:
         """Choose cutoffs, join features, look for leaks and traps, split."""
         progress.phase("choosing cutoffs")
         closing = frozenset(o.name for o in self.definition.outcomes if o.closes)
@@ -186,18 +186,18 @@ class Run:
         warnings += leakage.waived(leakage.screen(data, eventual), self.config.waivers)
         for text in warnings:
             progress.warn(text)
-        return Prepared(
+        return PreparedRun(
             self._split(data, row_numbers(chosen.cutoffs)), chosen.removed, tuple(warnings)
         )
 
-    def _split(self, data: Dataset, numbers: NDArray[np.int64]) -> Parts:
+    def _split(self, data: Dataset, numbers: NDArray[np.int64]) -> RunRows:
         share, embargo = self.config.split.test_share, self.config.embargo_days
         outer = split_by_time(data.moments, share, embargo, data.groups)
         most = self.config.max_account_share
         before = data.take(outer.earlier, outer.earlier_weights)
         test = data.take(outer.later, outer.later_weights)
         cut = folds(before.moments, self.config.split.folds, embargo, before.groups)
-        took = Taken(outer.embargoed, outer.parted)
+        took = RemovedRows(outer.embargoed, outer.parted)
         if not cut:
             require_both_classes(before.take(np.arange(0)), "training", data, took)
         each = [
@@ -208,13 +208,13 @@ class Run:
             for one in cut
         ]
         train, valid = each[-1]
-        inner = Taken(cut[-1].embargoed, cut[-1].parted)
+        inner = RemovedRows(cut[-1].embargoed, cut[-1].parted)
         require_both_classes(train, "training", before, inner)
         require_both_classes(valid, "validation", before, inner)
         require_both_classes(test, "test", data, took)
         data_warnings.refuse_one_company(test)
         sound = tuple(pair for pair in each if all(len(np.unique(p.labels)) == 2 for p in pair))
-        return Parts(
+        return RunRows(
             test=test,
             fitted=bounded(before, most),
             folds=sound,
@@ -225,7 +225,7 @@ class Run:
         )
 
     def _search(
-        self, parts: Parts, studies: Studies, progress: Progress, plots: Path | None
+        self, parts: RunRows, studies: Studies, progress: TrainingObserver, plots: Path | None
     ) -> tuple[dict[str, Any], Searched, tuple[TrialRecord, ...]]:
         config, name = self.config, self.study_name(parts)
         rows, count = len(parts.fitted), len(parts.fitted.features)
@@ -241,7 +241,9 @@ class Run:
             warmth=studies.warmth,
             worker=studies.worker,
         )
-        remember(studies.folder, config.outcome, Warmth(study=name, parameters=study.best_params))
+        remember(
+            studies.folder, config.outcome, WarmStart(study=name, parameters=study.best_params)
+        )
         if plots is not None:
             searching.draw(study, plots)
         warmth = searching.warmed_by(study)
@@ -255,12 +257,12 @@ class Run:
 
     def _finish(
         self,
-        prepared: Prepared,
+        prepared: PreparedRun,
         best: dict[str, Any],
         searched: Searched,
         folder: Path,
         provenance: Provenance,
-        against: Against,
+        against: ComparedWith,
     ) -> Manifest:
         """Fit, calibrate, explain, measure, write, seal."""
         parts, removed = prepared.parts, prepared.removed
@@ -285,7 +287,7 @@ class Run:
         write_profile(profile_inputs(fitted.features, fitted.numbers, fitted.texts), folder)
         leaves = np.asarray(model.calc_leaf_indexes(fit.pool(parts.test)), dtype=np.int64)
         importance = np.abs(table.explain(leaves)).mean(axis=0)
-        rows = assessment.Rows(parts.folds, fitted, parts.test)
+        rows = assessment.AssessedRows(parts.folds, fitted, parts.test)
         profile = fit_profile(self.definition, fitted, best, seed, self.config.embargo_days)
         others = assessment.rivals(self.config, self.definition, rows, profile, against.champion)
         done = assessment.assess(self.config, parts.test, chance, others, against.grades)
@@ -315,7 +317,9 @@ class Run:
         (folder / "card.html").write_text(page(f"Model card: {self.name}", text), encoding="utf-8")
         return seal(folder, manifest)
 
-    def _fitted(self, parts: Parts, best: dict[str, Any]) -> tuple[Any, fit.Told, Blended | None]:
+    def _fitted(
+        self, parts: RunRows, best: dict[str, Any]
+    ) -> tuple[Any, fit.OutOfFold, Blended | None]:
         """The model, what its like told of rows not seen, and the blend if one was asked for."""
         seed = self.config.seed
         model, told = fit.fit(parts.fitted, best, seed), fit.crossed(parts.fitted, best, seed)
@@ -351,7 +355,7 @@ def _golden(rows: Dataset, model: Any, calibrator: Calibrator) -> GoldenRows:
     return golden_rows(rows.numbers, rows.texts.tolist(), margins, calibrator.apply(margins))
 
 
-def _counts(parts: Parts, removed: dict[str, int], trees: int) -> dict[str, int]:
+def _counts(parts: RunRows, removed: dict[str, int], trees: int) -> dict[str, int]:
     return {
         "train_rows": len(parts.fitted),
         "train_positives": int(parts.fitted.labels.sum()),

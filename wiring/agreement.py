@@ -17,7 +17,7 @@ from domain.versions.manifest import VersionKind
 from registry.agreement import by_ledger
 from registry.cache import STAGES_FILE, Agree, Stages, read_or_none, version_folder
 from registry.ledger import proven_entries
-from registry.ledger_entry import Entry
+from registry.ledger_entry import LedgerEntry
 from storage.engine import open_engine
 from wiring.anchors import LEDGER, Anchors, digest_of, open_anchors
 from wiring.live_folders import BUNDLE, folder_of
@@ -38,7 +38,7 @@ def standing_stages(settings: Settings, kind: VersionKind) -> Stages | None:
     return agreement(settings, kind)(read_or_none(folder_of(settings, kind)))
 
 
-def ledger_entries(settings: Settings) -> list[Entry]:
+def ledger_entries(settings: Settings) -> list[LedgerEntry]:
     """All entries of a ledger that is only read; none where there is no ledger.
 
     Raises BadInput where it is altered, Unavailable where it does not answer.
@@ -119,7 +119,7 @@ class Agreement:
         return version_folder(self._cache, label).is_dir()
 
 
-def check_ledger(entries: list[Entry], anchors: Anchors) -> None:
+def check_ledger(entries: list[LedgerEntry], anchors: Anchors) -> None:
     """Raise BadInput where the ledger is not the one that was anchored."""
     for sequence, digest in anchors.readable().heads.get(LEDGER, {}).items():
         if sequence > len(entries) or entries[sequence - 1].hash != digest:

@@ -48,7 +48,7 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     anew: str = ""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class AnchorLine(msgspec.Struct, frozen=True, kw_only=True):
     """An anchor as the file has it: `hash` covers it and the hash of the line before."""
 
     anchor: Anchor
@@ -173,13 +173,13 @@ class Anchors:
         with self.path.open("a+b") as stream:
             drop_torn_line(stream)
             previous = _last_hash(self.path)
-            line = Line(anchor=anchor, previous=previous, hash="")
+            line = AnchorLine(anchor=anchor, previous=previous, hash="")
             line = msgspec.structs.replace(line, hash=_hash(line))
             stream.write(msgspec.json.encode(line) + b"\n")
             stream.flush()
             os.fsync(stream.fileno())
 
-    def _lines(self) -> Iterator[Line | None]:
+    def _lines(self) -> Iterator[AnchorLine | None]:
         """Each whole line, None for one that is none of ours."""
         try:
             with self.path.open("rb") as stream:
@@ -206,13 +206,13 @@ def digest_of(held: msgspec.Struct) -> str:
     return sha256(msgspec.json.encode(held, order="sorted")).hexdigest()
 
 
-def _hash(line: Line) -> str:
+def _hash(line: AnchorLine) -> str:
     return link(line.previous, msgspec.json.encode(line.anchor, order="sorted"))
 
 
-def _line(text: bytes) -> Line | None:
+def _line(text: bytes) -> AnchorLine | None:
     try:
-        return msgspec.json.decode(text, type=Line)
+        return msgspec.json.decode(text, type=AnchorLine)
     except msgspec.DecodeError:
         return None
 

@@ -12,9 +12,9 @@ from decisions.audit.tables import create_tables
 from decisions.audit.trail import AuditTrail
 from decisions.policy.policy import load_policy
 from decisions.policy.zen_policy import ZenPolicy
-from domain.circuit_breaker import Breaker
+from domain.circuit_breaker import CircuitBreaker
 from domain.errors import Missing, Unavailable
-from domain.ports import Unwatched, Watch
+from domain.ports import NullObserver, Observer
 from domain.verification import Head
 from domain.versions.policy_manifest import POLICY_FILE, PolicyManifest
 from registry.cache import open_version
@@ -23,12 +23,14 @@ from wiring.agreement import standing_stages
 from wiring.live_folders import policy_cache_of
 
 POLICIES = Path(__file__).parents[1] / "decisions" / "policies"
-UNWATCHED = Unwatched()
+UNWATCHED = NullObserver()
 STANDARD = "standard"
 """The policy in force where none is registered and the settings name none."""
 
 
-def open_trail(settings: Settings, *, live: bool = False, watch: Watch = UNWATCHED) -> AuditTrail:
+def open_trail(
+    settings: Settings, *, live: bool = False, watch: Observer = UNWATCHED
+) -> AuditTrail:
     """The audit trail of this home, with the spool before it where the settings name one.
 
     `live`: somebody waits for an answer, so nothing is waited for longer than the settings say.
@@ -44,7 +46,9 @@ def open_trail(settings: Settings, *, live: bool = False, watch: Watch = UNWATCH
     if not settings.audit_spool:
         return AuditTrail(engine, wait_s, told)
     spool = Spool(Path(settings.audit_spool), settings.audit_spool_mb << 20)
-    breaker = Breaker(time.monotonic, told=partial(watch.breaker, "audit"), failures=1, open_s=5.0)
+    breaker = CircuitBreaker(
+        time.monotonic, told=partial(watch.breaker, "audit"), failures=1, open_s=5.0
+    )
     trail = SpooledTrail(engine, wait_s, spool, breaker, told)
     with suppress(Unavailable):
         trail.drain()

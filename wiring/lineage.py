@@ -22,7 +22,7 @@ from registry.promotion import Promotion
 from registry.store import AnyRegistry
 
 if TYPE_CHECKING:
-    from registry.lineage.events import Data, State
+    from registry.lineage.events import LineageDataset, State
 
 TIMEOUT_S = 2.0
 """How long a server may take for one event; the first that it does not take ends the sending."""
@@ -34,11 +34,11 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Told:
+class RunInputsOutputs:
     """What a run read and made; filled in while it runs."""
 
-    inputs: "list[Data]" = field(default_factory=list)
-    outputs: "list[Data]" = field(default_factory=list)
+    inputs: "list[LineageDataset]" = field(default_factory=list)
+    outputs: "list[LineageDataset]" = field(default_factory=list)
 
     def read_log(self, lineage: Lineage) -> None:
         """The run read the log, so far."""
@@ -49,18 +49,18 @@ class Told:
 
     def read(self, name: str, version: str) -> None:
         """The run read a version of something."""
-        from registry.lineage.events import Data
+        from registry.lineage.events import LineageDataset
 
-        self.inputs.append(Data(name, version))
+        self.inputs.append(LineageDataset(name, version))
 
     def made(self, name: str, version: str) -> None:
         """The run made a version of something."""
-        from registry.lineage.events import Data
+        from registry.lineage.events import LineageDataset
 
-        self.outputs.append(Data(name, version))
+        self.outputs.append(LineageDataset(name, version))
 
 
-class Teller:
+class LineageEmitter:
     """Tells of runs into an outbox, and sends what waits there where there is a server."""
 
     def __init__(self, outbox: Outbox, send: Send | None, clock: Clock) -> None:
@@ -69,9 +69,9 @@ class Teller:
         self._clock = clock
 
     @contextmanager
-    def run(self, job: str) -> Iterator[Told]:
+    def run(self, job: str) -> Iterator[RunInputsOutputs]:
         """Tell that a run of a job starts, and how it ends: whole, failed or interrupted."""
-        run_id, told = str(uuid4()), Told()
+        run_id, told = str(uuid4()), RunInputsOutputs()
         self._tell("START", job, run_id, told)
         try:
             yield told
@@ -85,7 +85,9 @@ class Teller:
             raise
         self._tell("COMPLETE", job, run_id, told)
 
-    def _tell(self, state: "State", job: str, run_id: str, told: Told, error: str = "") -> None:
+    def _tell(
+        self, state: "State", job: str, run_id: str, told: RunInputsOutputs, error: str = ""
+    ) -> None:
         try:
             from registry.lineage.events import event
 
@@ -100,10 +102,10 @@ class Teller:
             _log.warning("lineage waits: %s", type(bad).__name__)
 
 
-def open_teller(settings: Settings) -> Teller:
+def open_teller(settings: Settings) -> LineageEmitter:
     """What tells of runs on this home."""
     send = sender(settings.lineage_url, TIMEOUT_S) if settings.lineage_url else None
-    return Teller(outbox_of(settings), send, SystemClock())
+    return LineageEmitter(outbox_of(settings), send, SystemClock())
 
 
 def promoting(

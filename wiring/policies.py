@@ -8,7 +8,7 @@ import msgspec
 
 from config.settings import Settings
 from decisions.policy.golden_rows import Difference, broken, differences
-from decisions.policy.lint import Finding
+from decisions.policy.lint import PolicyFinding
 from decisions.policy.policy import PolicyFile, check_policy, load_policy, name_in, rules_in
 from decisions.policy.table_axes import GRADES
 from decisions.policy.trial_run import tried
@@ -179,7 +179,7 @@ def compare(settings: Settings, now: str, was: str | None) -> list[Difference]:
     return differences(facts.values(), a, b)
 
 
-def reviewed(settings: Settings, path: Path, grades: Sequence[str] = GRADES) -> list[Finding]:
+def reviewed(settings: Settings, path: Path, grades: Sequence[str] = GRADES) -> list[PolicyFinding]:
     """All that can be said against a policy's file in this home.
 
     Held against the attributes and features that there are, and against the rules of the policy

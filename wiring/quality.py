@@ -10,13 +10,13 @@ import yaml
 import signals
 from config.home_files import own_file
 from domain.errors import BadConfiguration
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from feature_repo.quality import FeatureRules
 from scoring.model.input_gate import Gates, InputRules
 from signals.contracts.contract import Contract
 from signals.quality.batch_gate import BatchGate
 from signals.quality.event_gate import EventGate
-from signals.quality.ingest_gates import Door
+from signals.quality.ingest_gates import IngestGates
 from signals.quality.rules import BatchRules, EventRules
 from signals.quality.statistics import fields_of
 from storage.typed_yaml import YamlFile
@@ -33,12 +33,12 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     features: FeatureRules = FeatureRules()
     inputs: InputRules = InputRules()
 
-    def door(self, contracts: Iterable[Contract], *, let_through: bool = False) -> Door:
+    def door(self, contracts: Iterable[Contract], *, let_through: bool = False) -> IngestGates:
         """What ingestion takes of it; `let_through`: no batch is stopped, only counted."""
         batches = BatchGate(self.batches, let_through=let_through)
-        return Door(EventGate(self.events), batches, fields_of(contracts))
+        return IngestGates(EventGate(self.events), batches, fields_of(contracts))
 
-    def gates(self, findings: Findings) -> Gates:
+    def gates(self, findings: QualityFindings) -> Gates:
         """What scoring takes of it."""
         return Gates(self.features, self.inputs, findings)
 

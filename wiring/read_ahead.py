@@ -13,9 +13,9 @@ from threading import Thread, current_thread, main_thread
 
 from config.settings import Settings
 from domain.errors import BadInput
-from signals.events.preparation import Prepared, Preparer, with_bodies, without_bodies
+from signals.events.preparation import PreparedDocuments, Preparer, with_bodies, without_bodies
 from signals.replay.log_reader import Part
-from telemetry.gc_tuning import calm_collector
+from telemetry.gc_tuning import tune_gc
 
 Documents = Sequence[tuple[int, bytes]]
 AHEAD = 6
@@ -28,12 +28,12 @@ PARTS_AHEAD = 4
 
 def prepared_ahead(
     pool: ProcessPoolExecutor, settings: Settings, origin: str, batches: Iterable[Documents]
-) -> Iterator[Prepared]:
+) -> Iterator[PreparedDocuments]:
     """Each batch of documents, read by the pool's process, in order.
 
     Where the file breaks off, what was read before is passed on first.
     """
-    waiting: deque[tuple[Documents, Future[Prepared]]] = deque()
+    waiting: deque[tuple[Documents, Future[PreparedDocuments]]] = deque()
     try:
         for documents in batches:
             waiting.append((documents, pool.submit(_prepare, settings, documents, origin)))
@@ -47,7 +47,7 @@ def prepared_ahead(
         yield _next(waiting)
 
 
-def _next(waiting: deque[tuple[Documents, Future[Prepared]]]) -> Prepared:
+def _next(waiting: deque[tuple[Documents, Future[PreparedDocuments]]]) -> PreparedDocuments:
     documents, future = waiting.popleft()
     return with_bodies(future.result(), documents)
 
@@ -83,7 +83,7 @@ def _deaf() -> Iterator[None]:
 def _begin(parent: int) -> None:
     """Leave interrupts to the parent, and end with it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    calm_collector()
+    tune_gc()
     Thread(target=_watch, args=(parent,), daemon=True).start()
 
 
@@ -130,7 +130,7 @@ def _next_part() -> Part | None:
     return next(_open[0], None)
 
 
-def _prepare(settings: Settings, documents: Documents, origin: str) -> Prepared:
+def _prepare(settings: Settings, documents: Documents, origin: str) -> PreparedDocuments:
     return without_bodies(_preparer(settings).prepare(documents, origin))
 
 

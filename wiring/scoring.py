@@ -8,13 +8,13 @@ from functools import partial
 
 from config.settings import Settings
 from decisions.audit.trail import AuditTrail
-from domain.circuit_breaker import Breaker
+from domain.circuit_breaker import CircuitBreaker
 from domain.clock import Clock
-from domain.findings import Findings
-from domain.ports import Watch
+from domain.findings import QualityFindings
+from domain.ports import Observer
 from feature_repo.store import WAIT_S, FeastStore
-from scoring.answer import Answerer, Ports
-from scoring.fallback_states import Keeping, SteadyStates
+from scoring.answer import Ports, ScoringService
+from scoring.fallback_states import FallbackStateReader, Keeping
 from scoring.live_models import LiveVersions
 from scoring.live_policy import LivePolicies
 from scoring.what_if import WhatIfs
@@ -43,13 +43,15 @@ class Scoring:
     policy: Callable[[], LivePolicies]
     trail: AuditTrail
     clock: Clock
-    answerer: Answerer
-    findings: Findings
+    answerer: ScoringService
+    findings: QualityFindings
     ports: Ports
     what_ifs: WhatIfs
 
 
-def open_scoring(settings: Settings, *, live: bool = False, watch: Watch | None = None) -> Scoring:
+def open_scoring(
+    settings: Settings, *, live: bool = False, watch: Observer | None = None
+) -> Scoring:
     """Everything that scoring needs, on this home; `live` as for the signal plane.
 
     A live one bears that stores are away (docs/degradation.md); others stop, and are gone on with.
@@ -61,7 +63,7 @@ def open_scoring(settings: Settings, *, live: bool = False, watch: Watch | None 
         settings, plane.definition, settings.features_wait_ms / 1000 if live else WAIT_S
     )
     states = _steady(settings, plane, features, watch) if live else features
-    quality, findings = load_quality(settings.home), Findings()
+    quality, findings = load_quality(settings.home), QualityFindings()
     versions = LiveVersions(
         cache_of(settings),
         plane.definition,
@@ -75,7 +77,7 @@ def open_scoring(settings: Settings, *, live: bool = False, watch: Watch | None 
     clock = clock_of(settings, plane.directory)
     directory, gates = plane.directory, quality.gates(findings)
     ports = Ports(directory, states, versions, policy, trail, clock, os.urandom, gates, watch)
-    answerer = Answerer(plane.definition, ports)
+    answerer = ScoringService(plane.definition, ports)
     asked = WhatIfs(plane.definition, ports)
     return Scoring(
         plane, features, versions, policy, trail, clock, answerer, findings, ports, asked
@@ -83,9 +85,9 @@ def open_scoring(settings: Settings, *, live: bool = False, watch: Watch | None 
 
 
 def _steady(
-    settings: Settings, plane: SignalPlane, features: FeastStore, watch: Watch
-) -> SteadyStates:
-    breaker = Breaker(time.monotonic, told=partial(watch.breaker, "features"))
+    settings: Settings, plane: SignalPlane, features: FeastStore, watch: Observer
+) -> FallbackStateReader:
+    breaker = CircuitBreaker(time.monotonic, told=partial(watch.breaker, "features"))
     keeping = Keeping(settings.features_keep, settings.features_keep_s)
     profiles = Profiles(plane.engine, plane.definition)
-    return SteadyStates(features, profiles, breaker, time.monotonic, keeping)
+    return FallbackStateReader(features, profiles, breaker, time.monotonic, keeping)

@@ -8,20 +8,20 @@ from typing import Any
 import msgspec
 
 from config.settings import Settings
-from domain.decisions import Asked, DecisionQuery, DecisionRecord
+from domain.decisions import DecisionQuery, DecisionRecord, PolicyQuestion
 from domain.errors import LeadscoreError, Unavailable
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.identifiers import accounts_named
 from domain.log_status import LogStanding
-from domain.ports import Watch
+from domain.ports import Observer
 from domain.scores import ScoreAnswer
 from domain.signals import Counts, Receipt
 from domain.what_if import WhatIf, WhatIfRequest
-from scoring.pending_answers import Told
+from scoring.pending_answers import AnswerOrError
 from signals.store import quarantine
 from storage.engine import close_idle
 from telemetry.attributes import tag
-from telemetry.gc_tuning import calm_collector
+from telemetry.gc_tuning import tune_gc
 from wiring.bundle import unpack_bundle
 from wiring.outages import outage, outages_told, presence_of
 from wiring.scoring import Scoring, open_scoring
@@ -33,7 +33,7 @@ ORIGIN = "http"
 """How quarantine names documents that came through the service."""
 
 
-class Runtime:
+class ServingRuntime:
     """What the service does, without a word of HTTP. Safe to use from many threads.
 
     Each call raises Unavailable while the home, its disk or a database cannot be used; a home that
@@ -67,7 +67,7 @@ class Runtime:
             self._scoring.plane.engine.dispose()
             self._scoring, self._presence = fresh, presence_of(self._settings)
 
-    def answer(self, asked: Sequence[Asked]) -> list[Told]:
+    def answer(self, asked: Sequence[PolicyQuestion]) -> list[AnswerOrError]:
         """Score, decide and record; what each who asked is told, in order. Raises nothing."""
         try:
             with self._here() as scoring:
@@ -106,7 +106,7 @@ class Runtime:
             watermark_us = scoring.plane.directory.watermark_us()
             return LogStanding(watermark_us=watermark_us, quarantined=held)
 
-    def findings(self) -> tuple[Findings, ...]:
+    def findings(self) -> tuple[QualityFindings, ...]:
         """What the quality gates found in this process, at the door and when scoring."""
         return (self._scoring.plane.ingest.findings, self._scoring.findings)
 
@@ -178,7 +178,7 @@ def _of_status(scoring: Scoring, answers: list[ScoreAnswer], status: str) -> lis
     return [answer for answer, outcome in pairs if bool(outcome) == (status == "decided")]
 
 
-def open_runtime(settings: Settings, watch: Watch | None = None) -> Runtime:
+def open_runtime(settings: Settings, watch: Observer | None = None) -> ServingRuntime:
     """The runtime on this home; a home that is empty is furnished from the Bento's bundle.
 
     `watch` hears of the stages of each answer. Raises Unavailable where a disk or a database
@@ -194,6 +194,6 @@ def open_runtime(settings: Settings, watch: Watch | None = None) -> Runtime:
             raise
 
     with outages_told():
-        runtime = Runtime(settings, parts)
-    calm_collector()
+        runtime = ServingRuntime(settings, parts)
+    tune_gc()
     return runtime

@@ -15,10 +15,10 @@ from domain.errors import BadConfiguration
 from domain.ports import StateWriter
 from signals.contracts.contract import Contract
 from signals.contracts.contract_file import write_contract as keep_contract
-from signals.contracts.registry import PACKAGED, ContractBook, all_contracts
+from signals.contracts.registry import PACKAGED, ContractRegistry, all_contracts
 from signals.events.feature_matching import Matcher
 from signals.events.preparation import Preparer
-from signals.events.validation import Reader
+from signals.events.validation import EventValidator
 from signals.identifiers.normalization import IdentifierReader
 from signals.identity.directory import Directory
 from signals.ingest.ingest import Ingest
@@ -90,9 +90,9 @@ def adopt(
     write_definition(path, definition)
 
 
-def contract_book(settings: Settings) -> ContractBook:
+def contract_book(settings: Settings) -> ContractRegistry:
     """Every version of every contract: the product's, and the home's."""
-    return ContractBook(all_contracts(PACKAGED, settings.contracts))
+    return ContractRegistry(all_contracts(PACKAGED, settings.contracts))
 
 
 def write_definition(path: Path, definition: FeatureDefinition) -> None:
@@ -104,7 +104,9 @@ def open_preparer(settings: Settings) -> Preparer:
     """What reads documents of files, without a database."""
     book = contract_book(settings)
     door = load_quality(settings.home).door(book.contracts.values())
-    reader = Reader(book, SystemClock(), door, IdentifierReader(settings.identity), stamp=False)
+    reader = EventValidator(
+        book, SystemClock(), door, IdentifierReader(settings.identity), stamp=False
+    )
     return Preparer(reader, Matcher(definition_of(settings), book.upcast), door.fields)
 
 
@@ -132,7 +134,7 @@ def open_signals(
     states = StateStore(definition)
     writer = Writer(engine, states, settings.identity, upcast=book.upcast, wait_s=wait_s)
     stamp = live and settings.clock == "system"
-    reader = Reader(book, clock, door, writer.identifiers, stamp=stamp)
+    reader = EventValidator(book, clock, door, writer.identifiers, stamp=stamp)
 
     def online() -> StateWriter:
         from wiring.features import open_features

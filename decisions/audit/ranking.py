@@ -13,7 +13,7 @@ from domain.errors import BadInput
 
 LARGEST_PAGE = 1000
 
-Read = Callable[[sa.Select[Any]], Sequence[sa.Row[Any]]]
+RowReader = Callable[[sa.Select[Any]], Sequence[sa.Row[Any]]]
 
 _decoder = msgspec.json.Decoder(DecisionRecord)
 
@@ -26,7 +26,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def page(
-    read: Read,
+    read: RowReader,
     limit: int,
     after: str | None,
     *,

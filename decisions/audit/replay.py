@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from decisions.policy.holdout import draw
-from domain.decisions import DecisionRecord, Drawn, Facts
+from domain.decisions import DecisionRecord, Facts, RandomRouting
 from domain.ports import Policy
 from domain.scores import Decision
 
@@ -18,7 +18,7 @@ def replay(record: DecisionRecord, policy: Policy) -> Decision:
     return _replayed(record, policy)[0]
 
 
-def _replayed(record: DecisionRecord, policy: Policy) -> tuple[Decision, Drawn | None]:
+def _replayed(record: DecisionRecord, policy: Policy) -> tuple[Decision, RandomRouting | None]:
     facts = _graded(record.facts, policy)
     if record.drawn is None:
         return policy.decide(facts), None

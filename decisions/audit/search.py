@@ -16,32 +16,32 @@ LOOKED_AT = 20_000
 """Entries that are read for one page at most: a page may be short, and its cursor goes on."""
 LONGEST_CURSOR = 18
 
-Read = Callable[[sa.Select[Any]], Sequence[sa.Row[Any]]]
+RowReader = Callable[[sa.Select[Any]], Sequence[sa.Row[Any]]]
 _decoder = msgspec.json.Decoder(DecisionRecord)
 
 
-class Entry(NamedTuple):
+class TrailEntry(NamedTuple):
     """A decision and its place in the trail."""
 
     sequence: int
     record: DecisionRecord
 
 
-class EntryPage(NamedTuple):
+class TrailPage(NamedTuple):
     """Entries, newest first; `cursor` asks for the next page, None where there is none."""
 
-    entries: list[Entry]
+    entries: list[TrailEntry]
     cursor: str | None
 
 
-def search(read: Read, query: DecisionQuery, limit: int, after: str | None) -> EntryPage:
+def search(read: RowReader, query: DecisionQuery, limit: int, after: str | None) -> TrailPage:
     """A page of the newest decisions that fit, before the cursor.
 
     Raises BadInput where limit or cursor are none, and whatever `read` raises.
     """
     if not 1 <= limit <= LARGEST_PAGE:
         raise BadInput(f"limit is {limit}, must be 1 to {LARGEST_PAGE}", rule="page-limit")
-    before, found = _sequence(after), list[Entry]()
+    before, found = _sequence(after), list[TrailEntry]()
     for _ in range(LOOKED_AT // CHUNK):
         chunk = _entries(read, query, before)
         for entry in chunk:
@@ -49,32 +49,32 @@ def search(read: Read, query: DecisionQuery, limit: int, after: str | None) -> E
             if not _fits(query, entry.record):
                 continue
             if len(found) == limit:
-                return EntryPage(found, str(found[-1].sequence))
+                return TrailPage(found, str(found[-1].sequence))
             found.append(entry)
         if len(chunk) < CHUNK:
-            return EntryPage(found, None)
-    return EntryPage(found, str(before))
+            return TrailPage(found, None)
+    return TrailPage(found, str(before))
 
 
-def stream(read: Read, query: DecisionQuery, through: int) -> Iterator[Entry]:
+def stream(read: RowReader, query: DecisionQuery, through: int) -> Iterator[TrailEntry]:
     """All that fit, oldest first, up to the entry of this number."""
     a, start = AUDIT.c, 1
     select = sa.select(a.sequence, a.body).where(a.sequence <= through, *_conditions(query))
     while chunk := read(select.where(a.sequence >= start).order_by(a.sequence).limit(CHUNK)):
         for row in chunk:
-            entry = Entry(int(row.sequence), _decoder.decode(row.body))
+            entry = TrailEntry(int(row.sequence), _decoder.decode(row.body))
             if _fits(query, entry.record):
                 yield entry
         start = chunk[-1].sequence + 1
 
 
-def _entries(read: Read, query: DecisionQuery, before: int | None) -> list[Entry]:
+def _entries(read: RowReader, query: DecisionQuery, before: int | None) -> list[TrailEntry]:
     a = AUDIT.c
     select = sa.select(a.sequence, a.body).where(*_conditions(query))
     if before is not None:
         select = select.where(a.sequence < before)
     rows = read(select.order_by(a.sequence.desc()).limit(CHUNK))
-    return [Entry(int(row.sequence), _decoder.decode(row.body)) for row in rows]
+    return [TrailEntry(int(row.sequence), _decoder.decode(row.body)) for row in rows]
 
 
 def _sequence(cursor: str | None) -> int | None:

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from decisions.audit.spool import Spool
 from decisions.audit.tables import AUDIT
-from decisions.audit.trail import AuditTrail, Told, unheard
-from domain.circuit_breaker import Breaker
+from decisions.audit.trail import AnchorCallback, AuditTrail, unheard
+from domain.circuit_breaker import CircuitBreaker
 from domain.decisions import DecisionRecord
 from domain.errors import Refused, Unavailable
 
@@ -26,8 +26,8 @@ class SpooledTrail(AuditTrail):
         engine: sa.Engine,
         wait_s: float,
         spool: Spool,
-        breaker: Breaker,
-        told: Told = unheard,
+        breaker: CircuitBreaker,
+        told: AnchorCallback = unheard,
     ) -> None:
         super().__init__(engine, wait_s, told)
         self._spool = spool

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from decisions.audit.ranking import Page, page
-from decisions.audit.search import Entry, EntryPage, search, stream
+from decisions.audit.search import TrailEntry, TrailPage, search, stream
 from decisions.audit.tables import AUDIT, RANKING, REQUESTS, guards_of
 from decisions.audit.verification import CHUNK, columns_of, record_of, verify_stores
 from domain.decisions import DecisionQuery, DecisionRecord
@@ -25,26 +25,26 @@ _RANKED = ("lead_id", "sequence", "decided_us", "score", "grade", "queue")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(DecisionRecord)
 
-Row = dict[str, object]
+TrailRow = dict[str, object]
 
 
-Anchor = Head
+TrailHead = Head
 """An entry's place and hash. Kept elsewhere, it proves that nothing up to it was replaced."""
 
 
-class Verification(msgspec.Struct, frozen=True, kw_only=True):
+class TrailVerification(msgspec.Struct, frozen=True, kw_only=True):
     """How many entries were read, and the sequence of the first that does not fit, or None."""
 
     count: int
     broken: int | None
 
 
-Told = Callable[[Anchor], None]
+AnchorCallback = Callable[[TrailHead], None]
 EVERY = 1_000
 """After so many decisions somebody is told where the chain stands."""
 
 
-def unheard(_newest: Anchor) -> None:
+def unheard(_newest: TrailHead) -> None:
     """Nobody listens."""
 
 
@@ -55,7 +55,9 @@ class AuditTrail:
     under the database's write lock. How durable a commit is, the engine's settings say.
     """
 
-    def __init__(self, engine: sa.Engine, wait_s: float = -1, told: Told = unheard) -> None:
+    def __init__(
+        self, engine: sa.Engine, wait_s: float = -1, told: AnchorCallback = unheard
+    ) -> None:
         """`wait_s` bounds the wait for another thread's turn, -1 for no bound.
 
         How long another process's lock is waited for, the engine's settings say. `told` hears of
@@ -101,7 +103,7 @@ class AuditTrail:
             if asked:
                 cursor.executemany(self._request[0], [self._request[1](row) for row in asked])
         if sequence // EVERY != first // EVERY:
-            self._told(Anchor(sequence=sequence, hash=digest))
+            self._told(TrailHead(sequence=sequence, hash=digest))
 
     @staticmethod
     def check(records: Sequence[DecisionRecord]) -> None:
@@ -172,20 +174,20 @@ class AuditTrail:
             eligible=eligible,
         )
 
-    def search(self, query: DecisionQuery, limit: int = 50, after: str | None = None) -> EntryPage:
+    def search(self, query: DecisionQuery, limit: int = 50, after: str | None = None) -> TrailPage:
         """The newest decisions that fit, before the cursor. Raises BadInput; Unavailable."""
         return search(self._read, query, limit, after)
 
-    def stream(self, query: DecisionQuery, through: int) -> Iterator[Entry]:
+    def stream(self, query: DecisionQuery, through: int) -> Iterator[TrailEntry]:
         """All decisions that fit, oldest first, up to that entry. Raises Unavailable."""
         return stream(self._read, query, through)
 
-    def head(self) -> Anchor | None:
+    def head(self) -> TrailHead | None:
         """The newest entry; None where there is none. Raises Unavailable."""
         found = self._read(self._newest)
-        return Anchor(sequence=found[0].sequence, hash=found[0].hash) if found else None
+        return TrailHead(sequence=found[0].sequence, hash=found[0].hash) if found else None
 
-    def verify(self, anchor: Anchor | None = None) -> Verification:
+    def verify(self, anchor: TrailHead | None = None) -> TrailVerification:
         """Read the whole trail: numbering, chain, and that columns say what bodies say.
 
         Without an `anchor`, entries cut off at the end go unnoticed: nothing follows them.
@@ -196,10 +198,10 @@ class AuditTrail:
             held = row._mapping
             kept = anchor is None or anchor.sequence != count or anchor.hash == held["hash"]
             if not kept or held["sequence"] != count or record_of(held, expected) is None:
-                return Verification(count=count, broken=count)
+                return TrailVerification(count=count, broken=count)
             expected = held["hash"]
         cut = anchor is not None and anchor.sequence > count
-        return Verification(count=count, broken=count + 1 if cut else None)
+        return TrailVerification(count=count, broken=count + 1 if cut else None)
 
     def verify_all(self, anchored: Anchored) -> list[Verified]:
         """Trail, requests and ranking, each against all that is known of it. Raises Unavailable."""
@@ -253,7 +255,7 @@ def _unavailable() -> Unavailable:
     return Unavailable("the audit trail did not answer", rule="audit-available", todo="Try again.")
 
 
-def _row(record: DecisionRecord) -> Row:
+def _row(record: DecisionRecord) -> TrailRow:
     answer, facts = record.answer, record.facts
     numbers = [answer.score, answer.percentile, answer.staleness_s, record.margin]
     numbers += [facts.score, facts.percentile, *record.shadow.values()]
@@ -273,7 +275,7 @@ def _ranking(dialect: str) -> sa.Insert:
     )
 
 
-def _prepare(statement: sa.Insert, dialect: sa.Dialect) -> tuple[str, Callable[[Row], object]]:
+def _prepare(statement: sa.Insert, dialect: sa.Dialect) -> tuple[str, Callable[[TrailRow], object]]:
     """The driver's text of a statement, and what makes its parameters from a row."""
     compiled = statement.compile(dialect=dialect)
     order: Iterable[str] | None = compiled.positiontup

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from decisions.audit.ranking import Read
+from decisions.audit.ranking import RowReader
 from decisions.audit.tables import AUDIT, RANKING, REQUESTS
 from domain.decisions import DecisionRecord
 from domain.verification import Anchored, Verified, cut_off
@@ -22,7 +22,7 @@ TRAIL, REQUESTED, RANKED = "trail", "requests", "ranking"
 _decoder = msgspec.json.Decoder(DecisionRecord)
 
 
-def verify_stores(read: Read, anchored: Anchored) -> list[Verified]:
+def verify_stores(read: RowReader, anchored: Anchored) -> list[Verified]:
     """The trail against its chain and anchors, requests and ranking against the trail."""
     last = read(sa.select(sa.func.max(AUDIT.c.sequence)))[0][0] or 0
     looking = _Trail(read, anchored)
@@ -35,7 +35,7 @@ def verify_stores(read: Read, anchored: Anchored) -> list[Verified]:
 class _Trail:
     """What was read of the trail so far."""
 
-    def __init__(self, read: Read, anchored: Anchored) -> None:
+    def __init__(self, read: RowReader, anchored: Anchored) -> None:
         self._read, self._anchored = read, anchored
         self._count, self._hash = 0, GENESIS
         self._asked = 0
@@ -94,7 +94,7 @@ class _Trail:
             self._asked += 1
 
 
-def _chunks(read: Read, last: int) -> Iterator[Sequence[sa.Row[Any]]]:
+def _chunks(read: RowReader, last: int) -> Iterator[Sequence[sa.Row[Any]]]:
     """The trail as it stood when the look began."""
     query, start = sa.select(AUDIT).order_by(AUDIT.c.sequence).limit(CHUNK), 0
     query = query.where(AUDIT.c.sequence <= last)
@@ -103,7 +103,7 @@ def _chunks(read: Read, last: int) -> Iterator[Sequence[sa.Row[Any]]]:
         start = chunk[-1].sequence
 
 
-def _ranking(read: Read, last: int) -> Verified:
+def _ranking(read: RowReader, last: int) -> Verified:
     """The ranking has each lead's newest decision, and nothing else."""
     a, r = AUDIT.c, RANKING.c
     count = read(sa.select(sa.func.count()).select_from(RANKING))[0][0]

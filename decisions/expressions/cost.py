@@ -10,7 +10,7 @@ from math import prod
 
 from decisions.expressions.syntax import Tree
 
-Weights = Mapping[str, int]
+CostWeights = Mapping[str, int]
 """What each earlier result weighs at most; a name that is not there is a fact."""
 
 TEXT = 1_000
@@ -37,7 +37,7 @@ class TooLarge(Exception):
     """An expression that could build too much or take too long; says which part of it."""
 
 
-def weigh(tree: Tree, known: Weights) -> tuple[int, int]:
+def weigh(tree: Tree, known: CostWeights) -> tuple[int, int]:
     """The most that an expression's result weighs, and the most work. Raises TooLarge."""
     weight, work = _weigh(tree, known)
     if weight > MOST_WEIGHT:
@@ -50,7 +50,7 @@ def weigh(tree: Tree, known: Weights) -> tuple[int, int]:
 _MAY = f"at most {MOST_WEIGHT:,} may be"
 
 
-def _weigh(tree: Tree, known: Weights) -> tuple[int, int]:
+def _weigh(tree: Tree, known: CostWeights) -> tuple[int, int]:
     match tree.shape:
         case "literal":
             return _literal(tree.value), STEP
@@ -74,7 +74,7 @@ def _literal(value: object) -> int:
     return NUMBER
 
 
-def _sum(tree: Tree, known: Weights) -> tuple[int, int]:
+def _sum(tree: Tree, known: CostWeights) -> tuple[int, int]:
     held = [_weigh(part, known) for part in tree.parts]
     total = sum(weight for weight, _ in held) + 1
     # joining copies, a template or a list too
@@ -89,7 +89,7 @@ def _sum(tree: Tree, known: Weights) -> tuple[int, int]:
     return total, work
 
 
-def _membership(tree: Tree, known: Weights) -> tuple[int, int]:
+def _membership(tree: Tree, known: CostWeights) -> tuple[int, int]:
     """Membership of a range asks for both ends, and builds no list."""
     value, among = tree.parts
     _, work = _weigh(value, known)
@@ -98,7 +98,7 @@ def _membership(tree: Tree, known: Weights) -> tuple[int, int]:
     return NUMBER, work + _weigh(among, known)[1] + STEP
 
 
-def weigh_test(tree: Tree, known: Weights) -> tuple[int, int]:
+def weigh_test(tree: Tree, known: CostWeights) -> tuple[int, int]:
     """As `weigh`, of a cell's test: a range among its alternatives is a membership."""
     cell = Tree("name", "$")
     asked = tuple(
@@ -133,7 +133,7 @@ def _items(tree: Tree, weight: int) -> int:
     return _width(tree) if tree.shape == "range" else weight
 
 
-def _loop(tree: Tree, known: Weights) -> tuple[int, int]:
+def _loop(tree: Tree, known: CostWeights) -> tuple[int, int]:
     source, body = tree.parts
     weight, work = _weigh(source, known)
     items = _items(source, weight)
@@ -150,7 +150,7 @@ def _loop(tree: Tree, known: Weights) -> tuple[int, int]:
     return items * (each + 1), work
 
 
-def _call(tree: Tree, known: Weights) -> tuple[int, int]:
+def _call(tree: Tree, known: CostWeights) -> tuple[int, int]:
     held = [_weigh(part, known) for part in tree.parts]
     weights = [weight for weight, _ in held]
     work = sum(work for _, work in held) + STEP + sum(weights)

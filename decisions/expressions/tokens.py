@@ -12,7 +12,7 @@ from typing import Literal
 MOST_CHARACTERS = 20_000
 """An expression may be so long."""
 
-Kind = Literal["number", "text", "name", "sign", "template", "end"]
+TokenKind = Literal["number", "text", "name", "sign", "template", "end"]
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"[0-9][0-9_]*(?:\.(?!\.)[0-9_]*)?(?:e[+-]?[0-9]+)?")
 _NAME = re.compile(r"[A-Za-z_$#][A-Za-z0-9_$]*")
@@ -31,7 +31,7 @@ class Token:
     A template's `parts` are its texts, and the pieces of its expressions.
     """
 
-    kind: Kind
+    kind: TokenKind
     text: str
     at: int
     parts: tuple["str | tuple[Token, ...]", ...] = ()
@@ -81,7 +81,7 @@ def _one(text: str, at: int, *, inside: bool) -> tuple[Token, int]:
     raise NotUnderstood(f"character {at + 1} is {first!r}, which no expression may hold")
 
 
-_PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+_PATTERNS: tuple[tuple[TokenKind, re.Pattern[str]], ...] = (
     ("number", _NUMBER),
     ("name", _NAME),
     ("sign", _SIGN),

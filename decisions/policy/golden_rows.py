@@ -24,7 +24,7 @@ ROWS = 240
 TRIES = 4_000
 SEED = 7
 
-Value = float | str | None
+FactValue = float | str | None
 
 _NEITHER = "something else"
 
@@ -76,7 +76,7 @@ def differences(facts: Iterable[Facts], was: Policy, now: Policy) -> list[Differ
 
 def _values(
     policy: ZenPolicy, graph: Graph, thresholds: Sequence[float]
-) -> dict[str, Sequence[Value]]:
+) -> dict[str, Sequence[FactValue]]:
     """The values that each fact is to take."""
     profile, features = policy.looks_at
     spoken = _spoken(graph)
@@ -89,14 +89,16 @@ def _values(
     }
 
 
-def _explored(policy: ZenPolicy, values: dict[str, Sequence[Value]]) -> Iterator[GoldenRow]:
+def _explored(policy: ZenPolicy, values: dict[str, Sequence[FactValue]]) -> Iterator[GoldenRow]:
     """Rows that go ways through the policy that no row before went; then any, up to ROWS.
 
     Each try changes some facts of a row that found a new way.
     """
     chance = random.Random(SEED)  # noqa: S311 (which values meet is no secret)
     ways: set[tuple[str, ...]] = set()
-    found: list[dict[str, Value]] = [{name: chance.choice(held) for name, held in values.items()}]
+    found: list[dict[str, FactValue]] = [
+        {name: chance.choice(held) for name, held in values.items()}
+    ]
     given = 0
     for tried in range(TRIES):
         facts = dict(chance.choice(found))
@@ -114,8 +116,8 @@ def _explored(policy: ZenPolicy, values: dict[str, Sequence[Value]]) -> Iterator
             return
 
 
-def _row(policy: ZenPolicy, facts: dict[str, Value]) -> GoldenRow:
-    def part(name: str) -> dict[str, Value]:
+def _row(policy: ZenPolicy, facts: dict[str, FactValue]) -> GoldenRow:
+    def part(name: str) -> dict[str, FactValue]:
         begins = f"{name}."
         return {n.removeprefix(begins): v for n, v in facts.items() if n.startswith(begins)}
 
@@ -133,9 +135,9 @@ def _row(policy: ZenPolicy, facts: dict[str, Value]) -> GoldenRow:
     return GoldenRow(facts=held, decision=policy.decide(held))
 
 
-def _spoken(graph: Graph) -> dict[str, set[Value]]:
+def _spoken(graph: Graph) -> dict[str, set[FactValue]]:
     """The values that the conditions compare each name with."""
-    found: dict[str, set[Value]] = {}
+    found: dict[str, set[FactValue]] = {}
     for about, tree in _conditions(graph):
         values = {p.value for p in tree.walk() if p.shape == "literal"}
         for name in about:
@@ -155,9 +157,9 @@ def _conditions(graph: Graph) -> Iterator[tuple[set[str], Tree]]:
                 yield names(given.field) if given.field else names_in(tree, unary=False), tree
 
 
-def _beside(spoken: set[Value]) -> list[Value]:
+def _beside(spoken: set[FactValue]) -> list[FactValue]:
     """Those values, numbers next to them, another one, and none."""
     numbers = {n + step for n in spoken if isinstance(n, float) for step in (-1.0, 0.0, 1.0)}
     texts = {t for t in spoken if isinstance(t, str)}
-    other: set[Value] = {_NEITHER} if texts or not numbers else set()
+    other: set[FactValue] = {_NEITHER} if texts or not numbers else set()
     return [*sorted(numbers), *sorted(texts), *sorted(map(str, other)), None]

@@ -8,8 +8,8 @@ knows besides holds: who is not to be contacted is not.
 
 import msgspec
 
-from domain.bucketing import place
-from domain.decisions import Drawn, Facts
+from domain.bucketing import bucket
+from domain.decisions import Facts, RandomRouting
 from domain.ports import Policy
 from domain.scores import Decision
 
@@ -34,13 +34,15 @@ def routings(policy: Policy, facts: Facts) -> tuple[Decision, ...]:
     return tuple(found.values())
 
 
-def draw(policy: Policy, facts: Facts, account: str, rollout: str) -> tuple[Decision, Drawn]:
+def draw(
+    policy: Policy, facts: Facts, account: str, rollout: str
+) -> tuple[Decision, RandomRouting]:
     """The routing of an account in a holdout, and how it came about.
 
     Each of the possible ones is as likely as any other; the same account, facts and rollout draw
     the same one. `facts` carry the policy's own grade.
     """
     possible = routings(policy, facts)
-    at = int(place(account, SALT + rollout) * len(possible))
+    at = int(bucket(account, SALT + rollout) * len(possible))
     said = policy.decide(facts)
-    return possible[at], Drawn(rollout=rollout, among=len(possible), instead_of=said)
+    return possible[at], RandomRouting(rollout=rollout, among=len(possible), instead_of=said)

@@ -26,7 +26,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     field: str | None = None
 
 
-class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+class ExpressionLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line of an expression node: `key` becomes `value`."""
 
     key: str
@@ -39,7 +39,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     inputs: tuple[Column, ...] = ()
     outputs: tuple[Column, ...] = ()
     rules: tuple[dict[str, str], ...] = ()
-    expressions: tuple[Assignment, ...] = ()
+    expressions: tuple[ExpressionLine, ...] = ()
     hit_policy: str = "first"
     pass_through: bool = False
     input_field: str | None = None

@@ -9,7 +9,15 @@ from contextlib import suppress
 
 import msgspec
 
-from decisions.expressions.cost import MOST_WORK, NUMBER, TEXT, TooLarge, Weights, weigh, weigh_test
+from decisions.expressions.cost import (
+    MOST_WORK,
+    NUMBER,
+    TEXT,
+    CostWeights,
+    TooLarge,
+    weigh,
+    weigh_test,
+)
 from decisions.expressions.syntax import parse
 from decisions.expressions.tokens import NotUnderstood
 from decisions.policy import jdm
@@ -22,7 +30,7 @@ ROOTS = frozenset({"score", "percentile", "grade", "account_known", "profile", "
 LOWEST_PRIORITY = 5
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class PolicyFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing wrong with a policy: the rule it breaks, where, and what is wrong."""
 
     rule: str
@@ -47,7 +55,7 @@ ANSWER: dict[str, tuple[Callable[[object], bool], str]] = {
 """The keys of an answer beside `rules`: the test of their values, and how it reads."""
 
 
-def check_graph(graph: Graph) -> list[Finding]:
+def check_graph(graph: Graph) -> list[PolicyFinding]:
     """All findings; none for a sound graph. Later checks need what earlier ones assure."""
     for stage in (_shape, _settings, _tables, _expressions, _answer):
         if found := list(stage(graph)):
@@ -55,11 +63,11 @@ def check_graph(graph: Graph) -> list[Finding]:
     return []
 
 
-def _found(rule: str, where: str, what: str) -> Finding:
-    return Finding(rule=f"policy-{rule}", where=where, what=what)
+def _found(rule: str, where: str, what: str) -> PolicyFinding:
+    return PolicyFinding(rule=f"policy-{rule}", where=where, what=what)
 
 
-def _shape(graph: Graph) -> Iterator[Finding]:
+def _shape(graph: Graph) -> Iterator[PolicyFinding]:
     ids = [n.id for n in graph.nodes]
     for name in sorted({i for i in ids if ids.count(i) > 1}):
         yield _found("node-ids-differ", f"node {name!r}", "the id is used twice")
@@ -82,7 +90,7 @@ def _kind(kind: str) -> str:
     return f"{told}: its JavaScript could not be bounded" if kind == "functionNode" else told
 
 
-def _settings(graph: Graph) -> Iterator[Finding]:
+def _settings(graph: Graph) -> Iterator[PolicyFinding]:
     paths = [n.content.output_path for n in graph.of_kind(TABLE)]
     for node in graph.nodes:
         where, held = f"node {node.id!r}", node.content
@@ -103,7 +111,7 @@ def _settings(graph: Graph) -> Iterator[Finding]:
             )
 
 
-def _tables(graph: Graph) -> Iterator[Finding]:
+def _tables(graph: Graph) -> Iterator[PolicyFinding]:
     seen: dict[object, str] = {}
     for table in graph.of_kind(TABLE):
         where = f"node {table.id!r}"
@@ -121,7 +129,7 @@ def _tables(graph: Graph) -> Iterator[Finding]:
 
 def _row(
     table: Node, row: dict[str, str], where: str, seen: dict[object, str]
-) -> Iterator[Finding]:
+) -> Iterator[PolicyFinding]:
     rule = jdm.cell(row, jdm.column(table, "rule"))
     if not _text(rule):
         yield _found("rule-id", where, "it has no rule identifier (a text in quotes)")
@@ -134,7 +142,7 @@ def _row(
             yield _found("output-literal", where, f"column {column.field!r} holds no literal")
 
 
-def _expressions(graph: Graph) -> Iterator[Finding]:
+def _expressions(graph: Graph) -> Iterator[PolicyFinding]:
     known: dict[str, dict[str, int]] = {}
     work = 0
     for node in graph.in_order() or ():
@@ -151,7 +159,9 @@ def _expressions(graph: Graph) -> Iterator[Finding]:
         yield _found("bounded", "the decision", what)
 
 
-def _expression(where: str, text: str, known: Weights, *, unary: bool) -> tuple[list[Finding], int]:
+def _expression(
+    where: str, text: str, known: CostWeights, *, unary: bool
+) -> tuple[list[PolicyFinding], int]:
     """What is wrong with one expression, and the most work that it can take."""
     if wrong := complaint(text, unary=unary):
         return [_found("expression", where, f"{shown(text)} does not compile: {wrong}")], 0
@@ -173,7 +183,7 @@ def _expression(where: str, text: str, known: Weights, *, unary: bool) -> tuple[
     return [_found(rule, where, what) for rule, what in told], work
 
 
-def _is_known(name: str, known: Weights) -> bool:
+def _is_known(name: str, known: CostWeights) -> bool:
     root, _, rest = name.partition(".")
     return name in known or (bool(rest) and root in {"profile", "features"} and root in known)
 
@@ -201,7 +211,7 @@ def _told_by(node: Node, held: dict[str, int]) -> dict[str, int]:
     return own
 
 
-def _answer(graph: Graph) -> Iterator[Finding]:
+def _answer(graph: Graph) -> Iterator[PolicyFinding]:
     last = graph.before(graph.of_kind(OUTPUT)[0])
     if len(last) != 1 or last[0].type != EXPRESSION or last[0].content.pass_through:
         where = "the output node"
@@ -219,7 +229,7 @@ def _answer(graph: Graph) -> Iterator[Finding]:
         yield from _rules(graph, where, held["rules"])
 
 
-def _source(graph: Graph, where: str, key: str, path: str) -> Iterator[Finding]:
+def _source(graph: Graph, where: str, key: str, path: str) -> Iterator[PolicyFinding]:
     test, reading = ANSWER[key]
     root, _, name = path.partition(".")
     table = next((t for t in graph.of_kind(TABLE) if t.content.output_path == root), None)
@@ -231,7 +241,7 @@ def _source(graph: Graph, where: str, key: str, path: str) -> Iterator[Finding]:
             yield _found("output-type", jdm.row_name(table, at), f"{name!r} must be {reading}")
 
 
-def _rules(graph: Graph, where: str, text: str) -> Iterator[Finding]:
+def _rules(graph: Graph, where: str, text: str) -> Iterator[PolicyFinding]:
     tables = [n for n in graph.in_order() or () if n.type == TABLE]
     wanted = ", ".join(f"{t.content.output_path}.rule" for t in tables)
     if "".join(text.split()) != "".join(f"[{wanted}]".split()):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from decisions.expressions.spelling import near
 from decisions.policy.jdm import TABLE, Graph, Node, cell, column, row_name
-from decisions.policy.lint import Finding
+from decisions.policy.lint import PolicyFinding
 from decisions.policy.table_axes import Box, Domains, domains, meet, space_of, without
 
 _NAMES = ("action", "queue", "next_best_action")
@@ -15,7 +15,7 @@ SHORT = 3
 
 def lost_rules(
     now: Graph, before: Graph, label: str, retired: Collection[str] = ()
-) -> list[Finding]:
+) -> list[PolicyFinding]:
     """A finding for each rule that is gone and not declared as `retired`.
 
     And for each name in an answer that is new, and nearly one that was there before: `label` is
@@ -24,7 +24,9 @@ def lost_rules(
     return [*_gone(now, before, label, retired), *_slips(now, before, label)]
 
 
-def _gone(now: Graph, before: Graph, label: str, retired: Collection[str]) -> Iterator[Finding]:
+def _gone(
+    now: Graph, before: Graph, label: str, retired: Collection[str]
+) -> Iterator[PolicyFinding]:
     known = domains(now)
     kept = {rule for table in now.of_kind(TABLE) for rule in rules_of(table)}
     tables = {table.content.output_path: table for table in now.of_kind(TABLE)}
@@ -37,7 +39,7 @@ def _gone(now: Graph, before: Graph, label: str, retired: Collection[str]) -> It
             told = f"rule {rule!r} of {label} is gone"
             fall = "" if here is None else _fall(table, at, here, known)
             todo = "put it back, or name it in the policy's `retired`"
-            yield Finding(rule="policy-rule-gone", where=where, what=f"{told}{fall}: {todo}")
+            yield PolicyFinding(rule="policy-rule-gone", where=where, what=f"{told}{fall}: {todo}")
 
 
 def rules_of(table: Node) -> list[object]:
@@ -87,7 +89,7 @@ def _fall(table: Node, at: int, here: Node, known: Domains) -> str:
     return f", its leads fall to {' or '.join(caught)} (as {example})" if caught else ""
 
 
-def _slips(now: Graph, before: Graph, label: str) -> Iterator[Finding]:
+def _slips(now: Graph, before: Graph, label: str) -> Iterator[PolicyFinding]:
     for table in now.of_kind(TABLE):
         for name in _NAMES:
             known, held = _values(before, name), column(table, name)
@@ -98,7 +100,9 @@ def _slips(now: Graph, before: Graph, label: str) -> Iterator[Finding]:
                     continue
                 if meant := near(value, vanished, SHORT):
                     told = f"{name} {value!r} is nearly {meant!r} of {label}: a slip?"
-                    yield Finding(rule="policy-spelling", where=row_name(table, at), what=told)
+                    yield PolicyFinding(
+                        rule="policy-spelling", where=row_name(table, at), what=told
+                    )
 
 
 def _values(graph: Graph, name: str) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from decisions.policy.jdm import TABLE, Graph, read_graph
-from decisions.policy.lint import Finding, check_graph
+from decisions.policy.lint import PolicyFinding, check_graph
 from decisions.policy.lost_rules import lost_rules, rules_of
 from decisions.policy.review import review
 from decisions.policy.table_axes import GRADES
@@ -28,7 +28,7 @@ _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 _TODO = "See docs/glossary.md for the fields of a policy."
 
 
-class Grades(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class GradeThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The least calibrated probability of grades A, B and C; D is everything below."""
 
     A: Threshold
@@ -50,7 +50,7 @@ class PolicyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: Annotated[str, _NAME]
     version: Annotated[str, _VERSION]
     description: str = ""
-    grades: Grades
+    grades: GradeThresholds
     queues: tuple[_Text, ...] = ()
     retired: tuple[_Text, ...] = ()
     decision: msgspec.Raw
@@ -80,7 +80,7 @@ def check_policy(
     known: Collection[str] | None = None,
     before: Path | None = None,
     grades: Sequence[str] = GRADES,
-) -> list[Finding]:
+) -> list[PolicyFinding]:
     """All that can be said against a policy's file; empty where nothing can.
 
     What `load_policy` refuses it for comes alone; only a policy that can be run is reviewed.
@@ -99,7 +99,7 @@ def check_policy(
             found += lost_rules(graph, was, label, held.retired)
     except BadConfiguration as bad:
         what = f"{bad.what}. {bad.todo}" if bad.todo else bad.what
-        return [Finding(rule=bad.rule, where="the file", what=what)]
+        return [PolicyFinding(rule=bad.rule, where="the file", what=what)]
     return found
 
 
@@ -119,7 +119,7 @@ def name_in(path: Path) -> str:
         return ""
 
 
-def _check(held: PolicyFile, graph: Graph) -> list[Finding]:
+def _check(held: PolicyFile, graph: Graph) -> list[PolicyFinding]:
     return check_graph(graph) or probe(bytes(held.decision), graph)
 
 

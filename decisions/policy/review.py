@@ -11,13 +11,13 @@ from decisions.expressions.spelling import near
 from decisions.expressions.syntax import CELL, Tree, parse
 from decisions.policy.expression_checks import named_facts, read_by
 from decisions.policy.jdm import TABLE, Graph, Node, cell, column, conditions, row_name
-from decisions.policy.lint import Finding
+from decisions.policy.lint import PolicyFinding
 from decisions.policy.table_axes import (
     GRADES,
     MOST_BOXES,
+    CellValue,
     Domains,
     Space,
-    Value,
     domains,
     literals,
     meet,
@@ -35,7 +35,7 @@ def review(
     queues: Collection[str] = (),
     known: Collection[str] | None = None,
     grades: Sequence[str] = GRADES,
-) -> list[Finding]:
+) -> list[PolicyFinding]:
     """Findings about a graph in which `check_graph` finds nothing.
 
     `queues` are those that the policy declares (none: any may be used), `known` the attributes
@@ -52,11 +52,11 @@ def review(
     ]
 
 
-def _found(rule: str, where: str, what: str) -> Finding:
-    return Finding(rule=f"policy-{rule}", where=where, what=what)
+def _found(rule: str, where: str, what: str) -> PolicyFinding:
+    return PolicyFinding(rule=f"policy-{rule}", where=where, what=what)
 
 
-def _values(graph: Graph, known: Domains) -> Iterator[Finding]:
+def _values(graph: Graph, known: Domains) -> Iterator[PolicyFinding]:
     """Texts that a name is compared with, and never is."""
     for node in graph.nodes:
         for part, text, unary in read_by(node):
@@ -70,7 +70,7 @@ def _values(graph: Graph, known: Domains) -> Iterator[Finding]:
                     yield from _strange(row_name(node, at), tree, given.field, known)
 
 
-def _strange(where: str, tree: Tree, cell_of: str, known: Domains) -> Iterator[Finding]:
+def _strange(where: str, tree: Tree, cell_of: str, known: Domains) -> Iterator[PolicyFinding]:
     for name, text in sorted(set(_compared(tree, cell_of))):
         values = known.get(name)
         if values is None or text in values:
@@ -104,7 +104,7 @@ def _texts(tree: Tree) -> list[str]:
     return [t for part in tree.parts for t in _texts(part)] if tree.shape == "list" else []
 
 
-def _rows(table: Node, known: Domains) -> Iterator[Finding]:
+def _rows(table: Node, known: Domains) -> Iterator[PolicyFinding]:
     """Rows that no lead reaches; the last one catches what is left, if only to be safe."""
     space = space_of(table, known)
     for at, box in enumerate(space.most[: min(MOST_ROWS, len(space.most) - 1)]):
@@ -134,7 +134,7 @@ def _hidden_by(table: Node, space: Space, at: int) -> str:
     return "" if left else f"{used} rows before it together catch all that it would"
 
 
-def _told_apart(graph: Graph, known: Domains) -> Iterator[Finding]:
+def _told_apart(graph: Graph, known: Domains) -> Iterator[PolicyFinding]:
     """Values that a table tells apart for others to look at, and none does.
 
     One value may be left to "else"; of two, a rule for one of them is missing.
@@ -156,7 +156,7 @@ def _answers(node: Node) -> list[str]:
     return [line.value.strip() for line in node.content.expressions]
 
 
-def _asked_for(node: Node, name: str) -> Iterator[Value]:
+def _asked_for(node: Node, name: str) -> Iterator[CellValue]:
     for row in node.content.rules:
         for given, text in conditions(node, row):
             tree = parse(text, unary=bool(given.field))
@@ -171,7 +171,7 @@ def _reads(tree: Tree, name: str) -> bool:
     return any(part.shape == "name" and part.value == name for part in tree.walk())
 
 
-def _names(graph: Graph, queues: Collection[str]) -> Iterator[Finding]:
+def _names(graph: Graph, queues: Collection[str]) -> Iterator[PolicyFinding]:
     for table in graph.of_kind(TABLE):
         for name in _NAMES:
             if (held := column(table, name)) is None:
@@ -184,7 +184,7 @@ def _names(graph: Graph, queues: Collection[str]) -> Iterator[Finding]:
 
 def _name(
     where: str, column_name: str, value: str, all_of_it: list[object], queues: Collection[str]
-) -> Iterator[Finding]:
+) -> Iterator[PolicyFinding]:
     if column_name == "queue" and queues:
         if value not in queues:
             meant = near(value, queues)
@@ -198,7 +198,7 @@ def _name(
         yield _found("spelling", where, told)
 
 
-def _grades(graph: Graph, grades: Sequence[str]) -> Iterator[Finding]:
+def _grades(graph: Graph, grades: Sequence[str]) -> Iterator[PolicyFinding]:
     for table in graph.of_kind(TABLE):
         held = column(table, "grade")
         for at, row in enumerate(table.content.rules if held else ()):
@@ -207,7 +207,7 @@ def _grades(graph: Graph, grades: Sequence[str]) -> Iterator[Finding]:
                 yield _found("value-known", row_name(table, at), told)
 
 
-def _facts(graph: Graph, known: Collection[str] | None) -> Iterator[Finding]:
+def _facts(graph: Graph, known: Collection[str] | None) -> Iterator[PolicyFinding]:
     if known is None:
         return
     for name in sorted(named_facts(graph)):

@@ -15,8 +15,8 @@ import zen
 from decisions.expressions.syntax import CELL, Tree, parse
 from decisions.policy.jdm import EXPRESSION, TABLE, Graph, Node, cell, conditions
 
-Value = float | str | bool | None
-Domains = Mapping[str, Sequence[Value]]
+CellValue = float | str | bool | None
+Domains = Mapping[str, Sequence[CellValue]]
 """By name, all values that it can have; a name that is not there can have any."""
 Box = tuple[int, ...]
 """Per axis the cells, as bits."""
@@ -35,7 +35,7 @@ class Axis:
     """A column: its field and a value for each of its cells."""
 
     field: str
-    values: tuple[Value, ...]
+    values: tuple[CellValue, ...]
 
     @property
     def full(self) -> int:
@@ -74,7 +74,7 @@ class Space:
         return ", ".join(said) or "any lead"
 
 
-def _passes(compiled: "zen.Expression", value: Value) -> bool:
+def _passes(compiled: "zen.Expression", value: CellValue) -> bool:
     try:
         return bool(compiled.evaluate({CELL: value}))
     except RuntimeError:  # as `'a' > 7`: in a table it does not match
@@ -85,13 +85,16 @@ def _first(cells: int) -> int:
     return (cells & -cells).bit_length() - 1
 
 
-def _told(value: Value) -> str:
+def _told(value: CellValue) -> str:
     return "unknown" if value is None else repr(value) if isinstance(value, str) else f"{value}"
 
 
-def domains(graph: Graph, grades: Sequence[str] = GRADES) -> dict[str, tuple[Value, ...]]:
+def domains(graph: Graph, grades: Sequence[str] = GRADES) -> dict[str, tuple[CellValue, ...]]:
     """The names whose values are all known: grades, and results that are literals."""
-    found: dict[str, tuple[Value, ...]] = {"grade": tuple(grades), "account_known": (False, True)}
+    found: dict[str, tuple[CellValue, ...]] = {
+        "grade": tuple(grades),
+        "account_known": (False, True),
+    }
     for node in graph.in_order() or ():
         if node.type == TABLE:
             for column in node.content.outputs:
@@ -105,11 +108,11 @@ def domains(graph: Graph, grades: Sequence[str] = GRADES) -> dict[str, tuple[Val
     return found
 
 
-def _literal(value: object) -> Value:
+def _literal(value: object) -> CellValue:
     return float(value) if type(value) is int else value  # type: ignore[return-value]
 
 
-def _leaves(tree: Tree, known: Domains) -> set[Value] | None:
+def _leaves(tree: Tree, known: Domains) -> set[CellValue] | None:
     """All results of an expression whose branches are literals."""
     if tree.shape == "literal":
         return {_literal(tree.value)}
@@ -121,9 +124,9 @@ def _leaves(tree: Tree, known: Domains) -> set[Value] | None:
     return None
 
 
-def literals(tree: Tree) -> set[Value]:
+def literals(tree: Tree) -> set[CellValue]:
     """The texts and numbers in an expression; a number after a minus is negative."""
-    found: set[Value] = set()
+    found: set[CellValue] = set()
     for part in tree.walk():
         if part.shape == "literal" and part.value is not None:
             found.add(part.value)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import zen
 from decisions.expressions.cost import LARGEST, TEXT
 from decisions.policy.expression_checks import named_facts, said
 from decisions.policy.jdm import Graph
-from decisions.policy.lint import Finding
+from decisions.policy.lint import PolicyFinding
 from domain.decisions import Facts
 from domain.errors import BadConfiguration
 from domain.scores import Decision
@@ -89,7 +89,7 @@ class ZenPolicy:
         )
 
 
-def probe(decision: bytes, graph: Graph) -> list[Finding]:
+def probe(decision: bytes, graph: Graph) -> list[PolicyFinding]:
     """What the engine says against the graph when all facts are null, a number, or a text."""
     names = named_facts(graph)
     for value in (None, 1.0, "a"):
@@ -99,7 +99,7 @@ def probe(decision: bytes, graph: Graph) -> list[Finding]:
             _engine(decision).evaluate(_KEY, msgspec.json.encode(plain | facts))
         except Exception as bad:
             what = f"with every attribute and feature {value!r}: {said(bad)}"
-            return [Finding(rule=_RULE, where="the decision", what=what)]
+            return [PolicyFinding(rule=_RULE, where="the decision", what=what)]
     return []
 
 

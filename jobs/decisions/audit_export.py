@@ -11,7 +11,7 @@ import msgspec
 
 from config.home_definition import definition_of
 from config.settings import Settings
-from decisions.audit.search import Entry
+from decisions.audit.search import TrailEntry
 from domain.clock import iso
 from domain.decisions import DecisionQuery, DecisionRecord
 from domain.definition import FeatureDefinition
@@ -23,7 +23,7 @@ from wiring.decisions import open_trail
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 ROWS = 5_000
 """Rows of a Parquet file that are written at a time."""
-Write = Callable[[Entry], None]
+Write = Callable[[TrailEntry], None]
 
 
 class Namer:
@@ -73,7 +73,7 @@ def export(settings: Settings, query: DecisionQuery, out: Path, told: Callable[[
     return count
 
 
-def row_of(entry: Entry, namer: Namer) -> dict[str, Any]:
+def row_of(entry: TrailEntry, namer: Namer) -> dict[str, Any]:
     """One decision as a flat row: features, reasons and rules are JSON."""
     plain, record = namer.named(entry.record), entry.record
     answer, decision = record.answer, record.answer.decision
@@ -117,7 +117,7 @@ def _writer(path: Path, suffix: str, namer: Namer) -> Iterator[Write]:
 def _json_lines(path: Path, namer: Namer) -> Iterator[Write]:
     with path.open("wb") as file:
 
-        def write(entry: Entry) -> None:
+        def write(entry: TrailEntry) -> None:
             plain = {"sequence": entry.sequence, **namer.named(entry.record)}
             file.write(msgspec.json.encode(plain) + b"\n")
 
@@ -144,7 +144,7 @@ def _parquet(path: Path, namer: Namer) -> Iterator[Write]:
             writer.write_table(pa.Table.from_pylist(rows, schema))
             rows.clear()
 
-        def write(entry: Entry) -> None:
+        def write(entry: TrailEntry) -> None:
             rows.append(row_of(entry, namer))
             if len(rows) == ROWS:
                 flush()

@@ -10,7 +10,7 @@ import pyarrow as pa
 from domain.clock import iso
 from domain.ports import LeadRef
 from domain.scores import ScoreAnswer
-from jobs.decisions.resumable_batch import Parts, PartScorer
+from jobs.decisions.resumable_batch import BatchParts, PartScorer
 from jobs.decisions.score_files import write_tables
 from storage.files import exclusive
 from telemetry.attributes import tag
@@ -55,7 +55,7 @@ def score_all(
     are still the same; where not, it begins anew, and `said` hears why.
     """
     with exclusive(out.with_name(f".{out.name}.lock")):
-        scorer, parts = PartScorer(scoring, chunk), Parts(out)
+        scorer, parts = PartScorer(scoring, chunk), BatchParts(out)
         run, differs = parts.begin(scorer.now)
         if differs:
             said(f"an earlier run is not gone on with: {'; '.join(differs)}")

@@ -10,7 +10,7 @@ from domain.decisions import DecisionRecord
 from domain.errors import BadInput
 from domain.journeys import FOREVER
 from domain.ports import LeadRef
-from registry.serving_history import Stretch, stretches
+from registry.serving_history import ServingPeriod, stretches
 from wiring.decisions import open_trail
 from wiring.registry import open_registry
 from wiring.signals import open_signals
@@ -59,8 +59,8 @@ class Then(msgspec.Struct, frozen=True, kw_only=True):
     for it is dated by the machine's.
     """
 
-    models: list[Stretch]
-    policies: list[Stretch]
+    models: list[ServingPeriod]
+    policies: list[ServingPeriod]
     decisions: list[Made]
     deciding: list[Deciding] | None = None
 
@@ -90,7 +90,7 @@ def then(settings: Settings, window: Window | None, lead: LeadRef | None) -> The
     """
     entries = open_registry(settings).ledger.entries()
 
-    def meeting(found: list[Stretch]) -> list[Stretch]:
+    def meeting(found: list[ServingPeriod]) -> list[ServingPeriod]:
         if window is None:
             return found
         return [s for s in found if s.meets(window.first_us, window.last_us)]

@@ -7,7 +7,7 @@ import numpy as np
 
 from config.settings import Settings
 from decisions.audit.replay import differences, shadow_differences
-from domain.bucketing import place
+from domain.bucketing import bucket
 from domain.decisions import DecisionRecord
 from domain.definition import FeatureDefinition
 from domain.errors import LeadscoreError
@@ -43,7 +43,7 @@ def _assigned(record: DecisionRecord) -> Iterator[str]:
     """Assign the account again, under the shares that the record holds."""
     account = record.account_id or record.answer.lead_id
     for one in record.assigned:
-        now = arm_at(place(account, one.rollout), one.mode, one.weight, one.holdout)
+        now = arm_at(bucket(account, one.rollout), one.mode, one.weight, one.holdout)
         if now != one.arm:
             yield f"arm in {one.rollout} was {one.arm!r}, is {now!r}"
 

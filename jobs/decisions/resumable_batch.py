@@ -22,8 +22,8 @@ from domain.errors import Refused, UnknownLead
 from domain.ports import DecisionLog, KnownLeads, LeadDirectory, LeadRef
 from domain.scores import ScoreAnswer
 from jobs.decisions.score_files import write_tables
-from registry.rollout_state import RolloutPlan
-from scoring.answer import Answerer
+from registry.rollout_state import Rollout
+from scoring.answer import ScoringService
 from scoring.live_models import PinnedVersions
 from storage.files import write_whole
 from wiring.scoring import Scoring
@@ -33,7 +33,7 @@ GOES_STALE_US = DAY
 """How long after its moment a run may be gone on with."""
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
+class BatchRun(msgspec.Struct, frozen=True, kw_only=True):
     """What all parts of a run go by: moment, watermark, versions; leads in a part."""
 
     run_id: str
@@ -41,15 +41,15 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     watermark_us: int
     model: str
     challenger: str
-    rollout: RolloutPlan | None
+    rollout: Rollout | None
     policy: str
     policy_challenger: str
-    policy_rollout: RolloutPlan | None
-    holdout: RolloutPlan | None
+    policy_rollout: Rollout | None
+    holdout: Rollout | None
     feature_service: str
     leads_in_part: int
 
-    def differences(self, now: "Run") -> list[str]:
+    def differences(self, now: "BatchRun") -> list[str]:
         """Why parts of this run cannot stand beside parts made now, a few words each."""
         found = [
             f"{name.replace('_us', '').replace('_', ' ')} was {_told(name, was)}, "
@@ -65,23 +65,23 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 def _told(name: str, value: object) -> str:
     if name == "watermark_us" and isinstance(value, int):
         return iso(value)
-    return value.id + f" at {value.weight:g}" if isinstance(value, RolloutPlan) else f"{value}"
+    return value.id + f" at {value.weight:g}" if isinstance(value, Rollout) else f"{value}"
 
 
-class Parts:
+class BatchParts:
     """The finished parts of a run, in a folder beside the file that they become."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
         self.folder = out.with_name(out.name + ".parts")
 
-    def begin(self, now: Run) -> tuple[Run, list[str]]:
+    def begin(self, now: BatchRun) -> tuple[BatchRun, list[str]]:
         """The run to go on with, and why an earlier one is not gone on with, where there is one.
 
         What an earlier run did is given up where it went by something else.
         """
         try:
-            earlier = msgspec.json.decode((self.folder / RUN_FILE).read_bytes(), type=Run)
+            earlier = msgspec.json.decode((self.folder / RUN_FILE).read_bytes(), type=BatchRun)
         except (OSError, msgspec.DecodeError):
             found = ["its notes cannot be read"] if self.folder.is_dir() else []
         else:
@@ -188,7 +188,7 @@ class PartScorer:
         self._live = scoring.versions.current()
         self._policies = policies = scoring.policy()
         challenger = self._live.challenger
-        self.now = Run(
+        self.now = BatchRun(
             run_id=scoring.ports.random_bytes(16).hex(),
             as_of_us=to_us(scoring.clock.now()),
             watermark_us=scoring.plane.directory.watermark_us(),
@@ -203,7 +203,7 @@ class PartScorer:
             leads_in_part=leads_in_part,
         )
 
-    def score(self, run: Run, number: int, refs: Sequence[LeadRef]) -> list[ScoreAnswer]:
+    def score(self, run: BatchRun, number: int, refs: Sequence[LeadRef]) -> list[ScoreAnswer]:
         """Answers for the leads of a part, recorded once, however often it is scored."""
         log = _Once(self._scoring.trail)
         directory = self._scoring.plane.directory
@@ -216,5 +216,7 @@ class PartScorer:
             clock=FixedClock(from_us(run.as_of_us)),
             random_bytes=_Drawn(run.run_id, number),
         )
-        answers = Answerer(self._scoring.plane.definition, ports).score([r.lead_id for r in refs])
+        answers = ScoringService(self._scoring.plane.definition, ports).score(
+            [r.lead_id for r in refs]
+        )
         return log.held or answers

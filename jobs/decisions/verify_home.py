@@ -14,7 +14,7 @@ from domain.versions.manifest import Manifest, VersionKind
 from domain.versions.policy_manifest import PolicyManifest
 from registry.cache import CachedVersion, cached_version, open_version, read_or_none, version_folder
 from registry.ledger import first_broken
-from registry.ledger_entry import Entry
+from registry.ledger_entry import LedgerEntry
 from registry.registry_state import fold
 from signals.events.log_verification import QUARANTINE, verify_log
 from signals.identifiers.normalization import IdentifierReader
@@ -30,7 +30,7 @@ STAGES: dict[VersionKind, str] = {"model": "stages of models", "policy": "stages
 ANCHORS = "anchors"
 
 
-class Verification(msgspec.Struct, frozen=True, kw_only=True):
+class HomeVerification(msgspec.Struct, frozen=True, kw_only=True):
     """What was found, store by store, and where the anchors are."""
 
     stores: tuple[Verified, ...]
@@ -43,7 +43,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         return [store for store in self.stores if store.fault]
 
 
-def verify_home(settings: Settings, given: Path | None = None) -> Verification:
+def verify_home(settings: Settings, given: Path | None = None) -> HomeVerification:
     """Read every store whole. What fits is anchored, so that the next look knows more.
 
     `given` is a file of anchors that was kept elsewhere, and counts as well. Memory is bounded, the
@@ -64,7 +64,9 @@ def verify_home(settings: Settings, given: Path | None = None) -> Verification:
     ]
     if given is not None:
         stores.append(_of_another(elsewhere, f"{ANCHORS} given", strict=True))
-    found = Verification(stores=tuple(stores), anchors=str(anchors.path), notes=tuple(_notes(kept)))
+    found = HomeVerification(
+        stores=tuple(stores), anchors=str(anchors.path), notes=tuple(_notes(kept))
+    )
     if not found.faults:
         checkpoint(settings, "verified")
     return found
@@ -94,7 +96,7 @@ def _logged(settings: Settings, anchored: Anchored) -> list[Verified]:
         engine.dispose()
 
 
-def _ledger(settings: Settings, anchored: Anchored) -> tuple[list[Entry], Verified]:
+def _ledger(settings: Settings, anchored: Anchored) -> tuple[list[LedgerEntry], Verified]:
     try:
         entries = ledger_entries(settings)
     except BadInput as bad:
@@ -110,7 +112,7 @@ def _ledger(settings: Settings, anchored: Anchored) -> tuple[list[Entry], Verifi
     return entries, cut_off(LEDGER, len(entries), anchored)
 
 
-def _stages(settings: Settings, kind: VersionKind, entries: list[Entry]) -> Verified:
+def _stages(settings: Settings, kind: VersionKind, entries: list[LedgerEntry]) -> Verified:
     """What serves stands in the ledger, and every version at hand is as it was registered."""
     store, cache = STAGES[kind], folder_of(settings, kind)
     try:

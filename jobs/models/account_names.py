@@ -8,7 +8,7 @@ from sqlalchemy import Engine, select
 from domain.identifiers import ACCOUNT_KIND, account_id
 from domain.signals import decode
 from signals.store.tables import events
-from training.run import Progress
+from training.run import TrainingObserver
 
 _ACCOUNT = re.compile(r"\bacct_[0-9a-f]{16}\b")
 _SORTS = ("0", "1")
@@ -46,7 +46,7 @@ def _names(kind: str, value: str) -> list[str]:
 class NamingProgress:
     """Progress that is told with the names of accounts beside their ids."""
 
-    def __init__(self, told: Progress, engine: Engine) -> None:
+    def __init__(self, told: TrainingObserver, engine: Engine) -> None:
         self._told, self._engine = told, engine
         self.phase, self.trial = told.phase, told.trial
 

@@ -18,7 +18,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     difference: Interval
 
 
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+class ModelComparison(msgspec.Struct, frozen=True, kw_only=True):
     """What two versions said of `rows` common rows, of moments from `first` to `last`."""
 
     one: str
@@ -30,7 +30,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     measures: tuple[Measured, ...]
 
 
-def compare(registry: Registry, a: str, b: str) -> Comparison:
+def compare(registry: Registry, a: str, b: str) -> ModelComparison:
     """Compare on common rows. Raises Refused where there are too few, or the question differs."""
     versions = registry.get(a), registry.get(b)
     (one, mine), (other, theirs) = (registry.fetch(version) for version in versions)
@@ -42,7 +42,7 @@ def compare(registry: Registry, a: str, b: str) -> Comparison:
             todo="Compare versions of one outcome and horizon.",
         )
     rows = common_rows(one, other)
-    return Comparison(
+    return ModelComparison(
         one=versions[0].label,
         other=versions[1].label,
         rows=len(rows),

@@ -11,7 +11,7 @@ from domain.definition import FeatureDefinition
 from domain.errors import NoModel
 from domain.identifiers import is_identified
 from domain.versions.manifest import REFERENCE_FILE, Manifest, Stage
-from monitoring.canary import STANDARD_FILE, Verdict, compare, load_rule, not_comparable
+from monitoring.canary import STANDARD_FILE, CanaryVerdict, compare, load_rule, not_comparable
 from monitoring.canary_target import Learnt, Target, common
 from monitoring.outcomes import JoinRule, OutcomeTable, join
 from registry.store import Registry
@@ -32,7 +32,7 @@ def compare_versions(
     champion: str | None,
     challenger: str | None,
     horizon_days: float | None = None,
-) -> Verdict:
+) -> CanaryVerdict:
     """Compare two versions, by default champion and challenger, on recorded decisions.
 
     Versions that learn different things need a target in common, `horizon_days`; without one the

@@ -9,14 +9,14 @@ from domain.errors import BadConfiguration
 from domain.versions.manifest import Lineage, Manifest
 from jobs.models.train import prepared, provenance
 from training.config import TrainingConfig
-from training.model.studies import Warmth
+from training.model.studies import WarmStart
 from training.reproduction import Input, Reproduction, compare, conclude, inputs_of, search_of
-from training.run import Progress, Provenance, Run, Studies
+from training.run import Provenance, Studies, TrainingObserver, TrainingRun
 from wiring.registry import open_registry
 from wiring.scratch_home import scratch_home
 
 
-def reproduce(settings: Settings, version: str, progress: Progress) -> Reproduction:
+def reproduce(settings: Settings, version: str, progress: TrainingObserver) -> Reproduction:
     """Do a registered version's run again, from the events that had arrived when it was trained.
 
     Nothing of the home is written to but a folder that is removed. Where the log no longer holds
@@ -47,7 +47,7 @@ def _studies(home: Path, lineage: Lineage) -> Studies:
     held = lineage.searched
     if held is None or not held.warmed_by:
         return Studies(home / "studies")
-    warmth = Warmth(study=held.warmed_by, parameters=held.warm_parameters)
+    warmth = WarmStart(study=held.warmed_by, parameters=held.warm_parameters)
     return Studies(home / "studies", warmth=warmth)
 
 
@@ -62,7 +62,7 @@ def _config(lineage: Lineage) -> TrainingConfig:
         ) from bad
 
 
-def _inputs(manifest: Manifest, run: Run, made: Provenance) -> list[Input]:
+def _inputs(manifest: Manifest, run: TrainingRun, made: Provenance) -> list[Input]:
     now = run.lineage(made)
     kept = manifest.definition.fingerprint
     definition = Input(name="feature definition", recorded=kept, now=run.definition.fingerprint)

@@ -10,13 +10,13 @@ from domain.measurement import Interval
 from domain.versions.manifest import Stage
 from monitoring.triggers import (
     STANDARD_FILE,
-    Evidence,
     Reported,
     Retraining,
+    TriggerEvidence,
     decide,
     load_limits,
 )
-from registry.ledger_entry import Draft, GateResult
+from registry.ledger_entry import GateResult, LedgerDraft
 from registry.store import Registry
 from signals.events.outcomes import arrived_since
 from wiring.clock import clock_of
@@ -32,7 +32,7 @@ def consider(settings: Settings, by: str) -> Retraining:
     limits = load_limits(rules_file(settings, STANDARD_FILE))
     made = decide(evidence(settings, registry), limits)
     registry.ledger.append(
-        Draft(
+        LedgerDraft(
             kind="retraining_considered",
             subject=made.evidence.champion or MODEL,
             by=by,
@@ -49,16 +49,16 @@ def consider(settings: Settings, by: str) -> Retraining:
     return made
 
 
-def evidence(settings: Settings, registry: Registry) -> Evidence:
+def evidence(settings: Settings, registry: Registry) -> TriggerEvidence:
     """What the log, the registry and the newest report say now."""
     plane = open_signals(settings)
     now_us = to_us(clock_of(settings, plane.directory).now())
     learnt = [registry.fetch(v)[1].lineage.watermark_us for v in registry.versions()[-1:]]
     champion = registry.at(Stage.CHAMPION)
     if champion is None:
-        return Evidence(now_us=now_us, newest_us=max(learnt, default=None))
+        return TriggerEvidence(now_us=now_us, newest_us=max(learnt, default=None))
     manifest = registry.fetch(champion)[1]
-    return Evidence(
+    return TriggerEvidence(
         now_us=now_us,
         champion=champion.label,
         learnt_us=manifest.lineage.watermark_us,

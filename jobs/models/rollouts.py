@@ -9,14 +9,14 @@ from config.settings import Settings
 from domain.clock import parse_iso, to_us
 from domain.errors import BadInput
 from domain.versions.manifest import Stage, VersionKind
-from monitoring.canary import Verdict
+from monitoring.canary import CanaryVerdict
 from monitoring.rollout_figures import arm_figures
 from registry.global_holdout import start_holdout
 from registry.promotion import Promotion, Terms, promote
 from registry.rollout import Ticked, start, tick
-from registry.rollout_decision import Evidence, Figures, Judged
-from registry.rollout_spec import Course, course_of
-from registry.rollout_state import RolloutPlan
+from registry.rollout_decision import ArmFigures, Judged, RolloutEvidence
+from registry.rollout_spec import RolloutSpec, course_of
+from registry.rollout_state import Rollout
 from registry.store import AnyRegistry
 from registry.transitions import running
 from storage.typed_yaml import YamlFile
@@ -33,7 +33,7 @@ def registry_of(settings: Settings, kind: VersionKind) -> AnyRegistry:
     return open_policies(settings) if kind == "policy" else open_registry(settings)
 
 
-def read_course(path: Path) -> Course:
+def read_course(path: Path) -> RolloutSpec:
     """How a rollout is to go, by its YAML file. Raises BadInput, naming file and key."""
     file = YamlFile(path, "rollout-plan", todo="See docs/rollouts.md for the keys of a plan.")
     try:
@@ -44,8 +44,8 @@ def read_course(path: Path) -> Course:
 
 
 def begin(
-    settings: Settings, kind: VersionKind, course: Course, *, by: str, reason: str
-) -> RolloutPlan:
+    settings: Settings, kind: VersionKind, course: RolloutSpec, *, by: str, reason: str
+) -> Rollout:
     """Start a rollout, or let a holdout stand. Raises what these raise."""
     registry = registry_of(settings, kind)
     if course.mode == "holdout":
@@ -60,7 +60,7 @@ def tick_rollout(
     by: str,
     figures: Path | None = None,
     verdict: Path | None = None,
-) -> tuple[Ticked, Evidence]:
+) -> tuple[Ticked, RolloutEvidence]:
     """Gather evidence, decide by it and do it; what was decided, and on what.
 
     `figures` and `verdict` are JSON files. Figures that the file does not give are taken from
@@ -69,7 +69,7 @@ def tick_rollout(
     """
     registry = registry_of(settings, kind)
     plan = running(registry.standing())
-    evidence = Evidence(
+    evidence = RolloutEvidence(
         rollout=plan.id,
         step=plan.step,
         figures=_figures(settings, plan, figures),
@@ -106,8 +106,8 @@ def finish(
     return promoting(settings, registry, label, stage, act)
 
 
-def _figures(settings: Settings, plan: RolloutPlan, path: Path | None) -> Figures:
-    told = Figures() if path is None else _read(path, Figures, "rollout-figures")
+def _figures(settings: Settings, plan: Rollout, path: Path | None) -> ArmFigures:
+    told = ArmFigures() if path is None else _read(path, ArmFigures, "rollout-figures")
     since = None
     if settings.clock == "system":  # else decisions are made in the time of their events
         since = to_us(parse_iso(plan.since or plan.started))
@@ -116,9 +116,9 @@ def _figures(settings: Settings, plan: RolloutPlan, path: Path | None) -> Figure
     return msgspec.structs.replace(found, **said)
 
 
-def _judged(settings: Settings, plan: RolloutPlan, path: Path | None) -> Judged | None:
+def _judged(settings: Settings, plan: Rollout, path: Path | None) -> Judged | None:
     if path is not None:
-        verdict = _read(path, Verdict, "rollout-verdict")
+        verdict = _read(path, CanaryVerdict, "rollout-verdict")
     elif plan.kind == "policy":
         return None
     else:

@@ -14,7 +14,7 @@ from config.settings import Settings
 from domain.clock import DAY, SystemClock, to_us
 from domain.definition import FeatureDefinition
 from domain.errors import LeadscoreError
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.versions.manifest import MANIFEST, ModelVersion, Searched, file_hash
 from feature_repo.quality import check_frame, feature_schema
 from jobs.models.account_names import NamingProgress
@@ -22,13 +22,13 @@ from jobs.models.measure_serving_cost import measure
 from jobs.signals.quality_report import store
 from jobs.signals.replay_log import replay_history
 from registry.store import Registry
-from signals.replay.snapshot_schedule import Looks
-from training.assessment import Against
+from signals.replay.snapshot_schedule import SnapshotSchedule
+from training.assessment import ComparedWith
 from training.config import After, Every, TrainingConfig
 from training.data.dataset import History
 from training.evaluation.baselines import Champion
 from training.model.studies import last_study
-from training.run import Progress, Provenance, Run, Studies
+from training.run import Provenance, Studies, TrainingObserver, TrainingRun
 from wiring.decisions import open_policy
 from wiring.features import open_features
 from wiring.lineage import open_teller
@@ -45,7 +45,9 @@ LIBRARIES = ("catboost", "duckdb", "feast", "numpy", "optuna", "pandas", "scikit
 """Those that the numbers of a version depend on."""
 
 
-def train(settings: Settings, config: TrainingConfig, progress: Progress, by: str) -> ModelVersion:
+def train(
+    settings: Settings, config: TrainingConfig, progress: TrainingObserver, by: str
+) -> ModelVersion:
     """Replay the log, train, and register what came out as a candidate."""
     teller = open_teller(settings)
     progress = NamingProgress(progress, open_signals(settings).engine)
@@ -67,12 +69,12 @@ def train(settings: Settings, config: TrainingConfig, progress: Progress, by: st
             return version
 
 
-def against(settings: Settings) -> Against:
+def against(settings: Settings) -> ComparedWith:
     """What a version is held against: the grades of the policy in force, and the champion."""
     registry = open_registry(settings)
     label = registry.standing().champion
     champion = None if label is None else Champion(label, _files(registry, label))
-    return Against(open_policy(settings).grades, champion)
+    return ComparedWith(open_policy(settings).grades, champion)
 
 
 def _files(registry: Registry, label: str) -> Path | None:
@@ -83,7 +85,7 @@ def _files(registry: Registry, label: str) -> Path | None:
         return None
 
 
-def take_part(settings: Settings, config: TrainingConfig, progress: Progress) -> Searched:
+def take_part(settings: Settings, config: TrainingConfig, progress: TrainingObserver) -> Searched:
     """Work on the search of a run that other processes do too; register nothing."""
     with scratch_home(settings, definition_of(settings), "training") as scratch:
         run = prepared(scratch, config, progress)
@@ -98,8 +100,11 @@ def studies(settings: Settings, config: TrainingConfig) -> Studies:
 
 
 def prepared(
-    settings: Settings, config: TrainingConfig, progress: Progress, through: int | None = None
-) -> Run:
+    settings: Settings,
+    config: TrainingConfig,
+    progress: TrainingObserver,
+    through: int | None = None,
+) -> TrainingRun:
     """A run on the log of a scratch home; `through`: on the first so many events that arrived."""
     plane = open_signals(settings)
     progress.phase("replaying the log")
@@ -107,16 +112,16 @@ def prepared(
     journeys = replay_history(settings, plane, anchors, through, _looks(config))
     features = open_features(settings, plane.definition)
     history = checked(settings, plane.definition, features.history)
-    return Run(MODEL, config, plane.definition, journeys, history, SystemClock())
+    return TrainingRun(MODEL, config, plane.definition, journeys, history, SystemClock())
 
 
-def _looks(config: TrainingConfig) -> Looks | None:
+def _looks(config: TrainingConfig) -> SnapshotSchedule | None:
     """The moments of all cutoffs, where the rule says them before the log is read."""
     rule = config.cutoffs
     if not isinstance(rule, Every):
         return None
     begin = None if config.begin is None else to_us(config.begin)
-    return Looks(int(rule.days * DAY), begin, int(config.horizon_days * DAY))
+    return SnapshotSchedule(int(rule.days * DAY), begin, int(config.horizon_days * DAY))
 
 
 def checked(settings: Settings, definition: FeatureDefinition, history: History) -> History:
@@ -129,7 +134,7 @@ def checked(settings: Settings, definition: FeatureDefinition, history: History)
     def read(
         leads: Sequence[str], accounts: Sequence[str], moments_us: Sequence[int]
     ) -> "pd.DataFrame":
-        frame, found = history(leads, accounts, moments_us), Findings()
+        frame, found = history(leads, accounts, moments_us), QualityFindings()
         try:
             check_frame(frame, schema, found, definition.label)
         finally:

@@ -25,7 +25,7 @@ CHUNK = 1_000
 CLOSE = 1e-9
 """Sums in another order differ by less than this, relatively."""
 
-Columns = dict[str, NDArray[np.float64] | NDArray[np.str_]]
+NamedColumns = dict[str, NDArray[np.float64] | NDArray[np.str_]]
 """Named features by name, [leads] each."""
 
 
@@ -51,7 +51,7 @@ class Both(msgspec.Struct, frozen=True, kw_only=True):
     missing: float
 
 
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+class ServiceComparison(msgspec.Struct, frozen=True, kw_only=True):
     """A built service against the one in use when it was built, over all leads of that moment."""
 
     service: str
@@ -76,7 +76,7 @@ class Differences:
         self._pairs: dict[str, int] = {}
         self._largest: dict[str, float] = {}
 
-    def add(self, in_use: Columns, built: Columns) -> None:
+    def add(self, in_use: NamedColumns, built: NamedColumns) -> None:
         """Add the same leads' values by both services."""
         for held, counted in zip((in_use, built), self._missing, strict=True):
             for name, values in held.items():
@@ -126,7 +126,7 @@ class Differences:
         return self._missing[built].get(name, 0) / max(self.rows, 1)
 
 
-def compare(settings: Settings, label: str) -> Comparison:
+def compare(settings: Settings, label: str) -> ServiceComparison:
     """Compare a built service with the one in use. Raises Missing where it is not built so."""
     built, current = built_of(settings, label), definition_of(settings)
     if built.beside_fingerprint != current.fingerprint:
@@ -143,7 +143,7 @@ def compare(settings: Settings, label: str) -> Comparison:
         found.add(*(named(d, c, ids, moment) for d, c in ((current, one), (other, two))))
     mine, theirs = ([f.name for f in catalogue(d)] for d in (current, other))
     both = found.both([n for n in theirs if n in set(mine)])
-    return Comparison(
+    return ServiceComparison(
         service=label,
         in_use=current.label,
         as_of=iso(built.as_of_us),
@@ -179,7 +179,7 @@ def _ids(engine: Engine) -> Iterator[list[str]]:
 
 def named(
     definition: FeatureDefinition, connection: Connection, ids: Sequence[str], moment: float
-) -> Columns:
+) -> NamedColumns:
     """Named features of leads at a moment, in seconds; one that is not stored saw nothing."""
     store = StateStore(definition)
     width = store.layout.width

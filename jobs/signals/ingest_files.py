@@ -16,18 +16,18 @@ import msgspec
 from config.home_definition import definition_of
 from config.settings import Settings
 from domain.errors import BadInput, Missing, Refused
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.signals import Counts
 from feature_repo.standard import standard_service
-from signals.events.preparation import Prepared, size_of
+from signals.events.preparation import PreparedDocuments, size_of
 from signals.files import json_documents
 from signals.files.bounded_reading import buffered, telling, unpacked
 from signals.files.file_kinds import GZIP, HEAD, PARQUET, ZIP, marked_encoding, refuse_unread
 from signals.identifiers.left_out import LeftOutCells, listed
-from signals.mapping.compiler import Mapped, Tally
+from signals.mapping.compiler import MappedRow, MappingCounts
 from signals.mapping.mapping import Mapping, load_mapping
 from signals.store.quarantine import Rejected
-from telemetry.gc_tuning import calm_collector
+from telemetry.gc_tuning import tune_gc
 from wiring.read_ahead import prepared_ahead, reading_process
 from wiring.signals import SignalPlane, adopt, open_signals
 
@@ -47,11 +47,11 @@ OTHER_RULES = "made-by-other-rules"
 """Found where identities of a home were made by other rules or lists than those in force."""
 
 STDIN = "-"
-Told = Callable[[int], None]
+RowCallback = Callable[[int], None]
 T = TypeVar("T")
 
 
-class Taken(Counts):
+class FileCounts(Counts):
     """What became of a file, what was left out of its rows, which outcomes none of them became."""
 
     left_out: tuple[LeftOutCells, ...] = ()
@@ -62,12 +62,12 @@ def ingest_files(
     settings: Settings,
     files: Iterable[str],
     mapping: Path | None,
-    told: Told,
+    told: RowCallback,
     *,
     let_through: bool = False,
-    done: dict[str, Taken] | None = None,
-    findings: Findings | None = None,
-) -> dict[str, Taken]:
+    done: dict[str, FileCounts] | None = None,
+    findings: QualityFindings | None = None,
+) -> dict[str, FileCounts]:
     """Take files in, one after the other; what became of each. `told` hears of every batch.
 
     `done` is filled in with each file that is finished, also where a later one fails, and
@@ -82,7 +82,7 @@ def ingest_files(
         check_file(name, mapping)
     mapped = load_mapping(mapping) if mapping else None
     found_home(settings, mapped)
-    calm_collector()
+    tune_gc()
     plane = open_signals(settings, let_through=let_through)
     try:
         with _reader(names) as pool:
@@ -142,10 +142,10 @@ def _ingest(
     plane: SignalPlane,
     name: str,
     mapping: Mapping | None,
-    helped: tuple[ProcessPoolExecutor | None, Told],
-) -> tuple[Taken, int]:
+    helped: tuple[ProcessPoolExecutor | None, RowCallback],
+) -> tuple[FileCounts, int]:
     """What became of a file's documents, and how many of them were refused, now or before."""
-    total, origin, tally = Counts(), origin_of(name), Tally()
+    total, origin, tally = Counts(), origin_of(name), MappingCounts()
     refused = 0
     pool, told = helped
     with _deliveries(name, origin, mapping, tally) as deliveries:
@@ -166,11 +166,11 @@ def _ingest(
             told(size)
     unmet = mapping.unmet(Path(name), tally) if mapping else ()
     left_out = listed(tally.left_out)
-    taken = Taken(**msgspec.structs.asdict(total), left_out=left_out, unmet=unmet)
+    taken = FileCounts(**msgspec.structs.asdict(total), left_out=left_out, unmet=unmet)
     return taken, refused
 
 
-def _refuse_nothing(counts: dict[str, Taken], refused: int) -> None:
+def _refuse_nothing(counts: dict[str, FileCounts], refused: int) -> None:
     """Raise Refused where there were documents, and not one of them could be accepted."""
     if refused and refused == sum(one.received for one in counts.values()):
         raise Refused(
@@ -189,16 +189,16 @@ def _noted(
         yield delivery.documents
 
 
-def _with_rejected(prepared: Prepared, delivery: _Delivery) -> Prepared:
+def _with_rejected(prepared: PreparedDocuments, delivery: _Delivery) -> PreparedDocuments:
     return prepared._replace(refused=[*prepared.refused, *delivery.rejected])
 
 
-def _transactions(parts: Iterable[Prepared]) -> Iterator[list[Prepared]]:
+def _transactions(parts: Iterable[PreparedDocuments]) -> Iterator[list[PreparedDocuments]]:
     """Parts in lists of one transaction's size; where the file breaks off, those before first.
 
     The first lists are shorter: there is work to do while the rest is read.
     """
-    held: list[Prepared] = []
+    held: list[PreparedDocuments] = []
     enough, size, length = PIECE, 0, 0
     try:
         for part in parts:
@@ -216,7 +216,7 @@ def _transactions(parts: Iterable[Prepared]) -> Iterator[list[Prepared]]:
         yield held
 
 
-def _bytes(parts: Iterable[Prepared]) -> int:
+def _bytes(parts: Iterable[PreparedDocuments]) -> int:
     taken = (body for part in parts for body in part.arrivals.bodies)
     refused = (one.body for part in parts for one in part.refused)
     return sum(map(len, chain(taken, refused)))
@@ -224,7 +224,7 @@ def _bytes(parts: Iterable[Prepared]) -> int:
 
 @contextmanager
 def _deliveries(
-    name: str, origin: str, mapping: Mapping | None, tally: Tally
+    name: str, origin: str, mapping: Mapping | None, tally: MappingCounts
 ) -> Iterator[Iterator[_Delivery]]:
     if mapping is not None:
         rows = batches(mapping.documents(Path(name), tally), lambda row: len(row.document))
@@ -235,7 +235,7 @@ def _deliveries(
         yield (_Delivery(batch, []) for batch in batches(numbered, lambda one: len(one[1])))
 
 
-def _mapped(rows: list[Mapped], origin: str, source: str) -> _Delivery:
+def _mapped(rows: list[MappedRow], origin: str, source: str) -> _Delivery:
     rejected = [
         Rejected(
             rule=r.rule,

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from config.settings import Settings
-from jobs.signals.ingest_files import Told, batches, check_file, documents_of, origin_of
+from jobs.signals.ingest_files import RowCallback, batches, check_file, documents_of, origin_of
 from jobs.signals.worker import bus_of
-from signals.mapping.compiler import Mapped, Tally
+from signals.mapping.compiler import MappedRow, MappingCounts
 from signals.mapping.mapping import Mapping, load_mapping
 from signals.stream.group_commit import Outgoing
 from signals.stream.headers import MOST_KEYS, RejectedRow
@@ -21,8 +21,8 @@ def publish_files(
     settings: Settings,
     files: Iterable[str],
     mapping: Path | None,
-    told: Told,
-    tally: Tally | None = None,
+    told: RowCallback,
+    tally: MappingCounts | None = None,
 ) -> dict[str, int]:
     """Put every document of files on the bus, in order, keyed by lead; how many per file.
 
@@ -36,11 +36,14 @@ def publish_files(
     for name in names:
         check_file(name, mapping)
     mapped = load_mapping(mapping) if mapping else None
-    return asyncio.run(_publish(settings, names, (mapped, tally or Tally()), told))
+    return asyncio.run(_publish(settings, names, (mapped, tally or MappingCounts()), told))
 
 
 async def _publish(
-    settings: Settings, names: list[str], mapped: tuple[Mapping | None, Tally], told: Told
+    settings: Settings,
+    names: list[str],
+    mapped: tuple[Mapping | None, MappingCounts],
+    told: RowCallback,
 ) -> dict[str, int]:
     sent: dict[str, int] = {}
     async with _bus(settings) as publish:
@@ -74,7 +77,7 @@ async def _bus(settings: Settings) -> AsyncIterator[Publish]:
         await bus.broker.stop()
 
 
-def _documents(name: str, mapping: Mapping | None, tally: Tally) -> Iterator[Outgoing]:
+def _documents(name: str, mapping: Mapping | None, tally: MappingCounts) -> Iterator[Outgoing]:
     origin = origin_of(name)
     if mapping is not None:
         for row in mapping.documents(Path(name), tally):
@@ -85,7 +88,7 @@ def _documents(name: str, mapping: Mapping | None, tally: Tally) -> Iterator[Out
             yield Outgoing(document.rstrip(b"\n"), origin, number)
 
 
-def _rejected(row: Mapped, source: str) -> RejectedRow | None:
+def _rejected(row: MappedRow, source: str) -> RejectedRow | None:
     if not row.rule:
         return None
     return RejectedRow(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from config.home_definition import definition_of
 from config.settings import Settings
 from domain.clock import iso
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from signals.quality.profile import Profile
 from signals.quality.tables import add_findings, all_profiles, forget_profile, stored_findings
 from signals.store.tables import create_tables
@@ -65,7 +65,7 @@ def forget(settings: Settings, about: str) -> None:
         forget_profile(connection, about)
 
 
-def store(settings: Settings, counted: Findings) -> None:
+def store(settings: Settings, counted: QualityFindings) -> None:
     """Add findings that no ingest transaction keeps: of training, or of a batch of scores."""
     with _transaction(settings) as connection:
         add_findings(connection, counted.counts())

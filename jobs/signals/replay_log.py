@@ -7,8 +7,8 @@ from domain.journeys import Journeys
 from signals.events import event_log
 from signals.replay.log_reader import read_parts
 from signals.replay.replay import Replay
-from signals.replay.snapshot_schedule import Looks
-from telemetry.gc_tuning import calm
+from signals.replay.snapshot_schedule import SnapshotSchedule
+from telemetry.gc_tuning import gc_tuned
 from wiring.read_ahead import log_ahead, reading_process
 from wiring.signals import SignalPlane
 
@@ -21,7 +21,7 @@ def replay_history(
     plane: SignalPlane,
     anchors: Sequence[str],
     through: int | None = None,
-    looks: Looks | None = None,
+    looks: SnapshotSchedule | None = None,
 ) -> Journeys:
     """Write the offline history anew from the log; what the log says of leads.
 
@@ -35,7 +35,7 @@ def replay_history(
     offline.mkdir(parents=True, exist_ok=True)
     files = HistoryFile(offline / LEADS), HistoryFile(offline / ACCOUNTS)
     replay = Replay(plane.writer, *files, looks)
-    with calm():
+    with gc_tuned():
         if event_log.size(plane.engine) < WORTH_A_PROCESS:
             parts = read_parts(plane.engine, plane.writer.matcher, anchors, through)
             journeys = replay.run(parts)

@@ -13,11 +13,11 @@ from typing import Protocol
 from config.settings import Settings
 from domain.errors import BadConfiguration, LeadscoreError
 from jobs.signals.ingest_files import found_home
-from jobs.signals.worker_metrics import Standing, serve_metrics
+from jobs.signals.worker_metrics import WorkerStatus, serve_metrics
 from signals.mapping.mapping import load_mapping
 from signals.stream.handler import Handler, pause
 from signals.stream.options import StreamOptions
-from telemetry.gc_tuning import calm_collector
+from telemetry.gc_tuning import tune_gc
 from telemetry.logs import configure_logs
 from telemetry.traces import traced
 from wiring.bundle import unpack_bundle
@@ -64,7 +64,7 @@ def run_worker(
         unpack_bundle(settings)
     found_home(settings, load_mapping(mapping) if mapping else None)
     plane = open_signals(settings, live=True)
-    calm_collector()
+    tune_gc()
     return asyncio.run(_run(settings, options, plane, metrics_port, until_idle=until_idle))
 
 
@@ -92,7 +92,7 @@ async def _run(
         asyncio.get_running_loop().add_signal_handler(number, _stop, stopping)
     watch = traced(settings, "leadscore-worker")
     handler = Handler(plane.ingest, stopping, time.monotonic, options.deliveries, watch=watch)
-    standing = Standing(handler)
+    standing = WorkerStatus(handler)
     worker, close = await _open(settings, options, handler)
     if metrics_port is not None:
         standing.quarantine = plane.engine
@@ -162,7 +162,7 @@ async def _push_last(handler: Handler) -> None:
 async def _look(
     worker: Worker,
     plane: SignalPlane,
-    standing: Standing,
+    standing: WorkerStatus,
     stopping: asyncio.Event,
     *,
     until_idle: bool,

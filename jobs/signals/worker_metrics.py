@@ -11,14 +11,14 @@ from sqlalchemy import Engine
 
 from domain.clock import SECOND
 from domain.errors import BadInput
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from signals.store import quarantine
 from signals.stream.handler import Handler
 from telemetry.quality_metrics import metric
 
 
 @dataclass(slots=True)
-class Standing:
+class WorkerStatus:
     """Where a worker stands: its handler's counts, and what was last seen of bus and log."""
 
     handler: Handler
@@ -26,13 +26,13 @@ class Standing:
     behind_s: float = 0.0
     watermark_us: int = 0
     quarantine: Engine | None = None
-    findings: Findings | None = None
+    findings: QualityFindings | None = None
 
 
 class WorkerCollector(Collector):
     """Reads a worker's standing when asked."""
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: WorkerStatus) -> None:
         self._standing = standing
 
     def collect(self) -> Iterator[Metric]:
@@ -86,7 +86,7 @@ class WorkerCollector(Collector):
             yield held
 
 
-def serve_metrics(standing: Standing, port: int) -> None:
+def serve_metrics(standing: WorkerStatus, port: int) -> None:
     """Serve `/metrics` on this machine's port until the process ends. Raises BadInput."""
     registry = CollectorRegistry()
     registry.register(WorkerCollector(standing))

@@ -12,7 +12,7 @@ from leadscore.terminal.output import put, put_json, put_table, say
 
 if TYPE_CHECKING:
     from signals.contracts.contract import Contract
-    from signals.contracts.lint import Finding
+    from signals.contracts.lint import ContractFinding
 
 contracts = group("Event contracts: what the data of each event type holds.")
 
@@ -109,7 +109,7 @@ def check_contracts(
         raise Refused(f"the contracts break rules: {what}", rule="contracts-check")
 
 
-def _check(folder: Path, against: str | None) -> "list[Finding]":
+def _check(folder: Path, against: str | None) -> "list[ContractFinding]":
     from signals.contracts.git_revision import texts_at
     from signals.contracts.lint import check_texts, read_texts
     from signals.contracts.registry import PACKAGED, all_contracts

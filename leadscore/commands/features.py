@@ -12,7 +12,7 @@ from leadscore.terminal.progress import counting
 
 if TYPE_CHECKING:
     from domain.definition import FeatureDefinition
-    from jobs.signals.compare_feature_services import Comparison
+    from jobs.signals.compare_feature_services import ServiceComparison
 
 features = group("Named features, and the services that define them.")
 Lead = Annotated[
@@ -110,7 +110,7 @@ def compare_service(label: Label, as_json: AsJson = False) -> None:
     _put_comparison(found)
 
 
-def _put_comparison(found: "Comparison") -> None:
+def _put_comparison(found: "ServiceComparison") -> None:
     differing = [one for one in found.both if one.differ]
     put(
         f"{len(found.added)} features added, {len(found.removed)} removed, "

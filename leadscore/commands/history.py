@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobs.decisions.history import Then
-    from registry.ledger_entry import Entry
-    from registry.serving_history import Stretch
+    from registry.ledger_entry import LedgerEntry
+    from registry.serving_history import ServingPeriod
 
 
 def history(
@@ -44,7 +44,7 @@ def history(
     _put_then(found, asked_for_lead=lead is not None)
 
 
-def _put_entries(entries: "Sequence[Entry]", *, as_json: bool) -> None:
+def _put_entries(entries: "Sequence[LedgerEntry]", *, as_json: bool) -> None:
     if as_json:
         put_json(entries)
         return
@@ -66,7 +66,7 @@ def _put_entries(entries: "Sequence[Entry]", *, as_json: bool) -> None:
     )
 
 
-def _gates(entry: "Entry") -> str:
+def _gates(entry: "LedgerEntry") -> str:
     if not entry.gates:
         return ""
     failed = [g.name for g in entry.gates if not g.passed]
@@ -106,7 +106,7 @@ def _put_then(found: "Then", *, asked_for_lead: bool) -> None:
     )
 
 
-def _stretch(one: "Stretch") -> list[str]:
+def _stretch(one: "ServingPeriod") -> list[str]:
     plan = one.rollout
     return [
         iso(one.since_us)[:19],

@@ -12,7 +12,7 @@ from leadscore.terminal.progress import counting
 
 if TYPE_CHECKING:
     from domain.scores import ScoreAnswer
-    from domain.what_if import Value, WhatIf
+    from domain.what_if import FeatureValue, WhatIf
 
 Lead = Annotated[
     str, typer.Argument(metavar="KEY", help="A lead id, or kind:value, such as email:a@b.de.")
@@ -107,7 +107,7 @@ def supposed(answer: "WhatIf") -> str:
     return "\n".join([*lines, f"{v.model} ({answer.arm}), {v.policy}; nothing was recorded"])
 
 
-def _shown(value: "Value") -> str:
+def _shown(value: "FeatureValue") -> str:
     return "missing" if value is None else value if isinstance(value, str) else f"{value:,.6g}"
 
 

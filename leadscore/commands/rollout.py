@@ -13,8 +13,8 @@ from leadscore.terminal.output import put, put_json
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from registry.rollout_spec import Course
-    from registry.rollout_state import RolloutPlan
+    from registry.rollout_spec import RolloutSpec
+    from registry.rollout_state import Rollout
     from registry.store import AnyRegistry
 
 rollout = group("Rollouts: a challenger takes over from the champion, step by step.")
@@ -81,7 +81,7 @@ def status(
     settings = _settings()
     kinds: tuple[VersionKind, ...] = ("model", "policy") if kind is None else (_kind(kind),)
     held = {each: registry_of(settings, each).standing() for each in kinds}
-    plans: dict[str, RolloutPlan | None] = {each: now.rollout for each, now in held.items()}
+    plans: dict[str, Rollout | None] = {each: now.rollout for each, now in held.items()}
     if "policy" in held:
         plans["holdout"] = held["policy"].holdout
     if as_json:
@@ -213,7 +213,7 @@ def _kind(text: str) -> VersionKind:
     raise BadInput(f"--kind is {text!r}, must be model or policy", rule="rollout-kind")
 
 
-def _course(said: dict[str, Any]) -> "Course":
+def _course(said: dict[str, Any]) -> "RolloutSpec":
     from registry.rollout_spec import course_of
 
     steps = [_step(text) for text in said.get("steps", ())]
@@ -233,13 +233,13 @@ def _step(text: str) -> dict[str, float | int]:
         ) from None
 
 
-def _put_plan(plan: "RolloutPlan", *, as_json: bool) -> None:
+def _put_plan(plan: "Rollout", *, as_json: bool) -> None:
     if as_json:
         put_json(plan)
     else:
         put(_line(plan))
 
 
-def _line(plan: "RolloutPlan") -> str:
+def _line(plan: "Rollout") -> str:
     arms = f"{plan.champion} -> {plan.challenger}, " if plan.challenger else ""
     return f"{plan.id}: {arms}{plan.told}, since {(plan.since or plan.started)[:16]}"

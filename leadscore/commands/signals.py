@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from domain.errors import LeadscoreError, Refused
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from leadscore.terminal.left_out import say_left_out
 from leadscore.terminal.options import AsJson, OutFile, group
 from leadscore.terminal.output import put, put_json, put_table, say
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from domain.signals import Counts
-    from jobs.signals.ingest_files import Taken
+    from jobs.signals.ingest_files import FileCounts
 
 quarantine = group("Signals that could not be accepted: kept whole, with the rule they broke.")
 
@@ -57,11 +57,11 @@ def ingest(
 ) -> None:
     """Take signals in: checked, deduplicated, resolved to leads, logged, made features."""
     from config.settings import load_settings, quiet_libraries
-    from jobs.signals.ingest_files import Taken, ingest_files
+    from jobs.signals.ingest_files import FileCounts, ingest_files
 
     quiet_libraries()
-    counts: dict[str, Taken] = {}
-    findings = Findings()
+    counts: dict[str, FileCounts] = {}
+    findings = QualityFindings()
     try:
         with counting("rows") as counter:
             ingest_files(
@@ -82,7 +82,7 @@ def ingest(
     say_left_out(findings)
 
 
-def _put_counts(counts: "dict[str, Taken]", *, as_json: bool) -> None:
+def _put_counts(counts: "dict[str, FileCounts]", *, as_json: bool) -> None:
     if as_json:
         put_json(counts)
         return
@@ -100,7 +100,7 @@ def _put_counts(counts: "dict[str, Taken]", *, as_json: bool) -> None:
     _put_wanting(counts)
 
 
-def _put_wanting(counts: "dict[str, Taken]") -> None:
+def _put_wanting(counts: "dict[str, FileCounts]") -> None:
     rows = [
         [Path(f).name, left.where, left.rule, left.count]
         for f, taken in counts.items()

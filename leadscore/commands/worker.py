@@ -73,10 +73,10 @@ def publish(
     from config.settings import load_settings, quiet_libraries
     from jobs.signals.publish_files import publish_files
     from signals.identifiers.left_out import listed
-    from signals.mapping.compiler import Tally
+    from signals.mapping.compiler import MappingCounts
 
     quiet_libraries()
-    tally = Tally()
+    tally = MappingCounts()
     with counting("events") as counter:
         sent = publish_files(load_settings(), files, mapping, counter.add, tally)
     for left in listed(tally.left_out):

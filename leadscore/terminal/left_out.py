@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from leadscore.terminal.output import say
 
 _GATE = "identifiers"
@@ -25,7 +25,7 @@ OTHER_RULES = (
 )
 
 
-def say_left_out(findings: Findings) -> None:
+def say_left_out(findings: QualityFindings) -> None:
     """Say how many identifiers were left out, by kind and rule, most first.
 
     Say too where the home's identities were made by other rules.

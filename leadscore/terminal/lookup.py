@@ -12,7 +12,7 @@ from domain.ports import LeadDirectory, LeadRef
 if TYPE_CHECKING:
     from wiring.signals import SignalPlane
 
-Values = Mapping[str, float | str | None]
+FeatureValues = Mapping[str, float | str | None]
 
 
 def find(directory: LeadDirectory, key: str) -> LeadRef:
@@ -35,7 +35,7 @@ def identifier_of(text: str) -> tuple[str, str]:
     return kind, value
 
 
-def features_of(settings: Settings, key: str, as_of: str | None) -> Values:
+def features_of(settings: Settings, key: str, as_of: str | None) -> FeatureValues:
     """A lead's named features by name: as served now, or replayed from the log."""
     return _now(settings, key) if as_of is None else _then(settings, key, moment(as_of))
 
@@ -53,7 +53,7 @@ def moment(text: str, option: str = "--as-of") -> int:
         ) from bad
 
 
-def _now(settings: Settings, key: str) -> Values:
+def _now(settings: Settings, key: str) -> FeatureValues:
     from feature_repo.catalogue import category_names, number_names
     from wiring.scoring import open_scoring
 
@@ -65,7 +65,7 @@ def _now(settings: Settings, key: str) -> Values:
     return _clean({**numbers, **dict(zip(category_names(d), rows.texts[0], strict=True))})
 
 
-def _then(settings: Settings, key: str, moment_us: int) -> Values:
+def _then(settings: Settings, key: str, moment_us: int) -> FeatureValues:
     """By the offline history, made anew from the log: what training would see."""
     from wiring.scratch_home import scratch_home
     from wiring.signals import open_signals
@@ -76,7 +76,9 @@ def _then(settings: Settings, key: str, moment_us: int) -> Values:
         return _history(scratch, plane, lead, moment_us)
 
 
-def _history(scratch: Settings, plane: "SignalPlane", lead: LeadRef, moment_us: int) -> Values:
+def _history(
+    scratch: Settings, plane: "SignalPlane", lead: LeadRef, moment_us: int
+) -> FeatureValues:
     from feature_repo.catalogue import catalogue
     from jobs.signals.replay_log import replay_history
     from wiring.features import open_features
@@ -95,7 +97,7 @@ def _history(scratch: Settings, plane: "SignalPlane", lead: LeadRef, moment_us: 
     return _clean({f.name: frame[f.name].iloc[0] for f in catalogue(plane.definition)})
 
 
-def _clean(values: Mapping[str, float | str]) -> Values:
+def _clean(values: Mapping[str, float | str]) -> FeatureValues:
     return {
         name: None if value == "" or value != value else value  # noqa: PLR0124 (NaN)
         for name, value in values.items()

@@ -9,7 +9,7 @@ EVERY_S = 5.0
 """How often a log hears of a long count."""
 
 
-class Counter:
+class CountProgress:
     """Counts things up, such as signals."""
 
     def __init__(self, what: str) -> None:
@@ -43,9 +43,9 @@ class Counter:
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Counter]:
+def counting(what: str) -> Iterator[CountProgress]:
     """A counter that says its end."""
-    counter = Counter(what)
+    counter = CountProgress(what)
     try:
         yield counter
     finally:

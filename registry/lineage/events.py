@@ -39,7 +39,7 @@ class EventLogFacet(DatasetFacet):
 
 
 @attr.define(frozen=True)
-class Data:
+class LineageDataset:
     """Something that a run reads or makes: a name, and which version of it ("" unknown).
 
     `log` is where it is the event log.
@@ -50,10 +50,10 @@ class Data:
     log: EventLogFacet | None = None
 
 
-def event_log(watermark: str, events: int, digest: str) -> Data:
+def event_log(watermark: str, events: int, digest: str) -> LineageDataset:
     """The event log, as far as a run read it; `watermark` in RFC 3339."""
     facet = EventLogFacet(watermark=watermark, events=events, hash=digest, producer=PRODUCER)
-    return Data("event_log", digest, facet)
+    return LineageDataset("event_log", digest, facet)
 
 
 def event(
@@ -62,8 +62,8 @@ def event(
     run_id: str,
     at: str,
     *,
-    inputs: tuple[Data, ...] = (),
-    outputs: tuple[Data, ...] = (),
+    inputs: tuple[LineageDataset, ...] = (),
+    outputs: tuple[LineageDataset, ...] = (),
     error: str = "",
 ) -> bytes:
     """One OpenLineage run event as JSON in one line; `run_id` is a UUID, `at` in RFC 3339."""
@@ -87,7 +87,7 @@ def event(
     return Serde.to_json(made).encode()
 
 
-def _of(data: Data) -> dict[str, DatasetFacet]:
+def _of(data: LineageDataset) -> dict[str, DatasetFacet]:
     facets: dict[str, DatasetFacet] = {}
     if data.version:
         facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.definition import FeatureDefinition
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.state import Matrix
 from domain.versions.input_profile import InputProfile, profile_inputs, read_profile
 from domain.versions.manifest import REFERENCE_FILE, Manifest
@@ -49,7 +49,7 @@ class Gates:
 
     features: FeatureRules = field(default_factory=FeatureRules)
     inputs: InputRules = field(default_factory=InputRules)
-    findings: Findings = field(default_factory=Findings)
+    findings: QualityFindings = field(default_factory=QualityFindings)
 
 
 class InputGate:
@@ -79,7 +79,7 @@ class InputGate:
         self._most_odd = rules.degraded_share * count
 
     def degraded(
-        self, numbers: Matrix, texts: Sequence[Sequence[str]], found: Findings
+        self, numbers: Matrix, texts: Sequence[Sequence[str]], found: QualityFindings
     ) -> NDArray[np.bool_]:
         """Whether each row [n] is too unlike training, of all numbers [n, features] and texts.
 
@@ -120,7 +120,7 @@ class InputGate:
         return "" if inside else f"values were from {low:,.6g} to {high:,.6g}"
 
     def _null_rates(
-        self, gone: NDArray[np.bool_], texts: Sequence[Sequence[str]], found: Findings
+        self, gone: NDArray[np.bool_], texts: Sequence[Sequence[str]], found: QualityFindings
     ) -> None:
         """Count the columns that miss more than they did in training."""
         shares = dict(zip(self._names, gone.mean(axis=0).tolist(), strict=True))

@@ -15,7 +15,7 @@ from domain.scores import Reason
 from feature_repo.catalogue import Feature, catalogue
 from scoring.model.top_reasons import strongest
 
-Values = Mapping[str, float | str]
+FeatureValues = Mapping[str, float | str]
 CATALOGUE = "reasons-2"
 """Name and version of the sentences: it grows with every change of their wording or units."""
 
@@ -47,7 +47,7 @@ class Reasoner:
         self.reasons(np.zeros(len(names)), {})  # compiled now, not in the first request
 
     def reasons(
-        self, contributions: NDArray[np.float64], values: Values, each: int = 3
+        self, contributions: NDArray[np.float64], values: FeatureValues, each: int = 3
     ) -> tuple[Reason, ...]:
         """At most `each` reasons for and `each` against, the strongest first.
 
@@ -57,7 +57,7 @@ class Reasoner:
         pairs = zip(places.tolist(), totals.tolist(), strict=True)
         return tuple(self._reason(self._features[at], total, values) for at, total in pairs)
 
-    def _reason(self, name: str, total: float, values: Values) -> Reason:
+    def _reason(self, name: str, total: float, values: FeatureValues) -> Reason:
         held = values[name]
         value = None if held == "" or (isinstance(held, float) and math.isnan(held)) else held
         said = self._say(self._known[name], values)
@@ -68,7 +68,7 @@ class Reasoner:
             text=f"{said[:1].upper()}{said[1:]}: {effect(total)}",
         )
 
-    def _say(self, feature: Feature, values: Values) -> str:
+    def _say(self, feature: Feature, values: FeatureValues) -> str:
         group, name = feature.group, feature.name
         if group in self._families:
             said = _family(self._families[group], group, values)
@@ -101,7 +101,7 @@ def effect(contribution: float) -> str:
     return f"lowers the odds by {100 * (1 - factor):.0f}%"
 
 
-def _family(text: str, name: str, values: Values) -> str:
+def _family(text: str, name: str, values: FeatureValues) -> str:
     count = values[f"{name}_count"]
     if not isinstance(count, float) or not count:
         return f"{text}: never"
@@ -112,13 +112,13 @@ def _times(count: float | str) -> str:
     return "once" if count == 1 else f"{_count(count)} times"
 
 
-def _account(values: Values) -> str:
+def _account(values: FeatureValues) -> str:
     people = _many(values["account_people"], "person", "people")
     active = _count(values["account_active_7d"]) if values["account_active_7d"] else "none"
     return f"{people} known at the account, {active} active in the last week"
 
 
-def _activity(name: str, values: Values) -> str:
+def _activity(name: str, values: FeatureValues) -> str:
     if name.startswith("active_days_"):
         window = name.removeprefix("active_days_")
         return f"active on {_count(values[name])} of the last {window} days"
@@ -146,7 +146,7 @@ def _days(days: float | str) -> str:
     return _many(float(round(days)), "day")
 
 
-def _sequence(feature: Feature, values: Values, families: Mapping[str, str]) -> str:
+def _sequence(feature: Feature, values: FeatureValues, families: Mapping[str, str]) -> str:
     name = feature.name
     if name in GAPS:
         return f"{GAPS[name]}: {_days(values[name])}"

@@ -20,9 +20,9 @@ from serving.auth.api_keys import (
     ID_BYTES,
     LONGEST_REASON,
     PREFIX,
-    Held,
     Key,
     Scope,
+    StoredKey,
     check_sources,
     check_terms,
     digest_of,
@@ -119,11 +119,11 @@ class KeyStore:
             connection.execute(live.values(said))
         return self.get(key_id)
 
-    def held(self) -> dict[str, Held]:
+    def held(self) -> dict[str, StoredKey]:
         """All keys by id, as the service checks them."""
         rows, sources = self._rows()
         return {
-            row.key_id: Held(
+            row.key_id: StoredKey(
                 digest=bytes.fromhex(row.digest),
                 scopes=frozenset(scope for scope in Scope if scope in row.scopes.split()),
                 until_s=inf if row.expires_us is None else row.expires_us / SECOND,

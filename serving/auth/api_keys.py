@@ -1,7 +1,7 @@
 """API keys and scopes: what a caller may send, and what is kept of it.
 
 A key as it is sent is `lsk_ID_SECRET`: an id that may be shown, and 256 random bits. Why a plain
-SHA-256 of them is enough stands in docs/adr/0020.
+SHA-256 of them is enough stands in docs/adr/0013.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...] = ()
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
+class StoredKey(msgspec.Struct, frozen=True, kw_only=True):
     """What the service needs of a key: the SHA-256 of its secret, and until when it is good.
 
     `until_s` is in seconds since 1970, infinite where it does not expire. `sources` as in `Key`.

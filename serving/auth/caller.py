@@ -6,7 +6,7 @@ from typing import NamedTuple
 from serving.auth.api_keys import Scope
 
 
-class Refusal(StrEnum):
+class AccessRefusal(StrEnum):
     """Why a request is refused: for the count alone, no caller is told."""
 
     MISSING = "missing"

@@ -8,15 +8,15 @@ from starlette.types import ASGIApp
 from config.settings import Settings, runs_as_service
 from domain.errors import Missing
 from serving.auth.api_key_store import open_keys
-from serving.auth.caller import Refusal
-from serving.auth.credentials import Credentials, Keys
+from serving.auth.caller import AccessRefusal
+from serving.auth.credentials import ApiKeyChecker, Credentials
 from serving.auth.loopback import loopback_address
-from serving.auth.middleware import Access
-from serving.auth.polled_value import Followed
-from serving.auth.rate_limit import Rate
+from serving.auth.middleware import AccessMiddleware
+from serving.auth.polled_value import PolledValue
+from serving.auth.rate_limit import RateLimiter
 
 if TYPE_CHECKING:
-    from serving.auth.jwt_tokens import Tokens
+    from serving.auth.jwt_tokens import JwtChecker
 
 KEYS_EVERY_S = 1.0
 """A key that is revoked is refused after this, and the time of one reading."""
@@ -31,41 +31,41 @@ def _refusals() -> Any:
     from prometheus_client import Counter
 
     counter = Counter("leadscore_access_refused", "Requests refused, by reason.", ["reason"])
-    for reason in Refusal:
+    for reason in AccessRefusal:
         counter.labels(str(reason))
     return counter
 
 
-def guard(app: ASGIApp, settings: Settings) -> Access:
+def guard(app: ASGIApp, settings: Settings) -> AccessMiddleware:
     """The access layer around an application; begins to follow the keys, waiting a little."""
     store = open_keys(settings)
-    keys = Followed("keys", store.held, every_s=KEYS_EVERY_S, keep_s=KEYS_KEPT_S)
+    keys = PolledValue("keys", store.held, every_s=KEYS_EVERY_S, keep_s=KEYS_KEPT_S)
     keys.start()
     tokens = _tokens(settings)
     counter = _refusals()
-    return Access(
+    return AccessMiddleware(
         app,
-        Credentials(Keys(keys), tokens),
-        Rate(settings.rate, settings.burst),
+        Credentials(ApiKeyChecker(keys), tokens),
+        RateLimiter(settings.rate, settings.burst),
         open_here=settings.access == "loopback",
         count=lambda reason: counter.labels(str(reason)).inc(),
     )
 
 
-def _tokens(settings: Settings) -> "Tokens | None":
+def _tokens(settings: Settings) -> "JwtChecker | None":
     if not settings.jwt_issuer:
         return None
     from serving.auth.jwks import reader
-    from serving.auth.jwt_tokens import Tokens
+    from serving.auth.jwt_tokens import JwtChecker
 
-    signers = Followed(
+    signers = PolledValue(
         "key set",
         reader(settings.jwt_keys),
         every_s=SIGNERS_EVERY_S,
         keep_s=SIGNERS_KEPT_S,
     )
     signers.start()
-    return Tokens(signers, settings.jwt_issuer, settings.jwt_audience)
+    return JwtChecker(signers, settings.jwt_issuer, settings.jwt_audience)
 
 
 def access_at(settings: Settings, host: str) -> Literal["loopback", "required"]:

@@ -10,9 +10,9 @@ from typing import Any
 import jwt
 
 from serving.auth.api_keys import Scope
-from serving.auth.caller import Caller, Refusal
+from serving.auth.caller import AccessRefusal, Caller
 from serving.auth.jwks import ALGORITHMS, Signers
-from serving.auth.polled_value import Followed
+from serving.auth.polled_value import PolledValue
 
 LEEWAY_S = 30
 """How far the clocks of issuer and service may lie apart."""
@@ -23,7 +23,7 @@ REMEMBERED = 4096
 SCOPES = {str(scope): scope for scope in Scope}
 
 
-class Tokens:
+class JwtChecker:
     """Checks JSON Web Tokens of one issuer, for one audience, signed with keys of its set.
 
     A signature that held is not checked again while the key set stays and the token lasts. `now`
@@ -32,7 +32,7 @@ class Tokens:
 
     def __init__(
         self,
-        followed: Followed[Signers],
+        followed: PolledValue[Signers],
         issuer: str,
         audience: str,
         now: Callable[[], float] = time.time,
@@ -55,7 +55,7 @@ class Tokens:
         self._followed.close()
         self.looking.shutdown(wait=False)
 
-    def check(self, token: str) -> Caller | Refusal:
+    def check(self, token: str) -> Caller | AccessRefusal:
         """The caller. Raises Unavailable where there is no key set."""
         signers = self._followed.value()
         if signers is not self._under:
@@ -65,16 +65,16 @@ class Tokens:
         caller = self._good.get(seen)
         if caller is None:
             made = self._checked(token, signers)
-            if isinstance(made, Refusal):
+            if isinstance(made, AccessRefusal):
                 return made
             caller = self._remember(seen, made)
-        return caller if self._now() < caller.until_s else Refusal.EXPIRED
+        return caller if self._now() < caller.until_s else AccessRefusal.EXPIRED
 
-    def _checked(self, token: str, signers: Signers) -> Caller | Refusal:
+    def _checked(self, token: str, signers: Signers) -> Caller | AccessRefusal:
         try:
             signer = signers.get(jwt.get_unverified_header(token).get("kid", ""))
             if signer is None:
-                return Refusal.UNKNOWN_SIGNER
+                return AccessRefusal.UNKNOWN_SIGNER
             return _caller(
                 jwt.decode(
                     token,
@@ -87,9 +87,9 @@ class Tokens:
                 )
             )
         except jwt.ExpiredSignatureError:
-            return Refusal.EXPIRED
+            return AccessRefusal.EXPIRED
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
-            return Refusal.BAD_TOKEN
+            return AccessRefusal.BAD_TOKEN
 
     def _remember(self, seen: bytes, caller: Caller) -> Caller:
         self._good[seen] = caller

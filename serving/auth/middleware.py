@@ -14,11 +14,11 @@ from starlette.types import Scope as Request
 
 from domain.errors import LeadscoreError, Unavailable
 from serving.auth.api_keys import Scope
-from serving.auth.caller import CALLER, Caller, Refusal
+from serving.auth.caller import CALLER, AccessRefusal, Caller
 from serving.auth.credentials import Credentials
 from serving.auth.loopback import made_here
 from serving.auth.open_paths import OPEN
-from serving.auth.rate_limit import Rate
+from serving.auth.rate_limit import RateLimiter
 from serving.auth.source_binding import SOURCES
 from serving.problems import Forbidden, RateLimited, Unauthenticated, of_error
 
@@ -44,7 +44,7 @@ LONG_BODY = 1 << 16
 _HERE = Caller("here", frozenset({Scope.ADMIN}))
 
 
-class Access:
+class AccessMiddleware:
     """An ASGI application around another.
 
     `open_here`: callers on this machine need no credential. `count` is told each refusal. The
@@ -55,10 +55,10 @@ class Access:
         self,
         app: ASGIApp,
         credentials: Credentials,
-        rate: Rate,
+        rate: RateLimiter,
         *,
         open_here: bool,
-        count: Callable[[Refusal], None],
+        count: Callable[[AccessRefusal], None],
     ) -> None:
         self.app = app
         self._credentials = credentials
@@ -75,7 +75,7 @@ class Access:
             try:
                 sent = _taken(scope)
                 found = self._caller(scope, sent)
-                if found is Refusal.UNKNOWN_SIGNER:
+                if found is AccessRefusal.UNKNOWN_SIGNER:
                     await self._look_again()
                     found = self._caller(scope, sent)
                 self._admit(scope, found)
@@ -93,14 +93,14 @@ class Access:
         finally:
             self._credentials.close()
 
-    def _caller(self, scope: Request, sent: str | None) -> Caller | Refusal:
+    def _caller(self, scope: Request, sent: str | None) -> Caller | AccessRefusal:
         """Who asks. Raises Unavailable."""
         if sent is None:
-            return _HERE if self._open_here and made_here(scope) else Refusal.MISSING
+            return _HERE if self._open_here and made_here(scope) else AccessRefusal.MISSING
         try:
             return self._credentials.check(sent)
         except Unavailable:
-            self._count(Refusal.UNAVAILABLE)
+            self._count(AccessRefusal.UNAVAILABLE)
             raise
 
     async def _look_again(self) -> None:
@@ -109,19 +109,19 @@ class Access:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(tokens.looking, tokens.look_again)
 
-    def _admit(self, scope: Request, caller: Caller | Refusal) -> None:
+    def _admit(self, scope: Request, caller: Caller | AccessRefusal) -> None:
         """Raise Unauthenticated, Forbidden or RateLimited unless it may go on."""
         who = caller.caller_id if isinstance(caller, Caller) else _peer(scope)
         wait_s = self._rate.wait_s(who)
         if wait_s:
-            self._count(Refusal.RATE)
+            self._count(AccessRefusal.RATE)
             raise _rate_limited(wait_s)
         if not isinstance(caller, Caller):
             self._count(caller)
             raise _unauthenticated()
         needed = NEEDED.get(scope["path"], Scope.ADMIN)
         if needed is not None and not caller.may(needed):
-            self._count(Refusal.SCOPE)
+            self._count(AccessRefusal.SCOPE)
             raise _forbidden()
         scope[CALLER] = caller.caller_id
         scope[SOURCES] = caller.sources

@@ -14,7 +14,7 @@ T = TypeVar("T")
 _log = logging.getLogger("bentoml.leadscore")
 
 
-class Followed(Generic[T]):
+class PolledValue(Generic[T]):
     """The newest value that `read` gave, read every `every_s` seconds by a thread of its own.
 
     While it cannot be read the last one holds, for `keep_s` seconds; then there is none. `timer`

@@ -9,7 +9,7 @@ CALLERS = 10_000
 """Callers that are remembered; whoever was not seen for longest is forgotten first."""
 
 
-class Rate:
+class RateLimiter:
     """`per_s` requests a second for each caller, `burst` at once; 0 a second sets no limit.
 
     `timer` tells seconds. Used by one thread: the event loop's.

@@ -26,7 +26,7 @@ MARK = b"ce-specversion"
 """The header that tells binary mode."""
 
 Headers = Iterable[tuple[bytes, bytes]]
-Batch = Annotated[list[msgspec.Raw], msgspec.Meta(max_length=schemas.MAX_EVENTS)]
+CloudEventBatch = Annotated[list[msgspec.Raw], msgspec.Meta(max_length=schemas.MAX_EVENTS)]
 _ESCAPED = re.compile(r"\\(.)")
 _UTF8 = frozenset({"utf-8", "utf8", "us-ascii"})
 
@@ -57,7 +57,7 @@ def sent(headers: Headers, body: bytes) -> Sent:
     if media == ONE:
         return Sent([plain(schemas.decode(msgspec.Raw, body))], alone=True)
     if media == BATCH:
-        return Sent([plain(one) for one in schemas.decode(Batch, body)])
+        return Sent([plain(one) for one in schemas.decode(CloudEventBatch, body)])
     if MARK in held:
         return Sent([_of_headers(pairs, body)], alone=True)
     return Sent([bytes(one) for one in schemas.decode(schemas.EventsRequest, body).events])

@@ -25,7 +25,7 @@ IN_FLIGHT_BYTES = 128 << 20
 """Bytes of all bodies together that a worker process holds at once."""
 
 
-class Boundary:
+class EdgeMiddleware:
     """An ASGI application around another; `paths` are those it lets through as they are.
 
     While the bodies of requests under way come to `most` bytes, a request with a body is refused

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from domain.clock import SECOND
 from domain.errors import Unavailable
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.signals import Counts
-from serving.backpressure import Intake
+from serving.backpressure import IntakeLimiter
 from serving.runtime import Runtime
 from telemetry.quality_metrics import HELP, LABELS, METRIC, Publisher
 
@@ -22,7 +22,7 @@ LOOK_EVERY_S = 5.0
 """How often watermark and quarantine are asked of the database, at most."""
 
 
-class Instruments(NamedTuple):
+class IntakeInstruments(NamedTuple):
     """What Prometheus is told with."""
 
     events: Any
@@ -35,11 +35,11 @@ class Instruments(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def instruments() -> Instruments:
+def instruments() -> IntakeInstruments:
     """The instruments of this process: their names may be registered once."""
     from prometheus_client import Counter, Gauge, Histogram
 
-    return Instruments(
+    return IntakeInstruments(
         events=Counter("leadscore_events", "Events received, by outcome.", ["outcome"]),
         refused=Counter("leadscore_events_refused", "Requests answered 429."),
         seconds=Histogram(
@@ -68,7 +68,7 @@ def instruments() -> Instruments:
 class IntakeMetrics:
     """Tells Prometheus of an intake."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: IntakeLimiter) -> None:
         self._intake = intake
         self._looked = -LOOK_EVERY_S
         self._looking = threading.Lock()
@@ -110,7 +110,7 @@ class GateMetrics:
     """Tells Prometheus what the quality gates of this process found."""
 
     def __init__(self) -> None:
-        self._of: tuple[Findings, ...] = ()
+        self._of: tuple[QualityFindings, ...] = ()
         self._publishers: list[Publisher] = []
         self._opening = threading.Lock()
 

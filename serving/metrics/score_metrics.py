@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import asdict
 
-from domain.ports import BREAKERS, DEGRADED_BY, Unwatched, Watch
+from domain.ports import BREAKERS, DEGRADED_BY, NullObserver, Observer
 from domain.scores import ScoreAnswer
 from serving.problems import SLUGS, slug_of
 from telemetry.attributes import recording, tag
@@ -31,7 +31,7 @@ TIMED_OUT = "timed-out"
 """The outcome of a request that was given up before it was answered."""
 
 
-class Instruments(NamedTuple):
+class ScoreInstruments(NamedTuple):
     """What Prometheus is told with."""
 
     answers: Any
@@ -44,11 +44,11 @@ class Instruments(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def instruments() -> Instruments:
+def instruments() -> ScoreInstruments:
     """The instruments of this process: their names may be registered once."""
     from prometheus_client import Counter, Gauge, Histogram
 
-    return Instruments(
+    return ScoreInstruments(
         answers=Counter(
             "leadscore_answers",
             "Leads answered: ok, degraded; requests refused: the problem's type.",
@@ -138,9 +138,9 @@ def refused(error: BaseException) -> None:
 class StageMetrics:
     """A watch that times stages for Prometheus, round another watch."""
 
-    def __init__(self, inner: Watch) -> None:
+    def __init__(self, inner: Observer) -> None:
         # a watch that does nothing is not asked at each stage
-        self._inner = None if isinstance(inner, Unwatched) else inner
+        self._inner = None if isinstance(inner, NullObserver) else inner
 
     def stage(self, name: str, led: Sequence[str] = ()) -> AbstractContextManager[object]:
         """Time the block."""

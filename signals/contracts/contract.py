@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from signals.contracts.upcast_steps import Step
+from signals.contracts.upcast_steps import UpcastStep
 
 FieldKind = Literal["string", "number", "integer", "boolean"]
 Classification = Literal["public", "internal", "confidential", "personal", "sensitive"]
@@ -72,7 +72,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     fields: tuple[Field, ...] = ()
     extra: bool = True
-    upcast: tuple[Step, ...] = ()
+    upcast: tuple[UpcastStep, ...] = ()
 
     @property
     def declared(self) -> frozenset[str]:

@@ -26,7 +26,7 @@ from signals.contracts.contract import Contract, Field
 from signals.contracts.json_schema import DataSchema, read_field, read_schema, write_schema
 from signals.contracts.odcs import Custom, Document, Property, SchemaObject, ServiceLevel
 from signals.contracts.upcast_steps import read_step, write_step
-from signals.contracts.yaml_dump import Line, dump_yaml
+from signals.contracts.yaml_dump import FlowMapping, dump_yaml
 from storage.typed_yaml import located
 from storage.yaml_files import parse_yaml, read_text
 
@@ -66,9 +66,9 @@ def contract_text(contract: Contract) -> str:
     """The text of a contract's file."""
     document = msgspec.json.decode(msgspec.json.encode(_document(contract)))
     schema, *steps = (c["value"] for c in document["schema"][0]["customProperties"])
-    schema["properties"] = {n: Line(p) for n, p in schema["properties"].items()}
+    schema["properties"] = {n: FlowMapping(p) for n, p in schema["properties"].items()}
     for held in (*steps, document.get("slaProperties", [])):
-        held[:] = map(Line, held)
+        held[:] = map(FlowMapping, held)
     return dump_yaml(document)
 
 

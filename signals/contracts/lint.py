@@ -35,7 +35,7 @@ _TODO = {
 _UPCAST = "Mend the `upcast` steps; signals/contracts/upcast_steps.py lists them."
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class ContractFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong: where, which rule, what to do. `field` may be empty."""
 
     file: str
@@ -54,14 +54,14 @@ def check_texts(
     texts: Mapping[str, str],
     base: Sequence[Contract] = (),
     before: Mapping[str, str] | None = None,
-) -> list[Finding]:
+) -> list[ContractFinding]:
     """All findings about contract files, by name, in the order of the names.
 
     `base` are contracts that hold beside them, such as the packaged ones: a file may replace one
     of them or be the next version. `before` are the files as they were: raises BadConfiguration
     where one of those cannot be read.
     """
-    findings: list[Finding] = []
+    findings: list[ContractFinding] = []
     own: list[Contract] = []
     for name, text in sorted(texts.items()):
         try:
@@ -102,13 +102,15 @@ def read_texts(folder: Path) -> dict[str, str]:
     }
 
 
-def _malformed(bad: BadConfiguration) -> Finding:
-    return Finding(file=bad.where, field="", rule=bad.rule, what=bad.what, todo=bad.todo)
+def _malformed(bad: BadConfiguration) -> ContractFinding:
+    return ContractFinding(file=bad.where, field="", rule=bad.rule, what=bad.what, todo=bad.todo)
 
 
-def _findings(contract: Contract, breaches: Iterable[Breach], todo: str = "") -> Iterator[Finding]:
+def _findings(
+    contract: Contract, breaches: Iterable[Breach], todo: str = ""
+) -> Iterator[ContractFinding]:
     for breach in breaches:
-        yield Finding(
+        yield ContractFinding(
             file=contract.file_name,
             field=breach.field,
             rule=breach.rule,

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from domain.errors import BadConfiguration, BadSignal
-from domain.signals import Signal, Told
+from domain.signals import EventT, Signal
 from signals.contracts.contract import Contract, Field, FieldKind
 from signals.contracts.contract_file import contract_text, read_contract, write_contract
 from signals.contracts.patterns import compile_pattern
@@ -26,7 +26,7 @@ from signals.contracts.upcasting import Upcast, chain
 __all__ = [
     "PACKAGED",
     "Contract",
-    "ContractBook",
+    "ContractRegistry",
     "Field",
     "all_contracts",
     "blank",
@@ -41,7 +41,7 @@ _TYPES: dict[str, Any] = {"string": str, "number": float, "integer": int, "boole
 PACKAGED = Path(__file__).parent
 
 
-class ContractBook:
+class ContractRegistry:
     """The contracts in force, all versions, compiled: `check` costs about a microsecond.
 
     Of two contracts of one type and version the later given one holds. `contracts` are the
@@ -70,7 +70,7 @@ class ContractBook:
         except msgspec.ValidationError as bad:
             raise BadSignal(f"{signal.type}: {blank(str(bad))}", rule="data-contract") from None
 
-    def upcast(self, signal: Told) -> Told:
+    def upcast(self, signal: EventT) -> EventT:
         """The signal at the newest version of its type; itself where it is that already.
 
         One of an unknown type or version comes back as it is: `check` has refused it, or its

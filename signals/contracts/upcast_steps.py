@@ -22,7 +22,7 @@ import msgspec
 from domain.errors import BadSignal
 
 Scalar = str | bool | int | float
-Data = dict[str, Any]
+EventData = dict[str, Any]
 
 
 class Rename(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +45,7 @@ class Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drop: str
 
 
-class Values(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class MapValues(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Each text of `map` becomes its own; others become `otherwise`, or stay without it."""
 
     values: str
@@ -80,14 +80,14 @@ class Clamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     maximum: int | float | None = None
 
 
-Step = Rename | Default | Drop | Values | Scale | Round | AsText | Clamp
-_KINDS: dict[str, type[Step]] = {
+UpcastStep = Rename | Default | Drop | MapValues | Scale | Round | AsText | Clamp
+_KINDS: dict[str, type[UpcastStep]] = {
     kind.__struct_fields__[0]: kind
-    for kind in (Rename, Default, Drop, Values, Scale, Round, AsText, Clamp)
+    for kind in (Rename, Default, Drop, MapValues, Scale, Round, AsText, Clamp)
 }
 
 
-def read_step(document: object) -> Step:
+def read_step(document: object) -> UpcastStep:
     """A step from its document. Raises ValueError and msgspec.ValidationError."""
     named = _KINDS.keys() & document.keys() if isinstance(document, dict) else set()
     if len(named) != 1:
@@ -95,7 +95,7 @@ def read_step(document: object) -> Step:
     return msgspec.convert(document, _KINDS[named.pop()])
 
 
-def write_step(step: Step) -> dict[str, Any]:
+def write_step(step: UpcastStep) -> dict[str, Any]:
     """The document of a step; `read_step` gives it back."""
     return {
         name: value
@@ -105,13 +105,13 @@ def write_step(step: Step) -> dict[str, Any]:
     }
 
 
-def names_of(step: Step) -> tuple[str, ...]:
+def names_of(step: UpcastStep) -> tuple[str, ...]:
     """The fields that a step reads or writes."""
     names: tuple[str, ...] = (getattr(step, step.__struct_fields__[0]),)
     return (*names, step.to) if isinstance(step, Rename) else names
 
 
-def run(step: Step, data: Data) -> None:
+def run(step: UpcastStep, data: EventData) -> None:
     """Do a step to data, in place. Raises BadSignal where a number is beyond all bounds."""
     match step:
         case Rename(old, new):
@@ -128,8 +128,8 @@ def run(step: Step, data: Data) -> None:
                 data[name] = _changed(step, data[name])
 
 
-def _changed(step: Values | Scale | Round | AsText | Clamp, value: Any) -> Any:
-    if isinstance(step, Values):
+def _changed(step: MapValues | Scale | Round | AsText | Clamp, value: Any) -> Any:
+    if isinstance(step, MapValues):
         return _mapped(step, value) if isinstance(value, str) else value
     if isinstance(step, AsText):
         return as_text(value) if isinstance(value, bool | int | float) else value
@@ -143,7 +143,7 @@ def _changed(step: Values | Scale | Round | AsText | Clamp, value: Any) -> Any:
     raise BadSignal("a number is too large to be upcast", rule="upcast")
 
 
-def _mapped(step: Values, value: str) -> str | None:
+def _mapped(step: MapValues, value: str) -> str | None:
     if value in step.map:
         return step.map[value]
     return value if step.otherwise is msgspec.UNSET else step.otherwise

@@ -19,20 +19,20 @@ from signals.contracts.field_compatibility import Breach, narrowings
 from signals.contracts.upcast_steps import (
     AsText,
     Clamp,
-    Data,
     Default,
     Drop,
+    EventData,
+    MapValues,
     Rename,
     Round,
     Scale,
-    Step,
-    Values,
+    UpcastStep,
     changed_number,
     names_of,
     run,
 )
 
-Upcast = Callable[[Data], Data]
+Upcast = Callable[[EventData], EventData]
 
 
 def upcaster(older: Contract, newer: Contract) -> Upcast:
@@ -40,7 +40,7 @@ def upcaster(older: Contract, newer: Contract) -> Upcast:
     steps, declared, extra = newer.upcast, newer.declared, newer.extra
     strangers = (declared | {name for s in steps for name in names_of(s)}) - older.declared
 
-    def upcast(data: Data) -> Data:
+    def upcast(data: EventData) -> EventData:
         held = {name: value for name, value in data.items() if name not in strangers}
         for step in steps:
             run(step, held)
@@ -59,7 +59,7 @@ def chain(versions: Sequence[Contract]) -> dict[int, Upcast]:
 
 
 def _after(ups: Sequence[Upcast]) -> Upcast:
-    def upcast(data: Data) -> Data:
+    def upcast(data: EventData) -> EventData:
         for up in ups:
             data = up(data)
         return data
@@ -74,7 +74,7 @@ def foresee(older: Contract, newer: Contract) -> Iterator[Breach]:
     yield from _arrival(arrived, newer)
 
 
-def follow(older: Contract, steps: Sequence[Step]) -> tuple[dict[str, Field], list[Breach]]:
+def follow(older: Contract, steps: Sequence[UpcastStep]) -> tuple[dict[str, Field], list[Breach]]:
     """What is known of the fields, by name, after steps; and the steps that cannot be taken."""
     course = _Course({f.name: f for f in older.fields})
     for step in steps:
@@ -109,7 +109,7 @@ class _Course:
     fields: dict[str, Field]
     breaches: list[Breach] = field(default_factory=list)
 
-    def take(self, step: Step) -> None:
+    def take(self, step: UpcastStep) -> None:
         name: str = getattr(step, step.__struct_fields__[0])
         held = self.fields.get(name)
         if isinstance(step, Default):
@@ -196,10 +196,10 @@ def _widest(
     return None if one is None or other is None else of(one, other)
 
 
-def _after_step(step: Step, held: Field) -> Field | None:
+def _after_step(step: UpcastStep, held: Field) -> Field | None:
     """What is known of a field after a step; None where the step is not for its kind."""
     match step:
-        case Values():
+        case MapValues():
             return _after_values(step, held) if held.kind == "string" else None
         case AsText():
             return _after_text(held) if held.kind != "string" else None
@@ -209,7 +209,7 @@ def _after_step(step: Step, held: Field) -> Field | None:
     return None
 
 
-def _after_values(step: Values, held: Field) -> Field:
+def _after_values(step: MapValues, held: Field) -> Field:
     """Of a list, the images; of free text a list only where all others become one value."""
     other, rest = step.otherwise, [v for v in held.enum if v not in step.map]
     images = [step.map[v] for v in held.enum if v in step.map]

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 
-class Line(dict[str, Any]):
+class FlowMapping(dict[str, Any]):
     """A mapping that is written on one line, as far as the line reaches."""
 
 
@@ -16,7 +16,7 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, indentless=False)
 
 
-def _line(dumper: yaml.SafeDumper, data: Line) -> yaml.Node:
+def _line(dumper: yaml.SafeDumper, data: FlowMapping) -> yaml.Node:
     return dumper.represent_mapping("tag:yaml.org,2002:map", data, flow_style=True)
 
 
@@ -25,7 +25,7 @@ def _list(dumper: yaml.SafeDumper, data: list[Any]) -> yaml.Node:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=short)
 
 
-_Dumper.add_representer(Line, _line)
+_Dumper.add_representer(FlowMapping, _line)
 _Dumper.add_representer(list, _list)
 
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from domain.state import Events, Index
-from signals.events.feature_matching import Columns, Matcher
-from signals.events.validation import Accepted
+from signals.events.feature_matching import MatchedColumns, Matcher
+from signals.events.validation import ValidEvent
 from signals.identity.link_graph import Keys
 
 
-class Arrivals(NamedTuple):
+class EventColumns(NamedTuple):
     """Events by column, one place of each list and array [n] an event.
 
     `keys` name them in the log, `sets` are their identifiers' keys, `accounts` what they tell of
@@ -30,12 +30,12 @@ class Arrivals(NamedTuple):
     texts: list[tuple[int, int, str]]
 
 
-def arrivals(accepted: Sequence[Accepted], matcher: Matcher) -> Arrivals:
+def arrivals(accepted: Sequence[ValidEvent], matcher: Matcher) -> EventColumns:
     """Accepted events as columns."""
-    columns = Columns()
+    columns = MatchedColumns()
     for one in accepted:
         matcher.add(one, 0, columns)
-    return Arrivals(
+    return EventColumns(
         keys=[a.key for a in accepted],
         types=[a.signal.type for a in accepted],
         sets=[a.known.keys for a in accepted],
@@ -47,7 +47,7 @@ def arrivals(accepted: Sequence[Accepted], matcher: Matcher) -> Arrivals:
     )
 
 
-def take(held: Arrivals, places: Sequence[int]) -> Arrivals:
+def take(held: EventColumns, places: Sequence[int]) -> EventColumns:
     """The events at some places, ascending."""
     if len(places) == len(held.keys):
         return held
@@ -56,7 +56,7 @@ def take(held: Arrivals, places: Sequence[int]) -> Arrivals:
     e = held.events
     starts, families = _ragged(e.starts, at)
     number_starts, numbers = _ragged(e.number_starts, at)
-    return Arrivals(
+    return EventColumns(
         keys=[held.keys[i] for i in places],
         types=[held.types[i] for i in places],
         sets=[held.sets[i] for i in places],
@@ -87,13 +87,13 @@ def _ragged(starts: Index, at: Index) -> tuple[Index, Index]:
     return np.concatenate([[0], np.cumsum(lengths[at])]).astype(np.int64), members
 
 
-def joined(parts: Sequence[Arrivals]) -> Arrivals:
+def joined(parts: Sequence[EventColumns]) -> EventColumns:
     """The events of all parts, in this order."""
     if len(parts) == 1:
         return parts[0]
     events = [part.events for part in parts]
     before = list(accumulate((len(part.keys) for part in parts), initial=0))
-    return Arrivals(
+    return EventColumns(
         keys=[key for part in parts for key in part.keys],
         types=[name for part in parts for name in part.types],
         sets=[keys for part in parts for keys in part.sets],

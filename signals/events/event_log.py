@@ -8,9 +8,9 @@ from domain.errors import Unavailable
 from domain.identifiers import IdentifierKey
 from domain.signals import Counts, decode
 from domain.state import event_digest, tie_of
-from signals.events.event_columns import Arrivals
-from signals.events.validation import Accepted
-from signals.identifiers.normalization import Known
+from signals.events.event_columns import EventColumns
+from signals.events.validation import ValidEvent
+from signals.identifiers.normalization import EventIdentifiers
 from signals.identity.link_graph import Keys
 from signals.store import event_index
 from signals.store.event_index import home_of
@@ -35,7 +35,7 @@ def holding(connection: Connection, keys: Iterable[str]) -> set[str]:
     return set(event_index.held_keys(connection, list(keys)))
 
 
-def append(connection: Connection, fresh: Arrivals, homes: Mapping[Keys, str]) -> None:
+def append(connection: Connection, fresh: EventColumns, homes: Mapping[Keys, str]) -> None:
     """Write events to the log, with the keys whose leads they belong to, by their sets of keys."""
     first = event_index.last(connection) + 1
     joined = {keys: ",".join(keys) for keys in homes}
@@ -56,7 +56,7 @@ def append(connection: Connection, fresh: Arrivals, homes: Mapping[Keys, str]) -
     event_index.add(connection, fresh.keys, [home[keys] for keys in fresh.sets], first)
 
 
-def read_homes(connection: Connection, keys: Sequence[str]) -> list[tuple[int, Accepted]]:
+def read_homes(connection: Connection, keys: Sequence[str]) -> list[tuple[int, ValidEvent]]:
     """(home, event) of the logged events that belong to the leads of these keys."""
     known = set(keys)
     homes = event_index.of_homes(connection, sorted({home_of(key) for key in known}))
@@ -69,7 +69,7 @@ def read_homes(connection: Connection, keys: Sequence[str]) -> list[tuple[int, A
     return found
 
 
-def read_sequences(engine: Engine, sequences: Sequence[int]) -> Iterator[Accepted]:
+def read_sequences(engine: Engine, sequences: Sequence[int]) -> Iterator[ValidEvent]:
     """Logged events by their numbers."""
     e = events.c
     query = select(e.sequence, e.body, e.identifier_keys, e.account)
@@ -78,13 +78,13 @@ def read_sequences(engine: Engine, sequences: Sequence[int]) -> Iterator[Accepte
             yield logged(body, keys, account, sequence)
 
 
-def logged(body: bytes, keys: str, account: str, sequence: int = 0) -> Accepted:
+def logged(body: bytes, keys: str, account: str, sequence: int = 0) -> ValidEvent:
     """An event of the log as it was accepted."""
     signal = decode(body)
     digest = event_digest(signal.source, signal.id)
-    return Accepted(
+    return ValidEvent(
         signal=signal,
-        known=Known(tuple(IdentifierKey(key) for key in keys.split(",")), account),
+        known=EventIdentifiers(tuple(IdentifierKey(key) for key in keys.split(",")), account),
         key=key_of(digest),
         body=body,
         time_us=signal.time_us(),
@@ -145,13 +145,13 @@ def watermark_us(engine: Engine) -> int:
         raise Unavailable("the event log does not answer", rule="log-available") from bad
 
 
-def read(engine: Engine, chunk: int = 20_000) -> Iterator[list[Accepted]]:
+def read(engine: Engine, chunk: int = 20_000) -> Iterator[list[ValidEvent]]:
     """The log in the order in which it became known, a chunk at a time."""
     with engine.connect() as connection:
         yield from read_in(connection, chunk)
 
 
-def read_in(connection: Connection, chunk: int = 20_000) -> Iterator[list[Accepted]]:
+def read_in(connection: Connection, chunk: int = 20_000) -> Iterator[list[ValidEvent]]:
     """The log as a transaction sees it."""
     e = events.c
     query = select(e.body, e.identifier_keys, e.account, e.sequence)

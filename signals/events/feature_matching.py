@@ -11,22 +11,22 @@ import numpy as np
 
 from domain.clock import SECOND
 from domain.definition import Family, FeatureDefinition
-from domain.signals import Told
+from domain.signals import EventT
 from domain.state import CELL, Events, Layout, layout_of, mark_of
-from signals.events.validation import Accepted
+from signals.events.validation import ValidEvent
 
 Conditions = tuple[tuple[str, Any], ...]
 
 
-class Upcast(Protocol):
+class Upcaster(Protocol):
     """What gives an event at the newest version of its type."""
 
-    def __call__(self, signal: Told, /) -> Told:
+    def __call__(self, signal: EventT, /) -> EventT:
         """The event at the newest version of its type."""
         ...
 
 
-def as_it_is(signal: Told) -> Told:
+def as_it_is(signal: EventT) -> EventT:
     """The signal."""
     return signal
 
@@ -43,7 +43,7 @@ class _Plan:
 
 
 @dataclass(slots=True)
-class Columns:
+class MatchedColumns:
     """Matched events, column by column, as `domain.state.Events` has them.
 
     `texts` holds (event, attribute, value) triples; the attribute after the last is the outcome
@@ -79,7 +79,7 @@ class Columns:
 class Matcher:
     """Turns signals into columns, by a definition."""
 
-    def __init__(self, definition: FeatureDefinition, upcast: Upcast = as_it_is) -> None:
+    def __init__(self, definition: FeatureDefinition, upcast: Upcaster = as_it_is) -> None:
         """`upcast` gives a signal at its type's newest version."""
         self.definition = definition
         self._upcast = upcast
@@ -88,14 +88,14 @@ class Matcher:
         self.layout: Layout = layout_of(definition)
         self._plans: dict[str, _Plan] = {}
 
-    def add(self, accepted: Accepted, row: int, to: Columns) -> None:
+    def add(self, accepted: ValidEvent, row: int, to: MatchedColumns) -> None:
         """Append an event and what it feeds; `row` is the state that it will be folded into."""
         to.rows.append(row)
         to.times.append(accepted.time_us / SECOND)
         to.ties.append(accepted.tie)
         self.match(accepted.signal, to)
 
-    def match(self, signal: Told, to: Columns) -> None:
+    def match(self, signal: EventT, to: MatchedColumns) -> None:
         """Append what an event feeds, and nothing else of it."""
         signal = self._upcast(signal)
         plan = self._plans.get(signal.type) or self._compile(signal.type)

@@ -8,17 +8,17 @@ from signals.events.feature_matching import outcome_namer
 from signals.identity.resolver import home
 from signals.store.tables import events, identifiers
 
-Outcomes = dict[str, list[tuple[str, int]]]
+LeadOutcomes = dict[str, list[tuple[str, int]]]
 """Per current lead id: (outcome, microseconds when it happened), in the order of the log."""
 
 
-def read_outcomes(engine: Engine, definition: FeatureDefinition) -> Outcomes:
+def read_outcomes(engine: Engine, definition: FeatureDefinition) -> LeadOutcomes:
     """Every outcome in the log, by the lead that it belongs to now."""
     name_of = outcome_namer(definition)
     types = [t for o in definition.outcomes for t in o.types]
     e = events.c
     query = select(e.type, e.identifier_keys, e.body).where(e.type.in_(types))
-    found: Outcomes = {}
+    found: LeadOutcomes = {}
     with engine.connect() as connection:
         held = connection.execute(select(identifiers)).all()
         leads, alone = {r.key: r.lead_id for r in held}, {r.key for r in held if r.rule}

@@ -6,42 +6,42 @@ from typing import NamedTuple
 
 import numpy as np
 
-from domain.findings import Finding, Findings
+from domain.findings import QualityFinding, QualityFindings
 from domain.signals import Counts
-from signals.events.event_columns import Arrivals, arrivals, joined
+from signals.events.event_columns import EventColumns, arrivals, joined
 from signals.events.feature_matching import Matcher
-from signals.events.validation import Reader
-from signals.quality.statistics import Fields, Seen, Stats, observe
+from signals.events.validation import EventValidator
+from signals.quality.statistics import BatchStatistics, Fields, Stats, observe
 from signals.store.quarantine import Rejected
 
 
-class Prepared(NamedTuple):
+class PreparedDocuments(NamedTuple):
     """Documents read and checked: what may be committed, what not, and what the gates saw.
 
     `places` are the accepted events' places among the documents, where those are still at hand;
     `stats` are theirs.
     """
 
-    arrivals: Arrivals
+    arrivals: EventColumns
     places: list[int]
     refused: list[Rejected]
     stats: Stats
-    found: dict[Finding, int]
+    found: dict[QualityFinding, int]
 
 
 class Preparer:
     """Reads documents and matches them. Knows no database, so it may live in another process."""
 
-    def __init__(self, reader: Reader, matcher: Matcher, fields: Fields) -> None:
+    def __init__(self, reader: EventValidator, matcher: Matcher, fields: Fields) -> None:
         self.reader = reader
         self.matcher = matcher
         self._fields = fields
 
-    def prepare(self, documents: Sequence[tuple[int, bytes]], origin: str) -> Prepared:
+    def prepare(self, documents: Sequence[tuple[int, bytes]], origin: str) -> PreparedDocuments:
         """Read (line, document) pairs."""
-        found = Findings()
+        found = QualityFindings()
         accepted, refused = self.reader.read_all(documents, origin, found)
-        return Prepared(
+        return PreparedDocuments(
             arrivals(accepted, self.matcher),
             _accepted_places(documents, refused),
             refused,
@@ -65,17 +65,17 @@ def _accepted_places(
     return places
 
 
-def together(parts: Sequence[Prepared]) -> Prepared:
+def together(parts: Sequence[PreparedDocuments]) -> PreparedDocuments:
     """Documents that were prepared in parts, as one batch."""
     if len(parts) == 1:
         return parts[0]
     stats: Stats = {}
-    found: Counter[Finding] = Counter()
+    found: Counter[QualityFinding] = Counter()
     for part in parts:
         found.update(part.found)
         for about, seen in part.stats.items():
-            stats.setdefault(about, Seen()).add(seen)
-    return Prepared(
+            stats.setdefault(about, BatchStatistics()).add(seen)
+    return PreparedDocuments(
         joined([part.arrivals for part in parts]),
         [],
         [one for part in parts for one in part.refused],
@@ -84,13 +84,16 @@ def together(parts: Sequence[Prepared]) -> Prepared:
     )
 
 
-def size_of(part: Prepared) -> int:
+def size_of(part: PreparedDocuments) -> int:
     """How many documents a part was made of."""
     return len(part.arrivals.keys) + len(part.refused)
 
 
 def counted(
-    parts: Sequence[Prepared], places: Sequence[int], kept: Sequence[int], cured: Sequence[int]
+    parts: Sequence[PreparedDocuments],
+    places: Sequence[int],
+    kept: Sequence[int],
+    cured: Sequence[int],
 ) -> list[Counts]:
     """What became of each part's documents.
 
@@ -114,12 +117,14 @@ def counted(
     ]
 
 
-def without_bodies(prepared: Prepared) -> Prepared:
+def without_bodies(prepared: PreparedDocuments) -> PreparedDocuments:
     """The same, lighter to send; `with_bodies` gives them back."""
     return prepared._replace(arrivals=prepared.arrivals._replace(bodies=[]))
 
 
-def with_bodies(prepared: Prepared, documents: Sequence[tuple[int, bytes]]) -> Prepared:
+def with_bodies(
+    prepared: PreparedDocuments, documents: Sequence[tuple[int, bytes]]
+) -> PreparedDocuments:
     """The same, its bodies taken from the documents that it was made of."""
     bodies = [documents[i][1] for i in prepared.places]
     return prepared._replace(arrivals=prepared.arrivals._replace(bodies=bodies))

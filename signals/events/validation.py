@@ -9,13 +9,13 @@ import numpy as np
 
 from domain.clock import DAY, Clock, to_us
 from domain.errors import BadSignal
-from domain.findings import Findings, label
+from domain.findings import QualityFindings, label
 from domain.signals import Signal, decode, encode
 from domain.state import Vector, event_digest, tie_of
-from signals.contracts.registry import ContractBook, blank
-from signals.identifiers.normalization import IdentifierReader, Known
+from signals.contracts.registry import ContractRegistry, blank
+from signals.identifiers.normalization import EventIdentifiers, IdentifierReader
 from signals.quality.event_gate import Impossible
-from signals.quality.ingest_gates import Door
+from signals.quality.ingest_gates import IngestGates
 from signals.store.event_keys import key_of, named_in
 from signals.store.quarantine import Rejected
 
@@ -27,14 +27,14 @@ FUTURE_US = 366 * DAY
 
 
 @dataclass(slots=True)
-class Accepted:
+class ValidEvent:
     """A signal that may be committed, with its identifiers as keys and its key in the log.
 
     `tie` orders events of the same moment; `sequence` is its number in the log, 0 before that.
     """
 
     signal: Signal
-    known: Known
+    known: EventIdentifiers
     key: str
     body: bytes
     time_us: int
@@ -43,7 +43,7 @@ class Accepted:
     sequence: int = 0
 
 
-class Reader:
+class EventValidator:
     """Checks documents: envelope, time, contract, identifiers.
 
     `stamp`: a signal without `recordedtime` became known now, not when it happened.
@@ -51,9 +51,9 @@ class Reader:
 
     def __init__(
         self,
-        contracts: ContractBook,
+        contracts: ContractRegistry,
         clock: Clock,
-        door: Door,
+        door: IngestGates,
         identifiers: IdentifierReader | None = None,
         *,
         stamp: bool,
@@ -65,10 +65,10 @@ class Reader:
         self._stamp = stamp
 
     def read_all(
-        self, documents: Iterable[tuple[int, bytes]], origin: str, found: Findings
-    ) -> tuple[list[Accepted], list[Rejected]]:
+        self, documents: Iterable[tuple[int, bytes]], origin: str, found: QualityFindings
+    ) -> tuple[list[ValidEvent], list[Rejected]]:
         """Read (line, document) pairs; `origin` names them in quarantine."""
-        accepted: list[Accepted] = []
+        accepted: list[ValidEvent] = []
         refused: list[Rejected] = []
         now_us = to_us(self._clock.now())
         for line, document in documents:
@@ -88,7 +88,7 @@ class Reader:
                 )
         return accepted, refused
 
-    def _read(self, document: bytes, now_us: int, found: Findings) -> Accepted:
+    def _read(self, document: bytes, now_us: int, found: QualityFindings) -> ValidEvent:
         signal = _decode(document)
         time_us = signal.time_us()
         recorded_us = None if signal.recordedtime is None else to_us(signal.recordedtime)
@@ -107,7 +107,7 @@ class Reader:
             document, known_us = encode(signal), to_us(now)
         digest = event_digest(signal.source, signal.id)
         key = key_of(digest)
-        return Accepted(signal, known, key, document, time_us, known_us, tie_of(digest))
+        return ValidEvent(signal, known, key, document, time_us, known_us, tie_of(digest))
 
 
 def ties_of(keys: Sequence[str]) -> Vector:

@@ -14,7 +14,7 @@ from domain.errors import BadMapping
 from signals.files.blank_delimited import BlankReader
 from signals.files.bounded_reading import LONGEST_LINE
 from signals.files.file_format import FileFormat
-from signals.files.row_batches import BATCH, BATCH_CHARACTERS, Batch, Broken
+from signals.files.row_batches import BATCH, BATCH_CHARACTERS, BrokenRow, RowBatch
 
 _LINE_END = re.compile("\r\n|\r|\n")
 _ENDLESS = ("unexpected end of data", "field larger than field limit")
@@ -108,12 +108,12 @@ class Header:
             return row + [""] * (self.width - len(row))
         return row if len(row) == self.width else None
 
-    def misfit(self, line: int, row: Sequence[str], text: str) -> Broken:
+    def misfit(self, line: int, row: Sequence[str], text: str) -> BrokenRow:
         """A row that does not fit, with the text that it stood in."""
-        return Broken(line, "row-width", f"{len(row)} fields, the header has {self.width}", text)
+        return BrokenRow(line, "row-width", f"{len(row)} fields, the header has {self.width}", text)
 
 
-def csv_batches(stream: TextIO, where: str, file_format: FileFormat) -> Iterator[Batch]:
+def csv_batches(stream: TextIO, where: str, file_format: FileFormat) -> Iterator[RowBatch]:
     """Batches of rows, at least one. Raises BadMapping where a quote is never closed.
 
     `stream` is to be opened with newline="". Raises csv.Error where the header is no row.
@@ -133,7 +133,7 @@ def csv_batches(stream: TextIO, where: str, file_format: FileFormat) -> Iterator
         if failed is not None:
             begun = first + sum(map(_height, rows))
             broken = _syntax(failed, begun, lines.text(begun, above + reader.line_num), where)
-            found = Batch(header.names, found.rows, found.lines, [*found.broken, broken])
+            found = RowBatch(header.names, found.rows, found.lines, [*found.broken, broken])
         yield found
         if not rows and failed is None:
             return
@@ -195,14 +195,14 @@ def _rows(reader: _Reader, lines: _Lines) -> tuple[list[list[str]], csv.Error | 
     return rows, None
 
 
-def _batch(header: Header, rows: list[list[str]], lines: _Lines, first: int, last: int) -> Batch:
+def _batch(header: Header, rows: list[list[str]], lines: _Lines, first: int, last: int) -> RowBatch:
     names, width = header.names, header.width
     whole = last + 1 - first == len(rows) and all(map(width.__eq__, map(len, rows)))
     if whole and not lines.with_nul:
-        return Batch(names, rows, range(first, first + len(rows)))
+        return RowBatch(names, rows, range(first, first + len(rows)))
     good: list[list[str]] = []
     at: list[int] = []
-    broken: list[Broken] = []
+    broken: list[BrokenRow] = []
     for row in rows:
         after = first + _height(row)
         fitted = header.fitted(row)
@@ -214,11 +214,11 @@ def _batch(header: Header, rows: list[list[str]], lines: _Lines, first: int, las
             good.append(fitted)
             at.append(first)
         first = after
-    return Batch(names, good, at, broken)
+    return RowBatch(names, good, at, broken)
 
 
-def _nul(line: int, text: str) -> Broken:
-    return Broken(line, "nul-character", "a NUL character stands in the row", text)
+def _nul(line: int, text: str) -> BrokenRow:
+    return BrokenRow(line, "nul-character", "a NUL character stands in the row", text)
 
 
 def _height(row: list[str]) -> int:
@@ -226,7 +226,7 @@ def _height(row: list[str]) -> int:
     return 1 + sum(len(_LINE_END.findall(c)) for c in row if "\n" in c or "\r" in c)
 
 
-def _syntax(bad: csv.Error, line: int, text: list[str], where: str) -> Broken:
+def _syntax(bad: csv.Error, line: int, text: list[str], where: str) -> BrokenRow:
     if len(text) > 1 and str(bad).startswith(_ENDLESS):
         raise BadMapping(
             f"a quote that opens here is not closed, within {LONGEST_LINE >> 20} MiB at least",
@@ -234,4 +234,4 @@ def _syntax(bad: csv.Error, line: int, text: list[str], where: str) -> Broken:
             where=f"{where}, line {line}",
             todo="Close it, or set another quote in the mapping.",
         ) from bad
-    return Broken(line, "csv-syntax", str(bad), "".join(text))
+    return BrokenRow(line, "csv-syntax", str(bad), "".join(text))

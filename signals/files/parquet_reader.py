@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.errors import BadMapping
-from signals.files.row_batches import BATCH, Batch, Broken
+from signals.files.row_batches import BATCH, BrokenRow, RowBatch
 
 MOST_ROWS_PER_BYTE = 1_000
 ROWS_FREELY = 1_000_000
@@ -31,7 +31,7 @@ _OF_DAMAGE = (ValueError, ArithmeticError, LookupError, TypeError, MemoryError)
 
 def read_parquet(
     path: Path, wanted: Sequence[str], decimal: str, *, whole: bool = False
-) -> Iterator[Batch]:
+) -> Iterator[RowBatch]:
     """Batches of the wanted columns that the file has, as text; at least one. Rows count from 1.
 
     `whole`: also of all others that have a text. A cell of theirs that cannot be told is "".
@@ -51,7 +51,7 @@ def read_parquet(
         raise _damaged(path, bad) from bad
 
 
-def _batches(path: Path, wanted: Sequence[str], decimal: str, *, whole: bool) -> Iterator[Batch]:
+def _batches(path: Path, wanted: Sequence[str], decimal: str, *, whole: bool) -> Iterator[RowBatch]:
     with _opened(path) as file:
         flat = _columns(file.schema, wanted, path)
         if whole:
@@ -59,7 +59,7 @@ def _batches(path: Path, wanted: Sequence[str], decimal: str, *, whole: bool) ->
         names, paths = tuple(flat), list(flat.values())
         chunks = _chunks(path, set(paths))
         _check_size(file.metadata.num_rows, chunks, path)
-        yield Batch(names, [], [])
+        yield RowBatch(names, [], [])
         delta = {c.path for c in chunks if "DELTA" in c.encodings}  # which has no dictionary
         texts = [text for text in _texts(file.schema, flat) if text not in delta]
     if not flat:
@@ -199,7 +199,7 @@ def _batch(
     first: int,
     told: tuple[Path, str],
     wanted: Sequence[str],
-) -> Batch:
+) -> RowBatch:
     from signals.files.arrow_text import NoText, texts_of
 
     columns = []
@@ -211,25 +211,25 @@ def _batch(
         columns.append(texts if name in wanted else [(t or "")[:LONGEST_CELL] for t in texts])
     rows = list(zip(*columns, strict=True))
     if all(map(_sound, columns)):
-        return Batch(names, rows, range(first, first + len(rows)))
+        return RowBatch(names, rows, range(first, first + len(rows)))
     bad = {number: _broken(row, names, first + number) for number, row in enumerate(rows)}
     broken = [one for one in bad.values() if one is not None]
     kept = [number for number, one in bad.items() if one is None]
-    return Batch(names, [rows[n] for n in kept], [first + n for n in kept], broken)
+    return RowBatch(names, [rows[n] for n in kept], [first + n for n in kept], broken)
 
 
 def _sound(column: Sequence[str | None]) -> bool:
     return None not in column and max(map(len, filter(None, column)), default=0) <= LONGEST_CELL
 
 
-def _broken(row: Sequence[str | None], names: tuple[str, ...], line: int) -> Broken | None:
+def _broken(row: Sequence[str | None], names: tuple[str, ...], line: int) -> BrokenRow | None:
     """What is wrong with a row; its text is the JSON of the cells that can be kept."""
     for name, cell in zip(names, row, strict=True):
         if cell is not None and len(cell) <= LONGEST_CELL:
             continue
         kept = {n: c[:LONGEST_CELL] for n, c in zip(names, row, strict=True) if c is not None}
         rule, why = _UNREADABLE if cell is None else _TOO_LONG
-        return Broken(line, rule, f"column {name}: {why}", msgspec.json.encode(kept).decode())
+        return BrokenRow(line, rule, f"column {name}: {why}", msgspec.json.encode(kept).decode())
     return None
 
 

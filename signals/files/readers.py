@@ -21,7 +21,7 @@ from signals.files.file_format import FileFormat
 from signals.files.file_kinds import GZIP, HEAD, PARQUET, ZIP, refuse_unread
 from signals.files.headers import check_columns
 from signals.files.parquet_reader import read_parquet
-from signals.files.row_batches import Batch
+from signals.files.row_batches import RowBatch
 from signals.files.text_streams import _bad, opened_text
 from signals.files.xlsx_reader import read_workbook
 
@@ -43,7 +43,7 @@ def as_written(path: Path, table: F) -> F:
 
 def read_rows(
     path: Path, file_format: FileFormat, wanted: Sequence[str], *, whole: bool = False
-) -> Iterator[Batch]:
+) -> Iterator[RowBatch]:
     """The rows of a file, at least one batch (which may be empty). Raises BadInput.
 
     `wanted` are the columns that the file must have; of Parquet no other is read, but where rows
@@ -59,7 +59,7 @@ def read_rows(
 
 def _batches(
     path: Path, file_format: FileFormat, wanted: Sequence[str], *, whole: bool
-) -> Iterator[Batch]:
+) -> Iterator[RowBatch]:
     with telling(path.name), path.open("rb") as raw:
         head = _head(raw, path)
         if head.startswith(PARQUET):
@@ -90,7 +90,7 @@ def _refuse_name(path: Path, head: bytes) -> None:
             raise _bad(path, rule, what, "Name it as what it is.")
 
 
-def _of_text(raw: io.BufferedReader, path: Path, file_format: FileFormat) -> Iterator[Batch]:
+def _of_text(raw: io.BufferedReader, path: Path, file_format: FileFormat) -> Iterator[RowBatch]:
     with _readable(path, file_format), opened_text(raw, path, file_format) as stream:
         yield from csv_batches(stream, path.name, file_format)
 

@@ -11,7 +11,7 @@ BATCH_CHARACTERS = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenRow:
     """Text that is no row: where it began, what is wrong with it, and itself."""
 
     line: int
@@ -21,10 +21,10 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class RowBatch:
     """Rows, each with as many cells as there are `names`, and the line each began in."""
 
     names: tuple[str, ...]
     rows: Sequence[Sequence[str]]
     lines: Sequence[int]
-    broken: Sequence[Broken] = ()
+    broken: Sequence[BrokenRow] = ()

@@ -9,11 +9,11 @@ from typing import Any
 
 from domain.errors import BadInput, BadMapping
 from signals.files.file_format import FileFormat
-from signals.files.row_batches import BATCH, Batch
+from signals.files.row_batches import BATCH, RowBatch
 from signals.files.xlsx_limits import check_workbook
 
 
-def read_workbook(path: Path, file_format: FileFormat) -> Iterator[Batch]:
+def read_workbook(path: Path, file_format: FileFormat) -> Iterator[RowBatch]:
     """Batches of rows, at least one. Lines are the sheet's row numbers; empty rows are left out.
 
     Whole numbers have no point, dates and times are ISO text without a zone. Of merged cells the
@@ -35,7 +35,7 @@ def read_workbook(path: Path, file_format: FileFormat) -> Iterator[Batch]:
             return
 
 
-def _batch(names: tuple[str, ...], held: list[tuple[int, list[str]]]) -> Batch:
+def _batch(names: tuple[str, ...], held: list[tuple[int, list[str]]]) -> RowBatch:
     from signals.files.csv_reader import Header
 
     header = Header(names)
@@ -48,7 +48,7 @@ def _batch(names: tuple[str, ...], held: list[tuple[int, list[str]]]) -> Batch:
         else:
             rows.append(fitted)
             lines.append(line)
-    return Batch(names, rows, lines, broken)
+    return RowBatch(names, rows, lines, broken)
 
 
 def _rows(path: Path, file_format: FileFormat) -> Iterator[tuple[int, list[str]]]:

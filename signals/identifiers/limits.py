@@ -73,7 +73,7 @@ def _lead() -> Mapping[str, int]:
     return MappingProxyType(dict(by_digit(LEAD)))
 
 
-class Protections(msgspec.Struct, frozen=True, kw_only=True):
+class ResolutionLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Limits per identifier, on the identifiers seen on one event with it; kinds by digit.
 
     `owned`: how many of another kind one person may have. `neighbours`: of any kind; beyond it the

@@ -43,7 +43,7 @@ _RECORDS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class EventIdentifiers:
     """An event's identifiers as keys, and the account they point to.
 
     `account` sorts: a company's domain ("0…") before a CRM's account id ("1…"); "" is none.
@@ -64,9 +64,11 @@ class IdentifierReader:
 
     def __init__(self, rules: IdentityRules | None = None) -> None:
         self.rules = rules or IdentityRules()
-        self._remembered: Callable[[_Set], Known] = lru_cache(maxsize=_REMEMBERED)(self._read_set)
+        self._remembered: Callable[[_Set], EventIdentifiers] = lru_cache(maxsize=_REMEMBERED)(
+            self._read_set
+        )
 
-    def read(self, identifiers: Mapping[str, object]) -> Known:
+    def read(self, identifiers: Mapping[str, object]) -> EventIdentifiers:
         """Normalise an event's identifiers. Raises BadSignal where none of them can be read."""
         held = tuple(identifiers.items())
         try:
@@ -77,7 +79,7 @@ class IdentifierReader:
             pass
         return self._read_set(held)
 
-    def _read_set(self, identifiers: "_Set") -> Known:
+    def _read_set(self, identifiers: "_Set") -> EventIdentifiers:
         given = [pair for kind, held in identifiers for pair in _pairs(kind, held)]
         if len(given) > MOST:
             raise BadSignal(
@@ -98,7 +100,7 @@ class IdentifierReader:
                 )
             )
         left_out = tuple(LeftOut(k if k in _KINDS else "other", b.rule) for k, b in found.refused)
-        return Known(found.all_keys(), min(found.accounts, default=""), left_out)
+        return EventIdentifiers(found.all_keys(), min(found.accounts, default=""), left_out)
 
     def _take(self, kind: str, value: object, found: "_Found") -> None:
         """Read one identifier. Raises BadSignal."""
@@ -201,5 +203,5 @@ read_identifiers = IdentifierReader().read
 
 
 def account_of(account: str) -> AccountId:
-    """The account id of a `Known.account`."""
+    """The account id of a `EventIdentifiers.account`."""
     return AccountId(account[1:])

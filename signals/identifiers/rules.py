@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from signals.identifiers.free_email_domains import packaged
-from signals.identifiers.limits import LEAD, OWNED, Protections, by_digit, digit_of
+from signals.identifiers.limits import LEAD, OWNED, ResolutionLimits, by_digit, digit_of
 from signals.identifiers.name_lists import listed
 from signals.identifiers.phone_regions import region_of
 
-Limit = Annotated[int, msgspec.Meta(ge=1, le=256)]
-Kind = Literal["crm_id", "user_id", "email", "phone"]
-Line = Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
+IdentifierLimit = Annotated[int, msgspec.Meta(ge=1, le=256)]
+LimitedKind = Literal["crm_id", "user_id", "email", "phone"]
+ListedName = Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
 
 EDITION = 1
 """Raised when the rules in the code change what an identifier means or what may join."""
@@ -23,11 +23,11 @@ EDITION = 1
 _LISTS = ("mailboxes.txt", "made_up_addresses.txt", "made_up_domains.txt", "no_value.txt")
 
 
-class Changes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ListChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a home adds to a list that comes with the product, and takes off it."""
 
-    add: tuple[Line, ...] = ()
-    remove: tuple[Line, ...] = ()
+    add: tuple[ListedName, ...] = ()
+    remove: tuple[ListedName, ...] = ()
 
     def of(self, names: Iterable[str]) -> frozenset[str]:
         """The list with the changes, in lower case."""
@@ -49,11 +49,11 @@ class IdentityRules(
     """
 
     phone_region: str = ""
-    limits: dict[Kind | Literal["name"], dict[Kind, Limit]] = {}
+    limits: dict[LimitedKind | Literal["name"], dict[LimitedKind, IdentifierLimit]] = {}
     neighbours: Annotated[int, msgspec.Meta(ge=2, le=256)] = 64
-    lead: dict[Kind, Limit] = {}
-    consumer_domains: Changes = Changes()
-    mailboxes: Changes = Changes()
+    lead: dict[LimitedKind, IdentifierLimit] = {}
+    consumer_domains: ListChanges = ListChanges()
+    mailboxes: ListChanges = ListChanges()
 
     def __hash__(self) -> int:
         """The hash of all that it says: dictionaries have none of their own."""
@@ -65,11 +65,11 @@ class IdentityRules(
             raise ValueError("identity.phone_region must be a country of ISO 3166, such as US")
 
     @cached_property
-    def protections(self) -> Protections:
+    def protections(self) -> ResolutionLimits:
         """The limits, those that are not set as they come."""
         set_here: dict[Any, dict[Any, int]] = {**self.limits}
         owned = {kind: {**held, **set_here.get(kind, {})} for kind, held in OWNED.items()}
-        return Protections(
+        return ResolutionLimits(
             owned=MappingProxyType({digit_of(k): by_digit(held) for k, held in owned.items()}),
             neighbours=self.neighbours,
             lead=MappingProxyType(dict(by_digit({**LEAD, **self.lead}))),

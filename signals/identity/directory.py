@@ -17,7 +17,7 @@ from signals.store.tables import among, changes, events, identifiers, leads, lin
 _texts = json.Decoder(list[tuple[float, float, str]])
 
 
-class Name(NamedTuple):
+class KnownIdentifier(NamedTuple):
     """An identifier as its key, the lead that it is of, and why it joins nothing ("" if it may)."""
 
     key: str
@@ -25,7 +25,7 @@ class Name(NamedTuple):
     rule: str
 
 
-class Together(NamedTuple):
+class SharedEvent(NamedTuple):
     """Two identifiers' keys that came on one event: the first that told so, and when it did."""
 
     key: str
@@ -141,14 +141,14 @@ class Directory:
             for at in sorted(rows)
         ]
 
-    def names(self, lead: LeadRef) -> list[Name]:
+    def names(self, lead: LeadRef) -> list[KnownIdentifier]:
         """The identifiers that a lead is known by."""
         i = identifiers.c
         query = select(i["key"], i.lead_id, i.rule).where(i.lead_id == lead.lead_id)
         with self._engine.connect() as connection:
-            return sorted(Name(*row) for row in connection.execute(query))
+            return sorted(KnownIdentifier(*row) for row in connection.execute(query))
 
-    def together(self, lead: LeadRef) -> list[Together]:
+    def together(self, lead: LeadRef) -> list[SharedEvent]:
         """What says that a lead's identifiers are of one lead, oldest first."""
         keys = {name.key for name in self.names(lead)}
         e, query = events.c, select(links.c["key"], links.c.other, links.c.event_key)
@@ -158,7 +158,7 @@ class Directory:
             told = select(e.event_key, e.type, e.known_us)
             named = sorted({row[2] for row in held})
             by = {key: (name, us) for key, name, us in among(connection, told, e.event_key, named)}
-        found = [Together(key, other, *by[event]) for key, other, event in held]
+        found = [SharedEvent(key, other, *by[event]) for key, other, event in held]
         return sorted(found, key=lambda one: (one.known_us, one))
 
     def separated(self, lead: LeadRef) -> dict[str, str]:
@@ -171,7 +171,7 @@ class Directory:
             rows = list(among(connection, query, s.separation, numbers))
         return {key: reason for n, key, side, reason in rows if (n, 1 - side) in own}
 
-    def kept_apart(self, lead: LeadRef) -> list[Name]:
+    def kept_apart(self, lead: LeadRef) -> list[KnownIdentifier]:
         """Identifiers that came on one event with the lead's, and are of another lead."""
         keys = {name.key for name in self.names(lead)}
         i = identifiers.c
@@ -179,7 +179,7 @@ class Directory:
             linked = among(connection, select(links.c.other), links.c["key"], sorted(keys))
             near = sorted({other for (other,) in linked} - keys)
             query = select(i["key"], i.lead_id, i.rule)
-            return sorted(Name(*row) for row in among(connection, query, i["key"], near))
+            return sorted(KnownIdentifier(*row) for row in among(connection, query, i["key"], near))
 
 
 def _owner(connection: Connection, keys: Keys) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from sqlalchemy import Engine, select
 
 from domain.identifiers import NAMED, company_of, is_person, kind_of, name_of
-from signals.identifiers.limits import Protections
-from signals.identity.directory import Name
+from signals.identifiers.limits import ResolutionLimits
+from signals.identity.directory import KnownIdentifier
 from signals.identity.shared_identifiers import EMAIL
 from signals.store.tables import among, links
 
@@ -18,7 +18,9 @@ _STANDING = {
 }
 
 
-def reasons(engine: Engine, protections: Protections, names: Sequence[Name]) -> dict[str, str]:
+def reasons(
+    engine: Engine, protections: ResolutionLimits, names: Sequence[KnownIdentifier]
+) -> dict[str, str]:
     """By key of those that join nothing, why, such as "4 crm_id, limit 3"."""
     ruled = {name.key: name.rule for name in names if name.rule}
     near: dict[str, list[str]] = {key: [] for key in ruled}
@@ -29,7 +31,7 @@ def reasons(engine: Engine, protections: Protections, names: Sequence[Name]) -> 
     return {key: _why(key, rule, near[key], protections) for key, rule in ruled.items()}
 
 
-def _why(key: str, rule: str, near: Sequence[str], protections: Protections) -> str:
+def _why(key: str, rule: str, near: Sequence[str], protections: ResolutionLimits) -> str:
     emails = [other for other in near if other[0] == EMAIL]
     match rule:
         case "too-many-neighbours":
@@ -49,7 +51,7 @@ def _why(key: str, rule: str, near: Sequence[str], protections: Protections) -> 
     return words
 
 
-def _beyond(key: str, near: Sequence[str], protections: Protections) -> str:
+def _beyond(key: str, near: Sequence[str], protections: ResolutionLimits) -> str:
     """Which limits are passed: how many, of what, and the limit."""
     counted = Counter(other[0] for other in near)
     return "; ".join(

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from domain.identifiers import is_person, one_company
-from signals.identifiers.limits import Protections
+from signals.identifiers.limits import ResolutionLimits
 from signals.identity.connected_components import components
 from signals.identity.shared_identifiers import EMAIL, PHONE, why_by_itself, why_shared
 
 Keys = tuple[str, ...]
 
-Loader = Callable[["LinkGraph", set[str]], None]
+LinkLoader = Callable[["LinkGraph", set[str]], None]
 """Fills in what is stored of these keys: their links, leads and rules, and their neighbours'."""
 
 
@@ -30,7 +30,7 @@ class LinkGraph:
     that were added.
     """
 
-    def __init__(self, protections: Protections, load: Loader = _all_is_here) -> None:
+    def __init__(self, protections: ResolutionLimits, load: LinkLoader = _all_is_here) -> None:
         self.protections = protections
         self._loader = load
         self.clear()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Set
 
 from domain.identifiers import STRENGTH, IdentifierKind, name_of, one_company
-from signals.identifiers.limits import Protections
+from signals.identifiers.limits import ResolutionLimits
 from signals.identifiers.person_names import several_people
 
 TOO_MANY, TWO_COMPANIES, TWO_PEOPLE = "too-many-neighbours", "two-companies", "two-people"
@@ -12,7 +12,7 @@ EMAIL = f"{STRENGTH[IdentifierKind.EMAIL]:x}"
 PHONE = f"{STRENGTH[IdentifierKind.PHONE]:x}"
 
 
-def why_by_itself(key: str, links: Set[str], protections: Protections) -> str:
+def why_by_itself(key: str, links: Set[str], protections: ResolutionLimits) -> str:
     """The rule that follows from a person's identifier's own links; "" for none."""
     if len(links) > protections.neighbours:
         return TOO_MANY

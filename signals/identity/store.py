@@ -5,7 +5,7 @@ from sys import intern
 
 from sqlalchemy import Connection, delete, select
 
-from signals.identifiers.limits import Protections
+from signals.identifiers.limits import ResolutionLimits
 from signals.identity.link_graph import Keys, LinkGraph
 from signals.identity.resolver import Resolved, Resolver
 from signals.store.tables import among, identifiers, links, separations, write
@@ -20,7 +20,7 @@ class Identities:
     What it remembers holds as long as nobody else writes; `begin` is told.
     """
 
-    def __init__(self, protections: Protections) -> None:
+    def __init__(self, protections: ResolutionLimits) -> None:
         self._resolver = Resolver(protections, self._load)
         self._loaded: set[str] = set()
         self._connection: Connection | None = None

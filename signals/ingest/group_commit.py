@@ -9,7 +9,7 @@ from threading import Lock
 
 from domain.errors import Refused, Unavailable
 from domain.signals import Counts
-from signals.events.preparation import Prepared
+from signals.events.preparation import PreparedDocuments
 
 MOST = 5_000
 """Events of one transaction, unless one part alone is larger."""
@@ -17,7 +17,7 @@ MOST = 5_000
 
 @dataclass(eq=False, slots=True)
 class _Asked:
-    part: Prepared
+    part: PreparedDocuments
     counts: Counts | None = None
     failed: Exception | None = None
 
@@ -26,15 +26,15 @@ class _Asked:
         return self.counts is None and self.failed is None
 
 
-class Turns:
+class GroupCommit:
     """Commits parts, by `commit`, for threads that each wait for theirs."""
 
-    def __init__(self, commit: Callable[[Sequence[Prepared]], Sequence[Counts]]) -> None:
+    def __init__(self, commit: Callable[[Sequence[PreparedDocuments]], Sequence[Counts]]) -> None:
         self._commit = commit
         self._waiting: list[_Asked] = []
         self._gate, self._turn = Lock(), Lock()
 
-    def commit(self, part: Prepared) -> Counts:
+    def commit(self, part: PreparedDocuments) -> Counts:
         """Commit a part, perhaps with others; what became of it.
 
         Raises what the commit of this part alone raises, or what failed for all.

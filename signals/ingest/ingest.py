@@ -7,14 +7,14 @@ from sqlalchemy import Connection
 
 from domain.clock import Clock, to_us
 from domain.errors import Refused
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.ports import StateWriter
 from domain.signals import MOST_REFUSED, Counts, Receipt, RefusedEvent, decode
 from signals.events import event_log
 from signals.events.event_columns import arrivals, take
-from signals.events.preparation import Prepared, Preparer, counted, together
-from signals.events.validation import Accepted, Reader
-from signals.ingest.group_commit import Turns
+from signals.events.preparation import PreparedDocuments, Preparer, counted, together
+from signals.events.validation import EventValidator, ValidEvent
+from signals.ingest.group_commit import GroupCommit
 from signals.ingest.outbox import PUSH_WAIT_S, drain, pushing
 from signals.ingest.transactions import Writer
 from signals.store import quarantine
@@ -30,7 +30,7 @@ class Ingest:
     def __init__(
         self,
         writer: Writer,
-        reader: Reader,
+        reader: EventValidator,
         online: StateWriter,
         clock: Clock,
         push_wait_s: float = PUSH_WAIT_S,
@@ -42,7 +42,7 @@ class Ingest:
         self.preparer = Preparer(reader, writer.matcher, reader.door.fields)
         self._online = online
         self._clock = clock
-        self._turns = Turns(self.commit_parts)
+        self._turns = GroupCommit(self.commit_parts)
 
     def accept(self, documents: Sequence[bytes], origin: str, first_line: int = 1) -> Counts:
         """Take JSON documents in: committed and pushed online when this returns.
@@ -61,11 +61,13 @@ class Ingest:
         ]
         return Receipt(**asdict(counts), refused=told, refused_total=len(prepared.refused))
 
-    def _prepare(self, documents: Sequence[bytes], origin: str, first_line: int) -> Prepared:
+    def _prepare(
+        self, documents: Sequence[bytes], origin: str, first_line: int
+    ) -> PreparedDocuments:
         numbered = [(first_line + i, d) for i, d in enumerate(documents)]
         return self.preparer.prepare(numbered, origin)
 
-    def _take(self, prepared: Prepared) -> Counts:
+    def _take(self, prepared: PreparedDocuments) -> Counts:
         counts = self._turns.commit(prepared)
         self.push()
         return counts
@@ -84,12 +86,14 @@ class Ingest:
         part = self.preparer.prepare(list(documents), origin)
         return self.commit_parts([part._replace(refused=[*part.refused, *rejected])])[0]
 
-    def commit_parts(self, parts: Sequence[Prepared], *, whole: bool = False) -> list[Counts]:
+    def commit_parts(
+        self, parts: Sequence[PreparedDocuments], *, whole: bool = False
+    ) -> list[Counts]:
         """Commit in one transaction what was read before; what became of each part.
 
         `whole`: the parts are all of a delivery. Raises Refused, as `commit` does.
         """
-        batch, found = together(parts), Findings()
+        batch, found = together(parts), QualityFindings()
         found.merge(batch.found)
         try:
             with self._writer.transaction() as connection:
@@ -103,9 +107,9 @@ class Ingest:
     def _commit(
         self,
         connection: Connection,
-        parts: Sequence[Prepared],
-        batch: Prepared,
-        found: Findings,
+        parts: Sequence[PreparedDocuments],
+        batch: PreparedDocuments,
+        found: QualityFindings,
         whole: bool,  # noqa: FBT001
     ) -> list[Counts]:
         """Judge the batch, log what is new and make it count, keep what was refused."""
@@ -129,13 +133,13 @@ class Ingest:
         event_log.add_totals(connection, _once(sum(counts, Counts()), cured))
         return counts
 
-    def _keep(self, found: Findings) -> None:
+    def _keep(self, found: QualityFindings) -> None:
         """Keep what was found in a batch that was refused whole."""
         with self._writer.transaction() as connection:
             self._door.stopped(connection, found)
 
     @property
-    def findings(self) -> Findings:
+    def findings(self) -> QualityFindings:
         """What the gates found in this process."""
         return self._door.findings
 
@@ -156,11 +160,11 @@ class Ingest:
 
     def _release(self, held: Mapping[str, Rejected]) -> Counts:
         """Commit those quarantined documents that can be accepted now."""
-        accepted: list[Accepted] = []
+        accepted: list[ValidEvent] = []
         released: set[str] = set()
         for i, one in held.items():
             documents = [(one.line, one.body)]
-            sound, _ = self.preparer.reader.read_all(documents, one.origin, Findings())
+            sound, _ = self.preparer.reader.read_all(documents, one.origin, QualityFindings())
             accepted += sound
             released.update([i] * len(sound))
         told = arrivals(accepted, self._writer.matcher)
@@ -181,7 +185,7 @@ class Ingest:
         return replace(counts, received=new + twice + stay, quarantined=stay)
 
 
-def _held(connection: Connection, batch: Prepared) -> set[str]:
+def _held(connection: Connection, batch: PreparedDocuments) -> set[str]:
     """Keys of refused documents of which the log, or the batch, has the event."""
     keys = {key for one in batch.refused for key in one.keys}
     return (

@@ -6,11 +6,11 @@ from threading import Lock
 
 from sqlalchemy import Connection, Engine
 
-from signals.events.feature_matching import Matcher, Upcast, as_it_is
+from signals.events.feature_matching import Matcher, Upcaster, as_it_is
 from signals.identifiers.normalization import IdentifierReader
 from signals.identifiers.rules import IdentityRules
 from signals.identity.store import Identities
-from signals.ingest.unit_of_work import Batch
+from signals.ingest.unit_of_work import UnitOfWork
 from signals.store.feature_states import StateStore
 from signals.store.lock_wait import turn
 from signals.store.tables import GENERATION, IDENTITY, counter, generation, totals, write, writing
@@ -24,7 +24,7 @@ class Writer:
         engine: Engine,
         states: StateStore,
         rules: IdentityRules | None = None,
-        upcast: Upcast = as_it_is,
+        upcast: Upcaster = as_it_is,
         wait_s: float = -1.0,
     ) -> None:
         """`wait_s` bounds the wait for another thread's transaction, -1 for no bound.
@@ -74,6 +74,6 @@ class Writer:
             made_by = counter(connection, IDENTITY)
             return generation(connection) > 0 and made_by != self.identifiers.rules.digest
 
-    def batch(self, connection: Connection) -> Batch:
+    def batch(self, connection: Connection) -> UnitOfWork:
         """Work on leads and accounts within a transaction."""
-        return Batch(connection, self.states, self.matcher, self.identities)
+        return UnitOfWork(connection, self.states, self.matcher, self.identities)

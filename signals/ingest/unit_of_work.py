@@ -8,9 +8,9 @@ from sqlalchemy import Connection, insert
 
 from domain.state import COUNT, Index, Vector, empty
 from signals.events import event_log
-from signals.events.event_columns import Arrivals, arrivals, joined
+from signals.events.event_columns import EventColumns, arrivals, joined
 from signals.events.feature_matching import Matcher
-from signals.events.validation import Accepted
+from signals.events.validation import ValidEvent
 from signals.identity.link_graph import Keys
 from signals.identity.merges_and_splits import Rearrangement, rearrangement
 from signals.identity.resolver import Resolved
@@ -30,7 +30,7 @@ class First(NamedTuple):
     known_us: int
 
 
-def first_of_each(fresh: Arrivals) -> dict[Keys, First]:
+def first_of_each(fresh: EventColumns) -> dict[Keys, First]:
     """The first event of each set of keys."""
     places = range(len(fresh.sets) - 1, -1, -1)
     first = dict(zip(reversed(fresh.sets), places, strict=True))
@@ -40,7 +40,7 @@ def first_of_each(fresh: Arrivals) -> dict[Keys, First]:
     }
 
 
-class Batch:
+class UnitOfWork:
     """The events of one transaction, and the leads and accounts that they touch."""
 
     def __init__(
@@ -58,10 +58,10 @@ class Batch:
         self._parts: dict[str, list[tuple[str, Vector]]] = {}
         self._recount: set[str] = set()
         self._events = arrivals((), matcher).events
-        self._taken: list[tuple[int, Accepted]] = []
+        self._taken: list[tuple[int, ValidEvent]] = []
         self._order: list[LeadRow] = []
 
-    def add(self, fresh: Arrivals) -> None:
+    def add(self, fresh: EventColumns) -> None:
         """Log events that the log does not hold, and make them count."""
         sets = set(fresh.sets)
         resolved = self._identities.resolver.add(sets)
@@ -77,7 +77,7 @@ class Batch:
         change = self._rearrange(resolved, {}, reason, now_us)
         self._apply(change, arrivals((), self._matcher), {})
 
-    def count(self, logged: Sequence[Accepted]) -> None:
+    def count(self, logged: Sequence[ValidEvent]) -> None:
         """Make logged events count, whose identifiers are resolved already."""
         told = arrivals(logged, self._matcher)
         sets = set(told.sets)
@@ -109,7 +109,7 @@ class Batch:
 
     # -- states ------------------------------------------------------------------------------
 
-    def _apply(self, change: Rearrangement, told: Arrivals, homes: Mapping[Keys, str]) -> None:
+    def _apply(self, change: Rearrangement, told: EventColumns, homes: Mapping[Keys, str]) -> None:
         again = self._send_home()
         taken = arrivals([a for _, a in self._taken], self._matcher)
         leads = self._identities.resolver.leads
@@ -170,7 +170,7 @@ class Batch:
         s = self._states
         return LeadRow(lead, "", 0, np.zeros(s.layout.width), s.texts)
 
-    def _fold(self, told: Arrivals, lead_of: Mapping[Keys, str]) -> None:
+    def _fold(self, told: EventColumns, lead_of: Mapping[Keys, str]) -> None:
         """Fold the events into their leads."""
         rows = self._order = list(self._rows.values())
         if not told.keys:
@@ -191,7 +191,7 @@ class Batch:
         for row, state, known_us in zip(rows, matrix, known.tolist(), strict=True):
             row.state, row.known_us = state, known_us
 
-    def _write_texts(self, told: Arrivals, index: Index) -> None:
+    def _write_texts(self, told: EventColumns, index: Index) -> None:
         times, ties = told.events.times, told.events.ties
         for event, attribute, value in told.texts:
             texts = self._order[index[event]].texts

@@ -8,7 +8,7 @@ from datetime import UTC
 from itertools import repeat
 from typing import Any
 
-from signals.files.row_batches import Batch
+from signals.files.row_batches import RowBatch
 from signals.mapping import converters
 from signals.mapping.converters import Bad, Memo
 from signals.mapping.phone_converters import phone_in, phone_of
@@ -33,7 +33,7 @@ _ENDINGS = re.compile(r"(\.(csv|tsv|txt|json|jsonl|parquet|xlsx))?(\.gz)?$", re.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class ColumnSource:
     """Values, one a row: converted from one column's text, from several's, or all the same."""
 
     columns: tuple[str, ...]
@@ -48,14 +48,14 @@ class Source:
 class View:
     """A batch by column; what was asked for once is kept. `before`: rows that came before it."""
 
-    def __init__(self, batch: Batch, before: int = 0) -> None:
+    def __init__(self, batch: RowBatch, before: int = 0) -> None:
         self.size = len(batch.rows)
         self.rows = batch.rows
         self._batch = batch
         self._before = before
         self._at = {name: k for k, name in enumerate(batch.names)}
         self._raw: dict[str, list[str]] = {}
-        self._values: dict[Source, list[Any]] = {}
+        self._values: dict[ColumnSource, list[Any]] = {}
 
     def raw(self, column: str) -> list[str]:
         """A column's text as it stands."""
@@ -75,13 +75,13 @@ class View:
         first = self._before + 1
         return [str(first + i + k) for i, k in zip(range(self.size), skipped, strict=False)]
 
-    def of(self, source: Source) -> list[Any]:
+    def of(self, source: ColumnSource) -> list[Any]:
         """A source's values, one a row."""
         if source not in self._values:
             self._values[source] = self._compute(source)
         return self._values[source]
 
-    def _compute(self, source: Source) -> list[Any]:
+    def _compute(self, source: ColumnSource) -> list[Any]:
         match source.columns:
             case ():
                 return source.memo.of([()]) * self.size
@@ -91,18 +91,18 @@ class View:
                 return source.memo.of(zip(*map(self.raw, columns), strict=True))
 
 
-class Sources:
+class ColumnSources:
     """Makes the sources that a table's parts ask for; equal ones are made once."""
 
     def __init__(self, file: MappingFile, table: TableSpec) -> None:
         self.file = file
         self.table = table
         self.columns: dict[str, None] = {}
-        self._made: dict[Hashable, Source] = {}
+        self._made: dict[Hashable, ColumnSource] = {}
         name = table.time_zone or file.time_zone
         self._zone = time_zone(name) if name else None
 
-    def identifier(self, column: str, spec: IdentifierSpec) -> Source:
+    def identifier(self, column: str, spec: IdentifierSpec) -> ColumnSource:
         """An identifier's value, or None; a telephone with a region as an international number."""
         key = ("identifier", column, spec.kind, spec.region)
         whole = spec.kind == "integer"
@@ -117,12 +117,12 @@ class Sources:
         placed = phone_of(column, convert, converters.text(self._missing(country)))
         return self._make(key, (column, country), placed)
 
-    def row(self, file: str) -> Source:
+    def row(self, file: str) -> ColumnSource:
         """The row's own identifier: the file's name without its endings, and the row's number."""
         name = _ENDINGS.sub("", file)
         return self._make(("row", name), (ROW,), lambda number: f"{name}:{number}")
 
-    def moment(self, spec: TimeSpec) -> Source:
+    def moment(self, spec: TimeSpec) -> ColumnSource:
         """An event's time."""
         if spec.at is not None:
             at = spec.at.astimezone(UTC) + duration(spec.plus)
@@ -131,7 +131,7 @@ class Sources:
         convert = moments(spec, self._zone, self._missing(column), self.table.point)
         return self._make(spec, (column,), convert)
 
-    def type(self, spec: str | TypeSpec) -> Source:
+    def type(self, spec: str | TypeSpec) -> ColumnSource:
         """An event's type; None for a row that is left to other events."""
         if isinstance(spec, str):
             return self._make(("type", spec), (), lambda _: spec)
@@ -148,7 +148,7 @@ class Sources:
 
         return self._make(None, columns, convert)
 
-    def field(self, name: str, spec: FieldSpec) -> Source:
+    def field(self, name: str, spec: FieldSpec) -> ColumnSource:
         """A data field's value, or None."""
         # by its text, for 1, 1.0 and true are equal to Python, and are not one constant
         key = ("field", name if spec.required else "", repr(spec))
@@ -161,7 +161,7 @@ class Sources:
             convert = self._cell(spec.column, spec)
         return self._make(key, columns, _required(name, convert) if spec.required else convert)
 
-    def test(self, condition: Condition) -> Source:
+    def test(self, condition: Condition) -> ColumnSource:
         """Whether a condition holds."""
         column = condition.column
         return self._make(("test", repr(condition)), (column,), self._holds(condition))
@@ -173,10 +173,10 @@ class Sources:
 
     def _make(
         self, key: Hashable, columns: tuple[str, ...], convert: Callable[[Any], object]
-    ) -> Source:
+    ) -> ColumnSource:
         source = self._made.get(key) if key is not None else None
         if source is None:
-            source = Source(self.need(columns), Memo(convert))
+            source = ColumnSource(self.need(columns), Memo(convert))
             self._made[key] = source
         return source
 

@@ -16,9 +16,9 @@ import msgspec
 
 from domain.identifiers import ACCOUNT_KIND, NAME_KIND
 from domain.signals import Signal, encode
-from signals.files.row_batches import Batch, Broken
+from signals.files.row_batches import BrokenRow, RowBatch
 from signals.identifiers.left_out import LeftOut
-from signals.mapping.columns import Source, Sources, View
+from signals.mapping.columns import ColumnSource, ColumnSources, View
 from signals.mapping.converters import Bad
 from signals.mapping.row_occurrences import Occurrences
 from signals.mapping.spec import (
@@ -36,7 +36,7 @@ _NO_EVENT = Bad("no-event", "the row fits no event of the mapping, nor its ignor
 _line = attrgetter("line")
 
 
-class Mapped(msgspec.Struct, frozen=True, gc=False):
+class MappedRow(msgspec.Struct, frozen=True, gc=False):
     """What a row, or one event of it, came to.
 
     `document` is the JSON of a signal as `domain.signals.encode` gives it, or, where `rule` is
@@ -53,7 +53,7 @@ class Mapped(msgspec.Struct, frozen=True, gc=False):
     row_keys: tuple[str, ...] = ()
 
 
-class Tally(msgspec.Struct):
+class MappingCounts(msgspec.Struct):
     """Rows read and what became of them; a row that is neither ignored nor rejected is taken.
 
     `left_out` counts the cells that rows were taken without, for they could not be read; `made`
@@ -70,14 +70,14 @@ class Tally(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    when: tuple[Source, ...]
+    when: tuple[ColumnSource, ...]
     name: str | None
-    kind: Source
+    kind: ColumnSource
     selective: bool
-    time: Source
+    time: ColumnSource
     fields: tuple[str, ...]
-    values: tuple[Source, ...]
-    needed: tuple[Source, ...]
+    values: tuple[ColumnSource, ...]
+    needed: tuple[ColumnSource, ...]
     key: tuple[str, ...]
 
     def rows(self, view: View) -> Sequence[int]:
@@ -122,7 +122,7 @@ class TablePlan:
     def __init__(
         self, file: MappingFile, table: TableSpec, versions: dict[str, int], name: str = ""
     ) -> None:
-        self._make = make = Sources(file, table)
+        self._make = make = ColumnSources(file, table)
         self._source = file.source
         self._versions = versions
         self._identifiers = _identifiers(make, table, name)
@@ -132,7 +132,7 @@ class TablePlan:
         self._events = [_event(make, event) for event in table.events]
         self._occurrences = Occurrences()
         self._rows = 0
-        self.tally = Tally()
+        self.tally = MappingCounts()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -144,7 +144,7 @@ class TablePlan:
         """Whether a row is known by all of its cells, for want of columns that name it."""
         return any(not event.key for event in self._events)
 
-    def run(self, batch: Batch) -> list[Mapped]:
+    def run(self, batch: RowBatch) -> list[MappedRow]:
         """What a batch comes to, in the order of its lines."""
         view = View(batch, self._rows)
         self._rows += view.size + len(batch.broken)
@@ -163,7 +163,7 @@ class TablePlan:
         for event, rows in zip(self._events, chosen, strict=True):
             kept = [i for i in rows if i not in skip] if skip else rows
             made = self._signals(event, kept, view, people, keys[event.key])
-            found.extend(map(Mapped, made, _take(batch.lines, kept)))
+            found.extend(map(MappedRow, made, _take(batch.lines, kept)))
             self.tally.signals += len(kept)
             self.tally.made.update(_take(view.of(event.kind), kept))
             left_out.update(event.left_out(view, kept))
@@ -204,12 +204,12 @@ class TablePlan:
 
     def _rejected(
         self,
-        batch: Batch,
+        batch: RowBatch,
         view: View,
         bad: list[tuple[int, Bad]],
         chosen: list[Sequence[int]],
         keys: dict[tuple[str, ...], list[str]],
-    ) -> Iterator[Mapped]:
+    ) -> Iterator[MappedRow]:
         """The rejected rows, each with what names it and the events that it would have become."""
         rows = {i for i, _ in bad}
         events: dict[int, set[str]] = {i: set() for i in rows}
@@ -259,7 +259,9 @@ class TablePlan:
             yield encode(signal)
 
 
-def _identifiers(make: Sources, table: TableSpec, name: str) -> list[tuple[str, list[Source]]]:
+def _identifiers(
+    make: ColumnSources, table: TableSpec, name: str
+) -> list[tuple[str, list[ColumnSource]]]:
     found = []
     for kind, given in table.identifiers.items():
         spec = given if isinstance(given, IdentifierSpec) else IdentifierSpec(column=given)
@@ -268,7 +270,7 @@ def _identifiers(make: Sources, table: TableSpec, name: str) -> list[tuple[str, 
     return found
 
 
-def _event(make: Sources, event: EventSpec) -> _Event:
+def _event(make: ColumnSources, event: EventSpec) -> _Event:
     time = make.table.time_of(event)
     if time is None:
         raise ValueError("an event without a time passed the mapping's checks")
@@ -287,7 +289,7 @@ def _event(make: Sources, event: EventSpec) -> _Event:
     )
 
 
-def _tests(make: Sources, conditions: tuple[Condition, ...]) -> tuple[Source, ...]:
+def _tests(make: ColumnSources, conditions: tuple[Condition, ...]) -> tuple[ColumnSource, ...]:
     return tuple(make.test(condition) for condition in conditions)
 
 
@@ -325,15 +327,15 @@ def _take(values: Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
 
 
 def _rejected(
-    batch: Batch, row: int, why: Bad, keys: tuple[str, ...], row_keys: tuple[str, ...]
-) -> Mapped:
+    batch: RowBatch, row: int, why: Bad, keys: tuple[str, ...], row_keys: tuple[str, ...]
+) -> MappedRow:
     cells = dict(zip(batch.names, batch.rows[row], strict=True))
     if len(cells) < len(batch.names):
         cells = {f"{k} {name}": batch.rows[row][k] for k, name in enumerate(batch.names)}
     document = msgspec.json.encode(cells)
-    return Mapped(document, batch.lines[row], why.rule, why.detail, keys, row_keys)
+    return MappedRow(document, batch.lines[row], why.rule, why.detail, keys, row_keys)
 
 
-def _broken(broken: Broken) -> Mapped:
+def _broken(broken: BrokenRow) -> MappedRow:
     document = msgspec.json.encode({"text": broken.text})
-    return Mapped(document, broken.line, broken.rule, broken.detail)
+    return MappedRow(document, broken.line, broken.rule, broken.detail)

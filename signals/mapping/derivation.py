@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from domain.definition import Attribute, Family, FeatureDefinition, Outcome
+from domain.definition import Family, FeatureDefinition, Outcome, ProfileAttribute
 from domain.errors import BadMapping
 from domain.identifiers import ACCOUNT_KIND, IdentifierKind
 from signals.contracts.contract import Contract, Field
@@ -85,7 +85,7 @@ def _families(file: MappingFile, types: dict[str, list[EventSpec]]) -> Iterator[
             )
 
 
-def _attributes(file: MappingFile, types: dict[str, list[EventSpec]]) -> Iterator[Attribute]:
+def _attributes(file: MappingFile, types: dict[str, list[EventSpec]]) -> Iterator[ProfileAttribute]:
     found: dict[str, tuple[str, dict[str, None]]] = {}
     for event_type, events in types.items():
         for event in events:
@@ -96,7 +96,7 @@ def _attributes(file: MappingFile, types: dict[str, list[EventSpec]]) -> Iterato
                     _same_kind(name, held, kind)
                     its_types[event_type] = None
     for name, (kind, its_types) in found.items():
-        yield Attribute(
+        yield ProfileAttribute(
             name=name,
             kind="number" if kind == "number" else "text",
             types=tuple(its_types),

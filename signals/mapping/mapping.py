@@ -19,31 +19,31 @@ from domain.errors import BadConfiguration, BadMapping
 from signals.contracts.contract import Contract
 from signals.contracts.registry import standard_contracts
 from signals.files.readers import as_written, read_rows
-from signals.mapping.compiler import Mapped, TablePlan, Tally
+from signals.mapping.compiler import MappedRow, MappingCounts, TablePlan
 from signals.mapping.derivation import derive_contracts, derive_definition, events_of
 from signals.mapping.spec import MappingFile, TableSpec
 from signals.mapping.validation import check_mapping
 from storage.typed_yaml import located
 from storage.yaml_files import parse_yaml, read_text
 
-__all__ = ["Documents", "Mapping", "load_mapping"]
+__all__ = ["MappedDocuments", "Mapping", "load_mapping"]
 
 
-class Documents(Iterator[Mapped]):
+class MappedDocuments(Iterator[MappedRow]):
     """The signals and rejected rows of one file, in the order of its lines.
 
     `tally` counts what has been read so far. Raises BadInput where the file cannot be read;
     what came out before stands, and reading again gives the same ids.
     """
 
-    def __init__(self, items: Iterator[Mapped], tally: Tally) -> None:
+    def __init__(self, items: Iterator[MappedRow], tally: MappingCounts) -> None:
         self._items = items
         self.tally = tally
 
-    def __next__(self) -> Mapped:
+    def __next__(self) -> MappedRow:
         return next(self._items)
 
-    def __iter__(self) -> Iterator[Mapped]:
+    def __iter__(self) -> Iterator[MappedRow]:
         return self._items
 
 
@@ -89,15 +89,15 @@ class Mapping:
             todo=f"Its tables are for {', '.join(patterns)}.",
         )
 
-    def documents(self, path: Path, tally: Tally | None = None) -> Documents:
+    def documents(self, path: Path, tally: MappingCounts | None = None) -> MappedDocuments:
         """What the rows of a file come to. Raises BadInput at once or while reading.
 
         `tally` is counted on, where one is given.
         """
-        table, tally = self.table_for(path), Tally() if tally is None else tally
-        return Documents(self._documents(path, table, tally), tally)
+        table, tally = self.table_for(path), MappingCounts() if tally is None else tally
+        return MappedDocuments(self._documents(path, table, tally), tally)
 
-    def _documents(self, path: Path, table: TableSpec, tally: Tally) -> Iterator[Mapped]:
+    def _documents(self, path: Path, table: TableSpec, tally: MappingCounts) -> Iterator[MappedRow]:
         table = as_written(path, table)
         plan = TablePlan(self.file, table, self._versions, path.name)
         plan.tally = tally
@@ -115,7 +115,7 @@ class Mapping:
                     todo="Mind its spelling, or leave it out.",
                 )
 
-    def unmet(self, path: Path, tally: Tally) -> tuple[str, ...]:
+    def unmet(self, path: Path, tally: MappingCounts) -> tuple[str, ...]:
         """The types of outcomes that the file's table may make and that no row became."""
         own = {kind for event in self.table_for(path).events for kind in event.types}
         told = {kind for outcome in self.file.outcomes.values() for kind in outcome.types}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Keys = NDArray[np.uint64]
+RowHashes = NDArray[np.uint64]
 
 
 class Occurrences:
@@ -16,7 +16,7 @@ class Occurrences:
     """
 
     def __init__(self) -> None:
-        self._runs: list[Keys] = []
+        self._runs: list[RowHashes] = []
         self._next: dict[int, int] = {}
 
     def number(self, digests: Sequence[bytes]) -> list[int]:
@@ -35,14 +35,14 @@ class Occurrences:
         self._keep(distinct[~held])
         return numbers
 
-    def _held(self, keys: Keys) -> NDArray[np.bool_]:
+    def _held(self, keys: RowHashes) -> NDArray[np.bool_]:
         found = np.zeros(len(keys), dtype=np.bool_)
         for run in self._runs:
             at = np.minimum(np.searchsorted(run, keys), len(run) - 1)
             found |= run[at] == keys
         return found
 
-    def _keep(self, keys: Keys) -> None:
+    def _keep(self, keys: RowHashes) -> None:
         """Keep few sorted runs: a run joins the one before it once it is as long as half of it."""
         if len(keys):
             self._runs.append(keys)

@@ -11,12 +11,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from domain.definition import FeatureDefinition, Name
+from domain.definition import FeatureDefinition, FeatureName
 from domain.signals import Aware, Text, TypeName
 from signals.files.file_format import FileFormat
 from signals.mapping.words import Word, words
 
-Kind = Literal["text", "number", "integer", "percent", "boolean"]
+CellKind = Literal["text", "number", "integer", "percent", "boolean"]
 ValueKind = Literal["text", "number", "integer", "boolean"]
 Scalar = str | int | float | bool
 Classification = Literal["public", "internal", "personal"]
@@ -65,7 +65,7 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     column: str | None = None
     constant: Scalar | None = None
     product: tuple[str, str] | None = None
-    kind: Kind | None = None
+    kind: CellKind | None = None
     required: bool = False
     attribute: bool = True
     minimum: float | None = None
@@ -147,11 +147,11 @@ class EventSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     type: TypeName | TypeSpec
     when: tuple[Condition, ...] = ()
     time: str | TimeSpec | None = None
-    data: dict[Name, str | FieldSpec] = {}
+    data: dict[FeatureName, str | FieldSpec] = {}
     id: tuple[str, ...] = ()
-    name: Name | None = None
-    channel: Name | None = None
-    value: Name | None = None
+    name: FeatureName | None = None
+    channel: FeatureName | None = None
+    value: FeatureName | None = None
     feature: bool = True
 
     @property
@@ -168,7 +168,7 @@ class EventSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         }
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RefuseRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rows for which all conditions hold are quarantined under this rule."""
 
     rule: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -200,7 +200,7 @@ class TableSpec(FileFormat, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     identifiers: dict[str, str | tuple[str, ...] | IdentifierSpec]
     time: str | TimeSpec | None = None
     id: tuple[str, ...] = ()
-    refuse: tuple[Refusal, ...] = ()
+    refuse: tuple[RefuseRule, ...] = ()
     ignore: tuple[Condition, ...] = ()
     events: Annotated[tuple[EventSpec, ...], msgspec.Meta(min_length=1)]
 
@@ -233,15 +233,15 @@ class OutcomeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class MappingFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole mapping. `texts` says event types and data fields in a salesperson's words."""
 
-    name: Name
+    name: FeatureName
     version: Annotated[int, msgspec.Meta(ge=1)] = 1
     source: Text
     owner: str = ""
-    channel: Name | None = None
+    channel: FeatureName | None = None
     time_zone: str | None = None
     missing: tuple[Word, ...] = ()
     tables: Annotated[tuple[TableSpec, ...], msgspec.Meta(min_length=1)]
-    outcomes: dict[Name, OutcomeSpec] = {}
+    outcomes: dict[FeatureName, OutcomeSpec] = {}
     texts: dict[str, str] = {}
     half_lives_days: tuple[float, ...] | None = None
     accounts: bool | None = None

@@ -18,7 +18,7 @@ from signals.mapping.numerals import Unread, complete, exact, numeral
 from signals.mapping.spec import TimeSpec
 from signals.mapping.strptime import pattern_reader
 
-Read = Callable[[str], datetime]
+ParseTime = Callable[[str], datetime]
 
 _US = 1_000_000
 _UNIX = {"unix_s": 1, "unix_ms": 1_000, "unix_us": 1_000_000, "unix_ns": 1_000_000_000}
@@ -100,7 +100,7 @@ def moments(
     return convert
 
 
-def _reader(spec: TimeSpec, zone: tzinfo | None, point: str) -> Read:
+def _reader(spec: TimeSpec, zone: tzinfo | None, point: str) -> ParseTime:
     if spec.since is not None:
         return _since(spec.since, spec.unit or "seconds", zone, point)
     match spec.format or "iso":
@@ -125,7 +125,7 @@ def _in_utc(moment: datetime, zone: tzinfo | None) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _iso(zone: tzinfo | None) -> Read:
+def _iso(zone: tzinfo | None) -> ParseTime:
     def read(value: str) -> datetime:
         try:
             moment = datetime.fromisoformat(value)
@@ -176,7 +176,7 @@ def _moved(start: datetime, us: Decimal, step: int) -> datetime:
     return start + timedelta(microseconds=int((us / step).to_integral_value()) * step)
 
 
-def _unix(a_second: int, point: str) -> Read:
+def _unix(a_second: int, point: str) -> ParseTime:
     def read(value: str) -> datetime:
         count = _count(value, point)
         if not _LEAST <= count / a_second < _MOST:
@@ -193,7 +193,7 @@ def _other_unit(count: Decimal) -> str:
     return "not between 1973 and 2286; for a count from another moment set since and unit"
 
 
-def _serial(start: datetime, least: int, zone: tzinfo | None, point: str) -> Read:
+def _serial(start: datetime, least: int, zone: tzinfo | None, point: str) -> ParseTime:
     """Days of a calendar, counted from a local time, to the millisecond, as in spreadsheets."""
 
     def read(value: str) -> datetime:
@@ -205,7 +205,7 @@ def _serial(start: datetime, least: int, zone: tzinfo | None, point: str) -> Rea
     return read
 
 
-def _since(since: datetime, unit: str, zone: tzinfo | None, point: str) -> Read:
+def _since(since: datetime, unit: str, zone: tzinfo | None, point: str) -> ParseTime:
     """A count from a moment. Days are the calendar's where a zone is named; all else elapses."""
     if unit == "days" and zone is not None:
         return _serial(since.replace(tzinfo=None), -(10**9), zone, point)

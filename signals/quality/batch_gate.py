@@ -9,18 +9,18 @@ from sqlalchemy import Connection
 
 from domain.clock import DAY
 from domain.errors import Refused
-from domain.findings import MOST, Findings
+from domain.findings import MOST, QualityFindings
 from signals.quality.profile import FieldProfile, Profile, merge, profile_of
 from signals.quality.rules import BatchRules, Reaction
 from signals.quality.sketch import Sketch, count_scale, share_scale
-from signals.quality.statistics import FieldSeen, Seen, Stats
+from signals.quality.statistics import BatchStatistics, FieldStatistics, Stats
 from signals.quality.tables import load_profiles, save_profiles
 
 GATE = "batch"
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BatchViolation:
     """A broken rule: what it does, and a sentence without values."""
 
     rule: str
@@ -42,7 +42,13 @@ class BatchGate:
         self._lock = Lock()
 
     def admit(
-        self, connection: Connection, stats: Stats, newest_us: int, found: Findings, *, whole: bool
+        self,
+        connection: Connection,
+        stats: Stats,
+        newest_us: int,
+        found: QualityFindings,
+        *,
+        whole: bool,
     ) -> None:
         """Judge a batch and learn from it, inside the transaction that is to commit it.
 
@@ -77,7 +83,7 @@ class BatchGate:
         together: Stats = {}
         with self._lock:
             for about, seen in stats.items():
-                both = together[about] = Seen()
+                both = together[about] = BatchStatistics()
                 both.add(seen)
                 if about in self._pool:
                     both.add(self._pool[about])
@@ -92,7 +98,7 @@ class BatchGate:
                 if about in ripe:
                     self._pool.pop(about, None)
                 else:
-                    self._pool.setdefault(about, Seen()).add(seen)
+                    self._pool.setdefault(about, BatchStatistics()).add(seen)
 
     def _learn(
         self, connection: Connection, held: dict[str, Profile], learnt: dict[str, Profile]
@@ -103,8 +109,8 @@ class BatchGate:
 
 
 def judge(
-    about: str, seen: Seen, profile: Profile, rules: BatchRules, *, whole: bool
-) -> Iterator[Broken]:
+    about: str, seen: BatchStatistics, profile: Profile, rules: BatchRules, *, whole: bool
+) -> Iterator[BatchViolation]:
     """The rules that a batch breaks; none while the profile is warming up."""
     if profile.batches < rules.warm_up_batches:
         return
@@ -119,7 +125,9 @@ def judge(
             yield from _unseen(where, held, known, rules)
 
 
-def _volume(about: str, received: int, usual: Sketch, rules: BatchRules) -> Iterator[Broken]:
+def _volume(
+    about: str, received: int, usual: Sketch, rules: BatchRules
+) -> Iterator[BatchViolation]:
     if not usual.bins or rules.volume == "off":
         return
     figure, middle = count_scale(received), usual.median()
@@ -127,12 +135,12 @@ def _volume(about: str, received: int, usual: Sketch, rules: BatchRules) -> Iter
     if usual.score(figure, 1.0 / max(received, 1)) > rules.cut and factor >= rules.least_factor:
         word = "more" if figure > middle else "less"
         detail = f"{received} rows, {factor:.1f} times {word} than usual"
-        yield Broken("volume", about, rules.volume, detail)
+        yield BatchViolation("volume", about, rules.volume, detail)
 
 
 def _unseen(
-    about: str, seen: FieldSeen, known: FieldProfile, rules: BatchRules
-) -> Iterator[Broken]:
+    about: str, seen: FieldStatistics, known: FieldProfile, rules: BatchRules
+) -> Iterator[BatchViolation]:
     filled = sum(seen.values.values())
     if not filled or not known.values or known.open or rules.unseen_values == "off":
         return
@@ -142,7 +150,7 @@ def _unseen(
     far = (share_scale(share) - share_scale(usual)) / math.sqrt(0.25 / filled)
     if far > rules.cut and share - usual >= rules.least_change:
         detail = f"{share:.1%} of {filled} values were never seen, {usual:.1%} is usual"
-        yield Broken("unseen-values", about, rules.unseen_values, detail)
+        yield BatchViolation("unseen-values", about, rules.unseen_values, detail)
 
 
 def _share(
@@ -152,17 +160,19 @@ def _share(
     counted: tuple[int, int],
     usual: Sketch,
     rules: BatchRules,
-) -> Iterator[Broken]:
+) -> Iterator[BatchViolation]:
     k, n = counted
     if not usual.bins or not n or reaction == "off":
         return
     share, middle = k / n, usual.median_share()
     far = usual.score(share_scale(share), 0.25 / n)
     if far > rules.cut and abs(share - middle) >= rules.least_change:
-        yield Broken(rule, about, reaction, f"{share:.1%} of {n} rows, {middle:.1%} is usual")
+        yield BatchViolation(
+            rule, about, reaction, f"{share:.1%} of {n} rows, {middle:.1%} is usual"
+        )
 
 
-def _refusal(stops: list[Broken]) -> Refused:
+def _refusal(stops: list[BatchViolation]) -> Refused:
     first = stops[0]
     more = f"; {len(stops) - 1} more" if len(stops) > 1 else ""
     return Refused(

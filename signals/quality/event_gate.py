@@ -7,12 +7,12 @@ import msgspec
 
 from domain.clock import DAY, SECOND, iso, to_us
 from domain.errors import BadSignal
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.signals import Signal
 from signals.quality.rules import EventRules, Severity, ValueRule
 
 GATE = "event"
-Broken = tuple[str, Severity, str]
+EventViolation = tuple[str, Severity, str]
 """A broken rule, what it does, and a detail that holds no value."""
 
 
@@ -42,7 +42,7 @@ class EventGate:
         happened_us: int,
         recorded_us: int | None,
         now_us: int,
-        found: Findings,
+        found: QualityFindings,
     ) -> None:
         """Count what is odd; raise Impossible for what is to be rejected.
 
@@ -65,9 +65,11 @@ class EventGate:
             except msgspec.ValidationError:
                 self._react(signal, self._values(signal), found)
 
-    def _react(self, signal: Signal, broken: Iterator[Broken], found: Findings) -> None:
+    def _react(
+        self, signal: Signal, broken: Iterator[EventViolation], found: QualityFindings
+    ) -> None:
         """Count every broken rule; raise for the first that rejects."""
-        worst: Broken | None = None
+        worst: EventViolation | None = None
         for rule, severity, detail in broken:
             if severity == "off":
                 continue
@@ -77,7 +79,7 @@ class EventGate:
         if worst is not None:
             raise Impossible(worst[2], rule=worst[0])
 
-    def _times(self, source: str, happened: int, lag: int, now: int) -> Iterator[Broken]:
+    def _times(self, source: str, happened: int, lag: int, now: int) -> Iterator[EventViolation]:
         r, known = self._rules, happened + max(lag, 0)
         since = to_us(r.since_of.get(source, r.since))
         if happened < since:
@@ -96,7 +98,7 @@ class EventGate:
             detail = f"recordedtime lies more than {r.late_days:g} days after time"
             yield "very-late", r.times.very_late, detail
 
-    def _values(self, signal: Signal) -> Iterator[Broken]:
+    def _values(self, signal: Signal) -> Iterator[EventViolation]:
         for rule in self._of(signal.type):
             if rule.broken_by(signal.data):
                 detail = f"{signal.type}: {rule.field} holds what cannot be"

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from sqlalchemy import Connection
 
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.signals import Signal
 from signals.quality.batch_gate import BatchGate
 from signals.quality.event_gate import EventGate
-from signals.quality.statistics import Fields, Seen, Stats, about, observe
+from signals.quality.statistics import BatchStatistics, Fields, Stats, about, observe
 from signals.quality.tables import add_findings
 from signals.store.quarantine import Rejected
 
@@ -17,15 +17,15 @@ GATE = "contract"
 """The gate that counts what is quarantined, by the rule of contract or mapping that it broke."""
 
 
-class Door:
+class IngestGates:
     """Event gate, batch gate, and the counts of this process. Safe to use from many threads.
 
-    A batch counts into a `Findings` of its own, which is kept in its transaction; `findings` takes
-    it in once that is done.
+    A batch counts into a `QualityFindings` of its own, which is kept in its transaction; `findings`
+    takes it in once that is done.
     """
 
     def __init__(self, events: EventGate, batches: BatchGate, fields: Fields) -> None:
-        self.findings = Findings()
+        self.findings = QualityFindings()
         self.check = events.check
         self._batches = batches
         self.fields = fields
@@ -40,7 +40,7 @@ class Door:
         seen: Stats,
         refused: Sequence[Rejected],
         newest_us: int,
-        found: Findings,
+        found: QualityFindings,
         *,
         whole: bool,
     ) -> None:
@@ -57,16 +57,16 @@ class Door:
                 found.add(GATE, one.rule, about(source, type_name))
         stats = observe((), sources, self.fields)
         for name, those in seen.items():
-            stats.setdefault(name, Seen()).add(those)
+            stats.setdefault(name, BatchStatistics()).add(those)
         self._batches.admit(connection, stats, newest_us, found, whole=whole)
         add_findings(connection, found.counts())
 
-    def stopped(self, connection: Connection, found: Findings) -> None:
+    def stopped(self, connection: Connection, found: QualityFindings) -> None:
         """Keep what was found in a batch that was refused, in a transaction of its own."""
         add_findings(connection, found.counts())
         self.committed(found)
 
-    def committed(self, found: Findings) -> None:
+    def committed(self, found: QualityFindings) -> None:
         """Take a batch's findings into the counts of this process, once they are kept."""
         self.findings.merge(found.counts())
 

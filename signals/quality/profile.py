@@ -17,7 +17,7 @@ from signals.quality.sketch import (
     share_scale,
     sketch_of,
 )
-from signals.quality.statistics import FieldSeen, Seen
+from signals.quality.statistics import BatchStatistics, FieldStatistics
 
 FORGOTTEN = 1e-6
 """Weights below this are left out when a profile is stored."""
@@ -36,7 +36,7 @@ class FieldProfile(msgspec.Struct, kw_only=True):
     first: dict[str, tuple[int, float]] = {}
     open: bool = False
 
-    def unseen(self, seen: FieldSeen) -> int:
+    def unseen(self, seen: FieldStatistics) -> int:
         """How many rows hold a value that the profile does not know."""
         return sum(count for value, count in seen.values.items() if value not in self.values)
 
@@ -62,7 +62,7 @@ class Profile(msgspec.Struct, kw_only=True):
     fields: dict[str, FieldProfile] = {}
 
 
-def profile_of(seen: Seen, at_us: int, *, whole: bool) -> Profile:
+def profile_of(seen: BatchStatistics, at_us: int, *, whole: bool) -> Profile:
     """The profile of one batch; the volume of what is not a `whole` delivery says nothing."""
     received = seen.received
     return Profile(

@@ -16,7 +16,7 @@ Fields = Mapping[str, Sequence[tuple[str, bool]]]
 
 
 @dataclass(slots=True)
-class FieldSeen:
+class FieldStatistics:
     """One field: how many rows had no value; values by digest where it may be a category."""
 
     nulls: int = 0
@@ -24,29 +24,29 @@ class FieldSeen:
 
 
 @dataclass(slots=True)
-class Seen:
+class BatchStatistics:
     """One source and type: rows that were accepted, how many were refused beside them."""
 
     rows: int = 0
     refused: int = 0
-    fields: dict[str, FieldSeen] = field(default_factory=dict)
+    fields: dict[str, FieldStatistics] = field(default_factory=dict)
 
     @property
     def received(self) -> int:
         """Rows in all."""
         return self.rows + self.refused
 
-    def add(self, other: "Seen") -> None:
+    def add(self, other: "BatchStatistics") -> None:
         """Take the rows of another in."""
         self.rows += other.rows
         self.refused += other.refused
         for name, theirs in other.fields.items():
-            mine = self.fields.setdefault(name, FieldSeen())
+            mine = self.fields.setdefault(name, FieldStatistics())
             mine.nulls += theirs.nulls
             mine.values.update(theirs.values)
 
 
-Stats = dict[str, Seen]
+Stats = dict[str, BatchStatistics]
 """By `source/type`, a label."""
 
 
@@ -76,15 +76,15 @@ def observe(
         grouped.setdefault((signal.source, signal.type), []).append(signal.data)
     stats: Stats = {}
     for (source, type_name), rows in grouped.items():
-        held = stats.setdefault(about(source, type_name), Seen())
+        held = stats.setdefault(about(source, type_name), BatchStatistics())
         held.add(_seen(rows, fields.get(type_name, ())))
     for source, type_name in refused:
-        stats.setdefault(about(source, type_name), Seen()).refused += 1
+        stats.setdefault(about(source, type_name), BatchStatistics()).refused += 1
     return stats
 
 
-def _seen(rows: Sequence[Mapping[str, Any]], fields: Iterable[tuple[str, bool]]) -> Seen:
-    return Seen(
+def _seen(rows: Sequence[Mapping[str, Any]], fields: Iterable[tuple[str, bool]]) -> BatchStatistics:
+    return BatchStatistics(
         len(rows), 0, {name: field_seen(_column(rows, name), category=c) for name, c in fields}
     )
 
@@ -93,13 +93,13 @@ def _column(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
     return [row.get(name) for row in rows]
 
 
-def field_seen(column: Sequence[Any], *, category: bool) -> FieldSeen:
+def field_seen(column: Sequence[Any], *, category: bool) -> FieldStatistics:
     """What is seen of one column; None and "" are null."""
     if not category:
-        return FieldSeen(column.count(None) + column.count(""))
+        return FieldStatistics(column.count(None) + column.count(""))
     counted = Counter(value for value in column if value.__class__ is str and value)
     values = {digest(value): count for value, count in counted.items()}
-    return FieldSeen(column.count(None) + column.count(""), Counter(values))
+    return FieldStatistics(column.count(None) + column.count(""), Counter(values))
 
 
 @lru_cache(maxsize=65_536)

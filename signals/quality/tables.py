@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import BigInteger, Column, Connection, LargeBinary, String, Table, delete, select
 
 from domain.errors import Missing
-from domain.findings import Finding
+from domain.findings import QualityFinding
 from signals.quality.profile import Profile, compacted
 from signals.store.tables import insert_into, metadata
 
@@ -32,7 +32,7 @@ findings = Table(
 _decoder = msgspec.json.Decoder(Profile)
 
 
-def add_findings(connection: Connection, more: Mapping[Finding, int]) -> None:
+def add_findings(connection: Connection, more: Mapping[QualityFinding, int]) -> None:
     """Add counts, inside the caller's transaction."""
     if not more:
         return
@@ -45,13 +45,13 @@ def add_findings(connection: Connection, more: Mapping[Finding, int]) -> None:
     connection.execute(statement, [{**f._asdict(), "found": n} for f, n in sorted(more.items())])
 
 
-def stored_findings(connection: Connection) -> dict[Finding, int]:
+def stored_findings(connection: Connection) -> dict[QualityFinding, int]:
     """All counts, by gate, rule and label."""
     f = findings.c
     rows = connection.execute(
         select(f.gate, f.rule, f.about, f.found).order_by(*findings.primary_key)
     )
-    return {Finding(r.gate, r.rule, r.about): int(r.found) for r in rows}
+    return {QualityFinding(r.gate, r.rule, r.about): int(r.found) for r in rows}
 
 
 def load_profiles(connection: Connection, abouts: Iterable[str]) -> dict[str, Profile]:

@@ -84,7 +84,7 @@ class Moves:
     accounts: list[int] = field(default_factory=list)
 
 
-class AccountsAtLooks:
+class AccountsAtSnapshots:
     """Writes each account that changed once a look, from its people's states as they then stand.
 
     What is written depends on who belongs to it and on their states alone, not on how it came.

@@ -4,12 +4,12 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from domain.state import Events, Index
-from signals.replay.identity_history import Since
+from signals.replay.identity_history import EventSpan
 from signals.replay.log_reader import Part
-from signals.store.feature_states import Written
+from signals.store.feature_states import AttributeWrite
 
 
-class Run:
+class LogCursor:
     """A part of the log on its way into states."""
 
     def __init__(self, part: Part) -> None:
@@ -24,11 +24,11 @@ class Run:
         """The first event that became known at a moment or later."""
         return bisect_left(self.known_us, moment_us)
 
-    def before(self, place: int) -> Since:
+    def before(self, place: int) -> EventSpan:
         """The events before a place."""
-        return Since(self.part.sequences[:place], self.part.sets[:place])
+        return EventSpan(self.part.sequences[:place], self.part.sets[:place])
 
-    def texts(self, end: int) -> Iterator[tuple[int, int, Written]]:
+    def texts(self, end: int) -> Iterator[tuple[int, int, AttributeWrite]]:
         """The next texts written by events before `end`, as (event, attribute, write)."""
         told, events = self.part.texts, self.part.events
         while self._texts < len(told) and told[self._texts][0] < end:

@@ -9,7 +9,7 @@ import numpy as np
 from domain.identifiers import lead_id
 from domain.state import Index
 from signals.events import event_log
-from signals.events.validation import Accepted
+from signals.events.validation import ValidEvent
 from signals.identity.link_graph import Keys
 from signals.identity.merges_and_splits import Rearrangement, rearrangement
 from signals.identity.resolver import Resolved, Resolver
@@ -32,7 +32,7 @@ class Rearranged:
     ended: dict[str, str]
     torn: set[str]
     moved: list[int]
-    events: list[Accepted] = field(default_factory=list)
+    events: list[ValidEvent] = field(default_factory=list)
     lead_of: list[str] = field(default_factory=list)
     went: dict[str, str] = field(default_factory=dict)
 
@@ -59,7 +59,7 @@ class PeopleHistory:
         """When the next decision to split was made; a moment that never comes after the last."""
         return self._decisions[-1][0] if self._decisions else NEVER
 
-    def decide(self, since: "Since") -> Rearranged | None:
+    def decide(self, since: "EventSpan") -> Rearranged | None:
         """Let the next decision be made; what it changes. `since` are events not yet counted."""
         _, sides = self._decisions.pop()
         for key, stands in sides.items():
@@ -67,7 +67,7 @@ class PeopleHistory:
         known = {key for key in sides if key in self._resolver.leads}
         return self._change(self._resolver.resolve(known), since)
 
-    def meet(self, sets: Sequence[Keys], since: "Since") -> Rearranged | None:
+    def meet(self, sets: Sequence[Keys], since: "EventSpan") -> Rearranged | None:
         """Take in sets of keys that were never seen; what they change for those before them."""
         change = self._change(self._resolver.add(sets), since)
         for keys in sets:
@@ -76,7 +76,7 @@ class PeopleHistory:
             self._sequences.append(array("q"))
         return change
 
-    def count(self, since: "Since") -> None:
+    def count(self, since: "EventSpan") -> None:
         """Note the events of a part of the log, once each."""
         order = np.argsort(since.sets, kind="stable")
         sets, sequences = since.sets[order], since.sequences[order]
@@ -92,7 +92,7 @@ class PeopleHistory:
         """The lead of now that an id, current or ended, stands for."""
         return self._resolver.leads[self._names[lead]]
 
-    def _change(self, resolved: Resolved, since: "Since") -> Rearranged | None:
+    def _change(self, resolved: Resolved, since: "EventSpan") -> Rearranged | None:
         if not resolved.moves and not resolved.flipped:
             return None
         news = not resolved.flipped and all(not before for _, before, _ in resolved.moves)
@@ -121,7 +121,7 @@ class PeopleHistory:
             self._tell_events(out, torn, since)
         return out
 
-    def _tell_events(self, out: Rearranged, torn: dict[int, str], since: "Since") -> None:
+    def _tell_events(self, out: Rearranged, torn: dict[int, str], since: "EventSpan") -> None:
         """Find all events so far of sets of keys, given with the leads that they were of."""
         was: dict[int, str] = {}
         for number, lead in torn.items():
@@ -137,7 +137,7 @@ class PeopleHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class EventSpan:
     """Events of a part of the log: their numbers, and those of their sets of keys."""
 
     sequences: Index

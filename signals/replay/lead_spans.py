@@ -5,7 +5,7 @@ from domain.journeys import FOREVER, LeadSpan
 from signals.identifiers.normalization import account_of
 
 
-class Spans:
+class LeadSpans:
     """Follows leads through a replay. A lead that ended and lives again has a span for each."""
 
     def __init__(self) -> None:

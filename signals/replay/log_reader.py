@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 from domain.clock import SECOND, to_us
 from domain.signals import recall
 from domain.state import Events, Index
-from signals.events.feature_matching import Columns, Matcher, outcome_namer
+from signals.events.feature_matching import MatchedColumns, Matcher, outcome_namer
 from signals.events.validation import ties_of
 from signals.store.tables import events
 
@@ -26,7 +26,7 @@ EMPTY = blake2b(digest_size=16).hexdigest()
 """The digest of no event."""
 
 
-class Outcome(NamedTuple):
+class LoggedOutcome(NamedTuple):
     """An outcome: the place of its event in the part, its name, when it happened."""
 
     place: int
@@ -62,7 +62,7 @@ class Part(NamedTuple):
     news: list[News]
     events: Events
     texts: list[tuple[int, int, str]]
-    outcomes: list[Outcome]
+    outcomes: list[LoggedOutcome]
     anchors: list[int]
     digest: str
 
@@ -106,7 +106,7 @@ class _Columnist:
         sequences, keys, known_us, joined, accounts, bodies = zip(*rows, strict=True)
         told = [recall(body) for body in bodies]
         times_us = [to_us(one.time) for one in told]
-        columns, match = Columns(), self._matcher.match
+        columns, match = MatchedColumns(), self._matcher.match
         for one in told:
             match(one, columns)
         columns.rows, columns.times = [0] * len(rows), [us / SECOND for us in times_us]
@@ -120,7 +120,7 @@ class _Columnist:
             events=columns.events()._replace(ties=ties_of(keys)),
             texts=columns.texts,
             outcomes=[
-                Outcome(place, name, times_us[place])
+                LoggedOutcome(place, name, times_us[place])
                 for place, one in enumerate(types)
                 if (name := self._outcome(one))
             ],

@@ -11,27 +11,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from domain.journeys import Anchor, Journeys, OutcomeEvent
+from domain.journeys import FirstEvent, Journeys, OutcomeEvent
 from domain.state import COUNT, Events, Index, Vector, empty
-from signals.events.feature_matching import Columns
+from signals.events.feature_matching import MatchedColumns
 from signals.ingest.transactions import Writer
 from signals.ingest.unit_of_work import smaller
 from signals.replay.account_history import (
     NOBODYS,
     AccountsAtEvents,
-    AccountsAtLooks,
+    AccountsAtSnapshots,
     Moves,
     note_latest,
     with_room,
 )
-from signals.replay.cursor import Run, between
+from signals.replay.cursor import LogCursor, between
 from signals.replay.identity_history import PeopleHistory, Rearranged
-from signals.replay.lead_spans import Spans
+from signals.replay.lead_spans import LeadSpans
 from signals.replay.log_reader import EMPTY, News, Part
 from signals.replay.sinks import HistorySink, LastOfMoment
-from signals.replay.snapshot_schedule import Looks
+from signals.replay.snapshot_schedule import SnapshotSchedule
 from signals.store import state_kernels
-from signals.store.feature_states import NO_TEXT, Written
+from signals.store.feature_states import NO_TEXT, AttributeWrite
 
 _AT_ONCE = 5_000
 
@@ -53,7 +53,11 @@ class Replay:
     """One pass over the log. Leads go by ids, and by the numbers of their rows."""
 
     def __init__(
-        self, writer: Writer, leads: HistorySink, accounts: HistorySink, looks: Looks | None = None
+        self,
+        writer: Writer,
+        leads: HistorySink,
+        accounts: HistorySink,
+        looks: SnapshotSchedule | None = None,
     ) -> None:
         """`looks`: history will be asked for at these moments alone.
 
@@ -66,12 +70,12 @@ class Replay:
         self._lead_sink = leads if looks else LastOfMoment(leads)
         self._account_sink = accounts if looks else LastOfMoment(accounts)
         self._names: list[str] = []
-        kind = AccountsAtEvents if looks is None else AccountsAtLooks
+        kind = AccountsAtEvents if looks is None else AccountsAtSnapshots
         self._history = kind(store, self._account_sink, self._names)
         self._people = PeopleHistory(writer)
-        self._spans = Spans()
+        self._spans = LeadSpans()
         self._account: dict[str, str] = {}
-        self._texts: dict[str, list[Written]] = {}
+        self._texts: dict[str, list[AttributeWrite]] = {}
         self._inherited: dict[str, str] = {}
         self._taken: dict[str, list[tuple[str, Vector]]] = {}
         self._row: dict[str, int] = {}
@@ -102,7 +106,7 @@ class Replay:
                 OutcomeEvent(self._people.lead_of(keys), name, happened, known)
                 for keys, name, happened, known in self._outcomes
             ],
-            anchors=[Anchor(lead, known) for lead, known in self._anchors.items()],
+            anchors=[FirstEvent(lead, known) for lead, known in self._anchors.items()],
             watermark_us=self._watermark,
             events=self._events,
             log_hash=self._digest,
@@ -110,7 +114,7 @@ class Replay:
 
     def _add(self, part: Part) -> None:
         """Add a part, stretch by stretch; who is who changes only where a stretch begins."""
-        run, heard = Run(part), 0
+        run, heard = LogCursor(part), 0
         places = [news.place for news in part.news]
         while run.folded < run.end:
             begin_us = run.known_us[run.folded]
@@ -131,7 +135,7 @@ class Replay:
         self._watermark = run.known_us[-1]
         self._digest = part.digest
 
-    def _stretch(self, run: Run, news: Sequence[int]) -> int:
+    def _stretch(self, run: LogCursor, news: Sequence[int]) -> int:
         """Where a stretch of events ends: before the next look, before who is who changes.
 
         Without looks it ends before the next news: what is written of an event is as it stood
@@ -153,7 +157,7 @@ class Replay:
             self._write_touched()
             self._look = self._looks.next_after(self._look, known_us)
 
-    def _meet(self, run: Run, heard: Sequence[News]) -> None:
+    def _meet(self, run: LogCursor, heard: Sequence[News]) -> None:
         """Take in sets of keys, or accounts, that come for the first time in the next stretch."""
         sets = [news.keys for news in heard if news.keys]
         if sets:
@@ -245,7 +249,7 @@ class Replay:
             self._history.people.leave(self._history.people.open(account), rows)
 
     def _fold_again(self, change: Rearranged, known_us: int) -> None:
-        columns, noted = Columns(), 0
+        columns, noted = MatchedColumns(), 0
         for event, lead in zip(change.events, change.lead_of, strict=True):
             self._open(lead, known_us)
             self._note(lead, event.known.account, known_us)
@@ -314,13 +318,13 @@ class Replay:
         state: Vector = self._states[self._row[lead]]
         return state
 
-    def _write_text(self, lead: str, attribute: int, written: Written) -> None:
+    def _write_text(self, lead: str, attribute: int, written: AttributeWrite) -> None:
         held = self._texts[lead]
         held[attribute] = max(held[attribute], written)
 
     # -- runs of events between them ----------------------------------------------------------
 
-    def _fold(self, run: Run, end: int) -> None:
+    def _fold(self, run: LogCursor, end: int) -> None:
         """Fold the events before `end` that have not been."""
         begin = run.folded
         if begin == end:
@@ -340,12 +344,12 @@ class Replay:
         if self._store.definition.accounts:
             self._history.fold(events, self._account_of[rows], known_us)
 
-    def _write_each(self, run: Run, events: Events, known_us: Index) -> None:
+    def _write_each(self, run: LogCursor, events: Events, known_us: Index) -> None:
         """Fold events, and write the state after each."""
         begin, rows = run.folded - len(known_us), events.rows
         out = np.empty((len(rows), self._store.layout.width))
         state_kernels.replay(self._states, events, self._store.half_lives, out)
-        written: dict[int, list[tuple[int, Written]]] = {}
+        written: dict[int, list[tuple[int, AttributeWrite]]] = {}
         for at, attribute, text in run.texts(run.folded):
             written.setdefault(at - begin, []).append((attribute, text))
         leads = [self._names[row] for row in rows]
@@ -369,5 +373,5 @@ class Replay:
             texts = [[value for _, _, value in self._texts[lead]] for lead in leads]
             self._lead_sink.add(leads, self._touched[some].tolist(), self._states[some], texts)
         self._touched[:] = 0
-        if isinstance(self._history, AccountsAtLooks):
+        if isinstance(self._history, AccountsAtSnapshots):
             self._history.write(self._states)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class SnapshotSchedule:
     """Moments begin, begin + step, …, in microseconds.
 
     Where `begin_us` is None they begin `after_first_us` after the first event became known.
@@ -21,7 +21,7 @@ class Looks:
     def next_after(self, look_us: int, known_us: int) -> int:
         """The first moment, from `look_us` on, that is not before `known_us`.
 
-        >>> Looks(10).next_after(5, 5), Looks(10).next_after(5, 6), Looks(10).next_after(5, 31)
-        (5, 15, 35)
+        >>> SnapshotSchedule(10).next_after(5, 5), Looks(10).next_after(5, 6),
+        Looks(10).next_after(5, 31) (5, 15, 35)
         """
         return look_us + max(0, -((look_us - known_us) // self.step_us)) * self.step_us

@@ -21,11 +21,11 @@ from domain.state_codec import pack, unpack
 from signals.store.state_kernels import merged
 from signals.store.tables import accounts, among, leads, write
 
-Written = tuple[float, float, str]
+AttributeWrite = tuple[float, float, str]
 """A text attribute's last write: time, tie-break, value."""
 
-NO_TEXT: Written = (0.0, 0.0, "")
-_texts = msgspec.json.Decoder(list[Written])
+NO_TEXT: AttributeWrite = (0.0, 0.0, "")
+_texts = msgspec.json.Decoder(list[AttributeWrite])
 _CHUNK = 500
 _FEW = 4 * PEOPLE
 """People of an account up to which all are ranked, with those of other accounts at once."""
@@ -53,14 +53,14 @@ class LeadRow:
         self._texts = [] if isinstance(texts, bytes) else [NO_TEXT] * texts
 
     @property
-    def texts(self) -> list[Written]:
+    def texts(self) -> list[AttributeWrite]:
         """(time, tie-break, value) writes; the last is the outcome that closed the lead."""
         if self._packed:
             self._texts, self._packed = _texts.decode(self._packed), b""
         return self._texts
 
     @texts.setter
-    def texts(self, texts: list[Written]) -> None:
+    def texts(self, texts: list[AttributeWrite]) -> None:
         self._texts, self._packed = texts, b""
 
     def packed_texts(self) -> bytes:

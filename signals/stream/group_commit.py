@@ -79,7 +79,7 @@ class _Asked:
 
 
 @dataclass(slots=True)
-class Commits:
+class StreamGroupCommit:
     """Commits batches, one transaction at a time. `timer` is a monotonic clock."""
 
     sink: Commit

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol
 
-from domain.ports import Unwatched, Watch
+from domain.ports import NullObserver, Observer
 from domain.signals import Counts
 from signals.store.quarantine import Rejected
-from signals.stream.group_commit import AWAY, Commits, Delivery
+from signals.stream.group_commit import AWAY, Delivery, StreamGroupCommit
 
 SUSPECT = 2
 """A batch that holds a message delivered more often than this is committed one by one, so that a
@@ -60,8 +60,8 @@ class Bus(Protocol):
 
 
 @dataclass(slots=True)
-class Tally:
-    """What else became of messages since the worker started, beside `Commits.counts`."""
+class MessageCounts:
+    """What else became of messages since the worker started, beside `StreamGroupCommit.counts`."""
 
     redelivered: int = 0
     waits: int = 0
@@ -84,16 +84,16 @@ class Handler:
         timer: Callable[[], float],
         deliveries: int = 5,
         first_wait_s: float = 0.1,
-        watch: Watch | None = None,
+        watch: Observer | None = None,
     ) -> None:
-        self.tally = Tally()
-        self.commits = Commits(sink.commit, timer)
+        self.tally = MessageCounts()
+        self.commits = StreamGroupCommit(sink.commit, timer)
         self._push_all = sink.push
         self._stopping = stopping
         self._timer = timer
         self._deliveries = deliveries
         self._first_wait_s = first_wait_s
-        self._watch = watch or Unwatched()
+        self._watch = watch or NullObserver()
         self._pushing = asyncio.Lock()
         self._pushed = 0
 

@@ -10,7 +10,7 @@ import uvicorn
 
 from serving import connections, handshakes
 from serving.connections import BoundedHttp, bound_connections
-from serving.pending_connections import Waiting
+from serving.pending_connections import PendingConnections
 
 HALF = b"GET /livez HTTP/1.1\r\nhost: localhost\r\nx-slow: "
 WHOLE = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n"
@@ -70,7 +70,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
         bound_connections()
         monkeypatch.setattr(connections, "HEADERS_S", head_s)
         monkeypatch.setattr(handshakes, "HANDSHAKE_S", handshake_s)
-        monkeypatch.setattr(BoundedHttp, "waiting", Waiting(most, per_address))
+        monkeypatch.setattr(BoundedHttp, "waiting", PendingConnections(most, per_address))
         started.append(Server(pair))
         return started[-1]
 

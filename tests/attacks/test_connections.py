@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.connections import HEAD_BYTES, BoundedHttp
-from serving.pending_connections import Connection, Waiting
+from serving.pending_connections import Connection, PendingConnections
 from tests.attacks.conftest import HALF, WHOLE, Server
 
 
@@ -89,7 +89,7 @@ class One:
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from("abc"), st.booleans())))
 def test_never_more_wait_than_may(steps: list[tuple[int, str, bool]]) -> None:
-    waiting, alive = Waiting(6, 3), dict[Connection, str]()
+    waiting, alive = PendingConnections(6, 3), dict[Connection, str]()
     for number, address, ends in steps:
         connection = One(number)
         if ends:

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from serving.connections import HEAD_BYTES
-from serving.pending_connections import Waiting
+from serving.pending_connections import PendingConnections
 from tests.attacks.conftest import Server
 
 Serve = Callable[..., Server]
@@ -58,7 +58,7 @@ class One:
 
 
 def test_a_flood_of_one_address_is_not_looked_for_among_all_others() -> None:
-    waiting = Waiting(2 * OTHERS, 1)
+    waiting = PendingConnections(2 * OTHERS, 1)
     for number in range(OTHERS):
         waiting.begin(One(), Counted(f"10.0.{number // 256}.{number % 256}"))
     flood = Counted("192.0.2.1")

@@ -10,13 +10,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from domain.errors import BadConfiguration, BadSignal
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.signals import Signal
 from signals.contracts.contract import Field
 from signals.contracts.contract_file import read_contract
 from signals.contracts.field_compatibility import narrowings
 from signals.contracts.patterns import compile_pattern
-from signals.contracts.registry import ContractBook, standard_contracts
+from signals.contracts.registry import ContractRegistry, standard_contracts
 from signals.quality.event_gate import EventGate
 from signals.quality.rules import EventRules, ValueRule
 from telemetry.logs import redacted
@@ -37,10 +37,10 @@ EVIL = [
 ]
 
 
-def contract(pattern: str) -> ContractBook:
+def contract(pattern: str) -> ContractRegistry:
     held = standard_contracts()["web.page_viewed"]
     field = Field(name="page", kind="string", required=True, pattern=pattern)
-    return ContractBook([msgspec.structs.replace(held, fields=(field,), version=1)])
+    return ContractRegistry([msgspec.structs.replace(held, fields=(field,), version=1)])
 
 
 def viewed(page: str) -> Signal:
@@ -106,7 +106,7 @@ def test_a_rule_against_values_does_not_go_back(word: str) -> None:
     rule = ValueRule(rule="placeholder", field="page", severity="reject", none_of=(word,))
     gate = EventGate(EventRules(values=(rule,)))
     signal, began = viewed(" " * LONG + "x"), time.monotonic()
-    gate.check(signal, signal.time_us(), None, signal.time_us(), Findings())
+    gate.check(signal, signal.time_us(), None, signal.time_us(), QualityFindings())
     assert time.monotonic() - began < SECONDS
 
 

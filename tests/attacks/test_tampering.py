@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from config.settings import Settings, load_settings
-from domain.decisions import Asked, RequestKey
+from domain.decisions import PolicyQuestion, RequestKey
 from domain.errors import BadConfiguration
 from domain.verification import Verified
 from domain.versions.manifest import Stage
@@ -27,8 +27,8 @@ from registry.cache import STAGES_FILE, read_cached_stages, version_folder
 from storage.hash_chain import GENESIS, link
 from tests.commands import leadscore
 from tests.conftest import Trained
-from tests.degradation.conftest import lead_ids
 from tests.forging import forge_ledger, unguarded
+from tests.resilience.conftest import lead_ids
 from wiring.anchors import IDENTITY, open_anchors
 from wiring.checkpoints import checkpoint, deliver
 from wiring.live_folders import cache_of
@@ -48,7 +48,7 @@ def decided(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     leads = lead_ids(scoring, DECISIONS // 2)
     scoring.answerer.score(leads)
     asked = [
-        Asked(lead_id=lead, request=RequestKey(key=f"key-{at}", asked=lead))
+        PolicyQuestion(lead_id=lead, request=RequestKey(key=f"key-{at}", asked=lead))
         for at, lead in enumerate(leads)
     ]
     scoring.answerer.finish(scoring.answerer.begin(asked))

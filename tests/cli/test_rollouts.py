@@ -140,9 +140,9 @@ def test_a_holdout_stands_grows_and_ends(run: Run) -> None:
 def test_a_verdict_on_other_versions_is_no_evidence(run: Run, tmp_path: Path) -> None:
     from msgspec.json import encode
 
-    from monitoring.canary import Verdict, load_rule
+    from monitoring.canary import CanaryVerdict, load_rule
 
-    verdict = Verdict(
+    verdict = CanaryVerdict(
         outcome="fail",
         reasons=("log_loss differs",),
         champion="lead-1",

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from decisions.audit.tables import GUARDS, METADATA, create_tables
-from decisions.audit.trail import Anchor, AuditTrail, Verification
+from decisions.audit.trail import AuditTrail, TrailHead, TrailVerification
 from decisions.audit.verification import CHUNK
 from domain.decisions import DecisionRecord
 from domain.errors import BadConfiguration, BadInput, Missing, Refused, Unavailable
@@ -43,7 +43,7 @@ def test_what_goes_in_comes_out(trail: AuditTrail, make_record: MakeRecord) -> N
     assert trail.of_lead("lead_2") == [made[9], made[2]]
     assert trail.of_lead("lead_2", limit=1) == [made[9]]
     assert trail.of_lead("nobody") == []
-    assert trail.verify() == Verification(count=10, broken=None)
+    assert trail.verify() == TrailVerification(count=10, broken=None)
 
 
 def test_empty(trail: AuditTrail) -> None:
@@ -51,7 +51,7 @@ def test_empty(trail: AuditTrail) -> None:
     assert list(trail.records()) == []
     assert list(trail.records(since_us=AT)) == []
     assert trail.head() is None
-    assert trail.verify() == Verification(count=0, broken=None)
+    assert trail.verify() == TrailVerification(count=0, broken=None)
     assert trail.latest().records == ()
     with pytest.raises(Missing):
         trail.get("none")
@@ -92,7 +92,7 @@ def test_all_or_none(trail: AuditTrail, make_record: MakeRecord) -> None:
     assert raised.value.rule == "decision-once"
     assert list(trail.records()) == [first]
     trail.append([second])
-    assert trail.verify() == Verification(count=2, broken=None)
+    assert trail.verify() == TrailVerification(count=2, broken=None)
 
 
 @pytest.mark.parametrize("field", ["score", "percentile", "staleness_s"])
@@ -174,7 +174,7 @@ def test_what_only_an_anchor_shows(
     trail.append([make_record() for _ in range(4)])
     assert trail.verify().broken is None
     assert trail.verify(anchor).broken == 10
-    assert trail.verify(Anchor(sequence=1, hash="0" * 64)).broken == 1
+    assert trail.verify(TrailHead(sequence=1, hash="0" * 64)).broken == 1
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_the_table_refuses_changes(
         pytest.raises(sqlite3.IntegrityError, match="append-only"),
     ):
         raw.execute(statement)
-    assert trail.verify() == Verification(count=3, broken=None)
+    assert trail.verify() == TrailVerification(count=3, broken=None)
 
 
 def append_each(make: MakeEngine, database: Path, records: list[DecisionRecord]) -> None:
@@ -231,7 +231,7 @@ def test_three_processes_and_eight_threads(
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert trail.verify() == Verification(count=11 * each, broken=None)
+    assert trail.verify() == TrailVerification(count=11 * each, broken=None)
     kept = list(trail.records())
     for name in names:
         assert [r for r in kept if r.answer.lead_id == name] == made[name]
@@ -242,7 +242,7 @@ def test_a_killed_writer_leaves_whole_entries(
 ) -> None:
     made = [make_record(n) for n in range(4000)]
     process = forked(make_engine, database, made)
-    while process.is_alive() and (trail.head() or Anchor(sequence=0, hash="")).sequence < 20:
+    while process.is_alive() and (trail.head() or TrailHead(sequence=0, hash="")).sequence < 20:
         sleep(0.01)
     process.kill()
     process.join()
@@ -251,7 +251,7 @@ def test_a_killed_writer_leaves_whole_entries(
     assert 20 <= found.count < len(made)
     assert list(trail.records()) == made[: found.count]
     trail.append([make_record()])
-    assert trail.verify() == Verification(count=found.count + 1, broken=None)
+    assert trail.verify() == TrailVerification(count=found.count + 1, broken=None)
 
 
 def test_a_database_in_use_is_unavailable(
@@ -265,7 +265,7 @@ def test_a_database_in_use_is_unavailable(
         assert raised.value.retryable
         other.execute("ROLLBACK")
     AuditTrail(engine).append([make_record()])
-    assert trail.verify() == Verification(count=1, broken=None)
+    assert trail.verify() == TrailVerification(count=1, broken=None)
     engine.dispose()
 
 

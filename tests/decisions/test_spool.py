@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from decisions.audit.spool import DAMAGED, FILE, Spool
 from decisions.audit.spooled_trail import SpooledTrail
 from decisions.audit.tables import create_tables
-from domain.circuit_breaker import Breaker
+from domain.circuit_breaker import CircuitBreaker
 from domain.decisions import DecisionRecord, RequestKey
 from domain.errors import Missing, Refused, Unavailable
 from tests.decisions.conftest import MakeRecord, connect
@@ -168,7 +168,7 @@ def engine(database: Path) -> Iterator[sa.Engine]:
 @pytest.fixture
 def trail(engine: sa.Engine, tmp_path: Path, seconds: Seconds) -> SpooledTrail:
     spool = Spool(tmp_path / "spool", MEGABYTE)
-    return SpooledTrail(engine, 0.2, spool, Breaker(seconds, failures=1, open_s=5))
+    return SpooledTrail(engine, 0.2, spool, CircuitBreaker(seconds, failures=1, open_s=5))
 
 
 def lock(database: Path) -> sa.Connection:

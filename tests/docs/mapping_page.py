@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from domain.definition import Name
+from domain.definition import FeatureName
 from domain.signals import Aware, Text, TypeName
 from signals.mapping import spec as form
 from tests.conftest import ROOT
@@ -27,7 +27,7 @@ STRUCTS = (
     form.TypeSpec,
     form.FieldSpec,
     form.Condition,
-    form.Refusal,
+    form.RefuseRule,
     form.OutcomeSpec,
 )
 LINKED = {struct.__name__: struct for struct in STRUCTS}
@@ -47,7 +47,7 @@ TITLES = {
 }
 _SECTION = re.compile(r"<!-- keys: (\w+) -->\n\n(.*?)\n\n", re.DOTALL)
 _NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
-_SPECIAL = {Aware: "moment", Text: "text", TypeName: "event type", Name: "name"}
+_SPECIAL = {Aware: "moment", Text: "text", TypeName: "event type", FeatureName: "name"}
 
 
 def words_of(kind: Any) -> str:

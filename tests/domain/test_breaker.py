@@ -5,7 +5,7 @@ from threading import Barrier, Thread
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.circuit_breaker import Breaker
+from domain.circuit_breaker import CircuitBreaker
 
 
 class Seconds:
@@ -19,7 +19,7 @@ class Seconds:
 
 def test_it_opens_after_failures_in_a_row_and_lets_one_try() -> None:
     seconds, told = Seconds(), list[int]()
-    breaker = Breaker(seconds, told=told.append, failures=3, open_s=1.0)
+    breaker = CircuitBreaker(seconds, told=told.append, failures=3, open_s=1.0)
     for _ in range(2):
         breaker.failed()
     breaker.worked()
@@ -40,7 +40,7 @@ def test_it_opens_after_failures_in_a_row_and_lets_one_try() -> None:
 
 def test_a_try_that_never_tells_is_not_waited_for_for_ever() -> None:
     seconds = Seconds()
-    breaker = Breaker(seconds, failures=1, open_s=1.0)
+    breaker = CircuitBreaker(seconds, failures=1, open_s=1.0)
     breaker.failed()
     for at in (1.0, 2.0, 3.0):
         seconds.now = at
@@ -51,7 +51,7 @@ def test_a_try_that_never_tells_is_not_waited_for_for_ever() -> None:
 @given(st.lists(st.sampled_from(["worked", "failed", "later", "asks"]), max_size=60))
 def test_it_is_open_only_after_enough_failures_since_it_last_worked(steps: list[str]) -> None:
     seconds, failures, told = Seconds(), 0, list[int]()
-    breaker = Breaker(seconds, told=told.append, failures=3, open_s=1.0)
+    breaker = CircuitBreaker(seconds, told=told.append, failures=3, open_s=1.0)
     for step in steps:
         match step:
             case "worked":
@@ -70,7 +70,7 @@ def test_it_is_open_only_after_enough_failures_since_it_last_worked(steps: list[
 
 def test_of_many_threads_one_tries() -> None:
     seconds, let = Seconds(), list[bool]()
-    breaker = Breaker(seconds, failures=1, open_s=1.0)
+    breaker = CircuitBreaker(seconds, failures=1, open_s=1.0)
     breaker.failed()
     seconds.now, barrier = 1.0, Barrier(8)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from domain.signals import Signal, encode
 from signals.events.event_log import logged
-from signals.events.validation import Accepted
+from signals.events.validation import ValidEvent
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -64,6 +64,6 @@ def signal_of(draft: Draft, name: str) -> Signal:
     )
 
 
-def accepted(signal: Signal) -> Accepted:
+def accepted(signal: Signal) -> ValidEvent:
     """The signal as the log would give it back."""
     return logged(encode(signal), "5" + "0" * 32, "")

@@ -12,8 +12,8 @@ from domain.signals import Signal
 from domain.state import PEOPLE, Vector, empty, fold, half_lives_of, layout_of, tie_break
 from feature_repo.features import categories, numbers
 from signals.events import event_log
-from signals.events.feature_matching import Columns, Matcher
-from signals.identifiers.limits import Protections
+from signals.events.feature_matching import MatchedColumns, Matcher
+from signals.identifiers.limits import ResolutionLimits
 from signals.identity.link_graph import Keys
 from signals.identity.resolver import Resolver
 from tests.features.events import accepted
@@ -31,7 +31,7 @@ class Known:
 
 def leads_of(events: Iterable[Known]) -> dict[str, list[Known]]:
     """Events grouped by lead, the identity of all of them resolved at once, from nothing."""
-    held, resolver = list(events), Resolver(Protections())
+    held, resolver = list(events), Resolver(ResolutionLimits())
     resolver.add([event.keys for event in held])
     groups: dict[str, list[Known]] = {}
     for event in held:
@@ -82,7 +82,7 @@ class Log:
         return named[0], categories(self.definition, state, [self._texts(mine)])[0]
 
     def _folded(self, events: Sequence[Known]) -> Vector:
-        columns, states = Columns(), empty(self.layout, 1)
+        columns, states = MatchedColumns(), empty(self.layout, 1)
         for event in events:
             self._matcher.add(accepted(event.signal), 0, columns)
         fold(states, columns.events(), 0, len(events), half_lives_of(self.definition))

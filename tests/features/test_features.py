@@ -12,7 +12,14 @@ from hypothesis import example, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from domain.definition import Attribute, Backlog, Family, FeatureDefinition, Ratio, Transition
+from domain.definition import (
+    Backlog,
+    Family,
+    FeatureDefinition,
+    ProfileAttribute,
+    Ratio,
+    Transition,
+)
 from domain.errors import BadConfiguration
 from domain.signals import Signal
 from domain.state import (
@@ -30,7 +37,7 @@ from domain.state import (
 from feature_repo.catalogue import catalogue, category_names, number_names
 from feature_repo.features import categories, numbers
 from feature_repo.standard import standard_service
-from signals.events.feature_matching import Columns, Matcher
+from signals.events.feature_matching import MatchedColumns, Matcher
 from tests.features.events import BEGIN, Draft, accepted, drafts, signal_of
 
 DAY = 86_400.0
@@ -46,8 +53,10 @@ D = FeatureDefinition(
         Family(name="closed", channel="support", types=("support.*",), value="satisfaction"),
     ),
     attributes=(
-        Attribute(name="employees", kind="number", types=("crm.lead_updated",), field="employees"),
-        Attribute(name="country", kind="text", types=("crm.lead_updated",), field="country"),
+        ProfileAttribute(
+            name="employees", kind="number", types=("crm.lead_updated",), field="employees"
+        ),
+        ProfileAttribute(name="country", kind="text", types=("crm.lead_updated",), field="country"),
     ),
     ratios=(
         Ratio(name="asks", of="asked", over="view", half_life_days=7.0, prior=0.2, weight=3.0),
@@ -66,7 +75,7 @@ moments = st.integers(-5 * 24 * 3600, 120 * 24 * 3600).map(lambda s: BEGIN.times
 
 def folded(leads: Sequence[Events]) -> Matrix:
     """States [leads, width], by the real matcher and the plain algebra."""
-    matcher, columns = Matcher(D), Columns()
+    matcher, columns = Matcher(D), MatchedColumns()
     for row, events in enumerate(leads):
         for event in events:
             matcher.add(accepted(event), row, columns)

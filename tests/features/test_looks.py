@@ -20,7 +20,7 @@ from domain.ports import LeadRef
 from signals.identifiers.rules import IdentityRules
 from signals.ingest.split_lead import separate
 from signals.replay.replay import Replay
-from signals.replay.snapshot_schedule import Looks
+from signals.replay.snapshot_schedule import SnapshotSchedule
 from tests.doubles import RowsSink
 from tests.features.events import BEGIN, Draft, kinds, signal_of
 from tests.features.slow import Log
@@ -84,7 +84,7 @@ def split(plane: Plane, moment_us: int, random: Random) -> None:
 class Told:
     """What a replay told."""
 
-    def __init__(self, plane: Plane, looks: Looks | None, chunk: int) -> None:
+    def __init__(self, plane: Plane, looks: SnapshotSchedule | None, chunk: int) -> None:
         self._leads, self._accounts = RowsSink(), RowsSink()
         replay = Replay(plane.signals, self._leads, self._accounts, looks=looks)
         self.journeys = replay.run(plane.parts(chunk))
@@ -140,7 +140,7 @@ def test_at_each_look_stands_what_the_whole_history_says(
     after: int,
 ) -> None:
     with planed(events, decided, protections) as (plane, known_us):
-        looks = Looks(step * MINUTE, known_us[0] + after * MINUTE)
+        looks = SnapshotSchedule(step * MINUTE, known_us[0] + after * MINUTE)
         whole, looked = Told(plane, None, 20_000), Told(plane, looks, chunk)
     assert looked.journeys.outcomes == whole.journeys.outcomes
     assert looked.journeys.log_hash == whole.journeys.log_hash
@@ -165,7 +165,9 @@ LIVES_AGAIN: list[Draft] = [
 ]
 
 
-@pytest.mark.parametrize("looks", [None, Looks(15 * MINUTE), Looks(60 * MINUTE)])
+@pytest.mark.parametrize(
+    "looks", [None, SnapshotSchedule(15 * MINUTE), SnapshotSchedule(60 * MINUTE)]
+)
 @pytest.mark.parametrize(
     ("events", "protections"),
     [
@@ -178,7 +180,7 @@ LIVES_AGAIN: list[Draft] = [
 def test_accounts_are_those_of_the_slow_reference(
     events: list[Draft],
     protections: IdentityRules | None,
-    looks: Looks | None,
+    looks: SnapshotSchedule | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Leads that end in one bring their accounts; a lead that lives again has one again."""

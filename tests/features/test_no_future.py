@@ -15,7 +15,7 @@ from domain.signals import Signal
 from domain.state import Matrix
 from feature_repo.features import categories, numbers
 from signals.replay.replay import Replay
-from signals.replay.snapshot_schedule import Looks
+from signals.replay.snapshot_schedule import SnapshotSchedule
 from tests.doubles import RowsSink
 from tests.features.events import BEGIN, Draft, drafts, signal_of
 from tests.features.slow import Log
@@ -28,7 +28,7 @@ _VIEW = ("web.page_viewed", {"page": "docs"})
 
 
 def said(
-    signals: Sequence[Signal], moment_us: int, looks: Looks | None = None
+    signals: Sequence[Signal], moment_us: int, looks: SnapshotSchedule | None = None
 ) -> tuple[Said, Said]:
     """The features of every lead at a moment: by the replay of all signals, and slowly."""
     with TemporaryDirectory() as folder:
@@ -94,6 +94,6 @@ def test_events_that_come_later_change_nothing(
     assert_same(whole, said([*known, *later], to_us(moment))[0])
     # written only as of the moments that are looked at, this one among them
     day = 24 * 60 * 60 * 1_000_000
-    looks = Looks(2 * day, to_us(moment) - 4 * day)
+    looks = SnapshotSchedule(2 * day, to_us(moment) - 4 * day)
     assert_same(whole, said(signals, to_us(moment), looks)[0])
     assert_same(whole, said([*known, *later], to_us(moment), looks)[0])

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from domain.definition import (
-    Attribute,
     Backlog,
     Family,
     FeatureDefinition,
+    ProfileAttribute,
     Ratio,
     Transition,
 )
@@ -68,7 +68,7 @@ def definitions(draw: st.DrawFn) -> FeatureDefinition:
             for name in names
         ),
         attributes=tuple(
-            Attribute(name=f"a{i}", kind="number", types=("x",), field="y")
+            ProfileAttribute(name=f"a{i}", kind="number", types=("x",), field="y")
             for i in range(draw(few))
         ),
         ratios=tuple(

@@ -17,7 +17,7 @@ from domain.journeys import Journeys
 from feature_repo.catalogue import category_names, number_names
 from feature_repo.views import ACCOUNTS, LEADS
 from jobs.signals.replay_log import replay_history
-from signals.replay.snapshot_schedule import Looks
+from signals.replay.snapshot_schedule import SnapshotSchedule
 from tests.conftest import Trained
 from tests.features.slow import Known, Log
 from wiring.scoring import open_scoring
@@ -128,7 +128,7 @@ def test_serving_said_what_history_says(replayed: Settings) -> None:
 def test_a_log_that_another_process_reads_is_the_same(
     own_home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = Looks(5 * DAY, None, 20 * DAY)
+    looks = SnapshotSchedule(5 * DAY, None, 20 * DAY)
     here = replay_history(own_home, open_signals(own_home), ("web.page_viewed",), looks=looks)
     files = [own_home.home / "offline" / name for name in (LEADS, ACCOUNTS)]
     written = [pq.read_table(file) for file in files]

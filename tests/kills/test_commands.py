@@ -16,7 +16,7 @@ import pytest
 
 from config.settings import Settings
 from jobs.decisions.resumable_batch import RUN_FILE
-from registry.registry_state import Standing
+from registry.registry_state import RegistryState
 from tests.conftest import Trained
 from tests.kills.homes import assert_mirrored, assert_sound, copied
 from tests.kills.killing import MOST_S, Kills, Victim, timed
@@ -47,7 +47,7 @@ class Changes:
     def entries(self) -> list[str]:
         return [entry.kind for entry in open_registry(self.settings).ledger.entries()]
 
-    def standing(self) -> Standing:
+    def standing(self) -> RegistryState:
         return open_registry(self.settings).standing()
 
     def took(self) -> bool:
@@ -109,13 +109,13 @@ def test_a_promotion_killed_anywhere(
     kills.report(capsys, "promote", f"{promotions} promotions")
 
 
-def promotion(standing: Standing) -> tuple[str, ...]:
+def promotion(standing: RegistryState) -> tuple[str, ...]:
     """Of two versions, the one that is not champion takes its place."""
     other = next(label for label in sorted(standing.registrations) if label != standing.champion)
     return ("promote", other, "--stage", "champion", "--override", "--reason", "proof")
 
 
-def course(standing: Standing, step: int) -> tuple[str, ...]:
+def course(standing: RegistryState, step: int) -> tuple[str, ...]:
     """The commands of a rollout that is given up, and of one that is finished, in turn."""
     why, former = (
         ("--reason", "proof"),

@@ -5,11 +5,11 @@ import pytest
 
 from domain.decisions import Assignment, DecisionRecord
 from domain.scores import Arm
-from registry.rollout_decision import Figures
-from registry.rollout_state import RolloutPlan
+from registry.rollout_decision import ArmFigures
+from registry.rollout_state import Rollout
 from tests.monitoring.records import record
 
-PLAN = RolloutPlan(
+PLAN = Rollout(
     id="rollout-1", champion="lead-1", challenger="lead-2", weight=0.2, started="2026-01-01", step=1
 )
 
@@ -39,11 +39,11 @@ RECORDS = [
 @pytest.mark.parametrize(
     ("weight", "found"),
     [
-        (0.2, Figures(decisions=4, degraded=0.25)),
-        (0.0, Figures(decisions=6)),
+        (0.2, ArmFigures(decisions=4, degraded=0.25)),
+        (0.0, ArmFigures(decisions=6)),
     ],
 )
-def test_the_arm_of_the_step_is_counted(weight: float, found: Figures) -> None:
+def test_the_arm_of_the_step_is_counted(weight: float, found: ArmFigures) -> None:
     from monitoring.rollout_figures import arm_figures
 
     assert arm_figures(RECORDS, msgspec.structs.replace(PLAN, weight=weight)) == found
@@ -52,4 +52,4 @@ def test_the_arm_of_the_step_is_counted(weight: float, found: Figures) -> None:
 def test_nothing_recorded_is_nothing_measured() -> None:
     from monitoring.rollout_figures import arm_figures
 
-    assert arm_figures([], PLAN) == Figures(decisions=0)
+    assert arm_figures([], PLAN) == ArmFigures(decisions=0)

@@ -8,7 +8,7 @@ import pytest
 
 from domain.errors import BadInput
 from domain.scores import logistic
-from monitoring.canary import RANKING, Verdict, compare, load_rule, not_comparable
+from monitoring.canary import RANKING, CanaryVerdict, compare, load_rule, not_comparable
 from monitoring.canary_report import to_junit, to_markdown
 from monitoring.canary_target import Learnt, Target, common
 from monitoring.outcomes import JoinRule, join
@@ -18,7 +18,7 @@ T = 20_000 * DAY_US
 RULE = msgspec.structs.replace(load_rule(), draws=200)
 
 
-def verdict(seed: int, noise: tuple[float, float], leads: int = 3000) -> Verdict:
+def verdict(seed: int, noise: tuple[float, float], leads: int = 3000) -> CanaryVerdict:
     """Champion and challenger see the truth through noise of these sizes."""
     rng = np.random.default_rng(seed)
     truth = rng.normal(-2, 1.2, leads)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from domain.clock import DAY
 from domain.errors import BadConfiguration
 from domain.measurement import Interval
-from monitoring.triggers import Evidence, Limits, Reported, decide, load_limits
+from monitoring.triggers import Reported, TriggerEvidence, TriggerLimits, decide, load_limits
 
-LIMITS = Limits(
+LIMITS = TriggerLimits(
     version=1, drift_share=0.3, calibration_error=0.05, age_days=90, new_outcomes=500, rest_days=7
 )
 NOW = 1_000 * DAY
@@ -24,14 +24,14 @@ def report(share: float = 0.0, low: float | None = None, model: str = "lead-1") 
     return Reported(model=model, drift_share=share, calibration_error=error)
 
 
-def evidence(**changed: Any) -> Evidence:
-    calm = Evidence(
+def evidence(**changed: Any) -> TriggerEvidence:
+    calm = TriggerEvidence(
         now_us=NOW, champion="lead-1", learnt_us=NOW - 30 * DAY, newest_us=NOW - 30 * DAY
     )
     return msgspec.structs.replace(calm, **changed)
 
 
-def fired(held: Evidence, limits: Limits = LIMITS) -> set[str]:
+def fired(held: TriggerEvidence, limits: TriggerLimits = LIMITS) -> set[str]:
     return {t.name for t in decide(held, limits).triggers if t.fired}
 
 
@@ -59,7 +59,7 @@ def test_each_trigger_fires_for_its_own_reason(changed: dict[str, Any], names: s
 
 
 def test_the_first_version_needs_no_trigger() -> None:
-    made = decide(Evidence(now_us=NOW), Limits(version=1))
+    made = decide(TriggerEvidence(now_us=NOW), TriggerLimits(version=1))
     assert made.needed
     assert made.why == "there is no version yet"
 

@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.settings import Settings
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.signals import Counts
-from jobs.signals.worker_metrics import Standing, WorkerCollector
+from jobs.signals.worker_metrics import WorkerCollector, WorkerStatus
 from serving.supervisor import running
 from signals.stream.handler import Handler
 from tests.serving.double import KNOWN
@@ -52,5 +52,5 @@ def worker_page() -> Page:
     """Of a worker that has begun."""
     handler = Handler(NoSink(), asyncio.Event(), time.monotonic)
     registry = CollectorRegistry()
-    registry.register(WorkerCollector(Standing(handler, findings=Findings())))
+    registry.register(WorkerCollector(WorkerStatus(handler, findings=QualityFindings())))
     return families(generate_latest(registry).decode())

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from config.settings import Settings
 from jobs.signals.publish_files import publish_files
 from serving.supervisor import start
-from telemetry.logs import Discreet, JsonLines, redacted
+from telemetry.logs import JsonLines, RedactingFilter, redacted
 from tests.observability.collector import collecting
 from tests.serving.double import SECRET
 
@@ -162,7 +162,7 @@ def test_an_errors_message_is_left_behind() -> None:
     except ValueError:
         failed = sys.exc_info()
     record = logging.LogRecord("x", logging.ERROR, "f", 1, "broke: %s", (ADDRESS,), failed)
-    assert Discreet().filter(record)
+    assert RedactingFilter().filter(record)
     line = JsonLines().format(record)
     assert ADDRESS not in line
     assert "ValueError" in json.loads(line)["message"]

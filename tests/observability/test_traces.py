@@ -190,11 +190,11 @@ def test_an_exported_span_holds_only_what_is_listed() -> None:
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-    from telemetry.redacting_exporter import DiscreetExporter
+    from telemetry.redacting_exporter import RedactingExporter
 
     kept = InMemorySpanExporter()
     provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(DiscreetExporter(kept)))
+    provider.add_span_processor(SimpleSpanProcessor(RedactingExporter(kept)))
     tracer = provider.get_tracer("x")
 
     def fails() -> None:

@@ -9,13 +9,13 @@ import pytest
 
 from config.settings import Settings
 from domain.clock import FixedClock, from_us
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.versions.input_profile import PROFILE_FILE, read_profile
 from domain.versions.manifest import open_sealed
 from feature_repo.quality import FeatureRules
 from jobs.signals.quality_report import found
 from registry.cache import open_cached, read_cached_stages, version_folder
-from scoring.answer import Answerer
+from scoring.answer import ScoringService
 from scoring.model.input_gate import Gates, InputGate, InputRules, input_profile
 from tests.conftest import Trained
 from wiring.live_folders import cache_of
@@ -41,9 +41,11 @@ def test_answers_on_stale_features_are_degraded(scoring: Scoring) -> None:
     ports = scoring.answerer._ports
     for days, share in ((6.9, False), (7.1, True)):
         late = FixedClock(from_us(ports.directory.watermark_us()) + timedelta(days=days))
-        gates = Gates(FeatureRules(), InputRules(degraded_share=1.0, missing_slack=1.0), Findings())
+        gates = Gates(
+            FeatureRules(), InputRules(degraded_share=1.0, missing_slack=1.0), QualityFindings()
+        )
         changed = replace(ports, clock=late, gates=gates)
-        answers = Answerer(scoring.plane.definition, changed).score(leads(scoring)[:5])
+        answers = ScoringService(scoring.plane.definition, changed).score(leads(scoring)[:5])
         assert [a.degraded for a in answers] == [share] * 5
         assert {f.rule for f in gates.findings.counts()} >= ({"features-stale"} if share else set())
 

@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 
 from domain.clock import DAY
 from domain.errors import Refused
-from domain.findings import Finding, Findings
+from domain.findings import QualityFinding, QualityFindings
 from signals.quality.batch_gate import BatchGate
 from signals.quality.rules import BatchRules
-from signals.quality.statistics import FieldSeen, Seen, Stats, digest
+from signals.quality.statistics import BatchStatistics, FieldStatistics, Stats, digest
 from signals.quality.tables import all_profiles
 from signals.store.tables import metadata, writing
 from storage.engine import open_engine
@@ -39,8 +39,10 @@ def batch(
     values = Counter(digest(words[i % len(words)]) for i in range(filled))
     wobble = seed % 5
     return {
-        ABOUT: Seen(
-            rows + 7 * wobble, refused + wobble, {"page": FieldSeen(rows - filled + wobble, values)}
+        ABOUT: BatchStatistics(
+            rows + 7 * wobble,
+            refused + wobble,
+            {"page": FieldStatistics(rows - filled + wobble, values)},
         )
     }
 
@@ -48,7 +50,7 @@ def batch(
 def admit(
     engine: Engine, gate: BatchGate, stats: Stats, day: int = 0, *, whole: bool = True
 ) -> dict[str, int]:
-    found = Findings()
+    found = QualityFindings()
     with engine.connect() as connection:
         writing(connection)
         try:
@@ -156,7 +158,9 @@ def test_a_new_normal_is_learnt(engine: Engine) -> None:
 
 def test_small_batches_are_pooled_until_they_can_be_judged(engine: Engine) -> None:
     gate = warmed(engine, WARN)
-    small = [{ABOUT: Seen(40, 0, {"page": FieldSeen(40, Counter())})} for _ in range(5)]
+    small = [
+        {ABOUT: BatchStatistics(40, 0, {"page": FieldStatistics(40, Counter())})} for _ in range(5)
+    ]
     before = profiles(engine)
     for stats in small[:4]:
         assert admit(engine, gate, stats, 9, whole=False) == {}
@@ -184,8 +188,8 @@ def test_the_profile_does_not_depend_on_the_order_of_batches(tmp_path: Path) -> 
 
 def test_a_batch_of_refused_documents_alone_is_judged_as_of_the_profile(engine: Engine) -> None:
     gate = warmed(engine, WARN)
-    stats = {ABOUT: Seen(0, 1000, {})}
-    found = Findings()
+    stats = {ABOUT: BatchStatistics(0, 1000, {})}
+    found = QualityFindings()
     with engine.connect() as connection:
         writing(connection)
         gate.admit(connection, stats, 0, found, whole=True)
@@ -195,8 +199,8 @@ def test_a_batch_of_refused_documents_alone_is_judged_as_of_the_profile(engine: 
 
 
 def test_findings_name_source_type_and_field(engine: Engine) -> None:
-    gate, found = warmed(engine, WARN), Findings()
+    gate, found = warmed(engine, WARN), QualityFindings()
     with engine.connect() as connection:
         writing(connection)
         gate.admit(connection, batch(nulls=0.5), 9 * DAY, found, whole=True)
-    assert found.counts() == {Finding("batch", "null-rate", f"{ABOUT}/page"): 1}
+    assert found.counts() == {QualityFinding("batch", "null-rate", f"{ABOUT}/page"): 1}

@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 from config.settings import Settings
 from domain.clock import DAY
 from domain.errors import BadConfiguration, Missing
-from domain.findings import LONGEST, MOST, OTHER, Finding, Findings, label
+from domain.findings import LONGEST, MOST, OTHER, QualityFinding, QualityFindings, label
 from feature_repo.standard import standard_service
 from jobs.signals.quality_report import store
 from leadscore.cli import app
 from signals.quality.batch_gate import BatchGate
 from signals.quality.rules import BatchRules
-from signals.quality.statistics import Seen
+from signals.quality.statistics import BatchStatistics
 from signals.quality.tables import add_findings, stored_findings
 from signals.store.tables import create_tables, writing
 from storage.engine import open_engine
@@ -26,7 +26,7 @@ from telemetry.quality_metrics import HELP, LABELS, METRIC, Publisher
 from wiring.quality import Quality, load_quality
 from wiring.signals import write_definition
 
-ONE = Finding("event", "clock-ahead", "web/web.page_viewed")
+ONE = QualityFinding("event", "clock-ahead", "web/web.page_viewed")
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def test_findings_add_up_over_threads() -> None:
-    found = Findings()
+    found = QualityFindings()
 
     def work() -> None:
         for _ in range(2_000):
@@ -63,11 +63,11 @@ def test_what_might_be_personal_is_no_label(text: str) -> None:
 
 
 def test_distinct_counts_are_bounded() -> None:
-    found = Findings()
+    found = QualityFindings()
     for i in range(MOST + 100):
         found.add("event", "clock-ahead", f"source-{i}")
     assert len(found.counts()) == MOST + 1
-    assert found.counts()[Finding("event", "clock-ahead", OTHER)] == 100
+    assert found.counts()[QualityFinding("event", "clock-ahead", OTHER)] == 100
 
 
 def test_counts_are_kept_in_the_transaction_or_not_at_all(home: Settings) -> None:
@@ -86,8 +86,8 @@ def test_counts_are_kept_in_the_transaction_or_not_at_all(home: Settings) -> Non
 
 
 def test_show_tells_what_is_stored(home: Settings) -> None:
-    found = Findings()
-    found.merge({ONE: 7, Finding("features", "feature-range", "events"): 9})
+    found = QualityFindings()
+    found.merge({ONE: 7, QualityFinding("features", "feature-range", "events"): 9})
     store(home, found)
     shown = CliRunner().invoke(app, ["quality", "show", "--json"])
     assert shown.exit_code == 0
@@ -106,8 +106,8 @@ def test_profiles_are_shown_and_forgotten(home: Settings) -> None:
     create_tables(engine)
     with engine.connect() as connection:
         writing(connection)
-        stats = {"web/x.y": Seen(100, 0, {})}
-        BatchGate(BatchRules()).admit(connection, stats, DAY, Findings(), whole=True)
+        stats = {"web/x.y": BatchStatistics(100, 0, {})}
+        BatchGate(BatchRules()).admit(connection, stats, DAY, QualityFindings(), whole=True)
         connection.commit()
     engine.dispose()
     run = CliRunner().invoke
@@ -122,7 +122,7 @@ def test_profiles_are_shown_and_forgotten(home: Settings) -> None:
 def test_prometheus_hears_of_each_finding_once() -> None:
     registry = prometheus_client.CollectorRegistry()
     counter = prometheus_client.Counter(METRIC, HELP, LABELS, registry=registry)
-    found = Findings()
+    found = QualityFindings()
     publisher = Publisher(found, counter)
     for expected in (5, 10):
         found.merge({ONE: 5})

@@ -9,12 +9,12 @@ from sqlalchemy import Engine
 
 from domain.clock import to_us
 from domain.errors import Refused
-from domain.findings import Finding, Findings
+from domain.findings import QualityFinding, QualityFindings
 from domain.signals import Signal, encode
 from signals.contracts.registry import standard_contracts
 from signals.quality.batch_gate import BatchGate
 from signals.quality.event_gate import EventGate
-from signals.quality.ingest_gates import Door, whence
+from signals.quality.ingest_gates import IngestGates, whence
 from signals.quality.rules import BatchRules, EventRules
 from signals.quality.statistics import fields_of
 from signals.quality.tables import all_profiles, stored_findings
@@ -50,9 +50,11 @@ def signals(day: int, page: str = "pricing") -> list[Signal]:
     ]
 
 
-def deliver(engine: Engine, door: Door, batch: list[Signal], refused: list[Rejected]) -> Findings:
+def deliver(
+    engine: Engine, door: IngestGates, batch: list[Signal], refused: list[Rejected]
+) -> QualityFindings:
     """As ingestion does it."""
-    found = Findings()
+    found = QualityFindings()
     now_us = to_us(batch[0].time - timedelta(minutes=10))
     for signal in batch:
         door.check(signal, signal.time_us(), None, now_us, found)
@@ -72,14 +74,14 @@ def deliver(engine: Engine, door: Door, batch: list[Signal], refused: list[Rejec
     return found
 
 
-def stored(engine: Engine) -> dict[Finding, int]:
+def stored(engine: Engine) -> dict[QualityFinding, int]:
     with engine.connect() as connection:
         return stored_findings(connection)
 
 
 def test_findings_are_kept_with_the_batch_and_with_a_refused_one(engine: Engine) -> None:
-    door = Door(EventGate(EventRules(future_s=10**7)), BatchGate(RULES), FIELDS)
-    ahead = Finding("event", "clock-ahead", "web/web.page_viewed")
+    door = IngestGates(EventGate(EventRules(future_s=10**7)), BatchGate(RULES), FIELDS)
+    ahead = QualityFinding("event", "clock-ahead", "web/web.page_viewed")
     for day in range(3):
         deliver(engine, door, signals(day), [])
         assert stored(engine) == door.findings.counts() == {ahead: 100 * (day + 1)}
@@ -87,7 +89,7 @@ def test_findings_are_kept_with_the_batch_and_with_a_refused_one(engine: Engine)
         before = all_profiles(connection)
     with pytest.raises(Refused, match="null-rate"):
         deliver(engine, door, signals(3, page=""), [])
-    expected = {ahead: 400, Finding("batch", "null-rate", "web/web.page_viewed/page"): 1}
+    expected = {ahead: 400, QualityFinding("batch", "null-rate", "web/web.page_viewed/page"): 1}
     assert stored(engine) == door.findings.counts() == expected
     with engine.connect() as connection:
         assert all_profiles(connection) == before
@@ -103,8 +105,8 @@ def test_documents_that_were_refused_count_for_their_source(engine: Engine) -> N
     ]
     found = deliver(engine, door, signals(0), refused)
     assert {f: n for f, n in found.counts().items() if f.gate == "contract"} == {
-        Finding("contract", "broken", "web/web.page_viewed"): 60,
-        Finding("contract", "broken", "/"): 70,
+        QualityFinding("contract", "broken", "web/web.page_viewed"): 60,
+        QualityFinding("contract", "broken", "/"): 70,
     }
     with engine.connect() as connection:
         held = all_profiles(connection)
@@ -131,7 +133,7 @@ def test_whence_a_document_is_is_read_where_it_can_be(
 
 
 def test_counts_are_a_metric_family() -> None:
-    family = metric({Finding("event", "very-late", "crm/x.y"): 4})
+    family = metric({QualityFinding("event", "very-late", "crm/x.y"): 4})
     (sample,) = family.samples
     assert (sample.name, sample.value) == (f"{METRIC}_total", 4)
     assert sample.labels == {"gate": "event", "rule": "very-late", "about": "crm/x.y"}

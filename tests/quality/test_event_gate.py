@@ -9,7 +9,7 @@ import pytest
 
 from domain.clock import to_us
 from domain.errors import BadSignal
-from domain.findings import Finding, Findings
+from domain.findings import QualityFinding, QualityFindings
 from domain.signals import Signal
 from signals.quality.event_gate import EventGate
 from signals.quality.rules import EventRules, TimeRules, ValueRule
@@ -31,7 +31,7 @@ def found_of(
     signal = Signal(
         id="1", source="web", type=type_name, time=time, recordedtime=recorded, data=data or {}
     )
-    found, rejected = Findings(), None
+    found, rejected = QualityFindings(), None
     told = None if recorded is None else to_us(recorded)
     try:
         EventGate(rules).check(signal, to_us(time), told, to_us(NOW), found)
@@ -149,8 +149,8 @@ def test_every_broken_rule_is_counted_and_the_first_rejecting_one_named() -> Non
 
 
 def test_labels_hold_no_personal_data() -> None:
-    found = Findings()
+    found = QualityFindings()
     signal = Signal(id="1", source="someone@company.com", type="web.page_viewed", time=NOW)
     late = to_us(NOW + Offset(minutes=10))
     EventGate(PACKAGED).check(signal, late, None, to_us(NOW), found)
-    assert found.counts() == {Finding("event", "clock-ahead", "other"): 1}
+    assert found.counts() == {QualityFinding("event", "clock-ahead", "other"): 1}

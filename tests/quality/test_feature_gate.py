@@ -8,7 +8,7 @@ import pytest
 
 from domain.clock import DAY
 from domain.errors import Refused
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.state import Matrix
 from feature_repo.catalogue import category_names, number_names
 from feature_repo.quality import FeatureGate, FeatureRules, bounds, check_frame, feature_schema
@@ -19,7 +19,7 @@ NAMES = number_names(STANDARD)
 RULES = FeatureRules()
 
 
-def counted(found: Findings) -> dict[tuple[str, str], int]:
+def counted(found: QualityFindings) -> dict[tuple[str, str], int]:
     return {(f.rule, f.about): n for f, n in found.counts().items()}
 
 
@@ -38,7 +38,7 @@ def frame(count: int = 20) -> pd.DataFrame:
 
 
 def online(numbers: Matrix, age_days: float = 0.0) -> tuple[list[bool], dict[tuple[str, str], int]]:
-    found = Findings()
+    found = QualityFindings()
     gate = FeatureGate(STANDARD, RULES)
     now = 20_000 * DAY
     sound = gate.sound(numbers, now, now - int(age_days * DAY), found)
@@ -69,7 +69,7 @@ def test_each_rule_fires_online_and_in_frames(name: str, value: float, rule: str
     numbers = rows(3)
     numbers[1, NAMES.index(name)] = value
     assert online(numbers) == ([True, False, True], {(rule, name): 1})
-    made, found = frame(), Findings()
+    made, found = frame(), QualityFindings()
     made.loc[[2, 5], name] = value
     with pytest.raises(Refused) as caught:
         check_frame(made, feature_schema(STANDARD, RULES), found, "standard_v1")
@@ -91,13 +91,13 @@ def test_nothing_heard_for_too_long_makes_all_stale() -> None:
 
 
 def test_a_sound_frame_breaks_nothing() -> None:
-    found = Findings()
+    found = QualityFindings()
     check_frame(frame(), feature_schema(STANDARD, RULES), found, "standard_v1")
     assert found.counts() == {}
 
 
 def test_a_column_that_is_nearly_all_missing_is_warned_of() -> None:
-    made, found = frame(300), Findings()
+    made, found = frame(300), QualityFindings()
     made.loc[1:, "satisfaction"] = np.nan
     check_frame(made, feature_schema(STANDARD, RULES), found, "standard_v1")
     assert counted(found) == {("feature-null-share", "satisfaction"): 1}
@@ -119,6 +119,8 @@ def test_columns_are_looked_at_as_a_whole(
     spoil: Callable[[pd.DataFrame], pd.DataFrame], rule: str
 ) -> None:
     with pytest.raises(Refused) as caught:
-        check_frame(spoil(frame()), feature_schema(STANDARD, RULES), Findings(), "standard_v1")
+        check_frame(
+            spoil(frame()), feature_schema(STANDARD, RULES), QualityFindings(), "standard_v1"
+        )
     assert caught.value.rule == rule
     assert "someone" not in str(caught.value)

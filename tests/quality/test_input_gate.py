@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.state import Matrix
 from domain.versions.input_profile import (
     MOST_VALUES,
@@ -52,7 +52,7 @@ def row(values: Mapping[str, float] = NONE, country: str = "DE") -> tuple[Matrix
 def judged(
     numbers: Matrix, texts: list[list[str]]
 ) -> tuple[list[bool], dict[tuple[str, str], int]]:
-    found = Findings()
+    found = QualityFindings()
     degraded = InputGate(profile(), DEFINITION, RULES).degraded(numbers, texts, found)
     return degraded.tolist(), {(f.rule, f.about): n for f, n in found.counts().items()}
 
@@ -122,7 +122,7 @@ def test_a_profile_bears_columns_without_values_and_with_too_many() -> None:
     made = profile_inputs((NAMES[0], "country"), numbers, texts)
     assert (made.numbers[0].low, made.numbers[0].missing) == (None, 1.0)
     assert made.categories[0].values is None
-    found = Findings()
+    found = QualityFindings()
     gate = InputGate(made, DEFINITION, RULES)
     assert not gate.degraded(*row({NAMES[0]: 1e9}, "never seen"), found)[0]
     assert found.counts() == {}

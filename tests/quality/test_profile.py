@@ -15,13 +15,13 @@ from domain.signals import Signal
 from signals.contracts.registry import standard_contracts
 from signals.quality.profile import Profile, compacted, merge, profile_of
 from signals.quality.sketch import Sketch, merge_sketches, share_scale, sketch_of
-from signals.quality.statistics import FieldSeen, Seen, fields_of, observe
+from signals.quality.statistics import BatchStatistics, FieldStatistics, fields_of, observe
 
 HALF_LIFE = 30.0 * DAY
 
 seen = st.builds(
-    lambda rows, refused, nulls, values: Seen(
-        rows, refused, {"page": FieldSeen(min(nulls, rows), Counter(values))}
+    lambda rows, refused, nulls, values: BatchStatistics(
+        rows, refused, {"page": FieldStatistics(min(nulls, rows), Counter(values))}
     ),
     rows=st.integers(1, 500),
     refused=st.integers(0, 100),
@@ -54,7 +54,7 @@ def fold(parts: list[Profile], most: int = 5) -> Profile:
 
 @given(batches, st.randoms(use_true_random=False), st.integers(0, 7))
 def test_neither_order_nor_grouping_matters(
-    given_batches: list[tuple[Seen, int]], random: Random, cut: int
+    given_batches: list[tuple[BatchStatistics, int]], random: Random, cut: int
 ) -> None:
     parts = [profile_of(s, day * DAY, whole=True) for s, day in given_batches]
     expected = flat(fold(parts))
@@ -68,7 +68,7 @@ def test_neither_order_nor_grouping_matters(
 
 
 @given(batches)
-def test_it_survives_being_stored(given_batches: list[tuple[Seen, int]]) -> None:
+def test_it_survives_being_stored(given_batches: list[tuple[BatchStatistics, int]]) -> None:
     whole = fold([profile_of(s, day * DAY, whole=True) for s, day in given_batches])
     again = msgspec.json.decode(msgspec.json.encode(compacted(whole)), type=Profile)
     kept = {k: v for k, v in flat(whole).items() if v}
@@ -103,14 +103,18 @@ def test_personal_fields_are_looked_at_for_nulls_alone() -> None:
 
 
 def test_half_is_forgotten_within_a_half_life() -> None:
-    old, new = (profile_of(Seen(100, 0, {}), int(at), whole=True) for at in (0, HALF_LIFE))
+    old, new = (
+        profile_of(BatchStatistics(100, 0, {}), int(at), whole=True) for at in (0, HALF_LIFE)
+    )
     weights = merge(old, new, HALF_LIFE, 5).volume.bins
     assert list(weights.values()) == [pytest.approx(1.5)]
 
 
 def test_a_field_with_too_many_values_is_no_category() -> None:
     parts = [
-        profile_of(Seen(1, 0, {"page": FieldSeen(0, Counter({str(i): 1}))}), 0, whole=True)
+        profile_of(
+            BatchStatistics(1, 0, {"page": FieldStatistics(0, Counter({str(i): 1}))}), 0, whole=True
+        )
         for i in range(6)
     ]
     field = fold(parts).fields["page"]
@@ -120,7 +124,7 @@ def test_a_field_with_too_many_values_is_no_category() -> None:
 
 def test_how_often_values_were_new_is_known() -> None:
     def words(day: int, text: str) -> Profile:
-        seen = Seen(len(text), 0, {"page": FieldSeen(0, Counter(text))})
+        seen = BatchStatistics(len(text), 0, {"page": FieldStatistics(0, Counter(text))})
         return profile_of(seen, day * DAY, whole=True)
 
     def usual(*texts: str) -> float:

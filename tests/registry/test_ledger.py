@@ -15,12 +15,12 @@ from domain.clock import FixedClock
 from domain.errors import Unavailable
 from domain.versions.manifest import ModelVersion, Stage
 from registry.ledger import Ledger
-from registry.ledger_entry import Draft, GateResult, Registration
+from registry.ledger_entry import GateResult, LedgerDraft, Registration
 from registry.ledger_table import LEDGER
-from registry.rollout_state import RolloutPlan
+from registry.rollout_state import Rollout
 
 
-def registered(label: str = "lead-1") -> Draft:
+def registered(label: str = "lead-1") -> LedgerDraft:
     name, _, number = label.rpartition("-")
     version = ModelVersion(
         name=name,
@@ -31,13 +31,13 @@ def registered(label: str = "lead-1") -> Draft:
         feature_service="small_v1",
     )
     registration = Registration(version=version, manifest_hash="0" * 64, run_id="r")
-    return Draft(
+    return LedgerDraft(
         kind="registered", subject=label, by="ann", reason="new", registration=registration
     )
 
 
-def promoted(label: str, stage: Stage = Stage.CHAMPION) -> Draft:
-    return Draft(
+def promoted(label: str, stage: Stage = Stage.CHAMPION) -> LedgerDraft:
+    return LedgerDraft(
         kind="promoted",
         subject=label,
         by="ann",
@@ -60,8 +60,8 @@ def tamper(path: Path, statement: str) -> None:
 
 
 def test_entries_come_back_as_they_went_in(ledger_at: Callable[..., Ledger]) -> None:
-    plan = RolloutPlan(id="r", champion="a-1", challenger="a-2", weight=0.25, started="2026")
-    start = Draft(kind="rollout_started", subject="a-2", by="b", reason="c", rollout=plan)
+    plan = Rollout(id="r", champion="a-1", challenger="a-2", weight=0.25, started="2026")
+    start = LedgerDraft(kind="rollout_started", subject="a-2", by="b", reason="c", rollout=plan)
     drafts = [registered(), promoted("lead-1"), start]
     made = [ledger_at().append(draft) for draft in drafts]
     assert ledger_at().entries() == made

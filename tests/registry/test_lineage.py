@@ -15,7 +15,7 @@ from domain.clock import FixedClock
 from domain.errors import Refused, Unavailable
 from domain.versions.manifest import Manifest
 from registry.lineage.outbox import EVENTS, REFUSED, Outbox
-from wiring.lineage import Teller, open_teller, outbox_of, send_waiting, sender
+from wiring.lineage import LineageEmitter, open_teller, outbox_of, send_waiting, sender
 
 CLOCK = FixedClock(datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -72,7 +72,7 @@ def test_a_run_says_what_it_read_and_made(
     tmp_path: Path, manifest: Callable[..., Manifest]
 ) -> None:
     outbox = Outbox(tmp_path / "lineage")
-    with Teller(outbox, None, CLOCK).run("train") as told:
+    with LineageEmitter(outbox, None, CLOCK).run("train") as told:
         told.read_log(manifest().lineage)
         told.made("models/lead", "lead-3")
     start, complete = lines(outbox)
@@ -90,7 +90,7 @@ def test_a_run_says_what_it_read_and_made(
 
 def test_failures_are_told_and_raised_without_what_others_say(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "lineage")
-    teller = Teller(outbox, None, CLOCK)
+    teller = LineageEmitter(outbox, None, CLOCK)
     for error, said in (
         (Refused("no", rule="gate"), "no [gate]"),
         (ValueError("someone@company.com"), "ValueError"),

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from domain.clock import iso
 from domain.errors import BadInput
-from registry.rollout_decision import HOUR_US, Evidence, Figures, Judged, decide
-from registry.rollout_spec import Course, begin, course_of
-from registry.rollout_state import Limits, RolloutPlan, Step
+from registry.rollout_decision import HOUR_US, ArmFigures, Judged, RolloutEvidence, decide
+from registry.rollout_spec import RolloutSpec, begin, course_of
+from registry.rollout_state import Rollout, RolloutLimits, RolloutStep
 
 BEGUN = 1_767_225_600_000_000  # 2026-01-01
 shares = st.floats(0, 1)
@@ -20,19 +20,19 @@ dwells = st.floats(0, 100)
 
 
 @st.composite
-def plans(draw: st.DrawFn) -> RolloutPlan:
+def plans(draw: st.DrawFn) -> Rollout:
     found = draw(st.lists(st.floats(0.01, 0.9), min_size=1, max_size=4, unique=True))
     steps = tuple(
-        Step(weight=w, dwell_hours=draw(dwells), decisions=draw(st.integers(0, 50)))
+        RolloutStep(weight=w, dwell_hours=draw(dwells), decisions=draw(st.integers(0, 50)))
         for w in sorted(found)
     )
-    limits = Limits(
+    limits = RolloutLimits(
         error_rate=draw(measured),
         p99_ms=draw(st.none() | st.floats(1, 100)),
         degraded=draw(measured),
         after=draw(st.integers(0, 30)),
     )
-    course = Course(
+    course = RolloutSpec(
         steps=steps,
         limits=limits,
         holdout=0.05,
@@ -44,7 +44,7 @@ def plans(draw: st.DrawFn) -> RolloutPlan:
 
 
 figures = st.builds(
-    Figures,
+    ArmFigures,
     decisions=st.none() | st.integers(0, 100),
     error_rate=measured,
     p99_ms=st.none() | st.floats(0, 200),
@@ -54,7 +54,7 @@ verdicts = st.none() | st.builds(
     Judged, name=st.just("canary-1"), outcome=st.sampled_from(["pass", "fail", "inconclusive"])
 )
 evidences = st.builds(
-    Evidence,
+    RolloutEvidence,
     rollout=st.just("rollout-1"),
     step=st.integers(0, 3),
     figures=figures,
@@ -63,7 +63,7 @@ evidences = st.builds(
 moments = st.integers(BEGUN, BEGUN + 200 * HOUR_US)
 
 
-def breached(plan: RolloutPlan, held: Figures) -> bool:
+def breached(plan: Rollout, held: ArmFigures) -> bool:
     pairs = [
         (getattr(held, n), getattr(plan.limits, n)) for n in ("error_rate", "p99_ms", "degraded")
     ]
@@ -73,7 +73,7 @@ def breached(plan: RolloutPlan, held: Figures) -> bool:
 
 @given(plans(), moments, evidences)
 def test_any_breached_limit_and_any_failed_verdict_rolls_back_and_nothing_else(
-    plan: RolloutPlan, now: int, evidence: Evidence
+    plan: Rollout, now: int, evidence: RolloutEvidence
 ) -> None:
     failed = evidence.judged is not None and evidence.judged.outcome == "fail"
     found = decide(plan, iso(now), evidence)
@@ -82,25 +82,25 @@ def test_any_breached_limit_and_any_failed_verdict_rolls_back_and_nothing_else(
 
 
 @st.composite
-def ripe(draw: st.DrawFn) -> tuple[RolloutPlan, int, Evidence]:
+def ripe(draw: st.DrawFn) -> tuple[Rollout, int, RolloutEvidence]:
     """A rollout against whose next step nothing speaks."""
     plan = draw(plans().filter(lambda p: p.next_step is not None))
     step, limits = plan.steps[plan.step], plan.limits
-    held = Figures(
+    held = ArmFigures(
         decisions=step.decisions + draw(st.integers(0, 50)),
         error_rate=(limits.error_rate or 0.0) * draw(shares),
         p99_ms=(limits.p99_ms or 0.0) * draw(shares),
         degraded=(limits.degraded or 0.0) * draw(shares),
     )
     judged = Judged(name="canary-1", outcome="pass")
-    evidence = Evidence(rollout=plan.id, step=plan.step, figures=held, judged=judged)
+    evidence = RolloutEvidence(rollout=plan.id, step=plan.step, figures=held, judged=judged)
     now = BEGUN + math.ceil(step.dwell_hours * HOUR_US) + draw(st.integers(1, HOUR_US))
     return msgspec.structs.replace(plan, held=False), now, evidence
 
 
 @given(ripe())
 def test_it_advances_when_nothing_speaks_against_it_and_once_only(
-    case: tuple[RolloutPlan, int, Evidence],
+    case: tuple[Rollout, int, RolloutEvidence],
 ) -> None:
     plan, now, evidence = case
     first = decide(plan, iso(now), evidence)
@@ -114,11 +114,11 @@ def test_it_advances_when_nothing_speaks_against_it_and_once_only(
 
 @given(ripe(), st.data())
 def test_each_thing_that_speaks_against_it_keeps_it(
-    case: tuple[RolloutPlan, int, Evidence], data: st.DataObject
+    case: tuple[Rollout, int, RolloutEvidence], data: st.DataObject
 ) -> None:
     plan, now, evidence = case
     step, replace = plan.steps[plan.step], msgspec.structs.replace
-    spoilt: dict[str, tuple[RolloutPlan, int, Evidence]] = {
+    spoilt: dict[str, tuple[Rollout, int, RolloutEvidence]] = {
         "held": (replace(plan, held=True), now, evidence),
         "of another step": (plan, now, replace(evidence, step=plan.step + 1)),
         "no step left": (replace(plan, steps=plan.steps[: plan.step + 1]), now, evidence),
@@ -145,7 +145,7 @@ def test_each_thing_that_speaks_against_it_keeps_it(
 
 @given(plans(), moments, evidences)
 def test_evidence_of_another_rollout_moves_nothing(
-    plan: RolloutPlan, now: int, evidence: Evidence
+    plan: Rollout, now: int, evidence: RolloutEvidence
 ) -> None:
     other = msgspec.structs.replace(evidence, rollout="rollout-2")
     assert decide(plan, iso(now), other).action == "hold"
@@ -163,8 +163,10 @@ def test_a_rollout_from_step_to_step() -> None:
     day = iso(BEGUN + 24 * HOUR_US)
 
     def said(now: str, **held: float) -> tuple[str, tuple[str, ...]]:
-        found = msgspec.convert(held, Figures)
-        progress = decide(plan, now, Evidence(rollout="rollout-1", step=plan.step, figures=found))
+        found = msgspec.convert(held, ArmFigures)
+        progress = decide(
+            plan, now, RolloutEvidence(rollout="rollout-1", step=plan.step, figures=found)
+        )
         return progress.action, progress.reasons
 
     assert said(iso(BEGUN + 6 * HOUR_US), decisions=40, degraded=0.01) == (
@@ -188,10 +190,10 @@ def test_a_rollout_from_step_to_step() -> None:
 
 
 def test_blue_green_needs_no_figures_of_an_arm_that_answers_nobody() -> None:
-    course = Course(mode="blue_green", limits=Limits(degraded=0.05))
+    course = RolloutSpec(mode="blue_green", limits=RolloutLimits(degraded=0.05))
     plan = begin(course, "rollout-1", "model", ("a-1", "a-2"), iso(BEGUN))
     assert plan.weight == 0
-    found = decide(plan, iso(BEGUN), Evidence(rollout="rollout-1", step=0))
+    found = decide(plan, iso(BEGUN), RolloutEvidence(rollout="rollout-1", step=0))
     assert (found.action, plan.next_step) == ("advance", 1)
 
 
@@ -227,15 +229,15 @@ def test_a_plan_that_cannot_be_is_refused(document: object, told: str) -> None:
 @pytest.mark.parametrize("weight", [math.nan, -0.1, 1.1, math.inf])
 def test_options_are_checked_as_files_are(weight: float) -> None:
     with pytest.raises(BadInput, match="rollout-weight"):
-        Course(steps=(Step(weight=weight),))
+        RolloutSpec(steps=(RolloutStep(weight=weight),))
     with pytest.raises(BadInput, match="rollout-plan"):
-        Course(steps=(Step(weight=0.1, dwell_hours=math.nan),))
+        RolloutSpec(steps=(RolloutStep(weight=0.1, dwell_hours=math.nan),))
 
 
 def test_plans_of_old_ledgers_are_read() -> None:
     old = b"""{"id":"rollout-5","kind":"model","champion":"lead-1","challenger":"lead-2",
     "weight":0.1,"mode":"shadow","started":"2026-01-01T00:00:00Z"}"""
-    plan = msgspec.json.decode(old, type=RolloutPlan)
+    plan = msgspec.json.decode(old, type=Rollout)
     assert (plan.step, plan.steps, plan.told) == (0, (), "shadow")
-    found = decide(plan, "2026-02-01T00:00:00Z", Evidence(rollout="rollout-5", step=0))
+    found = decide(plan, "2026-02-01T00:00:00Z", RolloutEvidence(rollout="rollout-5", step=0))
     assert found.action == "hold"

@@ -16,17 +16,17 @@ from domain.versions.manifest import Stage
 from registry import rollout
 from registry.cache import STAGES_FILE, read_cached_stages
 from registry.global_holdout import end_holdout, set_share, start_holdout
-from registry.ledger_entry import Draft
+from registry.ledger_entry import LedgerDraft
 from registry.rollout import Ticked
-from registry.rollout_decision import Evidence, Figures, Judged
-from registry.rollout_spec import Course
-from registry.rollout_state import Limits, RolloutPlan, Step
+from registry.rollout_decision import ArmFigures, Judged, RolloutEvidence
+from registry.rollout_spec import RolloutSpec
+from registry.rollout_state import Rollout, RolloutLimits, RolloutStep
 from registry.store import Registry
 from wiring.live_folders import policy_cache_of
 from wiring.registry import open_policies
 
-STEPS = (Step(weight=0.05, dwell_hours=24, decisions=10), Step(weight=0.5))
-COURSE = Course(steps=STEPS, holdout=0.1, limits=Limits(degraded=0.05))
+STEPS = (RolloutStep(weight=0.05, dwell_hours=24, decisions=10), RolloutStep(weight=0.5))
+COURSE = RolloutSpec(steps=STEPS, holdout=0.1, limits=RolloutLimits(degraded=0.05))
 
 
 @pytest.fixture
@@ -45,13 +45,15 @@ def kinds(registry: Registry) -> list[str]:
 
 def ticked(
     registry: Registry,
-    plan: RolloutPlan,
+    plan: Rollout,
     outcome: Literal["pass", "inconclusive"] = "pass",
     **held: float,
 ) -> Ticked:
-    figures = Figures(decisions=int(held.pop("decisions", 10)), degraded=held.pop("degraded", 0.0))
+    figures = ArmFigures(
+        decisions=int(held.pop("decisions", 10)), degraded=held.pop("degraded", 0.0)
+    )
     judged = Judged(name="canary-1", outcome=outcome, reasons=("too few",))
-    evidence = Evidence(rollout=plan.id, step=plan.step, figures=figures, judged=judged)
+    evidence = RolloutEvidence(rollout=plan.id, step=plan.step, figures=figures, judged=judged)
     return rollout.tick(registry, evidence, by="cron")
 
 
@@ -93,7 +95,9 @@ def test_a_rollout_goes_on_by_evidence_and_back_by_evidence(
 
 
 def test_a_person_holds_releases_and_advances(registry: Registry) -> None:
-    course = Course(steps=(Step(weight=0.1), Step(weight=0.5), Step(weight=1.0)))
+    course = RolloutSpec(
+        steps=(RolloutStep(weight=0.1), RolloutStep(weight=0.5), RolloutStep(weight=1.0))
+    )
     plan = rollout.start(registry, by="ann", reason="try it", course=course)
     assert rollout.hold(registry, by="bob", reason="wait for Monday").held
     assert ticked(registry, plan).progress.reasons == ("a person holds it",)
@@ -155,7 +159,7 @@ def test_of_many_ticks_at_once_one_advances(
     registry_at: Callable[..., Registry],
     forked: Callable[..., list[int | None]],
 ) -> None:
-    course = Course(steps=tuple(Step(weight=w) for w in (0.1, 0.2, 0.3, 0.4)))
+    course = RolloutSpec(steps=tuple(RolloutStep(weight=w) for w in (0.1, 0.2, 0.3, 0.4)))
     plan = rollout.start(registry, by="ann", reason="try it", course=course)
     assert forked(*[lambda: ticked(registry_at(fresh=True), plan)] * 4) == [0] * 4
     assert kinds(registry).count("rollout_advanced") == 1
@@ -193,8 +197,10 @@ def test_models_have_no_standing_holdout(registry: Registry) -> None:
 
 def test_entries_of_before_are_read(registry: Registry) -> None:
     """A ledger from when a rollout knew nothing of steps, and ended in one way only."""
-    plan = RolloutPlan(id="r", champion="lead-1", challenger="lead-2", weight=0.25, started="2026")
-    started = Draft(kind="rollout_started", subject="lead-2", by="b", reason="r", rollout=plan)
+    plan = Rollout(id="r", champion="lead-1", challenger="lead-2", weight=0.25, started="2026")
+    started = LedgerDraft(
+        kind="rollout_started", subject="lead-2", by="b", reason="r", rollout=plan
+    )
     registry.ledger.append(started)
     assert registry.standing().rollout == plan
     registry.ledger.append(msgspec.structs.replace(started, kind="rollout_ended"))

@@ -9,14 +9,14 @@ from msgspec.structs import asdict
 
 from domain.errors import BadInput, LeadscoreError, Missing, NoModel, Refused
 from domain.versions.manifest import ModelVersion, Stage
-from registry.ledger_entry import Draft, Entry, GateResult, Registration
-from registry.registry_state import Standing, fold
-from registry.rollout_state import RolloutPlan
+from registry.ledger_entry import GateResult, LedgerDraft, LedgerEntry, Registration
+from registry.registry_state import RegistryState, fold
+from registry.rollout_state import Rollout
 from registry.transitions import (
+    ArmAllocation,
     Author,
     GateRefusal,
-    Share,
-    Verdict,
+    GateVerdict,
     back,
     end_rollout,
     move,
@@ -27,16 +27,16 @@ ANN = Author("ann", "because")
 LABELS = ("lead-1", "lead-2", "lead-3", "lead-4")
 
 
-def recorded(drafts: Sequence[Draft]) -> list[Entry]:
+def recorded(drafts: Sequence[LedgerDraft]) -> list[LedgerEntry]:
     return [
-        Entry(**asdict(draft), sequence=n, at_us=n, hash=f"{n}")
+        LedgerEntry(**asdict(draft), sequence=n, at_us=n, hash=f"{n}")
         for n, draft in enumerate(drafts, 1)
     ]
 
 
-def registrations() -> list[Draft]:
+def registrations() -> list[LedgerDraft]:
     return [
-        Draft(
+        LedgerDraft(
             kind="registered",
             subject=label,
             by="ann",
@@ -58,10 +58,10 @@ def registrations() -> list[Draft]:
     ]
 
 
-def after(*steps: tuple[str, Stage]) -> tuple[list[Draft], Standing]:
+def after(*steps: tuple[str, Stage]) -> tuple[list[LedgerDraft], RegistryState]:
     drafts = registrations()
     for label, stage in steps:
-        drafts += move(fold(recorded(drafts)), label, stage, ANN, Verdict())
+        drafts += move(fold(recorded(drafts)), label, stage, ANN, GateVerdict())
     return drafts, fold(recorded(drafts))
 
 
@@ -80,11 +80,11 @@ def test_never_two_champions_whatever_is_tried(steps: list[tuple[str, Stage] | s
             if what == "back":
                 drafts += back(standing, ANN)
             elif what == "start":
-                drafts += start_rollout(standing, Share("2026-01-01T00:00:00Z"), ANN)
+                drafts += start_rollout(standing, ArmAllocation("2026-01-01T00:00:00Z"), ANN)
             elif what == "end":
                 drafts += end_rollout(standing, ANN)
             else:
-                drafts += move(standing, str(what[0]), Stage(what[1]), ANN, Verdict())
+                drafts += move(standing, str(what[0]), Stage(what[1]), ANN, GateVerdict())
         except LeadscoreError:
             continue
         now = fold(recorded(drafts))
@@ -131,44 +131,44 @@ def test_a_champion_is_only_ever_replaced() -> None:
     _, now = after(("lead-1", Stage.CHAMPION))
     for stage in (Stage.CANDIDATE, Stage.CHALLENGER, Stage.ARCHIVED):
         with pytest.raises(Refused, match="champion-replaced"):
-            move(now, "lead-1", stage, ANN, Verdict())
+            move(now, "lead-1", stage, ANN, GateVerdict())
     with pytest.raises(Refused, match="stage-differs"):
-        move(now, "lead-1", Stage.CHAMPION, ANN, Verdict())
+        move(now, "lead-1", Stage.CHAMPION, ANN, GateVerdict())
     with pytest.raises(Missing, match="version-known"):
-        move(now, "lead-9", Stage.CHAMPION, ANN, Verdict())
+        move(now, "lead-9", Stage.CHAMPION, ANN, GateVerdict())
 
 
 def test_a_failed_gate_refuses_and_an_override_is_marked() -> None:
     _, now = after()
     bad = GateResult(name="g", value=None, limit=1.0, passed=False)
     with pytest.raises(GateRefusal, match="did not pass: g") as refusal:
-        move(now, "lead-1", Stage.CHAMPION, ANN, Verdict(gates=(bad,)))
+        move(now, "lead-1", Stage.CHAMPION, ANN, GateVerdict(gates=(bad,)))
     assert refusal.value.results == (bad,)
     assert refusal.value.exit_code == 1
-    made = move(now, "lead-1", Stage.CHAMPION, ANN, Verdict(gates=(bad,), override=True))
+    made = move(now, "lead-1", Stage.CHAMPION, ANN, GateVerdict(gates=(bad,), override=True))
     assert made[-1].override
     good = GateResult(name="g", value=1.0, limit=1.0, passed=True)
-    made = move(now, "lead-1", Stage.CHAMPION, ANN, Verdict(gates=(good,), override=True))
+    made = move(now, "lead-1", Stage.CHAMPION, ANN, GateVerdict(gates=(good,), override=True))
     assert not made[-1].override
 
 
 def test_a_verdict_on_another_champion_is_no_verdict() -> None:
     _, now = after(("lead-1", Stage.CHAMPION))
     with pytest.raises(Refused, match="champion-unchanged"):
-        move(now, "lead-2", Stage.CHAMPION, ANN, Verdict(champion=""))
-    assert move(now, "lead-2", Stage.CHAMPION, ANN, Verdict(champion="lead-1"))
+        move(now, "lead-2", Stage.CHAMPION, ANN, GateVerdict(champion=""))
+    assert move(now, "lead-2", Stage.CHAMPION, ANN, GateVerdict(champion="lead-1"))
 
 
 def test_a_rollout_needs_both_arms() -> None:
     _, now = after(("lead-1", Stage.CHALLENGER))
     with pytest.raises(NoModel, match="rollout-arms"):
-        start_rollout(now, Share(""), ANN)
+        start_rollout(now, ArmAllocation(""), ANN)
 
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])
 def test_weights_outside_0_and_1_are_refused(weight: float) -> None:
     with pytest.raises(BadInput, match="rollout-weight"):
-        RolloutPlan(id="r", champion="a-1", challenger="a-2", weight=weight, started="")
+        Rollout(id="r", champion="a-1", challenger="a-2", weight=weight, started="")
 
 
 @pytest.mark.parametrize(("by", "reason"), [("", "x"), ("x", " ")])

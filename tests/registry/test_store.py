@@ -18,9 +18,9 @@ from registry.cache import open_cached, read_cached_stages
 from registry.gates import load_gates
 from registry.ledger import Ledger
 from registry.promotion import Terms, promote
-from registry.rollout_spec import Course
+from registry.rollout_spec import RolloutSpec
 from registry.store import Registry
-from registry.transitions import GateRefusal, Verdict
+from registry.transitions import GateRefusal, GateVerdict
 
 Sealed = Callable[..., Path]
 Open = Callable[..., Registry]
@@ -219,7 +219,7 @@ def test_rollouts_by_hand(registry_at: Open, sealed: Sealed) -> None:
     with pytest.raises(Missing, match="rollout-running"):
         rollout.abort(registry, by="ann", reason="none")
     promote(registry, "2", CHALLENGER, by="ann", reason="x", terms=Terms(weight=None))
-    plan = rollout.start(registry, by="ann", reason="shadow", course=Course(mode="shadow"))
+    plan = rollout.start(registry, by="ann", reason="shadow", course=RolloutSpec(mode="shadow"))
     with pytest.raises(Refused, match="rollout-single"):
         rollout.start(registry, by="ann", reason="twice")
     with pytest.raises(BadInput, match="rollout-weight"):
@@ -332,7 +332,7 @@ def test_a_number_may_be_ambiguous(registry_at: Open, sealed: Sealed, tmp_path: 
         registry.get("1")
     with pytest.raises(Missing, match="version-known"):
         registry.get("lead-2")
-    registry.transition("lead-1", CHAMPION, by="ann", reason="x", verdict=Verdict())
+    registry.transition("lead-1", CHAMPION, by="ann", reason="x", verdict=GateVerdict())
     registry.transition("other-1", CHAMPION, by="ann", reason="x")
     assert mlflow_says(tmp_path, "lead") == ({}, {1: "archived"})
     assert mlflow_says(tmp_path, "other") == ({"champion": 1}, {1: "champion"})

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from config.settings import Settings
-from domain.decisions import Asked, DecisionRecord, Facts, RequestKey
+from domain.decisions import DecisionRecord, Facts, PolicyQuestion, RequestKey
 from domain.errors import BadConfiguration, BadInput, Unavailable, UnknownLead
 from domain.ports import Policy
 from domain.scores import Decision, ScoreAnswer
-from scoring.answer import Answerer
+from scoring.answer import ScoringService
 from scoring.live_policy import LivePolicies
-from scoring.pending_answers import Told
+from scoring.pending_answers import AnswerOrError
 from wiring.scoring import Scoring, open_scoring
 
 
@@ -28,19 +28,22 @@ def ids(scoring: Scoring, count: int) -> list[str]:
     return [str(ref.lead_id) for ref in islice(scoring.plane.directory.all(), count)]
 
 
-def once(lead: str, key: str, asked: str = "a") -> Asked:
-    return Asked(lead_id=lead, request=RequestKey(key=key, asked=asked))
+def once(lead: str, key: str, asked: str = "a") -> PolicyQuestion:
+    return PolicyQuestion(lead_id=lead, request=RequestKey(key=key, asked=asked))
 
 
-def said(told: Told) -> ScoreAnswer:
+def said(told: AnswerOrError) -> ScoreAnswer:
     assert isinstance(told, ScoreAnswer), told
     return told
 
 
 def test_together_is_what_each_would_be_told_alone(scoring: Scoring) -> None:
     leads = ids(scoring, 9)
-    asked = [Asked(lead_id=one) for one in leads]
-    asked[4:4] = [Asked(lead_id="lead_none"), Asked(identifiers={"crm_id": "nobody's"})]
+    asked = [PolicyQuestion(lead_id=one) for one in leads]
+    asked[4:4] = [
+        PolicyQuestion(lead_id="lead_none"),
+        PolicyQuestion(identifiers={"crm_id": "nobody's"}),
+    ]
     together = scoring.answerer.answer(asked)
     alone = [scoring.answerer.answer([one])[0] for one in asked]
     for a, lone in zip(together, alone, strict=True):
@@ -81,10 +84,15 @@ class Choosy:
 
 def test_one_that_cannot_be_answered_spoils_no_other(scoring: Scoring) -> None:
     leads = ids(scoring, 6)
-    scores = [said(one).score for one in scoring.answerer.answer([Asked(lead_id=i) for i in leads])]
+    scores = [
+        said(one).score
+        for one in scoring.answerer.answer([PolicyQuestion(lead_id=i) for i in leads])
+    ]
     policy = scoring.policy().champion
     choosy = replace(scoring.ports, policy=lambda: LivePolicies(Choosy(policy, scores[2])))
-    told = Answerer(scoring.plane.definition, choosy).answer([Asked(lead_id=i) for i in leads])
+    told = ScoringService(scoring.plane.definition, choosy).answer(
+        [PolicyQuestion(lead_id=i) for i in leads]
+    )
     bad = [i for i, one in enumerate(told) if isinstance(one, Exception)]
     assert set(bad) == {i for i, score in enumerate(scores) if score == scores[2]}
     assert all(isinstance(told[i], BadConfiguration) for i in bad)
@@ -93,7 +101,9 @@ def test_one_that_cannot_be_answered_spoils_no_other(scoring: Scoring) -> None:
 def test_a_key_is_answered_once(scoring: Scoring) -> None:
     one, other = ids(scoring, 2)
     first = scoring.answerer.answer([once(one, "k")])
-    again = scoring.answerer.answer([once(other, "k2"), once(one, "k"), Asked(lead_id=one)])
+    again = scoring.answerer.answer(
+        [once(other, "k2"), once(one, "k"), PolicyQuestion(lead_id=one)]
+    )
     assert again[1] == first[0]
     assert said(again[2]).decision_id != said(first[0]).decision_id
     (reused,) = scoring.answerer.answer([once(other, "k", "b")])
@@ -115,8 +125,8 @@ def test_processes_that_are_asked_the_same_at_once_tell_the_same(own_home: Setti
     leads = ids(each[0], 12)
     asked = [once(lead, f"k{n}") for n, lead in enumerate(leads)]
 
-    def ask(scoring: Scoring) -> Sequence[Told]:
-        return scoring.answerer.answer([*asked, Asked(lead_id=leads[0])])
+    def ask(scoring: Scoring) -> Sequence[AnswerOrError]:
+        return scoring.answerer.answer([*asked, PolicyQuestion(lead_id=leads[0])])
 
     with ThreadPoolExecutor(3) as threads:
         told = list(threads.map(ask, each))
@@ -135,7 +145,7 @@ class Away:
 
 def test_nothing_is_answered_that_is_not_recorded(scoring: Scoring) -> None:
     ports = replace(scoring.ports, log=Away())  # type: ignore[arg-type]
-    told = Answerer(scoring.plane.definition, ports).answer(
-        [Asked(lead_id=i) for i in ids(scoring, 3)]
+    told = ScoringService(scoring.plane.definition, ports).answer(
+        [PolicyQuestion(lead_id=i) for i in ids(scoring, 3)]
     )
     assert [type(one) for one in told] == [Unavailable] * 3

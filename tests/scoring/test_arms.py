@@ -9,19 +9,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binom, chi2_contingency, kstest
 
-from domain.bucketing import place
+from domain.bucketing import bucket
 from domain.scores import Arms
-from registry.rollout_state import Mode, RolloutPlan
+from registry.rollout_state import Mode, Rollout
 from scoring.assignment import Plans, arm_at, assign, assign_all
 
 N = 1_000_000
 weights = st.floats(0, 1)
 
 
-def plan(
-    weight: float, name: str = "one", mode: Mode = "canary", holdout: float = 0.0
-) -> RolloutPlan:
-    return RolloutPlan(
+def plan(weight: float, name: str = "one", mode: Mode = "canary", holdout: float = 0.0) -> Rollout:
+    return Rollout(
         id=name,
         champion="a-1",
         challenger="a-2",
@@ -35,7 +33,7 @@ def plan(
 @cache
 def places(name: str) -> NDArray[np.float64]:
     """Where a million accounts fall."""
-    return np.fromiter((place(f"acct_{i:016x}", name) for i in range(N)), np.float64, N)
+    return np.fromiter((bucket(f"acct_{i:016x}", name) for i in range(N)), np.float64, N)
 
 
 def arms(name: str, weight: float, holdout: float) -> NDArray[np.str_]:
@@ -79,7 +77,7 @@ def test_two_rollouts_know_nothing_of_each_other() -> None:
 def test_a_place_in_a_rollout_says_nothing_of_the_draw_in_its_holdout() -> None:
     from decisions.policy.holdout import SALT
 
-    held = np.array([place(f"acct_{i:016x}", SALT + "one") for i in range(100_000)])
+    held = np.array([bucket(f"acct_{i:016x}", SALT + "one") for i in range(100_000)])
     inside = held[places("one")[:100_000] >= 0.9]
     assert kstest(inside, "uniform").pvalue > 1e-4
 
@@ -90,7 +88,7 @@ def test_an_account_stays_in_its_arm(account: str, name: str, weight: float) -> 
 
 
 @st.composite
-def growths(draw: st.DrawFn) -> tuple[str, RolloutPlan, RolloutPlan]:
+def growths(draw: st.DrawFn) -> tuple[str, Rollout, Rollout]:
     """A plan before and after its weight, its holdout or both grew."""
     shares = st.floats(0, 1)
     weight = draw(shares)
@@ -101,7 +99,7 @@ def growths(draw: st.DrawFn) -> tuple[str, RolloutPlan, RolloutPlan]:
 
 @given(growths())
 def test_who_moves_when_an_arm_grows_moves_into_it(
-    grown: tuple[str, RolloutPlan, RolloutPlan],
+    grown: tuple[str, Rollout, Rollout],
 ) -> None:
     account, before, after = grown
     was, now = assign(account, before), assign(account, after)

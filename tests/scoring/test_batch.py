@@ -13,7 +13,7 @@ import pytest
 from config.settings import Settings
 from domain.versions.manifest import Stage
 from jobs.decisions.batch_scoring import SCHEMA, score_all
-from jobs.decisions.resumable_batch import RUN_FILE, Parts, Run
+from jobs.decisions.resumable_batch import RUN_FILE, BatchParts, BatchRun
 from tests.commands import leadscore
 from tests.conftest import Trained
 from tests.soak.commands import forks
@@ -44,9 +44,9 @@ def killed(settings: Settings, out: Path, moment: str) -> None:
 
 def run_until_killed(home: Path, out: Path, moment: str) -> None:
     """Run in a process of its own, which ends there."""
-    whole, done = Parts.add, []
+    whole, done = BatchParts.add, []
 
-    def add(self: Parts, number: int, table: pa.Table) -> None:
+    def add(self: BatchParts, number: int, table: pa.Table) -> None:
         done.append(number)
         if len(done) == 3 and moment == "recorded":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -54,7 +54,7 @@ def run_until_killed(home: Path, out: Path, moment: str) -> None:
         if len(done) == 3:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Parts.add = add  # type: ignore[method-assign]
+    BatchParts.add = add  # type: ignore[method-assign]
     score_all(open_scoring(Settings(home=home, clock="watermark")), out, print, chunk=CHUNK)
 
 
@@ -104,7 +104,7 @@ def test_another_version_begins_anew(own_home: Settings, tmp_path: Path) -> None
 
 
 def test_what_makes_a_run_another() -> None:
-    one = Run(
+    one = BatchRun(
         run_id="a",
         as_of_us=10**15,
         watermark_us=10**15,

@@ -24,8 +24,8 @@ from jobs.decisions.replay_decision import replay
 from jobs.models.rollouts import finish, tick_rollout
 from registry import rollout
 from registry.global_holdout import end_holdout, set_share, start_holdout
-from registry.rollout_spec import Course
-from registry.rollout_state import Limits, RolloutPlan, Step
+from registry.rollout_spec import RolloutSpec
+from registry.rollout_state import Rollout, RolloutLimits, RolloutStep
 from registry.store import AnyRegistry
 from scoring.assignment import assign
 from serving.supervisor import running
@@ -92,8 +92,8 @@ def ended(registry: AnyRegistry) -> Iterator[AnyRegistry]:
         end_holdout(registry, **TESTS)
 
 
-def canary(weight: float, holdout: float = 0.0) -> Course:
-    return Course(steps=(Step(weight=weight),), holdout=holdout)
+def canary(weight: float, holdout: float = 0.0) -> RolloutSpec:
+    return RolloutSpec(steps=(RolloutStep(weight=weight),), holdout=holdout)
 
 
 def scored(scoring: Scoring) -> list[DecisionRecord]:
@@ -168,7 +168,7 @@ def test_a_shadow_policy_decides_and_its_word_does_not_count(
     home: Settings, scoring: Scoring, routing: AnyRegistry
 ) -> None:
     before = {r.answer.lead_id: r.answer for r in scored(scoring)}
-    plan = rollout.start(routing, course=Course(mode="shadow"), **TESTS)
+    plan = rollout.start(routing, course=RolloutSpec(mode="shadow"), **TESTS)
     records = scored(scoring)
     challenger = policies.policy_of_record(home, plan.challenger)
     differ = 0
@@ -243,7 +243,7 @@ def test_blue_green_moves_everybody_at_once_and_back(scoring: Scoring, models: A
     def answered() -> set[str]:
         return {r.answer.versions.model for r in scored(scoring)}
 
-    plan: RolloutPlan = rollout.start(models, course=Course(mode="blue_green"), **TESTS)
+    plan: Rollout = rollout.start(models, course=RolloutSpec(mode="blue_green"), **TESTS)
     assert answered() == {plan.champion}
     assert rollout.advance(models, **TESTS).weight == 1.0
     assert answered() == {plan.challenger}
@@ -300,8 +300,10 @@ def test_a_canary_of_a_policy_served(
 ) -> None:
     refs = list(islice(scoring.plane.directory.all(), LEADS))
     keys = {str(ref.lead_id): str(ref.account_id or ref.lead_id) for ref in refs}
-    steps = (Step(weight=0.2), Step(weight=0.6))
-    course = Course(steps=steps, holdout=0.1, limits=Limits(degraded=0.9, error_rate=0.01))
+    steps = (RolloutStep(weight=0.2), RolloutStep(weight=0.6))
+    course = RolloutSpec(
+        steps=steps, holdout=0.1, limits=RolloutLimits(degraded=0.9, error_rate=0.01)
+    )
     with running(home) as url:
         load = Load(url, list(keys))
         threads = [Thread(target=load.run) for _ in range(2)]
@@ -337,7 +339,7 @@ def test_a_canary_of_a_policy_served(
     assert last.reason == "error_rate is 0.02, the limit is 0.01"
 
 
-def assert_arms(plan: RolloutPlan, keys: dict[str, str], answers: list[dict[str, Any]]) -> None:
+def assert_arms(plan: Rollout, keys: dict[str, str], answers: list[dict[str, Any]]) -> None:
     """Each answer is of its account's arm, and the arms have their shares of accounts."""
     seen = {}
     for answer in answers:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.errors import BadInput
 from domain.ports import LeadRef
-from domain.what_if import Value
+from domain.what_if import FeatureValue
 from feature_repo.catalogue import category_names, number_names
 from scoring.what_if import read_changes
 from tests.commands import Answer, leadscore
@@ -35,7 +35,7 @@ def test_it_is_the_score_of_the_changed_features_and_nothing_is_recorded(
     d, before = scoring.plane.definition, scoring.trail.head()
     arms = set()
     for lead in leads:
-        asked: dict[str, Value] = {
+        asked: dict[str, FeatureValue] = {
             "employees": 5_000.0,
             "country": "FR",
             "pricing_view_count": None,
@@ -87,7 +87,7 @@ def test_the_policy_decides_on_the_changed_features(scoring: Scoring, leads: lis
     ],
 )
 def test_bad_changes_are_refused(
-    scoring: Scoring, leads: list[LeadRef], changes: dict[str, Value], rule: str, words: str
+    scoring: Scoring, leads: list[LeadRef], changes: dict[str, FeatureValue], rule: str, words: str
 ) -> None:
     with pytest.raises(BadInput, match=words) as caught:
         scoring.what_ifs.ask(leads[0], changes)
@@ -95,7 +95,7 @@ def test_bad_changes_are_refused(
 
 
 def test_what_training_did_not_see_is_said(scoring: Scoring, leads: list[LeadRef]) -> None:
-    asked: dict[str, Value] = {"industry": "alchemy", "employees": 1e9, "country": "US"}
+    asked: dict[str, FeatureValue] = {"industry": "alchemy", "employees": 1e9, "country": "US"}
     notes = scoring.what_ifs.ask(leads[0], asked).notes
     assert len(notes) == 2
     assert notes[0].startswith("industry: such a value was not seen")

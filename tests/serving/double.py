@@ -11,17 +11,17 @@ from uuid import uuid4
 
 import msgspec
 
-from domain.decisions import Asked, DecisionQuery, DecisionRecord
+from domain.decisions import DecisionQuery, DecisionRecord, PolicyQuestion
 from domain.errors import BadInput, Missing, Unavailable, UnknownLead
-from domain.findings import Findings
+from domain.findings import QualityFindings
 from domain.identifiers import identifier_key, lead_id
 from domain.log_status import LogStanding
 from domain.signals import Receipt, RefusedEvent, decode
 from domain.what_if import WhatIf, WhatIfRequest
-from scoring.pending_answers import Told
+from scoring.pending_answers import AnswerOrError
 from serving.http import openapi_examples
 from serving.service import Api, make_service
-from telemetry.gc_tuning import calm_collector
+from telemetry.gc_tuning import tune_gc
 
 KNOWN = tuple(lead_id(identifier_key("crm_id", str(n))) for n in range(20))
 HELD_S = 20.0
@@ -43,11 +43,11 @@ class MemoryRuntime:
         self._one = threading.Lock()
         self._released = threading.Event()
         self._seen: set[tuple[str, str]] = set()
-        self.found = Findings()
+        self.found = QualityFindings()
         self._store().execute("PRAGMA journal_mode = WAL")
         self._store().execute("CREATE TABLE d (id TEXT PRIMARY KEY, body BLOB)")
 
-    def answer(self, asked: Sequence[Asked]) -> list[Told]:
+    def answer(self, asked: Sequence[PolicyQuestion]) -> list[AnswerOrError]:
         told = [self._told(one) for one in asked]
         rows = [
             (r.answer.decision_id, msgspec.json.encode(r))
@@ -58,7 +58,7 @@ class MemoryRuntime:
             store.executemany("INSERT INTO d VALUES (?, ?)", rows)
         return [r.answer if isinstance(r, DecisionRecord) else r for r in told]
 
-    def _told(self, one: Asked) -> DecisionRecord | Exception:
+    def _told(self, one: PolicyQuestion) -> DecisionRecord | Exception:
         lead = one.lead_id
         if one.identifiers is not None:
             value = one.identifiers.get("crm_id", "")
@@ -103,7 +103,7 @@ class MemoryRuntime:
             counts.duplicates += not new
         return counts
 
-    def findings(self) -> tuple[Findings, ...]:
+    def findings(self) -> tuple[QualityFindings, ...]:
         return (self.found,)
 
     def standing(self) -> LogStanding:
@@ -176,7 +176,7 @@ class DoubleApi(Api):
     """The service over the runtime in memory."""
 
     def open_runtime(self) -> MemoryRuntime:
-        calm_collector()
+        tune_gc()
         return MemoryRuntime()
 
 

@@ -9,23 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import Unavailable
-from serving.auth.api_keys import Held, Scope, digest_of
-from serving.auth.caller import Refusal
-from serving.auth.credentials import Credentials, Keys
+from serving.auth.api_keys import Scope, StoredKey, digest_of
+from serving.auth.caller import AccessRefusal
+from serving.auth.credentials import ApiKeyChecker, Credentials
 from serving.auth.jwks import Signers, reader, signers
-from serving.auth.jwt_tokens import SPACING_S, Tokens
+from serving.auth.jwt_tokens import SPACING_S, JwtChecker
 from serving.auth.loopback import loopback_host
-from serving.auth.middleware import NEEDED, Access
+from serving.auth.middleware import NEEDED, AccessMiddleware
 from serving.auth.open_paths import OPEN
-from serving.auth.polled_value import Followed
-from serving.auth.rate_limit import CALLERS, Rate
+from serving.auth.polled_value import PolledValue
+from serving.auth.rate_limit import CALLERS, RateLimiter
 from serving.http.edge_middleware import DECISIONS, UNKNOWN
 from serving.service import PATHS
 from tests.serving.issuer import AUDIENCE, ISSUER, Issuer, issuing
 
 SECRET = "s" * 43
 GOOD = f"lsk_00_{SECRET}"
-HELD = Held(digest=digest_of(SECRET), scopes=frozenset({Scope.READ}), until_s=1e12, revoked=False)
+HELD = StoredKey(
+    digest=digest_of(SECRET), scopes=frozenset({Scope.READ}), until_s=1e12, revoked=False
+)
 LOCAL = [(b"host", b"127.0.0.1:3000")]
 
 
@@ -52,16 +54,18 @@ class Inside:
 class Layer:
     """An access layer with one key that may read, and what it counted."""
 
-    def __init__(self, tokens: Tokens | None = None, rate: Rate | None = None, **more: Any):
-        self.inside, self.counted = Inside(), Counter[Refusal]()
-        self.keys: Followed[dict[str, Held]] = Followed(
+    def __init__(
+        self, tokens: JwtChecker | None = None, rate: RateLimiter | None = None, **more: Any
+    ):
+        self.inside, self.counted = Inside(), Counter[AccessRefusal]()
+        self.keys: PolledValue[dict[str, StoredKey]] = PolledValue(
             "keys", lambda: {"00": HELD}, every_s=1, keep_s=9, timer=more.pop("timer", Told())
         )
         self.keys.refresh()
-        self.access = Access(
+        self.access = AccessMiddleware(
             self.inside,
-            Credentials(Keys(self.keys), tokens),
-            rate or Rate(0, 1),
+            Credentials(ApiKeyChecker(self.keys), tokens),
+            rate or RateLimiter(0, 1),
             open_here=more.pop("open_here", True),
             count=lambda reason: self.counted.update([reason]),
         )
@@ -146,7 +150,7 @@ def test_a_program_on_this_machine_needs_no_credential(scope: Any) -> None:
 def test_whatever_comes_from_elsewhere_does(scope: Any) -> None:
     layer = Layer()
     assert layer.ask(**scope) == 401
-    assert layer.counted == {Refusal.MISSING: 1}
+    assert layer.counted == {AccessRefusal.MISSING: 1}
     assert layer.ask(**{**scope, "headers": [*scope.get("headers", []), *bearing(GOOD)]}) == 200
 
 
@@ -193,12 +197,12 @@ def test_keys_that_were_not_read_for_too_long_open_nothing() -> None:
     timer.s = 9.1
     assert layer.ask(headers=bearing(GOOD)) == 503
     assert (b"retry-after", b"1") in layer.sent[0]["headers"]
-    assert layer.counted == {Refusal.UNAVAILABLE: 1}
+    assert layer.counted == {AccessRefusal.UNAVAILABLE: 1}
 
 
 def test_a_reading_that_fails_leaves_the_last() -> None:
     readings = [1, 0, 3]
-    followed = Followed("it", lambda: 3 // readings.pop(0), every_s=1, keep_s=9, timer=Told())
+    followed = PolledValue("it", lambda: 3 // readings.pop(0), every_s=1, keep_s=9, timer=Told())
     with pytest.raises(Unavailable):
         followed.value()
     seen = []
@@ -211,9 +215,9 @@ def test_a_reading_that_fails_leaves_the_last() -> None:
 def test_new_signers_are_found_at_once_and_not_asked_for_too_often() -> None:
     with issuing() as issuer:
         timer = Told()
-        followed = Followed("k", reader(issuer.url), every_s=300, keep_s=900, timer=timer)
+        followed = PolledValue("k", reader(issuer.url), every_s=300, keep_s=900, timer=timer)
         followed.refresh()
-        layer = Layer(Tokens(followed, ISSUER, AUDIENCE))
+        layer = Layer(JwtChecker(followed, ISSUER, AUDIENCE))
         timer.s += SPACING_S
         issuer.add("ES256", "new")
         assert layer.ask(headers=bearing(issuer.token("new"))) == 200
@@ -232,11 +236,11 @@ def test_new_signers_are_found_at_once_and_not_asked_for_too_often() -> None:
 
 def test_a_signer_that_leaves_the_set_takes_its_tokens_along() -> None:
     issuer = Issuer()
-    followed: Followed[Signers] = Followed(
+    followed: PolledValue[Signers] = PolledValue(
         "k", lambda: signers(issuer.document()), every_s=300, keep_s=900
     )
     followed.refresh()
-    layer, token = Layer(Tokens(followed, ISSUER, AUDIENCE)), issuer.token("rs256")
+    layer, token = Layer(JwtChecker(followed, ISSUER, AUDIENCE)), issuer.token("rs256")
     assert layer.ask(headers=bearing(token)) == 200
     issuer.public = [key for key in issuer.public if key["kid"] != "rs256"]
     followed.refresh()
@@ -258,13 +262,13 @@ def test_what_is_no_key_set_is_refused(document: bytes) -> None:
 
 def test_a_caller_may_ask_as_often_as_it_may() -> None:
     timer = Told()
-    rate = Rate(2.0, 3, timer)
+    rate = RateLimiter(2.0, 3, timer)
     assert [rate.wait_s("a") for _ in range(4)] == [0, 0, 0, 1]
     assert rate.wait_s("b") == 0
     timer.s = 0.5
     assert [rate.wait_s("a") for _ in range(2)] == [0, 1]
-    assert Rate(0.1, 1, timer).wait_s("a") == 0
-    slow = Rate(0.1, 1, timer)
+    assert RateLimiter(0.1, 1, timer).wait_s("a") == 0
+    slow = RateLimiter(0.1, 1, timer)
     assert [slow.wait_s("a"), slow.wait_s("a")] == [0, 10]
 
 
@@ -276,7 +280,7 @@ def test_a_caller_may_ask_as_often_as_it_may() -> None:
 )
 def test_no_more_than_burst_and_rate_together(per_s: float, burst: int, gaps: list[float]) -> None:
     timer = Told()
-    rate, let = Rate(per_s, burst, timer), 0
+    rate, let = RateLimiter(per_s, burst, timer), 0
     for gap in gaps:
         timer.s += gap
         wait = rate.wait_s("a")
@@ -290,22 +294,22 @@ def test_no_more_than_burst_and_rate_together(per_s: float, burst: int, gaps: li
 
 
 def test_callers_are_forgotten_where_they_are_too_many() -> None:
-    rate = Rate(1.0, 5, Told())
+    rate = RateLimiter(1.0, 5, Told())
     for n in range(CALLERS + 500):
         rate.wait_s(str(n))
     assert len(rate._held) == CALLERS
 
 
 def test_who_asks_too_often_is_told_when_to_come_back() -> None:
-    layer = Layer(rate=Rate(0.5, 2, Told()))
+    layer = Layer(rate=RateLimiter(0.5, 2, Told()))
     assert [layer.ask(headers=bearing(GOOD)) for _ in range(3)] == [200, 200, 429]
     assert (b"retry-after", b"2") in layer.sent[0]["headers"]
     assert layer.ask(client=("127.0.0.2", 1)) == 200, "another caller"
     assert layer.ask("/livez") == 200, "probes are not counted"
-    assert layer.counted == {Refusal.RATE: 1}
+    assert layer.counted == {AccessRefusal.RATE: 1}
 
 
 def test_bad_credentials_are_bounded_by_where_they_come_from() -> None:
-    layer = Layer(rate=Rate(0.5, 2, Told()))
+    layer = Layer(rate=RateLimiter(0.5, 2, Told()))
     assert [layer.ask(headers=bearing("x")) for _ in range(3)] == [401, 401, 429]
     assert layer.ask(headers=bearing(GOOD)) == 200

@@ -63,7 +63,7 @@ def test_it_names_its_service_and_labels(bento: Path) -> None:
     assert said["labels"]["product"] == "leadscore"
 
 
-@pytest.mark.soak  # tests/loop starts one that holds its versions, in every run
+@pytest.mark.soak  # tests/e2e starts one that holds its versions, in every run
 def test_it_starts_from_an_empty_folder_and_says_how_it_is(home: Path, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from serving.http.edge_middleware import Boundary
+from serving.http.edge_middleware import EdgeMiddleware
 from serving.problems import Problem
 
 
@@ -22,7 +22,7 @@ async def bug(_: Request) -> Response:
 
 def ask(app: ASGIApp, method: str = "GET") -> httpx.Response:
     async def go() -> httpx.Response:
-        transport = httpx.ASGITransport(Boundary(app, {"/x"}), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(EdgeMiddleware(app, {"/x"}), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as http:
             return await http.request(method, "/x")
 
@@ -69,7 +69,7 @@ def test_bodies_in_flight_are_bounded_in_sum() -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b""})
 
-        boundary = Boundary(slow, {"/x"}, most=100)
+        boundary = EdgeMiddleware(slow, {"/x"}, most=100)
         transport = httpx.ASGITransport(boundary)
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
 

@@ -13,7 +13,7 @@ from config.settings import Settings
 from domain.clock import parse_iso
 from domain.errors import UnknownLead
 from domain.signals import Signal
-from serving.backpressure import LEAST_S, MOST_S, Intake
+from serving.backpressure import LEAST_S, MOST_S, IntakeLimiter
 from serving.client import Client
 from serving.problems import MEDIA_TYPE, TYPE_PREFIX, Saturated
 from serving.supervisor import running
@@ -111,7 +111,7 @@ def test_metrics_say_it_all(small: str) -> None:
 
 
 def test_what_is_in_flight_never_exceeds_the_bound() -> None:
-    intake, most = Intake(100), [0]
+    intake, most = IntakeLimiter(100), [0]
     told: list[int] = []
     together = threading.Barrier(4, timeout=30)
 

@@ -15,7 +15,7 @@ import pytest
 
 from config.settings import Settings
 from domain.errors import BadInput, NoModel, Unavailable
-from serving.supervisor import MOST_WAIT_S, Server, Worker, running, serve, start
+from serving.supervisor import MOST_WAIT_S, Server, WorkerProcess, running, serve, start
 
 SERVES = (
     "import sys; from pathlib import Path; from serving.supervisor import serve;"
@@ -133,7 +133,7 @@ def test_workers_that_do_not_live_are_started_for_ever_after_waits_that_grow(
 def test_the_wait_is_bounded_and_a_long_life_ends_it() -> None:
     with subprocess.Popen(["true"]) as process:
         process.wait()
-    worker = Worker(process, threading.Thread(), since_s=100.0, early_ends=500)
+    worker = WorkerProcess(process, threading.Thread(), since_s=100.0, early_ends=500)
     worker.ended(101.0)
     assert worker.next_s == 101.0 + MOST_WAIT_S
     worker.ended(1_000.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from serving.log_file import LogFile, finish
 from tests.conftest import ROOT
-from tests.degradation.disks import fill, free, small_disk
+from tests.resilience.disks import fill, free, small_disk
 
 LINE = b"x" * 99 + b"\n"
 
@@ -56,7 +56,7 @@ def test_metrics_on_a_full_disk_kill_nobody(tmp_path: Path) -> None:
         "import sys; from pathlib import Path;"
         "from serving.metrics.metric_files import use_given_pages;"
         "use_given_pages(); from prometheus_client import Counter;"
-        "from tests.degradation.disks import fill; c = Counter('a', 'b', ['n']);"
+        "from tests.resilience.disks import fill; c = Counter('a', 'b', ['n']);"
         "c.labels('0').inc(); fill(Path(sys.argv[1]));"
         "[c.labels(str(n)).inc() for n in range(5000)]; assert c.labels('9')._value.get() == 1"
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from serving.micro_batching import Together
+from serving.micro_batching import MicroBatcher
 from serving.problems import Saturated
 
 WAIT_S = 60.0
@@ -15,8 +15,8 @@ WAIT_S = 60.0
 
 def together(
     work: Callable[[Sequence[int]], Sequence[int]], most: int = 4, wait_s: float = WAIT_S
-) -> Together[int, int]:
-    return Together(work, most=most, wait_s=wait_s)
+) -> MicroBatcher[int, int]:
+    return MicroBatcher(work, most=most, wait_s=wait_s)
 
 
 def test_each_gets_its_own_in_batches_of_what_waited() -> None:

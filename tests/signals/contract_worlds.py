@@ -15,11 +15,11 @@ from signals.contracts.upcast_steps import (
     Clamp,
     Default,
     Drop,
+    MapValues,
     Rename,
     Round,
     Scale,
-    Step,
-    Values,
+    UpcastStep,
 )
 from signals.contracts.upcasting import follow
 
@@ -106,7 +106,7 @@ def contracts(draw: st.DrawFn) -> Contract:
     )
 
 
-def steps() -> st.SearchStrategy[Step]:
+def steps() -> st.SearchStrategy[UpcastStep]:
     name, number = st.sampled_from(NAMES), st.integers(-20, 20)
     held = st.dictionaries(st.sampled_from(WORDS), st.sampled_from(WORDS), max_size=3)
     other = st.sampled_from([msgspec.UNSET, None, "zz", "other"])
@@ -116,7 +116,7 @@ def steps() -> st.SearchStrategy[Step]:
         st.builds(Rename, name, name),
         st.builds(Default, name, value),
         st.builds(Drop, name),
-        st.builds(Values, name, held, other),
+        st.builds(MapValues, name, held, other),
         st.builds(Scale, name, number | st.sampled_from([0.001, 0.5, -3.3])),
         st.builds(Round, name),
         st.builds(AsText, name),
@@ -127,7 +127,7 @@ def steps() -> st.SearchStrategy[Step]:
 @st.composite
 def next_version(draw: st.DrawFn, older: Contract) -> Contract:
     """A version that all data of the older one can be led to: its own steps say how."""
-    taken: list[Step] = []
+    taken: list[UpcastStep] = []
     for step in draw(st.lists(steps(), max_size=6)):
         if not follow(older, [*taken, step])[1]:
             taken.append(step)

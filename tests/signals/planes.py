@@ -13,8 +13,8 @@ from domain.signals import Signal, encode
 from domain.state import COUNT, Vector
 from feature_repo.standard import standard_service
 from signals.contracts.contract import Contract
-from signals.contracts.registry import ContractBook, standard_contracts
-from signals.events.validation import Reader
+from signals.contracts.registry import ContractRegistry, standard_contracts
+from signals.events.validation import EventValidator
 from signals.identifiers.rules import IdentityRules
 from signals.ingest.ingest import Ingest
 from signals.ingest.transactions import Writer
@@ -64,10 +64,10 @@ def open_plane(folder: Path, name: str = "signals.db", rules: IdentityRules | No
     return Plane(engine, signals, writer, Ingest(signals, reader, writer, SystemClock()))
 
 
-def reader_of(contracts: Iterable[Contract]) -> Reader:
+def reader_of(contracts: Iterable[Contract]) -> EventValidator:
     """A reader by these contracts and the packaged quality gates."""
     held = list(contracts)
-    return Reader(ContractBook(held), SystemClock(), Quality().door(held), stamp=False)
+    return EventValidator(ContractRegistry(held), SystemClock(), Quality().door(held), stamp=False)
 
 
 def assert_same(one: Plane, other: Plane) -> None:

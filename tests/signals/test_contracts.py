@@ -18,7 +18,7 @@ from signals.contracts.contract_file import contract_text, read_contract, write_
 from signals.contracts.lint import check_texts, read_texts
 from signals.contracts.registry import (
     PACKAGED,
-    ContractBook,
+    ContractRegistry,
     all_contracts,
     load_contracts,
     standard_contracts,
@@ -40,7 +40,7 @@ def schema_in(contract: Contract) -> dict[str, Any]:
     return held
 
 
-def accepted(book: ContractBook, given_signal: Signal) -> bool:
+def accepted(book: ContractRegistry, given_signal: Signal) -> bool:
     try:
         book.check(given_signal)
     except BadSignal as bad:
@@ -55,7 +55,7 @@ def test_what_is_accepted_is_what_the_json_schema_in_the_file_allows(data: st.Da
     spoilt = {**held, **data.draw(st.dictionaries(st.sampled_from("abcd"), anything(), max_size=2))}
     for name in data.draw(st.sets(st.sampled_from("abcd"), max_size=1)):
         spoilt.pop(name, None)
-    schema, book = schema_in(contract), ContractBook([contract])
+    schema, book = schema_in(contract), ContractRegistry([contract])
     assert accepted(book, signal("made.up", held))
     assert accepted(book, signal("made.up", spoilt)) == allows(schema, spoilt)
 
@@ -88,7 +88,7 @@ def test_a_packaged_file_is_written_as_it_is_read(path: Path) -> None:
 def test_each_version_is_checked_by_its_own_contract() -> None:
     one = Contract(name="t.t", channel="t", fields=(Field(name="n", kind="string"),))
     two = msgspec.structs.replace(one, version=2, fields=(Field(name="n", kind="integer"),))
-    book = ContractBook([two, one])
+    book = ContractRegistry([two, one])
     assert accepted(book, signal("t.t", {"n": "x"}))
     assert accepted(book, signal("t.t", {"n": 3}, 2))
     assert not accepted(book, signal("t.t", {"n": 3}))
@@ -104,7 +104,7 @@ def test_each_version_is_checked_by_its_own_contract() -> None:
     ],
 )
 def test_a_stranger_is_refused_and_left_as_it_is(kind: str, version: int, rule: str) -> None:
-    book = ContractBook([Contract(name="t.t", version=v, channel="t") for v in (2, 3)])
+    book = ContractRegistry([Contract(name="t.t", version=v, channel="t") for v in (2, 3)])
     stranger = signal(kind, {}, version)
     with pytest.raises(BadSignal) as bad:
         book.admit(stranger)
@@ -114,7 +114,7 @@ def test_a_stranger_is_refused_and_left_as_it_is(kind: str, version: int, rule: 
 
 def test_no_value_and_no_foreign_key_stands_in_a_refusal() -> None:
     fields = (Field(name="kind", kind="string", enum=("a",)), Field(name="at", kind="string"))
-    book = ContractBook([Contract(name="t.t", channel="t", fields=fields, extra=False)])
+    book = ContractRegistry([Contract(name="t.t", channel="t", fields=fields, extra=False)])
     mail = "someone@company.com"
     for data in ({"kind": mail}, {mail: 1}, {"at": [mail]}):
         with pytest.raises(BadSignal) as bad:
@@ -125,7 +125,7 @@ def test_no_value_and_no_foreign_key_stands_in_a_refusal() -> None:
 def test_the_later_folder_holds(tmp_path: Path) -> None:
     own = msgspec.structs.replace(standard_contracts()["crm.deal_won"], owner="us")
     write_contract(own, tmp_path)
-    book = ContractBook(all_contracts(PACKAGED, tmp_path))
+    book = ContractRegistry(all_contracts(PACKAGED, tmp_path))
     assert book.contracts["crm.deal_won"].owner == "us"
     assert len(book.contracts) == 16
     assert all_contracts(tmp_path / "none") == []

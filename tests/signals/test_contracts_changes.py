@@ -11,7 +11,7 @@ from domain.errors import BadConfiguration
 from signals.contracts.compatibility import edits
 from signals.contracts.contract import CLASSIFICATIONS, Contract, Field
 from signals.contracts.contract_file import contract_text
-from signals.contracts.lint import Finding, check_texts
+from signals.contracts.lint import ContractFinding, check_texts
 from signals.contracts.registry import PACKAGED, all_contracts
 from signals.contracts.upcast_steps import read_step
 from tests.signals.contract_worlds import allows, contracts, data_of
@@ -51,7 +51,7 @@ def files(*held: Contract) -> dict[str, str]:
     return {c.file_name: contract_text(c) for c in held}
 
 
-def found(after: list[Contract], before: list[Contract] | None = None) -> list[Finding]:
+def found(after: list[Contract], before: list[Contract] | None = None) -> list[ContractFinding]:
     return check_texts(files(*after), (), None if before is None else files(*before))
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from domain.errors import BadSignal
 from domain.signals import Signal
 from signals.contracts.contract import Contract, Field
-from signals.contracts.registry import ContractBook
+from signals.contracts.registry import ContractRegistry
 from signals.contracts.upcast_steps import read_step, write_step
 from signals.contracts.upcasting import foresee
 from tests.signals.contract_worlds import contracts, data_of, ladders, next_version, steps
@@ -30,7 +30,7 @@ def signal(data: dict[str, Any], version: int = 1, kind: str = "made.up") -> Sig
 def test_all_sound_old_data_come_to_sound_new_data(data: st.DataObject) -> None:
     ladder = data.draw(ladders())
     assert not [b for a, c in pairwise(ladder) for b in foresee(a, c)]
-    book = ContractBook(ladder)
+    book = ContractRegistry(ladder)
     at = data.draw(st.sampled_from(ladder))
     old = signal(data.draw(data_of(at)), at.version)
     before = msgspec.json.encode(old)
@@ -45,7 +45,7 @@ def test_all_sound_old_data_come_to_sound_new_data(data: st.DataObject) -> None:
 @given(st.data())
 def test_upcast_twice_is_upcast_once_and_by_stages_is_at_once(data: st.DataObject) -> None:
     ladder = data.draw(ladders())
-    book, lower = ContractBook(ladder), ContractBook(ladder[:-1])
+    book, lower = ContractRegistry(ladder), ContractRegistry(ladder[:-1])
     old = signal(data.draw(data_of(ladder[0])))
     new = book.upcast(old)
     assert book.upcast(new) is new
@@ -61,7 +61,7 @@ def test_what_is_not_foreseen_is_found(data: st.DataObject) -> None:
     newer = msgspec.structs.replace(
         newer, version=2, upcast=tuple(data.draw(st.lists(steps(), max_size=3)))
     )
-    book = ContractBook([older, newer])
+    book = ContractRegistry([older, newer])
     foreseen = any(foresee(older, newer))
     old = signal(data.draw(data_of(older)))
     with suppress(BadSignal) if foreseen else nullcontext():
@@ -107,7 +107,7 @@ def test_a_step(step: dict[str, Any], before: dict[str, Any], after: dict[str, A
     older = Contract(name="t.t", channel="t", fields=tuple(_any(name) for name in names))
     newer = msgspec.structs.replace(older, version=2, upcast=(read_step(step),))
     old = signal(before, kind="t.t")
-    assert ContractBook([older, newer]).upcast(old) == signal(after, 2, "t.t")
+    assert ContractRegistry([older, newer]).upcast(old) == signal(after, 2, "t.t")
 
 
 def _any(name: str) -> Field:
@@ -123,7 +123,7 @@ def test_no_other_step_is_read(step: object) -> None:
 def test_a_field_that_the_old_version_did_not_name_is_not_read_as_the_new_one() -> None:
     older = Contract(name="t.t", channel="t")
     newer = Contract(name="t.t", version=2, channel="t", fields=(Field(name="n", kind="integer"),))
-    book = ContractBook([older, newer])
+    book = ContractRegistry([older, newer])
     assert book.admit(signal({"n": "many", "m": 1}, kind="t.t")) == signal({"m": 1}, 2, "t.t")
 
 
@@ -133,7 +133,7 @@ def test_a_number_that_grows_out_of_bounds_is_refused_not_made_infinite() -> Non
     scale = read_step({"scale": "n", "by": 1e10})
     newer = Contract(name="t.t", version=2, channel="t", fields=(number,), upcast=(scale,))
     with pytest.raises(BadSignal) as bad:
-        ContractBook([older, newer]).admit(signal({"n": 1e300}, kind="t.t"))
+        ContractRegistry([older, newer]).admit(signal({"n": 1e300}, kind="t.t"))
     assert bad.value.rule == "upcast"
 
 
@@ -187,4 +187,4 @@ def test_a_name_that_only_the_steps_use_hides_no_foreign_value() -> None:
     newer = Contract(name="t.t", version=2, channel="t", fields=(named,), upcast=steps)
     assert not any(foresee(older, newer))
     foreign = signal({"tmp": "x"}, kind="t.t")
-    assert ContractBook([older, newer]).admit(foreign).data == {}
+    assert ContractRegistry([older, newer]).admit(foreign).data == {}

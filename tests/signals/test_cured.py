@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from domain.findings import Finding
+from domain.findings import QualityFinding
 from domain.signals import Counts, encode
 from signals.events import event_log
 from signals.mapping.mapping import Mapping, load_mapping
@@ -123,7 +123,7 @@ def test_counts_and_findings_say_what_was_cured(tmp_path: Path) -> None:
     first = ingest(plane, mapping_of(tmp_path, BROKEN["refuse"], "[]"), path)
     assert (first.quarantined, first.cured) == (2, 0)
     with plane.engine.connect() as connection:
-        assert stored_findings(connection) == {Finding("contract", "odd-size", "people/"): 2}
+        assert stored_findings(connection) == {QualityFinding("contract", "odd-size", "people/"): 2}
     second = ingest(plane, mapping_of(tmp_path, MENDED, "[]"), path)
     assert (second.accepted, second.cured, second.quarantined) == (4, 2, 0)
     totals = event_log.read_totals(plane.engine)

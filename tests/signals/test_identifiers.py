@@ -12,7 +12,7 @@ from domain.errors import BadSignal
 from domain.identifiers import MAILBOX, PLACEHOLDER, is_person
 from signals.identifiers.normalization import MOST, IdentifierReader, read_identifiers
 from signals.identifiers.phone_regions import region_of
-from signals.identifiers.rules import Changes, IdentityRules
+from signals.identifiers.rules import IdentityRules, ListChanges
 
 
 def words(text: str) -> list[str]:
@@ -72,8 +72,8 @@ def test_a_companys_address_tells_of_it(domain: str) -> None:
 
 def test_a_home_changes_the_lists() -> None:
     rules = IdentityRules(
-        consumer_domains=Changes(add=("Town-Net.example.org",), remove=("web.de",)),
-        mailboxes=Changes(add=("Hotline",), remove=("team",)),
+        consumer_domains=ListChanges(add=("Town-Net.example.org",), remove=("web.de",)),
+        mailboxes=ListChanges(add=("Hotline",), remove=("team",)),
     )
     read = IdentifierReader(rules).read
     assert not read({"email": "ann@town-net.example.org"}).account

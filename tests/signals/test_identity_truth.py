@@ -26,7 +26,7 @@ from sqlalchemy import select
 from domain.identifiers import ACCOUNT_KIND, FIRST_WEAK, NAME_KIND
 from domain.signals import Signal, decode
 from signals.events import event_log
-from signals.identifiers.limits import Protections
+from signals.identifiers.limits import ResolutionLimits
 from signals.identifiers.normalization import read_identifiers
 from signals.identity.link_graph import Keys
 from signals.identity.resolver import Resolver, home
@@ -229,7 +229,7 @@ def connected(sets: Sequence[Keys]) -> set[frozenset[str]]:
 @pytest.mark.parametrize("batch", [1, 500])
 def test_exact_keys_join_as_connected_components_do(seed: int, batch: int) -> None:
     sets = [read_identifiers(record).keys for record in records(seed)]
-    resolver = Resolver(Protections())
+    resolver = Resolver(ResolutionLimits())
     for at in range(0, len(sets), batch):
         resolver.add(sets[at : at + batch])
     leads: dict[str, set[str]] = defaultdict(set)

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from domain.signals import decode
-from signals.contracts.registry import ContractBook
-from signals.mapping.compiler import Tally
+from signals.contracts.registry import ContractRegistry
+from signals.mapping.compiler import MappingCounts
 from signals.mapping.mapping import Mapping, load_mapping
 
 ROOT = Path(__file__).parents[2]
@@ -35,13 +35,13 @@ class Seen(msgspec.Struct, gc=False):
 
 
 @cache
-def read(name: str, file: str) -> tuple[list[Seen], Counter[str], Tally]:
+def read(name: str, file: str) -> tuple[list[Seen], Counter[str], MappingCounts]:
     """Every signal, some checked against their contracts; rejections by rule."""
     path = DATA / name / file
     if not path.exists():
         pytest.skip(f"the real data set {name}/{file} is not here")
     mapping = example(name)
-    book = ContractBook(mapping.contracts())
+    book = ContractRegistry(mapping.contracts())
     look = msgspec.json.Decoder(Seen)
     documents = mapping.documents(path)
     signals, rules = [], Counter[str]()

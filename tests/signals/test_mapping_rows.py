@@ -19,7 +19,7 @@ from pyarrow import parquet
 
 from domain.errors import BadMapping
 from domain.signals import decode
-from signals.mapping.compiler import Mapped
+from signals.mapping.compiler import MappedRow
 from signals.mapping.mapping import Mapping
 from signals.mapping.spec import MappingFile
 
@@ -65,7 +65,7 @@ def changed(**cells: str) -> list[str]:
     ]
 
 
-def read(folder: Path, *rows: list[str], text: str = BASE) -> list[Mapped]:
+def read(folder: Path, *rows: list[str], text: str = BASE) -> list[MappedRow]:
     return list(made(text).documents(table(folder, *rows)))
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from signals.identifiers.limits import Protections
+from signals.identifiers.limits import ResolutionLimits
 from signals.identifiers.normalization import read_identifiers
 from signals.identity.resolver import Resolver
 
@@ -108,7 +108,7 @@ def by_email(records: Sequence[Record]) -> dict[str, Hashable]:
 
 
 def by_lead(records: Sequence[Record]) -> dict[str, Hashable]:
-    resolver = Resolver(Protections())
+    resolver = Resolver(ResolutionLimits())
     key_of = {}
     for record in records:
         keys = read_identifiers(record.held).keys
@@ -129,7 +129,7 @@ def test_duplicates_are_found_better_than_by_the_same_address(seed: int) -> None
 @pytest.mark.parametrize("copies", [2, 4, 8, 30])
 def test_one_person_entered_many_times_is_one_lead(copies: int) -> None:
     told = [{"crm_id": f"R{n}", "email": "ann.lee@acme.com"} for n in range(copies)]
-    resolver = Resolver(Protections())
+    resolver = Resolver(ResolutionLimits())
     resolver.add([read_identifiers(held).keys for held in told])
     assert len(set(resolver.leads.values())) == 1
 
@@ -139,7 +139,7 @@ def test_two_people_at_one_address_are_told_apart_by_their_names() -> None:
         {"crm_id": f"R{n}", "email": "family@acme.com", "name": ("Ann Lee", "Lee, Bob")[n % 2]}
         for n in range(10)
     ]
-    resolver = Resolver(Protections())
+    resolver = Resolver(ResolutionLimits())
     groups = defaultdict(set)
     for held in told:
         resolver.add([read_identifiers(held).keys])
@@ -153,7 +153,7 @@ def test_each_with_a_telephone_of_their_own_are_several_people_at_one_address() 
         {"crm_id": f"R{n}", "email": "blue-team@acme.com", "phone": f"+49306{100_003 + n}"}
         for n in range(6)
     ]
-    resolver = Resolver(Protections())
+    resolver = Resolver(ResolutionLimits())
     resolver.add([read_identifiers(held).keys for held in told])
     records = {read_identifiers(held).keys[0] for held in told}
     assert len({resolver.leads[key] for key in records}) == 6

@@ -10,9 +10,9 @@ import pytest
 from domain.errors import Refused, Unavailable
 from domain.signals import Counts
 from signals.events import event_log
-from signals.events.event_columns import Arrivals
-from signals.events.preparation import Prepared, size_of
-from signals.ingest.group_commit import MOST, Turns
+from signals.events.event_columns import EventColumns
+from signals.events.preparation import PreparedDocuments, size_of
+from signals.ingest.group_commit import MOST, GroupCommit
 from tests.signals.planes import assert_same, open_plane
 
 GOOD = (
@@ -51,20 +51,22 @@ def test_many_threads_leave_what_one_leaves(tmp_path: Path) -> None:
         assert counts.quarantined == 1
 
 
-def part_of(size: int) -> Prepared:
-    arrivals = Arrivals([""] * size, [], [], [], [], None, None, [])  # type: ignore[arg-type]
-    return Prepared(arrivals, [], [], {}, {})
+def part_of(size: int) -> PreparedDocuments:
+    arrivals = EventColumns([""] * size, [], [], [], [], None, None, [])  # type: ignore[arg-type]
+    return PreparedDocuments(arrivals, [], [], {}, {})
 
 
 class Slow:
     """A commit that lets others gather: the first waits until it is told to go on."""
 
-    def __init__(self, then: Callable[[Sequence[Prepared]], None] = lambda _: None) -> None:
+    def __init__(
+        self, then: Callable[[Sequence[PreparedDocuments]], None] = lambda _: None
+    ) -> None:
         self.companies: list[list[int]] = []
         self.begun, self.go = threading.Event(), threading.Event()
         self._then = then
 
-    def __call__(self, parts: Sequence[Prepared]) -> list[Counts]:
+    def __call__(self, parts: Sequence[PreparedDocuments]) -> list[Counts]:
         self.companies.append([size_of(part) for part in parts])
         if not self.begun.is_set():
             self.begun.set()
@@ -76,7 +78,7 @@ class Slow:
 
 def gathered(slow: Slow, sizes: Sequence[int]) -> list[Counts | Exception]:
     """What each part heard, where all but the first came while the first was being committed."""
-    turns = Turns(slow)
+    turns = GroupCommit(slow)
 
     def ask(size: int) -> Counts | Exception:
         try:
@@ -105,7 +107,7 @@ def test_those_who_wait_are_committed_together_up_to_a_bound() -> None:
 
 
 def test_a_gate_that_refuses_one_refuses_no_other() -> None:
-    def gate(parts: Sequence[Prepared]) -> None:
+    def gate(parts: Sequence[PreparedDocuments]) -> None:
         if any(size_of(part) == 3 for part in parts):
             raise Refused("stopped", rule="volume")
 
@@ -114,7 +116,7 @@ def test_a_gate_that_refuses_one_refuses_no_other() -> None:
 
 
 def test_a_database_that_is_away_is_away_for_all_and_asked_once() -> None:
-    def away(_: Sequence[Prepared]) -> None:
+    def away(_: Sequence[PreparedDocuments]) -> None:
         raise Unavailable("away", rule="test")
 
     slow = Slow(away)
@@ -127,13 +129,13 @@ def test_a_database_that_is_away_is_away_for_all_and_asked_once() -> None:
 def test_after_a_failure_the_next_goes_on(sizes: list[int]) -> None:
     calls = []
 
-    def once(parts: Sequence[Prepared]) -> list[Counts]:
+    def once(parts: Sequence[PreparedDocuments]) -> list[Counts]:
         calls.append(len(parts))
         if len(calls) == 1:
             raise Unavailable("away", rule="test")
         return [Counts(received=size_of(part)) for part in parts]
 
-    turns = Turns(once)
+    turns = GroupCommit(once)
     with pytest.raises(Unavailable):
         turns.commit(part_of(1))
     for size in sizes:
@@ -144,11 +146,11 @@ def test_nobody_waits_for_ever_for_one_that_is_told_to_stop() -> None:
     class Stopped(BaseException):
         pass
 
-    def stop(_: Sequence[Prepared]) -> None:
+    def stop(_: Sequence[PreparedDocuments]) -> None:
         raise Stopped
 
     slow = Slow(stop)
-    turns = Turns(slow)
+    turns = GroupCommit(slow)
     heard: list[str] = []
 
     def ask() -> None:

@@ -11,7 +11,7 @@ import yaml
 from domain.signals import Signal, decode
 from simulation.scenarios import SCENARIOS
 from simulation.simulator import simulate
-from simulation.writer import Written, write
+from simulation.writer import WrittenCounts, write
 
 CONTRACTS = Path(__file__).parents[2] / "signals" / "contracts"
 DAYS = 180
@@ -25,7 +25,7 @@ Fields = dict[str, Any]
 class Files(msgspec.Struct, frozen=True):
     """What was written: each line as judged, the sound signals each once, the truth by kind."""
 
-    written: Written
+    written: WrittenCounts
     lines: list[bytes]
     judged: list[Signal | None]
     good: list[Signal]
@@ -67,7 +67,7 @@ def judge(line: bytes, known: dict[str, Fields]) -> Signal | None:
     return signal if fits(signal, known[signal.type]) else None
 
 
-def read(written: Written) -> Files:
+def read(written: WrittenCounts) -> Files:
     by_kind: dict[str, list[dict[str, Any]]] = {"person": [], "cutoff": [], "counts": []}
     for line in written.truth.read_bytes().splitlines():
         document = msgspec.json.decode(line)

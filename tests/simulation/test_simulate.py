@@ -12,16 +12,16 @@ from domain.errors import BadInput
 from domain.signals import decode
 from simulation.scenarios import SCENARIOS, Scenario, scenario
 from simulation.simulator import simulate
-from simulation.writer import Written, write
+from simulation.writer import WrittenCounts, write
 
 STEADY = SCENARIOS["steady"]
 
 
-def small(out: Path, which: Scenario = STEADY, seed: int = 1, leads: int = 40) -> Written:
+def small(out: Path, which: Scenario = STEADY, seed: int = 1, leads: int = 40) -> WrittenCounts:
     return write(simulate(leads, seed, which, days=90), out)
 
 
-def owners(written: Written, kind: str) -> Counter[str]:
+def owners(written: WrittenCounts, kind: str) -> Counter[str]:
     documents = [msgspec.json.decode(line) for line in written.truth.read_bytes().splitlines()]
     people = [d["identifiers"] for d in documents if d["kind"] == "person"]
     return Counter(value for person in people for value in person.get(kind, []))

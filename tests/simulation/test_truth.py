@@ -10,7 +10,7 @@ from simulation.intent import TRANSITION, hazards, win_probability
 from simulation.scenarios import SCENARIOS
 from simulation.seasons import calendar
 from simulation.simulator import START, simulate
-from simulation.vocabulary import LEVELS, Kind
+from simulation.vocabulary import LEVELS, SimulatedKind
 
 SCENARIO = SCENARIOS["drift"]
 DATES = calendar(START, 90, SCENARIO)
@@ -57,7 +57,7 @@ def outcomes(leads: int, name: str) -> tuple[NDArray[np.float64], NDArray[np.boo
     """
     made = simulate(leads, 11, SCENARIOS[name], every_days=30)
     good, truth = made.deliveries.good, made.truth
-    wins = good[good["kind"] == Kind.WON]
+    wins = good[good["kind"] == SimulatedKind.WON]
     day = np.full(made.world.people, -1)
     day[wins["person"]] = (wins["time"] - made.calendar.start_ms) // 86_400_000
     whole = truth.day + 30 <= made.calendar.days

@@ -20,10 +20,10 @@ from config.settings import Settings
 from domain.versions.manifest import Stage
 from registry import rollout
 from registry.promotion import Terms, promote
-from registry.rollout_spec import Course
-from registry.rollout_state import Step
+from registry.rollout_spec import RolloutSpec
+from registry.rollout_state import RolloutStep
 from serving.supervisor import start
-from tests.bench.load import load
+from tests.benchmarks.load import load
 from tests.conftest import Trained
 from tests.soak.crowds import Crowd, crowd, recorded_once, serving
 from wiring.registry import open_registry
@@ -103,7 +103,7 @@ def test_nothing_is_lost_while_everything_changes(home: Settings) -> None:
     ids = leads(home)
     with serving(home, workers=2) as (url, process), crowd(url, ids) as callers:
         wait(lambda: len(callers.done) > 50)
-        course = Course(steps=(Step(weight=0.2), Step(weight=0.6)))
+        course = RolloutSpec(steps=(RolloutStep(weight=0.2), RolloutStep(weight=0.6)))
         rollout.start(registry, course=course, **BY)
         wait(lambda: any(one.answer.versions.model == new for one in callers.done))
         rollout.advance(registry, **BY)

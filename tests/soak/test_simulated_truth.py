@@ -20,7 +20,7 @@ from measures.ranking import auroc
 from scoring.model.scorer import Scorer
 from simulation.scenarios import scenario
 from simulation.simulator import START, simulate
-from simulation.writer import Written, write
+from simulation.writer import WrittenCounts, write
 from tests.conftest import SilentProgress
 from training.config import Every, TrainingConfig
 from training.run import Provenance, Studies
@@ -50,7 +50,7 @@ class Moments:
     chances: list[float]
 
 
-def true_chances(written: Written, settings: Settings, since: datetime) -> Moments:
+def true_chances(written: WrittenCounts, settings: Settings, since: datetime) -> Moments:
     """At the simulation's cutoffs from a moment on."""
     directory, held = open_signals(settings).directory, Moments([], [], [], [])
     for line in written.truth.read_bytes().splitlines():
@@ -77,7 +77,7 @@ def told_and_true(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     return compared(Scorer("lead-1", place, manifest, manifest.definition), settings, written)
 
 
-def compared(scorer: Scorer, settings: Settings, written: Written) -> Pair:
+def compared(scorer: Scorer, settings: Settings, written: WrittenCounts) -> Pair:
     """What serving would have told in the last of the time, and what was true."""
     since = START + timedelta(days=DAYS - HORIZON - 28)
     rows, definition = true_chances(written, settings, since), scorer.manifest.definition

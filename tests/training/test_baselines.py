@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from domain.definition import Attribute
+from domain.definition import ProfileAttribute
 from domain.scores import Calibrator
 from domain.versions.manifest import MANIFEST, MODEL_FILE, Manifest, seal
 from measures.ranking import auroc
@@ -21,8 +21,8 @@ PARAMETERS = {"iterations": 20, "depth": 3}
 DEFINITION = msgspec.structs.replace(
     worlds.DEFINITION,
     attributes=(
-        Attribute(name="z", kind="number", types=("crm.lead_updated",), field="z"),
-        Attribute(name="c", kind="text", types=("crm.lead_updated",), field="c"),
+        ProfileAttribute(name="z", kind="number", types=("crm.lead_updated",), field="z"),
+        ProfileAttribute(name="c", kind="text", types=("crm.lead_updated",), field="c"),
     ),
 )
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from domain.scores import logistic
-from measures.resampling import Drawn, Resampling
+from measures.resampling import ResampledMeasure, Resampling
 from training.assessment import BEATEN, shown_worse
 
 Array = NDArray[np.float64]
@@ -33,7 +33,7 @@ def equals(seed: int) -> tuple[Array, NDArray[np.int64], Array, list[Array]]:
     return labels, groups, weights, told
 
 
-def measured(drawn: Resampling, labels: Array, chance: Array) -> dict[str, Drawn]:
+def measured(drawn: Resampling, labels: Array, chance: Array) -> dict[str, ResampledMeasure]:
     return {
         **drawn.ranking(labels, chance, ()),
         "brier": drawn.mean((chance - labels) ** 2),

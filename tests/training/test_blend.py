@@ -17,10 +17,10 @@ Array = NDArray[np.float64]
 ROWS, FOLDS = 1_200, 3
 
 
-def told(margins: Array, seed: int = 1, folds: int = FOLDS) -> fit.Told:
+def told(margins: Array, seed: int = 1, folds: int = FOLDS) -> fit.OutOfFold:
     """Labels that come as the first column of chances says, one company a row."""
     random = np.random.default_rng(seed)
-    return fit.Told(
+    return fit.OutOfFold(
         margins=margins,
         labels=(random.random(len(margins)) < 1 / (1 + np.exp(-TRUTH))).astype(np.int64),
         moments=np.arange(len(margins)),

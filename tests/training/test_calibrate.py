@@ -12,7 +12,7 @@ from domain.scores import Calibrator, logistic
 from measures.calibration import brier, log_loss
 from measures.calibration_error import calibration_error
 from measures.ranking import auroc, average_precision
-from training.model.calibrate import KINDS, TILT, Kind, choose, fit_calibrators
+from training.model.calibrate import KINDS, TILT, CalibratorKind, choose, fit_calibrators
 
 Array = NDArray[np.float64]
 
@@ -42,7 +42,7 @@ def test_every_kind_is_non_decreasing_and_a_probability(rows: list[tuple[float, 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(3))
-def test_reversed_scores_never_give_a_falling_map(kind: Kind, seed: int) -> None:
+def test_reversed_scores_never_give_a_falling_map(kind: CalibratorKind, seed: int) -> None:
     m, y = sample(400, Calibrator(), seed)
     one = fit_calibrators(-m, y)[kind]
     assert np.all(np.diff(one.apply(GRID)) >= -1e-15)
@@ -94,7 +94,7 @@ def test_isotonic_equals_scikit_learn() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_ranking_is_untouched(kind: Kind) -> None:
+def test_ranking_is_untouched(kind: CalibratorKind) -> None:
     m, y = sample(3000, Calibrator(kind="platt", coefficients=(0.6, -0.5)), 15)
     fresh, labels = sample(5000, Calibrator(), 16)
     chance = fit_calibrators(m, y)[kind].apply(fresh)

@@ -15,14 +15,14 @@ from domain.journeys import Journeys, OutcomeEvent
 from tests.conftest import SilentProgress
 from tests.training.worlds import CONFIG, DEFINITION, history, journeys
 from training.config import After, Every, TrainingConfig
-from training.run import Prepared, Run
+from training.run import PreparedRun, TrainingRun
 
 
 def prepare(
     config: TrainingConfig = CONFIG,
     told: Journeys | None = None,
     changed: dict[str, float] | None = None,
-) -> Prepared:
+) -> PreparedRun:
     def read(leads: Sequence[str], accounts: Sequence[str], moments: Sequence[int]) -> pd.DataFrame:
         frame = history(leads, accounts, moments)
         for name, value in (changed or {}).items():
@@ -30,7 +30,9 @@ def prepare(
         return frame
 
     held = told if told is not None else journeys()
-    return Run("small", config, DEFINITION, held, read, SystemClock()).prepare(SilentProgress())
+    return TrainingRun("small", config, DEFINITION, held, read, SystemClock()).prepare(
+        SilentProgress()
+    )
 
 
 def refused(error: LeadscoreError, *words: str) -> None:

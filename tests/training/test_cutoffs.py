@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.clock import DAY, from_us
 from domain.errors import BadConfiguration, Missing
 from domain.identifiers import account_id
-from domain.journeys import FOREVER, Anchor, Journeys, LeadSpan, OutcomeEvent
+from domain.journeys import FOREVER, FirstEvent, Journeys, LeadSpan, OutcomeEvent
 from training.config import After, Every, FirstContact, TrainingConfig
 from training.data.cutoffs import Cutoff, choose, companies, weights
 
@@ -34,7 +34,7 @@ def span(lead: str, born: float, **more: Any) -> LeadSpan:
 def world(
     *spans: LeadSpan,
     outcomes: list[OutcomeEvent] | None = None,
-    anchors: list[Anchor] | None = None,
+    anchors: list[FirstEvent] | None = None,
     end: float = 200.0,
 ) -> Journeys:
     # somebody else's outcome, so that the outcome is known at all
@@ -156,7 +156,7 @@ def after(**changes: Any) -> TrainingConfig:
 
 
 def test_after_takes_the_first_anchor_of_each_lead_a_delay_later() -> None:
-    anchors = [Anchor("a", day(5)), Anchor("b", day(7))]
+    anchors = [FirstEvent("a", day(5)), FirstEvent("b", day(7))]
     journeys = world(span("a", 1), span("b", 2), span("c", 2), anchors=anchors)
     chosen = choose(journeys, after(), CLOSING)
     assert [(c.lead_id, c.moment_us) for c in chosen.cutoffs] == [("a", day(6)), ("b", day(8))]
@@ -166,7 +166,7 @@ def test_after_takes_the_first_anchor_of_each_lead_a_delay_later() -> None:
 
 def test_after_follows_a_merge_and_scores_the_person_once() -> None:
     cookie = span("a", 0, ended_us=day(5.5), into="b", final="b")
-    anchors = [Anchor("b", day(9)), Anchor("a", day(5))]
+    anchors = [FirstEvent("b", day(9)), FirstEvent("a", day(5))]
     chosen = choose(world(cookie, span("b", 2), anchors=anchors), after(), CLOSING)
     assert [(c.lead_id, c.moment_us) for c in chosen.cutoffs] == [("b", day(6))]
     # merged only later: under its own id
@@ -177,8 +177,10 @@ def test_after_follows_a_merge_and_scores_the_person_once() -> None:
 
 def test_a_person_anchored_before_from_is_not_scored_by_a_later_anchor() -> None:
     cookie = span("a", 0, ended_us=day(50), into="b", final="b")
-    anchors = [Anchor("a", day(5)), Anchor("b", day(9))]
-    journeys = world(cookie, span("b", 2), span("c", 0), anchors=[*anchors, Anchor("c", day(9))])
+    anchors = [FirstEvent("a", day(5)), FirstEvent("b", day(9))]
+    journeys = world(
+        cookie, span("b", 2), span("c", 0), anchors=[*anchors, FirstEvent("c", day(9))]
+    )
     chosen = choose(journeys, after(begin=from_us(day(7))), CLOSING)
     assert [c.lead_id for c in chosen.cutoffs] == ["c"]
 

@@ -13,7 +13,7 @@ from fairlearn.metrics import (
 )
 from numpy.typing import NDArray
 
-from measures.resampling import Drawn
+from measures.resampling import ResampledMeasure
 from tests.training import worlds
 from training.config import Audit, Fairness
 from training.data.audit_groups import groups_of
@@ -89,7 +89,9 @@ def test_the_greatest_of_differences_holds_the_truth() -> None:
         rows = true + random.normal(0, 0.5, (200, 4))
         picks = random.integers(0, 200, (200, 200))
         drawn = rows[picks].mean(axis=1)
-        compared = [Drawn(float(v), d) for v, d in zip(rows.mean(axis=0), drawn.T, strict=True)]
+        compared = [
+            ResampledMeasure(float(v), d) for v, d in zip(rows.mean(axis=0), drawn.T, strict=True)
+        ]
         got = greatest(compared, 0.95)
         inside += got.low <= 0.2 <= got.high
     assert inside >= 90

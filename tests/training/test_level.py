@@ -48,7 +48,7 @@ def weekly(time: Array) -> Array:
 
 def world(
     seed: int, move: Move, rate: float = 0.15, rows: int = 4000
-) -> tuple[fit.Told, Array, Array]:
+) -> tuple[fit.OutOfFold, Array, Array]:
     """What models of the whole window told of rows not seen; of later rows, and their truth.
 
     `move` is by how much the log-odds of all have moved at a time, of which the window is 0 to 1.
@@ -65,7 +65,7 @@ def world(
     truth = logistic(alike + moved - moved[:rows].mean())
     labels = (random.random(rows) < truth[:rows]).astype(np.int64)
     # a model of the whole window knows its mean, and nothing of how the level moved
-    told = fit.Told(
+    told = fit.OutOfFold(
         alike[:rows],
         labels,
         (days[:rows] * DAY).astype(np.int64),
@@ -76,11 +76,11 @@ def world(
     return told, alike[rows:], truth[rows:]
 
 
-def made(told: fit.Told, seed: int = 7) -> Calibrated:
+def made(told: fit.OutOfFold, seed: int = 7) -> Calibrated:
     return calibrate(told, seed, EMBARGO)
 
 
-def level_of(told: fit.Told, seed: int = 7, embargo: float = EMBARGO) -> Level:
+def level_of(told: fit.OutOfFold, seed: int = 7, embargo: float = EMBARGO) -> Level:
     return judged(rows_of(told), int(embargo * DAY), seed)
 
 
@@ -123,7 +123,7 @@ def test_a_level_that_was_taken_is_the_same_again() -> None:
     assert made(told) == made(told)
     order = np.random.default_rng(6).permutation(len(told.labels))
     other = made(
-        fit.Told(
+        fit.OutOfFold(
             told.margins[order],
             told.labels[order],
             told.moments[order],
@@ -167,7 +167,7 @@ def test_a_model_that_tells_too_much_of_all_is_shifted() -> None:
     assert lost(found.calibrator.apply(later + 0.3), truth) < lost(logistic(later + 0.3), truth)
 
 
-def rows_of(told: fit.Told) -> Rows:
+def rows_of(told: fit.OutOfFold) -> Rows:
     return Rows(
         told.margins, told.labels.astype(np.float64), told.weights, told.moments, told.groups
     )

@@ -26,7 +26,7 @@ from training.data.cutoffs import choose
 from training.data.dataset import Dataset
 from training.model.fit import margins, pool
 from training.model.studies import last_study
-from training.run import Parts, Provenance, Run, Studies
+from training.run import Provenance, RunRows, Studies, TrainingRun
 
 
 def execute(
@@ -34,7 +34,7 @@ def execute(
 ) -> tuple[Path, Manifest]:
     config: TrainingConfig = msgspec.structs.replace(worlds.CONFIG, **changes)
     clock = FixedClock(datetime(2026, 1, 1, tzinfo=UTC))
-    run = Run(
+    run = TrainingRun(
         "small",
         config,
         worlds.DEFINITION,
@@ -164,13 +164,13 @@ def test_a_history_of_a_few_days_is_missing(tmp_path: Path) -> None:
 
 def test_the_study_is_that_of_the_rows_and_the_settings() -> None:
     data = worlds.dataset(60, 1)
-    parts = Parts(worlds.dataset(30, 2), data, (), 0, 0, np.ones(30), np.arange(30))
+    parts = RunRows(worlds.dataset(30, 2), data, (), 0, 0, np.ones(30), np.arange(30))
     names = set()
     clock, texts = FixedClock(datetime(2026, 1, 1, tzinfo=UTC)), data.texts.copy()
     texts[3] = "changed"
     changed = replace(data, texts=texts)
     for config in (worlds.CONFIG, msgspec.structs.replace(worlds.CONFIG, seed=1)):
-        run = Run("n", config, worlds.DEFINITION, worlds.journeys(1), worlds.history, clock)
+        run = TrainingRun("n", config, worlds.DEFINITION, worlds.journeys(1), worlds.history, clock)
         names |= {run.study_name(parts), run.study_name(replace(parts, fitted=changed))}
         assert run.study_name(parts) == run.study_name(parts)
     assert len(names) == 4
@@ -195,9 +195,9 @@ def told(leads: Sequence[str], accounts: Sequence[str], moments_us: Sequence[int
 def test_a_leak_fails_the_run_unless_it_is_waived(tmp_path: Path) -> None:
     clock, heard = FixedClock(datetime(2026, 1, 1, tzinfo=UTC)), Hearing()
 
-    def run(**changes: Any) -> Run:
+    def run(**changes: Any) -> TrainingRun:
         config = msgspec.structs.replace(worlds.CONFIG, **changes)
-        return Run("small", config, worlds.DEFINITION, worlds.journeys(), told, clock)
+        return TrainingRun("small", config, worlds.DEFINITION, worlds.journeys(), told, clock)
 
     with pytest.raises(Refused) as caught:
         run().prepare(heard)
@@ -214,7 +214,9 @@ def test_the_rows_of_a_run_add_up(made: Made) -> None:
     """Every row that was chosen is fitted, tested, or counted by the rule that removed it."""
     _, manifest = made
     clock = FixedClock(datetime(2026, 1, 1, tzinfo=UTC))
-    run = Run("small", worlds.CONFIG, worlds.DEFINITION, worlds.journeys(), worlds.history, clock)
+    run = TrainingRun(
+        "small", worlds.CONFIG, worlds.DEFINITION, worlds.journeys(), worlds.history, clock
+    )
     parts = run.prepare(SilentProgress()).parts
     chosen = choose(worlds.journeys(), worlds.CONFIG, frozenset({"won"}))
     counts = manifest.counts
@@ -247,7 +249,7 @@ def test_a_warm_run_says_what_warmed_it(made: Made, tmp_path: Path) -> None:
     assert warmth.study == manifest.lineage.searched.study
     clock = FixedClock(datetime(2026, 1, 1, tzinfo=UTC))
     config = msgspec.structs.replace(worlds.CONFIG, seed=11)
-    run = Run("small", config, worlds.DEFINITION, worlds.journeys(), worlds.history, clock)
+    run = TrainingRun("small", config, worlds.DEFINITION, worlds.journeys(), worlds.history, clock)
     studies = Studies(tmp_path, warmth=warmth)
     searched = run.search_only(studies, SilentProgress())
     assert (searched.warmed_by, searched.warm_parameters) == (warmth.study, warmth.parameters)

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tests.servers import free_port
 from tests.training.worlds import dataset
 from training.model import fit, search
-from training.model.studies import Warmth, last_study, open_study, remember
+from training.model.studies import WarmStart, last_study, open_study, remember
 
 TRIALS = 8
 FOLDS = tuple((dataset(240, i), dataset(120, 2 + i)) for i in range(3))
@@ -29,7 +29,7 @@ def run(
     stop_after: int = 0,
     trials: int = TRIALS,
     seed: int = 7,
-    warmth: Warmth | None = None,
+    warmth: WarmStart | None = None,
 ) -> tuple[dict[str, Any], optuna.Study, Told]:
     heard: Told = []
 
@@ -157,7 +157,7 @@ def test_killed_in_the_middle_it_ends_the_same(tmp_path: Path, whole: Whole) -> 
 
 
 def test_a_warm_study_begins_with_the_best_of_another(tmp_path: Path, whole: Whole) -> None:
-    warmth = Warmth(study="other", parameters=whole[1].best_params)
+    warmth = WarmStart(study="other", parameters=whole[1].best_params)
     path = tmp_path / "s.journal"
     with pytest.raises(KeyboardInterrupt):
         run(path, trials=3, warmth=warmth, stop_after=1)
@@ -171,7 +171,7 @@ def test_a_warm_study_begins_with_the_best_of_another(tmp_path: Path, whole: Who
 
 
 def test_the_last_study_of_an_outcome_is_remembered(tmp_path: Path) -> None:
-    found = Warmth(study="one", parameters={"depth": 4, "rsm": 0.5})
+    found = WarmStart(study="one", parameters={"depth": 4, "rsm": 0.5})
     assert last_study(tmp_path, "won") is None
     remember(tmp_path, "won", found)
     assert last_study(tmp_path, "won") == found

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from domain.clock import DAY
-from domain.definition import Attribute, Family, FeatureDefinition, Outcome
+from domain.definition import Family, FeatureDefinition, Outcome, ProfileAttribute
 from domain.journeys import Journeys, LeadSpan, OutcomeEvent
 from feature_repo.catalogue import category_names, number_names
 from training.config import Every, TrainingConfig
@@ -19,8 +19,8 @@ DEFINITION = FeatureDefinition(
     version=1,
     families=(Family(name="view", channel="web", types=("web.page_viewed",)),),
     attributes=(
-        Attribute(name="size", kind="number", types=("crm.lead_updated",), field="size"),
-        Attribute(name="country", kind="text", types=("crm.lead_updated",), field="country"),
+        ProfileAttribute(name="size", kind="number", types=("crm.lead_updated",), field="size"),
+        ProfileAttribute(name="country", kind="text", types=("crm.lead_updated",), field="country"),
     ),
     outcomes=(Outcome(name="won", types=("crm.deal_won",)),),
     accounts=False,

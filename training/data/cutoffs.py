@@ -36,14 +36,14 @@ class Cutoff:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenCutoffs:
     """Cutoffs in the order of time, and how many each rule removed."""
 
     cutoffs: list[Cutoff]
     removed: dict[str, int]
 
 
-def choose(journeys: Journeys, config: TrainingConfig, closing: frozenset[str]) -> Chosen:
+def choose(journeys: Journeys, config: TrainingConfig, closing: frozenset[str]) -> ChosenCutoffs:
     """The cutoffs of a run. `closing` are the outcomes after which a lead is scored no more.
 
     Left out and counted: `anonymous` leads, leads already `decided`, and cutoffs `censored`
@@ -73,7 +73,7 @@ def choose(journeys: Journeys, config: TrainingConfig, closing: frozenset[str]) 
     if not kept:
         first = min((s.born_us for s in journeys.spans.values()), default=journeys.watermark_us)
         raise no_cutoffs(removed, config.horizon_days, (journeys.watermark_us - first) / DAY)
-    return Chosen(sorted(kept, key=lambda c: (c.moment_us, c.lead_id)), dict(removed))
+    return ChosenCutoffs(sorted(kept, key=lambda c: (c.moment_us, c.lead_id)), dict(removed))
 
 
 def _accounts_of(text: str) -> set[str]:

@@ -27,14 +27,16 @@ CHANCE = 0.001
 
 
 @dataclass(frozen=True, slots=True)
-class Trap:
+class DataWarning:
     """What was noticed: a rule's name, and a sentence without personal data."""
 
     rule: str
     text: str
 
 
-def notice(cutoffs: Sequence[Cutoff], journeys: Journeys, config: TrainingConfig) -> list[Trap]:
+def notice(
+    cutoffs: Sequence[Cutoff], journeys: Journeys, config: TrainingConfig
+) -> list[DataWarning]:
     """The traps that a data set's rows lie in."""
     found = [
         _outcomes_begin_late(cutoffs, journeys, config),
@@ -65,12 +67,12 @@ def refuse_one_company(test: Dataset) -> None:
 
 def _outcomes_begin_late(
     cutoffs: Sequence[Cutoff], journeys: Journeys, config: TrainingConfig
-) -> Trap | None:
+) -> DataWarning | None:
     """Rows whose whole horizon lies before the first outcome that the log knows of."""
     late = begin_late(cutoffs, journeys, config)
     if late is None:
         return None
-    return Trap(
+    return DataWarning(
         "outcomes-begin-late",
         f"The first outcome {config.outcome!r} is of {iso(late.first_us)}. {late.rows:,} rows of "
         f"{late.leads:,} leads ended their horizon before it and are labelled 0; at the rate just "
@@ -81,7 +83,7 @@ def _outcomes_begin_late(
 
 def _leads_begin_early(
     cutoffs: Sequence[Cutoff], journeys: Journeys, config: TrainingConfig
-) -> Trap | None:
+) -> DataWarning | None:
     """Leads that were there before the log was: their past is cut off."""
     first_of: dict[str, int] = {}
     for span in journeys.spans.values():
@@ -94,7 +96,7 @@ def _leads_begin_early(
         return None
     old = {lead for lead, first_us in first_of.items() if first_us < born[0] + window}
     rows = sum(c.final_id in old for c in cutoffs)
-    return Trap(
+    return DataWarning(
         "leads-begin-early",
         f"{int(windows[0]):,} leads were first heard of in the log's first {config.horizon_days:g} "
         f"days, of a later such time {usual:,.0f}: many were there before the log. The past of "
@@ -102,7 +104,7 @@ def _leads_begin_early(
     )
 
 
-def _accounts(cutoffs: Sequence[Cutoff]) -> list[Trap]:
+def _accounts(cutoffs: Sequence[Cutoff]) -> list[DataWarning]:
     """An account that gives much of the rows, or whose leads all have one label."""
     label_of: dict[tuple[str, str], int] = {}
     for c in cutoffs:
@@ -117,7 +119,7 @@ def _accounts(cutoffs: Sequence[Cutoff]) -> list[Trap]:
             continue
         if count > LARGE * total or won[account] > max(LARGE * winners, ALIKE):
             found.append(
-                Trap(
+                DataWarning(
                     "one-account-large",
                     f"Account {account} has {count:,} of {total:,} leads and {won[account]:,} of "
                     f"{winners:,} with the outcome: figures tell more of it than of others. "
@@ -129,7 +131,7 @@ def _accounts(cutoffs: Sequence[Cutoff]) -> list[Trap]:
             chance = others**count if won[account] else (1 - others) ** count
             if chance * len(leads) < CHANCE:
                 found.append(
-                    Trap(
+                    DataWarning(
                         "one-account-one-label",
                         f"All {count:,} leads of account {account} have the label "
                         f"{int(won[account] > 0)}, of the others {others:.1%} have 1: whoever "

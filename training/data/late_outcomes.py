@@ -41,7 +41,7 @@ _STEEPEST = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Late:
+class LateOutcomes:
     """What was missed: `leads` with `rows` before `begin_us`, of whom `missed` should have won.
 
     The first outcome is of `first_us`, a horizon after `begin_us`.
@@ -56,7 +56,7 @@ class Late:
 
 def begin_late(
     cutoffs: Sequence[Cutoff], journeys: Journeys, config: TrainingConfig
-) -> Late | None:
+) -> LateOutcomes | None:
     """What was missed before outcomes began to be recorded; None where drift explains it.
 
     `cutoffs` ascend by time.
@@ -74,7 +74,7 @@ def begin_late(
     missed = max(quick, expected_before(labels[:ends], len(early), repeated))
     if missed < MISSED:
         return None
-    return Late(first, begin, len(early), len({c.final_id for c in early}), missed)
+    return LateOutcomes(first, begin, len(early), len({c.final_id for c in early}), missed)
 
 
 def _waits(

@@ -15,7 +15,7 @@ ACCOUNT = "account"
 def fair_rows(stands_for: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
     """Rows drawn so that each of those that they stand for is as likely to be stood for.
 
-    `stands_for` [n] says for how many rows each stands, see `training.data.split.Parts`.
+    `stands_for` [n] says for how many rows each stands, see `training.data.split.SplitRows`.
     """
     chance = stands_for / stands_for.max()
     return np.flatnonzero(np.random.default_rng(seed).random(len(chance)) < chance)

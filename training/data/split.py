@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from domain.clock import DAY
 
 Times = NDArray[np.int64]
-Rows = NDArray[np.int64]
+RowNumbers = NDArray[np.int64]
 
 
 Weights = NDArray[np.float64]
@@ -21,15 +21,15 @@ A group's rows before the split are mostly more than those after it.
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class SplitRows:
     """Row numbers before and after a split, and how many the embargo and the grouping took.
 
     `earlier_weights` and `later_weights` say for how many rows each stands: for more than itself
     where the grouping took others like it.
     """
 
-    earlier: Rows
-    later: Rows
+    earlier: RowNumbers
+    later: RowNumbers
     earlier_weights: Weights
     later_weights: Weights
     embargoed: int
@@ -38,7 +38,7 @@ class Parts:
 
 def split_by_time(
     moments: Times, later_share: float, embargo_days: float, groups: Times | None = None
-) -> Parts:
+) -> SplitRows:
     """Split rows at a moment so that about `later_share` of them lie at or after it.
 
     Rows of one moment stay together. Earlier rows within `embargo_days` before it are left out.
@@ -57,7 +57,7 @@ def split_by_time(
     return _parts(moments, moments >= start, int(start), embargo_days, _drawn(groups, 0))
 
 
-def folds(moments: Times, count: int, embargo_days: float, groups: Times) -> list[Parts]:
+def folds(moments: Times, count: int, embargo_days: float, groups: Times) -> list[SplitRows]:
     """Cut rows by time into `count` + 1 parts of about equal size; each but the first is later.
 
     Each part's earlier rows are all before it, but for embargo and grouping, as `split_by_time`
@@ -101,7 +101,7 @@ def _parts(
     start: int,
     embargo_days: float,
     drawn: _Drawn | None,
-) -> Parts:
+) -> SplitRows:
     near = (moments < start) & (moments > start - int(embargo_days * DAY))
     earlier = (moments < start) & ~near
     parted = np.zeros(len(moments), dtype=np.bool_)
@@ -113,7 +113,7 @@ def _parts(
         weights[both] = np.where(goes_later[both], 1.0 / LATER, 1.0 / (1.0 - LATER))
     before, after = np.flatnonzero(earlier & ~parted), np.flatnonzero(later & ~parted)
     taken = int(near.sum()), int(parted.sum())
-    return Parts(before, after, weights[before], weights[after], *taken)
+    return SplitRows(before, after, weights[before], weights[after], *taken)
 
 
 def side(groups: Times, salt: int, chance: float = 0.5) -> NDArray[np.bool_]:
@@ -131,7 +131,7 @@ def _hashed(groups: Times, salt: int) -> NDArray[np.uint64]:
     return np.asarray(z, dtype=np.uint64)
 
 
-def dealt(groups: Times, parts: int) -> Rows:
+def dealt(groups: Times, parts: int) -> RowNumbers:
     """A part 0 to `parts` − 1 for each row [n]: whole groups, by hash, parts of about as many rows.
 
     >>> dealt(np.array([5, 6, 5, 6]), 2).tolist()

@@ -34,14 +34,14 @@ def refuse_beyond_float32(data: "Dataset") -> None:
         )
 
 
-class Taken(NamedTuple):
+class RemovedRows(NamedTuple):
     """How many rows a split took out of both sides."""
 
     embargoed: int
     parted: int
 
 
-def require_both_classes(part: "Dataset", what: str, whole: "Dataset", taken: Taken) -> None:
+def require_both_classes(part: "Dataset", what: str, whole: "Dataset", taken: RemovedRows) -> None:
     """Raise Missing where a part holds no positive or no negative row, and say why.
 
     `whole` are the rows before the split that the part is of.
@@ -71,7 +71,7 @@ def require_outcomes(data: "Dataset", config: TrainingConfig) -> None:
     )
 
 
-def _cause(whole: "Dataset", taken: Taken) -> tuple[str, str]:
+def _cause(whole: "Dataset", taken: RemovedRows) -> tuple[str, str]:
     rows = len(whole)
     _, sizes = np.unique(whole.groups, return_counts=True)
     moments = len(np.unique(whole.moments))

@@ -13,14 +13,14 @@ from measures import observed_expected
 from measures.calibration import bins_of, decompose, log_losses
 from measures.calibration_error import calibration_error
 from measures.ranking import gains
-from measures.resampling import Drawn, Resampling, share_of
+from measures.resampling import ResampledMeasure, Resampling, share_of
 from measures.utility import decision_curve
 from training.data.dataset import Dataset
 from training.evaluation.baselines import Scores
 from training.evaluation.results import Band, Benefit, Evaluation, Rival, Slice, defined
 
 Array = NDArray[np.float64]
-Grades = Sequence[tuple[str, float]]
+GradeCuts = Sequence[tuple[str, float]]
 """Names of grades with their least probability, the best first, the last at 0."""
 
 SHARES = (0.01, 0.05, 0.1, 0.2, 0.3)
@@ -36,7 +36,7 @@ def evaluate(
     rivals: Sequence[Scores] = (),
     *,
     seed: int,
-    grades: Grades = (),
+    grades: GradeCuts = (),
     draws: int = DRAWS,
 ) -> Evaluation:
     """All that is measured of probabilities `chance` [n] of a test, with intervals by account.
@@ -96,7 +96,7 @@ def bands(
     )
 
 
-def graded(drawn: Resampling, labels: Array, chance: Array, grades: Grades) -> tuple[Band, ...]:
+def graded(drawn: Resampling, labels: Array, chance: Array, grades: GradeCuts) -> tuple[Band, ...]:
     """Rows by grade: the best whose least probability they reach."""
     if not grades:
         return ()
@@ -104,13 +104,13 @@ def graded(drawn: Resampling, labels: Array, chance: Array, grades: Grades) -> t
     return bands(drawn, labels, chance, grade_of(chance, grades), names)
 
 
-def grade_of(chance: Array, grades: Grades) -> NDArray[np.int64]:
+def grade_of(chance: Array, grades: GradeCuts) -> NDArray[np.int64]:
     """The place of each row's grade [n], 0 for the best."""
     reached = np.array([chance >= least for _, least in grades])
     return np.asarray(reached.argmax(axis=0), dtype=np.int64)
 
 
-def inverted_grades(told: "_Told", grades: Grades) -> tuple[tuple[str, str], ...]:
+def inverted_grades(told: "_Told", grades: GradeCuts) -> tuple[tuple[str, str], ...]:
     """Neighbouring grades of which the better is shown to convert less than the next."""
     if not grades:
         return ()
@@ -152,7 +152,7 @@ def _names() -> list[str]:
     return [f"{100 - 10 * (i + 1)} to {100 - 10 * i}%" for i in range(BINS)]
 
 
-def _drawn(drawn: Resampling, labels: Array, chance: Array) -> dict[str, Drawn]:
+def _drawn(drawn: Resampling, labels: Array, chance: Array) -> dict[str, ResampledMeasure]:
     """Ranking and proper scores, on every draw."""
     return {
         **drawn.ranking(labels, chance, SHARES),
@@ -176,7 +176,7 @@ class _Told(NamedTuple):
         return _Told(self.labels[rows], self.chance[rows], self.groups[rows], self.w[rows])
 
 
-def _intervals(measured: Mapping[str, Drawn], told: _Told) -> dict[str, Interval]:
+def _intervals(measured: Mapping[str, ResampledMeasure], told: _Told) -> dict[str, Interval]:
     best = told.best()
     return {
         **{name: one.interval() for name, one in measured.items()},
@@ -199,7 +199,11 @@ def _benefit(drawn: Resampling, labels: Array, chance: Array, cuts: Array) -> Be
 
 
 def _rival(
-    drawn: Resampling, test: Dataset, mine: Mapping[str, Drawn], other: Scores, cuts: Array
+    drawn: Resampling,
+    test: Dataset,
+    mine: Mapping[str, ResampledMeasure],
+    other: Scores,
+    cuts: Array,
 ) -> Rival:
     if other.chance is None:
         return Rival(name=other.name, note=other.note)

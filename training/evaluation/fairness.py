@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from domain.measurement import Interval
 from measures.calibration_error import calibration_error
-from measures.resampling import Drawn, Resampling, share_of
+from measures.resampling import ResampledMeasure, Resampling, share_of
 from training.config import Audit, Fairness
 from training.data.audit_groups import groups_of
 from training.data.dataset import Dataset
@@ -187,7 +187,7 @@ def _points(
     return {column: {str(k): float(v) for k, v in by_group[column].items()} for column in by_group}
 
 
-def _about(point: float, drawn: Drawn, size: float) -> Interval | None:
+def _about(point: float, drawn: ResampledMeasure, size: float) -> Interval | None:
     """The interval of the draws about a share that fairlearn counted; None of no rows."""
     return defined(msgspec.structs.replace(share_of(drawn, size), value=point)) if size else None
 
@@ -199,7 +199,7 @@ def _judged(rows: int, converts: int, min_rows: int) -> tuple[str, ...]:
 
 
 def _gaps(
-    groups: Sequence[Group], measured: Mapping[str, Sequence[Drawn]], level: float
+    groups: Sequence[Group], measured: Mapping[str, Sequence[ResampledMeasure]], level: float
 ) -> dict[str, Interval]:
     held = {}
     for name in MEASURES:
@@ -210,7 +210,7 @@ def _gaps(
     return held
 
 
-def greatest(compared: Sequence[Drawn], level: float) -> Interval:
+def greatest(compared: Sequence[ResampledMeasure], level: float) -> Interval:
     """The greatest absolute value among some differences, with an interval for all together.
 
     All are differences of shares, at most 1. Each lies within its value ± c standard errors,

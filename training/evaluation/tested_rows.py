@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from domain.errors import Refused
 from domain.measurement import Interval
 from measures.calibration import log_losses
-from measures.resampling import Drawn, Resampling
+from measures.resampling import ResampledMeasure, Resampling
 from training.data.cutoffs import Cutoff
 from training.data.dataset import Dataset
 
@@ -96,7 +96,7 @@ def measured(rows: pd.DataFrame, seed: int = 0) -> dict[str, tuple[Interval, Int
 
 def _drawn(
     drawn: Resampling, labels: NDArray[np.float64], chance: NDArray[np.float64]
-) -> dict[str, Drawn]:
+) -> dict[str, ResampledMeasure]:
     return {
         **drawn.ranking(labels, chance, SHARES),
         "brier": drawn.mean((chance - labels) ** 2),

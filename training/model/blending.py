@@ -31,7 +31,7 @@ def scorecard_of(parameters: fit.Parameters) -> fit.Parameters:
     return {**SCORECARD, "border_count": parameters["border_count"]}
 
 
-def weigh(model: fit.Told, scorecard: fit.Told, seed: int) -> Blended:
+def weigh(model: fit.OutOfFold, scorecard: fit.OutOfFold, seed: int) -> Blended:
     """The scorecard's share that served best on time not seen; 0 where it did not win.
 
     A fold's share is the one of the least log loss on the folds before it. The blend wins where
@@ -51,12 +51,12 @@ def weigh(model: fit.Told, scorecard: fit.Told, seed: int) -> Blended:
     return Blended(scorecard=_best(model, scorecard, everything) if wins else 0.0, gain=gain)
 
 
-def losses(told: fit.Told, margins: Array) -> Array:
+def losses(told: fit.OutOfFold, margins: Array) -> Array:
     """The log loss of each row [n] of log-odds."""
     return log_losses(told.labels.astype(np.float64), logistic(margins))
 
 
-def mixed(model: fit.Told, scorecard: fit.Told, found: Blended) -> fit.Told:
+def mixed(model: fit.OutOfFold, scorecard: fit.OutOfFold, found: Blended) -> fit.OutOfFold:
     """What the blend told of the same rows."""
     share = np.full(len(model.margins), found.scorecard)
     return model._replace(margins=_mixed(model, scorecard, share))
@@ -73,11 +73,11 @@ def summed(
     )
 
 
-def _mixed(model: fit.Told, scorecard: fit.Told, share: Array) -> Array:
+def _mixed(model: fit.OutOfFold, scorecard: fit.OutOfFold, share: Array) -> Array:
     return (1.0 - share) * model.margins + share * scorecard.margins
 
 
-def _best(model: fit.Told, scorecard: fit.Told, among: NDArray[np.bool_]) -> float:
+def _best(model: fit.OutOfFold, scorecard: fit.OutOfFold, among: NDArray[np.bool_]) -> float:
     def loss(share: float) -> float:
         margins = _mixed(model, scorecard, np.full(len(model.margins), share))
         return float(np.average(losses(model, margins)[among], weights=model.weights[among]))

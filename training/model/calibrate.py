@@ -31,10 +31,10 @@ from measures.resampling import Resampling
 from training.data.split import dealt, spans
 from training.model import fit, rate_level
 
-Kind = Literal["none", "shift", "platt", "beta", "isotonic"]
+CalibratorKind = Literal["none", "shift", "platt", "beta", "isotonic"]
 Array = NDArray[np.float64]
 
-KINDS: tuple[Kind, ...] = ("none", "shift", "platt", "beta", "isotonic")
+KINDS: tuple[CalibratorKind, ...] = ("none", "shift", "platt", "beta", "isotonic")
 """Simplest first: of kinds equally good, the simplest is chosen."""
 
 LEVEL = 0.95
@@ -50,7 +50,9 @@ FLAT = 1e-6
 """A slope up to this is none."""
 
 
-def fit_calibrators(margins: Array, y: Array, w: Array | None = None) -> dict[Kind, Calibrator]:
+def fit_calibrators(
+    margins: Array, y: Array, w: Array | None = None
+) -> dict[CalibratorKind, Calibrator]:
     """A calibrator for each kind, or the simpler one that takes its place (see above).
 
     `margins` [n] are finite log-odds, `y` [n] labels 0 or 1, `w` [n] weights >= 0. Raises
@@ -89,7 +91,7 @@ class Calibrated:
     gains: dict[str, Interval]
 
 
-def calibrate(told: fit.Told, seed: int, embargo_days: float) -> Calibrated:
+def calibrate(told: fit.OutOfFold, seed: int, embargo_days: float) -> Calibrated:
     """The calibrator of a model, from what models as strong as it told of rows not seen.
 
     A kind is chosen, then its level (see `training.model.rate_level`); `embargo_days` before a

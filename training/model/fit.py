@@ -16,7 +16,7 @@ Fold = tuple[Dataset, Dataset]
 """Rows to learn from, and later rows to judge by."""
 
 
-class Told(NamedTuple):
+class OutOfFold(NamedTuple):
     """What models of each fold told of rows [n] that they had not seen.
 
     `margins` are in log-odds, `fold` says which fold a row is of.
@@ -83,7 +83,7 @@ def margins(model: CatBoostClassifier, data: Dataset) -> NDArray[np.float64]:
     return np.asarray(raw, dtype=np.float64)
 
 
-def crossed(data: Dataset, parameters: Parameters, seed: int, folds: int = CROSSED) -> Told:
+def crossed(data: Dataset, parameters: Parameters, seed: int, folds: int = CROSSED) -> OutOfFold:
     """What models told of rows [n] that they had not seen, each as strong as one of all of them.
 
     Whole companies are dealt into `folds` parts; each part is told of by a model of all others. So
@@ -95,14 +95,14 @@ def crossed(data: Dataset, parameters: Parameters, seed: int, folds: int = CROSS
         mine = np.flatnonzero(part == one)
         others = data.take(np.flatnonzero(part != one))
         margin[mine] = margins(fit(others, parameters, seed), data.take(mine))
-    return Told(margin, data.labels, data.moments, data.weights, data.groups, part)
+    return OutOfFold(margin, data.labels, data.moments, data.weights, data.groups, part)
 
 
-def across(folds: Sequence[Fold], parameters: Parameters, seed: int) -> Told:
+def across(folds: Sequence[Fold], parameters: Parameters, seed: int) -> OutOfFold:
     """Fit a model on each fold's earlier rows, and let it tell of the later ones."""
     later = [rows for _, rows in folds]
     told = [margins(fit(earlier, parameters, seed), rows) for earlier, rows in folds]
-    return Told(
+    return OutOfFold(
         margins=np.concatenate(told),
         labels=np.concatenate([rows.labels for rows in later]),
         moments=np.concatenate([rows.moments for rows in later]),

@@ -17,9 +17,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from domain.versions.run_record import TrialRecord
 from measures.calibration import log_loss
 from training.model import fit
-from training.model.studies import Warmth
+from training.model.studies import WarmStart
 
-Told = Callable[[int, float], None]
+TrialCallback = Callable[[int, float], None]
 """Called after each trial with how many are done and the best loss so far."""
 
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -37,8 +37,8 @@ def search(
     trials: int,
     fixed: dict[str, Any],
     seed: int,
-    told: Told,
-    warmth: Warmth | None = None,
+    told: TrialCallback,
+    warmth: WarmStart | None = None,
     worker: int = 0,
 ) -> dict[str, Any]:
     """Run what is left of `trials`; the best parameters, with the number of iterations.
@@ -68,10 +68,10 @@ def search(
     return {**best.params, **fixed, "iterations": best.user_attrs["iterations"]}
 
 
-def warmed_by(study: optuna.Study) -> Warmth | None:
+def warmed_by(study: optuna.Study) -> WarmStart | None:
     """What the study began from, if it was not from nothing."""
     held = study.user_attrs.get(_WARMED)
-    return None if held is None else Warmth(**held)
+    return None if held is None else WarmStart(**held)
 
 
 def trials_of(study: optuna.Study) -> tuple[TrialRecord, ...]:

@@ -18,7 +18,7 @@ HEARTBEAT_S = 20
 """A worker of a database says so often that it lives; after three times that its trial failed."""
 
 
-class Warmth(msgspec.Struct, frozen=True, kw_only=True):
+class WarmStart(msgspec.Struct, frozen=True, kw_only=True):
     """The study that a search begins from, and the best parameters it found."""
 
     study: str
@@ -75,15 +75,15 @@ def _database(url: str) -> BaseStorage:
         ) from None
 
 
-def last_study(folder: Path, outcome: str) -> Warmth | None:
+def last_study(folder: Path, outcome: str) -> WarmStart | None:
     """What the last search for an outcome found, if there was one."""
     try:
-        return msgspec.json.decode(_last(folder, outcome).read_bytes(), type=Warmth)
+        return msgspec.json.decode(_last(folder, outcome).read_bytes(), type=WarmStart)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
 
 
-def remember(folder: Path, outcome: str, found: Warmth) -> None:
+def remember(folder: Path, outcome: str, found: WarmStart) -> None:
     """Keep what a search found, for the next one of the same outcome."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(_last(folder, outcome), msgspec.json.encode(found))

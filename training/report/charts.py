@@ -20,7 +20,7 @@ NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChartLine:
     """Points joined by a line; `low` and `high` are the bounds of y, where there are any.
 
     A `reference` is what the others are to be held against: drawn grey and dashed.
@@ -42,7 +42,7 @@ class Chart:
     title: str
     x: str
     y: str
-    lines: tuple[Line, ...]
+    lines: tuple[ChartLine, ...]
     kind: Literal["curve", "points", "bars"] = "curve"
     percent: Literal["", "x", "y", "xy"] = ""
 
@@ -54,9 +54,9 @@ def charts(found: Evaluation, importance: Mapping[str, float]) -> tuple[Chart, .
     return (*drawn, *against, _importance(importance))
 
 
-def _bounded(name: str, x: Sequence[float | str], held: Sequence[Interval]) -> Line:
+def _bounded(name: str, x: Sequence[float | str], held: Sequence[Interval]) -> ChartLine:
     low, high = [i.low for i in held], [i.high for i in held]
-    return Line(name, x, [i.value for i in held], low, high)
+    return ChartLine(name, x, [i.value for i in held], low, high)
 
 
 def _reliability(found: Evaluation) -> Chart:
@@ -68,7 +68,7 @@ def _reliability(found: Evaluation) -> Chart:
         f"Calibration: error {found.metrics['calibration_error']}",
         "probability told (mean of a tenth of the leads)",
         "share that converted",
-        (Line("perfect", (0.0, top), (0.0, top), reference=True), line),
+        (ChartLine("perfect", (0.0, top), (0.0, top), reference=True), line),
         percent="xy",
     )
 
@@ -81,8 +81,8 @@ def _gains(found: Evaluation) -> Chart:
         "share of leads worked",
         "share of conversions found",
         (
-            Line("at random", (0.0, 1.0), (0.0, 1.0), reference=True),
-            Line("this version", shares, found.gains),
+            ChartLine("at random", (0.0, 1.0), (0.0, 1.0), reference=True),
+            ChartLine("this version", shares, found.gains),
         ),
         percent="xy",
     )
@@ -93,7 +93,7 @@ def _benefit(found: Evaluation) -> Chart:
     floor = min(-0.1 * max(i.value for i in held.score), *(i.low for i in held.score))
     kept = sum(value >= floor for value in held.everyone)
     others = [
-        Line(NAMES.get(r.name, r.name), held.thresholds, r.benefit)
+        ChartLine(NAMES.get(r.name, r.name), held.thresholds, r.benefit)
         for r in found.rivals
         if r.benefit and r.name != "prior"
     ]
@@ -103,8 +103,8 @@ def _benefit(found: Evaluation) -> Chart:
         "least probability at which a lead is worked",
         "net conversions per lead",
         (
-            Line("no one", held.thresholds, [0.0] * len(held.thresholds), reference=True),
-            Line("everyone", held.thresholds[:kept], held.everyone[:kept], reference=True),
+            ChartLine("no one", held.thresholds, [0.0] * len(held.thresholds), reference=True),
+            ChartLine("everyone", held.thresholds[:kept], held.everyone[:kept], reference=True),
             *others,
             _bounded("this version", held.thresholds, held.score),
         ),
@@ -122,7 +122,7 @@ def _stability(found: Evaluation) -> Chart:
         "from",
         "AUROC",
         (
-            Line("whole test", days, [whole] * len(days), reference=True),
+            ChartLine("whole test", days, [whole] * len(days), reference=True),
             _bounded("this version", days, [auroc for _, auroc in known]),
         ),
         kind="points",
@@ -145,6 +145,6 @@ def _baselines(found: Evaluation) -> Chart:
 
 def _importance(importance: Mapping[str, float]) -> Chart:
     best = sorted(importance.items(), key=lambda item: -item[1])[:SHOWN]
-    line = Line("importance", [name for name, _ in best], [value for _, value in best])
+    line = ChartLine("importance", [name for name, _ in best], [value for _, value in best])
     title = "What moves scores: mean absolute contribution"
     return Chart("importance", title, "in log-odds", "", (line,), kind="bars")

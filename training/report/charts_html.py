@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from training.report.charts import Chart, Line
+from training.report.charts import Chart, ChartLine
 from training.report.charts_png import BLUE, GREY, OTHERS
 
 HEIGHT, BAR = 430, 24
@@ -50,7 +50,7 @@ def _figure(chart: Chart) -> Any:
     return figure
 
 
-def _traces(chart: Chart, line: Line, colour: str) -> list[Any]:
+def _traces(chart: Chart, line: ChartLine, colour: str) -> list[Any]:
     import plotly.graph_objects as go
 
     drawn = {"color": colour, "dash": "dash" if line.reference else "solid"}
@@ -81,7 +81,7 @@ def _edge(x: Any, y: Any, colour: str, *, fill: bool = False) -> Any:
     )
 
 
-def _bars(line: Line) -> list[Any]:
+def _bars(line: ChartLine) -> list[Any]:
     import plotly.graph_objects as go
 
     x, y = list(line.y), list(line.x)
@@ -91,7 +91,7 @@ def _bars(line: Line) -> list[Any]:
     return [go.Scatter(x=x, y=y, mode="markers", marker=marks, error_x=_whiskers(line))]
 
 
-def _whiskers(line: Line) -> dict[str, Any]:
+def _whiskers(line: ChartLine) -> dict[str, Any]:
     above = [high - y for y, high in zip(line.y, line.high, strict=True)]
     below = [y - low for y, low in zip(line.y, line.low, strict=True)]
     return {"type": "data", "symmetric": False, "array": above, "arrayminus": below}

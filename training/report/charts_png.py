@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from training.report.charts import Chart, Line
+from training.report.charts import Chart, ChartLine
 
 BLUE, GREY = "#1f5fa8", "#8a8f98"
 OTHERS = ("#d1742a", "#3b8f5a", "#8b5aa8", "#b0413e")
@@ -50,7 +50,7 @@ def _figure(chart: Chart) -> Figure:
     return figure
 
 
-def _line(axes: Any, chart: Chart, line: Line, colour: str) -> None:
+def _line(axes: Any, chart: Chart, line: ChartLine, colour: str) -> None:
     points = chart.kind == "points" and not line.reference
     style = "--" if line.reference else "none" if points else "-"
     few = len(line.low) and len(line.x) <= 20
@@ -62,7 +62,7 @@ def _line(axes: Any, chart: Chart, line: Line, colour: str) -> None:
         axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
 
 
-def _bars(axes: Any, chart: Chart, line: Line, colour: str) -> None:
+def _bars(axes: Any, chart: Chart, line: ChartLine, colour: str) -> None:
     del chart
     if len(line.low):
         axes.errorbar(line.y, line.x, xerr=_off(line), fmt="o", color=colour, capsize=3)
@@ -73,7 +73,7 @@ def _bars(axes: Any, chart: Chart, line: Line, colour: str) -> None:
     axes.invert_yaxis()
 
 
-def _off(line: Line) -> tuple[list[float], list[float]]:
+def _off(line: ChartLine) -> tuple[list[float], list[float]]:
     """How far the bounds lie from the points, which they may just miss by rounding."""
     below = [max(y - low, 0.0) for y, low in zip(line.y, line.low, strict=True)]
     return below, [max(high - y, 0.0) for y, high in zip(line.y, line.high, strict=True)]
