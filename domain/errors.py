@@ -6,6 +6,7 @@
     │   ├── BadConfiguration   an unknown or contradictory setting
     │   ├── BadMapping         a mapping that does not fit its file
     │   └── BadSignal          one signal that cannot be accepted (it is quarantined)
+    ├── Interrupted        130 somebody broke it off: what was committed stands
     └── Missing            3   something needed is not there
         ├── UnknownLead        no lead with that key
         ├── NoModel            no version at the stage that was asked for
@@ -45,6 +46,12 @@ class Refused(LeadscoreError):
     """A gate or a verdict says no."""
 
     exit_code = 1
+
+
+class Interrupted(LeadscoreError):
+    """Somebody broke it off before it was done; the message says what was committed."""
+
+    exit_code = 130
 
 
 class BadInput(LeadscoreError):

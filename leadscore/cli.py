@@ -12,8 +12,11 @@ from importlib.metadata import version
 from typing import Annotated, NoReturn
 
 import typer
+from typer._click.exceptions import UsageError  # typer gives it no public name
 
-from domain.errors import LeadscoreError
+from domain.errors import Interrupted, LeadscoreError
+from domain.redaction import redacted
+from jobs.interrupts import interrupts_restored
 from leadscore.commands import (
     audit,
     contracts,
@@ -34,10 +37,11 @@ from leadscore.commands import (
     verify,
     worker,
 )
+from leadscore.terminal.discretion import discreet
 from leadscore.terminal.failures import explained
 from storage.files import PRIVATE_UMASK
 
-INTERRUPTED = 130
+INTERRUPTED = Interrupted.exit_code
 
 app = typer.Typer(
     name="leadscore",
@@ -115,23 +119,27 @@ def main() -> None:
     logging.captureWarnings(capture=True)  # libraries' warnings are for us, not for users
     logging.getLogger("py.warnings").propagate = False
     try:
-        app()
+        with interrupts_restored():
+            code = app(standalone_mode=False)
     except LeadscoreError as error:
         _fail(error)
+    except UsageError as error:
+        error.message = redacted(error.message)
+        error.show()
+        sys.exit(error.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
     except Exception as error:
         told = explained(error)
         if told is None:
             raise
         _fail(told)
-    except SystemExit as end:
-        if end.code == INTERRUPTED:
-            sys.stderr.write(
-                "\nleadscore: interrupted. What was committed before stays; the same command, "
-                "given again, goes on from there.\n"
-            )
-        raise
+    if code == INTERRUPTED:
+        _fail(Interrupted("interrupted: what was committed before stays", rule="interrupted"))
+    sys.exit(code or 0)
 
 
 def _fail(error: LeadscoreError) -> NoReturn:
-    sys.stderr.write(f"leadscore: {error}\n")
+    begin = "\n" if isinstance(error, Interrupted) else ""
+    sys.stderr.write(f"{begin}leadscore: {discreet(str(error), sys.argv[1:])}\n")
     sys.exit(error.exit_code)

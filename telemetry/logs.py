@@ -6,24 +6,15 @@ an e-mail address or a telephone number is taken out, and of an error only its t
 
 import json
 import logging
-import re
 import traceback
 from datetime import UTC, datetime
 from typing import Literal
 
 from opentelemetry import trace
 
-_ADDRESS = re.compile(r"(?<!\S)\S*@\S*")  # tried at the beginning of a word alone
-_NUMBER = re.compile(r"(?<![\w.:-])(?!\d{4}-\d\d-\d\d\b)\+?\(?\d(?:[ ()/.-]{0,2}\d){6,}(?![\w:])")
+from domain.redaction import redacted
 
-
-def redacted(text: str) -> str:
-    """A text without what may be an address or a telephone number.
-
-    >>> redacted("no lead jo.doe@example.com, +1 (555) 000-1111, 3 times on port 3000")
-    'no lead [address] [number], 3 times on port 3000'
-    """
-    return _NUMBER.sub("[number]", _ADDRESS.sub("[address]", text))
+__all__ = ["RedactingFilter", "JsonLines", "configure_logs", "redacted"]
 
 
 class RedactingFilter(logging.Filter):

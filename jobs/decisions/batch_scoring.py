@@ -12,6 +12,7 @@ from domain.ports import LeadRef
 from domain.scores import ScoreAnswer
 from jobs.decisions.resumable_batch import BatchParts, PartScorer
 from jobs.decisions.score_files import write_tables
+from jobs.interrupts import hold_interrupts
 from storage.files import exclusive
 from telemetry.attributes import tag
 from wiring.scoring import Scoring
@@ -72,6 +73,7 @@ def score_all(
                 count = len(answers)
             done += count
             told(count)
+        hold_interrupts()
         parts.join(number, SCHEMA)
     return done
 

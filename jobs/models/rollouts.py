@@ -9,6 +9,7 @@ from config.settings import Settings
 from domain.clock import parse_iso, to_us
 from domain.errors import BadInput
 from domain.versions.manifest import Stage, VersionKind
+from jobs.interrupts import hold_interrupts
 from monitoring.canary import CanaryVerdict
 from monitoring.rollout_figures import arm_figures
 from registry.global_holdout import start_holdout
@@ -75,6 +76,7 @@ def tick_rollout(
         figures=_figures(settings, plan, figures),
         judged=_judged(settings, plan, verdict),
     )
+    hold_interrupts()
     return tick(registry, evidence, by=by), evidence
 
 

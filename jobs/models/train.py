@@ -17,6 +17,7 @@ from domain.errors import LeadscoreError
 from domain.findings import QualityFindings
 from domain.versions.manifest import MANIFEST, ModelVersion, Searched, file_hash
 from feature_repo.quality import check_frame, feature_schema
+from jobs.interrupts import hold_interrupts
 from jobs.models.account_names import NamingProgress
 from jobs.models.measure_serving_cost import measure
 from jobs.signals.quality_report import store
@@ -62,6 +63,7 @@ def train(
             measure(folder, time.perf_counter)
             sealed = file_hash(folder / MANIFEST)
             told.made(f"trained/{MODEL}", sealed)
+        hold_interrupts()
         with teller.run("register") as told:
             told.read(f"trained/{MODEL}", sealed)
             version = open_registry(settings).register(folder, run_id=None, by=by)

@@ -19,6 +19,7 @@ from domain.errors import BadInput, Missing, Refused
 from domain.findings import QualityFindings
 from domain.signals import Counts
 from feature_repo.standard import standard_service
+from jobs.interrupts import hold_interrupts
 from signals.events.preparation import PreparedDocuments, size_of
 from signals.files import json_documents
 from signals.files.bounded_reading import buffered, telling, unpacked
@@ -93,6 +94,7 @@ def ingest_files(
             for name in names:
                 counts[name], bad = _ingest(settings, plane, name, mapped, (pool, told))
                 refused += bad
+            hold_interrupts()  # all is committed: what is left makes it known
             _refuse_nothing(counts, refused)
             return counts
     finally:

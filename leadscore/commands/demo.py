@@ -17,6 +17,7 @@ from domain.errors import BadInput
 from domain.scores import ScoreAnswer
 from domain.signals import Counts, Signal, decode
 from domain.versions.manifest import ModelVersion, Stage
+from jobs.interrupts import interrupts_restored
 from leadscore.commands.leads import story
 from leadscore.terminal.output import put, say
 from leadscore.terminal.progress import TrainingProgress, counting
@@ -107,7 +108,7 @@ def _ingest(settings: Settings, file: Path, what: str) -> Counts:
     from jobs.signals.ingest_files import ingest_files
 
     _heading(f"ingesting {what}: contracts, identity, state, online features")
-    with counting("signals") as counter:
+    with counting("signals") as counter, interrupts_restored():
         return ingest_files(settings, [str(file)], None, counter.add)[str(file)]
 
 
@@ -117,7 +118,8 @@ def _train(settings: Settings, what: str, changes: dict[str, int], stage: Stage)
 
     _heading(f"training the {what}")
     config = msgspec.structs.replace(TrainingConfig(), **changes)
-    version = train(settings, config, TrainingProgress(), "demo")
+    with interrupts_restored():
+        version = train(settings, config, TrainingProgress(), "demo")
     return _promoted(settings, version.label, stage)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain.errors import BadInput, Missing
+from leadscore.terminal.interruption import interrupted_with
 from leadscore.terminal.options import AsJson
 from leadscore.terminal.output import put, put_json, say
 from leadscore.terminal.progress import counting
@@ -53,7 +54,12 @@ def score(
     settings = load_settings()
     scoring = open_scoring(settings)
     if everyone and out is not None:
-        with counting("leads scored") as counter:
+        with (
+            counting("leads scored") as counter,
+            interrupted_with(
+                lambda: f"{counter.done:,} leads are scored and recorded; {out} is not written"
+            ),
+        ):
             done = score_all(scoring, out, counter.add, say)
         store(settings, scoring.findings)
         if not done:

@@ -10,6 +10,7 @@ import typer
 
 from domain.errors import BadInput
 from domain.versions.manifest import ModelVersion, Stage
+from leadscore.terminal.interruption import interrupted_with
 from leadscore.terminal.options import AsJson, By, Reason, group
 from leadscore.terminal.output import put, put_json, put_table, say
 from leadscore.terminal.progress import TrainingProgress
@@ -73,7 +74,8 @@ def train(
         put_json(found) if as_json else put(f"study {found.study}: {found.parameters}")
         return
 
-    version = run(settings, asked, TrainingProgress(), by or user())
+    with interrupted_with(lambda: "no version was registered; the trials that are done stay"):
+        version = run(settings, asked, TrainingProgress(), by or user())
     if as_json:
         put_json(_document(version))
         return
@@ -171,7 +173,9 @@ def promote(
     from wiring.registry import gates_of
 
     wanted = stage_of(stage)
-    registry, settings = _registry(), load_settings()
+    with interrupted_with(lambda: "nothing was promoted", "Give the same command again."):
+        registry, settings = _registry(), load_settings()
+        warnings = registry.fetch(registry.get(version))[1].warnings
     terms = Terms(rules=gates_of(settings), weight=weight or None)
 
     def act() -> "Promotion":
@@ -185,7 +189,7 @@ def promote(
             terms=terms,
         )
 
-    for text in registry.fetch(registry.get(version))[1].warnings:
+    for text in warnings:
         say(f"noticed in training: {text}")
     with promoted(as_json=as_json) as report:
         report(promoting(settings, registry, version, wanted, act))
@@ -228,10 +232,13 @@ def approve(
 @contextmanager
 def promoted(*, as_json: bool) -> "Iterator[Callable[[Promotion], None]]":
     """Tells what became of a promotion; what the gates said is shown where they refuse too."""
+    from jobs.interrupts import hold_interrupts
     from registry.transitions import GateRefusal
 
+    hold_interrupts()
     try:
-        yield partial(_put_promotion, as_json=as_json)
+        with interrupted_with(lambda: "nothing was promoted"):
+            yield partial(_put_promotion, as_json=as_json)
     except GateRefusal as refused:
         _put_gates(refused.results, as_json=as_json)
         raise

@@ -8,6 +8,7 @@ import typer
 from domain.errors import BadInput, Refused
 from domain.versions.manifest import VersionKind
 from leadscore.commands.models import promoted, user
+from leadscore.terminal.interruption import interrupted_with
 from leadscore.terminal.options import AsJson, By, Reason, group
 from leadscore.terminal.output import put, put_json
 
@@ -160,9 +161,10 @@ def tick(
     """Decide by the evidence and act on it; exit 1 where it rolls back."""
     from jobs.models.rollouts import tick_rollout
 
-    done, evidence = tick_rollout(
-        _settings(), _kind(kind), by=by or user(), figures=figures, verdict=verdict
-    )
+    with interrupted_with(lambda: "nothing was decided: the rollout stands as it stood"):
+        done, evidence = tick_rollout(
+            _settings(), _kind(kind), by=by or user(), figures=figures, verdict=verdict
+        )
     if as_json:
         put_json({"progress": done.progress, "plan": done.plan, "evidence": evidence})
     else:

@@ -8,6 +8,7 @@ import typer
 
 from domain.errors import LeadscoreError, Refused
 from domain.findings import QualityFindings
+from leadscore.terminal.interruption import interrupted_with
 from leadscore.terminal.left_out import say_left_out
 from leadscore.terminal.options import AsJson, OutFile, group
 from leadscore.terminal.output import put, put_json, put_table, say
@@ -63,7 +64,16 @@ def ingest(
     counts: dict[str, FileCounts] = {}
     findings = QualityFindings()
     try:
-        with counting("rows") as counter:
+        with (
+            counting("rows") as counter,
+            interrupted_with(
+                lambda: (
+                    f"{len(counts)} of {len(files)} files are taken in whole, and "
+                    f"{counter.done:,} rows are committed in all"
+                ),
+                "The same command takes the rest in; what is in already counts as duplicates.",
+            ),
+        ):
             ingest_files(
                 load_settings(),
                 files,
@@ -73,7 +83,7 @@ def ingest(
                 done=counts,
                 findings=findings,
             )
-    except (LeadscoreError, KeyboardInterrupt):
+    except LeadscoreError:
         if counts:
             _put_counts(counts, as_json=as_json)
             say_left_out(findings)

@@ -19,6 +19,11 @@ class CountProgress:
         self._told = self._began
         self._person = sys.stderr.isatty()
 
+    @property
+    def done(self) -> int:
+        """How many so far."""
+        return self._done
+
     def add(self, more: int) -> None:
         """So many more."""
         self._done += more

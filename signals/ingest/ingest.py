@@ -163,6 +163,8 @@ class Ingest:
         accepted: list[ValidEvent] = []
         released: set[str] = set()
         for i, one in held.items():
+            if one.row_keys:  # a row as a mapping read it, whatever it looks like
+                continue
             documents = [(one.line, one.body)]
             sound, _ = self.preparer.reader.read_all(documents, one.origin, QualityFindings())
             accepted += sound

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 
 import msgspec
-from sqlalchemy import Connection, Engine, bindparam, delete, false, func, select, true
+from sqlalchemy import Connection, Engine, bindparam, delete, func, select, true
 
 from domain.clock import iso
 from domain.errors import Missing
-from signals.store.event_keys import named_in, row_keys
+from signals.store.event_keys import named_in
+from signals.store.event_keys import row_keys as rows_of
 from signals.store.tables import among, insert_into, quarantine, quarantine_keys, write
 
 
@@ -91,7 +92,7 @@ def come_in(connection: Connection, keys: Sequence[str], bodies: Sequence[bytes]
     found: dict[str, str] = {}
     of_row = quarantine_keys.c.of_row
     if connection.execute(select(of_row).where(of_row == true()).limit(1)).all():
-        rows = dict(zip(reversed(row_keys(bodies)), reversed(keys), strict=True))
+        rows = dict(zip(reversed(rows_of(bodies)), reversed(keys), strict=True))
         rows.pop(None, None)
         held = _held(connection, [row for row in rows if row is not None], of_row=True)
         found.update((i, rows[row]) for i, row in held)
@@ -154,7 +155,7 @@ def files_of_rows(engine: Engine) -> dict[str, int]:
     """How many rows of tables are held, by the file that they came in, most first."""
     counted: Counter[str] = Counter()
     for held in take_all(engine):
-        counted.update(one.origin for one in held.values() if is_row(one.body))
+        counted.update(one.origin for one in held.values() if is_row(one))
     return dict(counted.most_common())
 
 
@@ -183,7 +184,7 @@ def take_all(engine: Engine, chunk: int = 2_000) -> Iterator[dict[str, Rejected]
         query = select(q.rule, q.detail, q.origin, q.line, q.body, q.id)
         with engine.connect() as connection:
             rows = {r.id: r for r in among(connection, query, q.id, part)}
-            keys = _keys(connection, part)
+            keys, row_keys = (_keys(connection, part, of_row=row) for row in (False, True))
         yield {
             i: Rejected(
                 rule=r.rule,
@@ -191,19 +192,22 @@ def take_all(engine: Engine, chunk: int = 2_000) -> Iterator[dict[str, Rejected]
                 origin=r.origin,
                 line=r.line,
                 body=bytes(r.body),
-                keys=tuple(keys.get(i, ())) or named_in(bytes(r.body)),
+                keys=keys.get(i) or (() if i in row_keys else named_in(bytes(r.body))),
+                row_keys=row_keys.get(i, ()),
             )
             for i, r in ((one, rows[one]) for one in part if one in rows)
         }
 
 
-def _keys(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
-    """The events by which each document has come in."""
+def _keys(
+    connection: Connection, ids: Sequence[str], *, of_row: bool
+) -> dict[str, tuple[str, ...]]:
+    """The events, or the rows, by which each document has come in."""
     k = quarantine_keys.c
-    found: dict[str, list[str]] = {}
-    query = select(k.id, k.key).where(k.of_row == false())
+    found: dict[str, tuple[str, ...]] = {}
+    query = select(k.id, k.key).where(k.of_row == of_row)
     for i, key in among(connection, query, k.id, ids):
-        found.setdefault(i, []).append(key)
+        found[i] = (*found.get(i, ()), key)
     return found
 
 
@@ -219,10 +223,12 @@ def remove(connection: Connection, ids: Iterable[str]) -> int:
     return connection.execute(gone, rows).rowcount
 
 
-def is_row(body: bytes) -> bool:
+def is_row(one: Rejected) -> bool:
     """Whether a quarantined document is a row of a table, which only its file can cure."""
+    if one.row_keys:  # a mapping read it: its columns may be called as a signal's fields are
+        return True
     try:
-        told = msgspec.json.decode(body, type=dict[str, str])
+        told = msgspec.json.decode(one.body, type=dict[str, str])
     except (ValueError, RecursionError):
         return False
     return not {"id", "source", "type", "time"} <= told.keys()

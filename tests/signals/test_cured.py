@@ -191,3 +191,19 @@ def test_two_documents_of_one_line_are_told_apart(tmp_path: Path) -> None:
     good = encode(signal(id="good"))
     prepared = plane.ingest.preparer.prepare([(7, BAD["data-contract"]), (7, good)], "f")
     assert prepared.places == [1]
+
+
+def test_a_row_with_the_columns_of_a_signal_stays_a_row(tmp_path: Path) -> None:
+    """A replay takes it neither for a document nor for one that its columns name."""
+    path = tmp_path / "people.csv"
+    columns = "Id,Created,Seen,Email,Phone,Size,id,source,type,time"
+    row = "L1,2024-05-01T10:00:00Z,2024-05-02T10:00:00Z,ann@acme.com,,1x,s,t,own.made"
+    path.write_text(f"{columns}\n{row},2024-05-01T10:00:00Z\n")
+    plane = plane_for(tmp_path, "[]")
+    ingest(plane, mapping_of(tmp_path, BROKEN["refuse"], "[]"), path)
+    plane.ingest.accept([encode(signal(id="s", source="t"))], "file")
+    assert plane.ingest.replay_quarantine().quarantined == 1
+    assert quarantine.by_rule(plane.engine) == {"odd-size": 1}
+    assert quarantine.files_of_rows(plane.engine) == {"people.csv": 1}
+    assert event_log.held(plane.engine) == (1, 1)
+    assert ingest(plane, mapping_of(tmp_path, MENDED, "[]"), path).cured == 1
