@@ -14,7 +14,7 @@ from opentelemetry import trace
 
 from domain.redaction import redacted
 
-__all__ = ["RedactingFilter", "JsonLines", "configure_logs", "redacted"]
+__all__ = ["JsonLines", "RedactingFilter", "configure_logs", "redacted"]
 
 
 class RedactingFilter(logging.Filter):
