@@ -23,8 +23,8 @@ def definition_of(settings: Settings) -> FeatureDefinition:
         return msgspec.json.decode(settings.definition_file.read_bytes(), type=FeatureDefinition)
     except (msgspec.MsgspecError, UnicodeDecodeError) as bad:
         raise BadConfiguration(
-            "the features' definition cannot be read",
+            "the feature definition cannot be read",
             rule="definition-whole",
             where=str(settings.definition_file),
-            todo="Put the file back as it was, or make the home anew from its signals.",
+            todo="Restore the file, or rebuild the home from its signals.",
         ) from bad

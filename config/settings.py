@@ -262,7 +262,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     held = _of_home(home)
     if "anchors" in held:
         raise BadConfiguration(
-            "anchors may not be set inside the home that they are to watch",
+            "anchors must be outside the home that they protect",
             rule="settings",
             where=str(home / FILE),
             todo="Set LEADSCORE_ANCHORS in the environment instead.",
@@ -308,10 +308,11 @@ def check_compiled_code(home: Path, folder: str) -> None:
 
 def _unsafe(why: str) -> BadConfiguration:
     return BadConfiguration(
-        f"compiled code is not kept there: {why}",
+        f"compiled code cannot be cached there: {why}",
         rule="compiled-code-private",
         where=COMPILED,
-        todo="Name a folder of this user's own, with mode 0700, outside the home; or leave it out.",
+        todo="Name a folder outside the home that this user owns, with mode 0700, or leave the "
+        "setting out.",
     )
 
 

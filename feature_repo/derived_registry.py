@@ -78,7 +78,7 @@ def read_definition(path: Path) -> FeatureDefinition:
         ) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as bad:
         raise BadConfiguration(
-            "the features' definition cannot be read", rule="definition-whole", where=str(path)
+            "the feature definition cannot be read", rule="definition-whole", where=str(path)
         ) from bad
 
 

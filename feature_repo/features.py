@@ -41,7 +41,7 @@ def numbers(
             f"states {leads.shape} or accounts {accounts.shape} are not those of {rows} moments",
             rule="state-width",
             where=definition.label,
-            todo="Run `leadscore features rebuild`: states of another definition are of no use.",
+            todo="Run `leadscore features rebuild`: states of another definition cannot be used.",
         )
     out = np.empty((rows, columns.width))
     leads, accounts, as_of = map(np.ascontiguousarray, (leads, accounts, as_of))

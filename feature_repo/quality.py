@@ -185,5 +185,5 @@ def _refusal(worst: tuple[str, str, int], rows: int, where: str) -> Refused:
         f"feature {column} breaks its rule in {count} of {rows} rows",
         rule=rule,
         where=where,
-        todo="Run `leadscore features rebuild`; if it stays so, the feature's function is wrong.",
+        todo="Run `leadscore features rebuild`; if it still fails, its function is wrong.",
     )

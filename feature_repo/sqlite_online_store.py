@@ -75,7 +75,7 @@ class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
 
     def _get_conn(self, config: Any) -> Any:
         if self._conn and self._read_only and os.access(self._read_only, os.W_OK):
-            self._let_go()  # opened while it could only be read, it would be so for ever
+            self._let_go()  # the database is read-only, it would be so for ever
         if not self._conn:
             wait_ms = round(config.online_store.wait_s * 1000)
             opened = super()._get_conn(config)

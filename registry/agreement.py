@@ -25,7 +25,7 @@ def by_ledger(
         then = stages_of(fold(entries[: max(told.sequence, 0)], kind))
         if then != told:
             raise BadInput(
-                f"it does not say what the ledger says after entry {told.sequence}",
+                f"it differs from the ledger after entry {told.sequence}",
                 rule="stages-by-ledger",
                 where=STAGES_FILE,
                 todo="Somebody changed it by hand. `leadscore audit verify` names what else was; "

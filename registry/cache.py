@@ -95,7 +95,7 @@ def read_or_none(cache: Path) -> Stages | None:
 def _known(stages: Stages | None) -> Stages:
     if stages is None:
         raise NoModel(
-            "no version was ever promoted",
+            "no version has been promoted yet",
             rule="stages-known",
             where=STAGES_FILE,
             todo="Train a version and promote it to champion.",
@@ -192,7 +192,7 @@ def open_checked(folder: Path, manifest_hash: str, label: str, kind: type[M]) ->
         raise BadInput(bad.what, rule=bad.rule, where=label, todo=bad.todo) from bad
     if file_hash(folder / MANIFEST) != manifest_hash:
         raise BadInput(
-            f"{MANIFEST} was altered since it was registered",
+            f"{MANIFEST} was changed after it was registered",
             rule="version-unaltered",
             where=label,
         )

@@ -128,7 +128,7 @@ class Ledger:
 def proven_entries(engine: Engine) -> list[LedgerEntry] | None:
     """All entries, oldest first, of a ledger that is only read; None where there is no ledger.
 
-    Raises BadInput where an entry does not fit its chain, Unavailable where the database does not
+    Raises BadInput where an entry breaks the hash chain, Unavailable where the database does not
     answer or is none.
     """
     with _answering():
@@ -138,7 +138,7 @@ def proven_entries(engine: Engine) -> list[LedgerEntry] | None:
             rows = _rows(connection)
     broken = _broken(rows)
     if broken is not None:
-        raise BadInput(f"entry {broken} does not fit its chain", rule="ledger-chain")
+        raise BadInput(f"entry {broken} breaks the hash chain", rule="ledger-chain")
     try:
         return [_entry(row) for row in rows]
     except msgspec.ValidationError as bad:
@@ -146,7 +146,7 @@ def proven_entries(engine: Engine) -> list[LedgerEntry] | None:
 
 
 def first_broken(engine: Engine) -> int | None:
-    """The sequence number of the first entry that does not fit its chain. Raises Unavailable."""
+    """The sequence number of the first entry that breaks the hash chain. Raises Unavailable."""
     with _answering(), engine.connect() as connection:
         return _broken(_rows(connection))
 

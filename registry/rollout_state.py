@@ -103,6 +103,6 @@ def check_shares(weight: float, holdout: float) -> None:
         raise BadInput(f"holdout == {holdout}, must be within 0 and 1", rule="rollout-holdout")
     if weight + holdout > 1.0:
         raise BadInput(
-            f"weight {weight:g} and holdout {holdout:g} are more than all accounts",
+            f"weight {weight:g} and holdout {holdout:g} must not exceed 1 together",
             rule="rollout-weight",
         )

@@ -124,11 +124,11 @@ class VersionRegistry(Generic[M]):
             raise Missing(
                 f"no version {label_or_number!r} is registered",
                 rule="version-known",
-                todo="List the versions to see which there are.",
+                todo="`leadscore models list` shows all versions.",
             )
         if len(found) > 1:
             raise BadInput(
-                f"{label_or_number} could be any of {', '.join(v.label for v in found)}",
+                f"{label_or_number} is ambiguous: it matches {', '.join(v.label for v in found)}",
                 rule="version-unambiguous",
             )
         return found[0]
@@ -292,7 +292,7 @@ class VersionRegistry(Generic[M]):
         held = (e.registration for e in entries if e.registration is not None)
         if any(r.version.name == manifest.name and r.kind != manifest.kind for r in held):
             raise BadInput(
-                f"name == {manifest.name!r}, which versions of another kind have",
+                f"name == {manifest.name!r}, which versions of another kind already use",
                 rule="version-name",
                 todo="Give it a name of its own.",
             )
@@ -318,9 +318,9 @@ class VersionRegistry(Generic[M]):
             self._check_name(manifest, entries)
             if version.label in self._fold(entries).registrations:
                 raise Refused(
-                    f"MLflow gave {version.label}, which the ledger holds already",
+                    f"MLflow gave {version.label}, which the ledger already holds",
                     rule="version-new",
-                    todo="Give ledger and MLflow that belong together.",
+                    todo="Use the ledger and the MLflow store that belong together.",
                 )
             local.place(self.cache, part, version.label)
             held = Registration(

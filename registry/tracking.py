@@ -217,7 +217,7 @@ class Tracking:
 
 def _altered(what: str, label: str) -> BadInput:
     return BadInput(
-        f"{what} was altered since it was registered", rule="version-unaltered", where=label
+        f"{what} was changed after it was registered", rule="version-unaltered", where=label
     )
 
 
@@ -227,7 +227,7 @@ def _answering() -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as bad:
         raise Unavailable(
-            f"MLflow did not do what was asked ({type(bad).__name__}: {bad})",
+            f"MLflow failed ({type(bad).__name__}: {bad})",
             rule="mlflow-available",
-            todo="See that the tracking database or server is there, then try again.",
+            todo="Check the tracking database or server, then try again.",
         ) from bad

@@ -134,7 +134,7 @@ def _movable(standing: RegistryState, label: str, stage: Stage) -> Stage:
         raise Refused(
             f"{label} is {stage} already",
             rule=ALREADY,
-            todo="Nothing is to be done; `--stage` names another stage.",
+            todo="Nothing to do. Use `--stage` to name another stage.",
         )
     if held == Stage.CHAMPION:
         raise Refused(

@@ -45,7 +45,7 @@ class PendingBatch:
 def reused() -> BadInput:
     """The error of a key that came with two requests that differ."""
     return BadInput(
-        "the key of this request was another request's",
+        "this Idempotency-Key was already used with a different request body",
         rule="idempotency-key",
-        todo="Send a key of its own with each request.",
+        todo="Use a new Idempotency-Key for each request.",
     )

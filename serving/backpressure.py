@@ -43,7 +43,7 @@ class IntakeLimiter:
                 raise Saturated(
                     f"{self.waiting} events are being taken in, at most {self.limit} are",
                     rule="saturated",
-                    todo="Send them again after the time that Retry-After says.",
+                    todo="Retry after the time in Retry-After.",
                     retry_after_s=self._until_free(),
                 )
             self.waiting += events

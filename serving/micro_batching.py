@@ -22,9 +22,9 @@ R = TypeVar("R")
 SMOOTHING = 0.1
 """The weight of the newest batch in the time that one takes."""
 QUIET_S = 1.0
-"""After so long without work, what a batch took says nothing of what one will take."""
+"""Reset the batch-time estimate after this many idle seconds."""
 LATE = 4
-"""Who waited so many times as long as anyone should is refused: an estimate was wrong."""
+"""Requests older than LATE × wait_s are rejected with 429."""
 
 
 class _Waiting(NamedTuple, Generic[T, R]):
@@ -83,9 +83,9 @@ class MicroBatcher(Generic[T, R]):
 
     def _saturated(self) -> Saturated:
         return Saturated(
-            f"{len(self._waiting)} requests wait for their turn",
+            f"{len(self._waiting)} requests are already waiting",
             rule="saturated",
-            todo="Ask again after the time that Retry-After says.",
+            todo="Retry after the time in Retry-After.",
         )
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -46,7 +46,7 @@ class Forbidden(Refused):
 
 
 class RateLimited(Saturated):
-    """The caller asks more often than it may: the same again after `retry_after_s`."""
+    """The caller exceeds its rate limit: the same again after `retry_after_s`."""
 
 
 _STATUS: tuple[tuple[type[LeadscoreError], str, HTTPStatus], ...] = (

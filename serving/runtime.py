@@ -61,7 +61,7 @@ class Runtime(Protocol):
     ) -> tuple[list[dict[str, Any]], str | None]:
         """One page of the leads' latest answers, and the cursor of the next page or None.
 
-        Raises BadInput where the cursor is none that was given out.
+        Raises BadInput where invalid cursor.
         """
         ...
 
@@ -70,7 +70,7 @@ class Runtime(Protocol):
     ) -> tuple[list[DecisionRecord], str | None]:
         """Recorded decisions, newest first, and the cursor of the next page or None.
 
-        Raises BadInput where the cursor is none that was given out.
+        Raises BadInput where invalid cursor.
         """
         ...
 

@@ -90,4 +90,4 @@ def _check(leads: int, seed: int, days: int, start: datetime, every_days: int) -
             f"every_days == {every_days}, must be in 1..{days}", rule="simulation-every-days"
         )
     if start.utcoffset() is None or start.astimezone(UTC).time() != time(0):
-        raise BadInput("start is no midnight in UTC", rule="simulation-start")
+        raise BadInput("start is not midnight in UTC", rule="simulation-start")

@@ -84,7 +84,7 @@ def _mind_writable(engine: Engine, file: Path) -> None:
     def taken(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
         if record.info.get(_READ_ONLY) and os.access(file, os.W_OK):
             close_idle()
-            raise DisconnectionError("opened while it could only be read")
+            raise DisconnectionError("the database is read-only")
 
     event.listen(engine, "connect", opened)
     event.listen(engine, "checkout", taken)

@@ -92,7 +92,7 @@ def _check_bounds(text: str) -> None:
         if isinstance(event, _BEGINS):
             stack.append((event.anchor, 1))
             if len(stack) > DEEPEST:
-                raise _Unfit("it is nested too deeply", event.start_mark, "Make it flatter.")
+                raise _Unfit("the file is nested too deeply", event.start_mark, "Make it flatter.")
             continue
         if isinstance(event, _ENDS):
             anchor, size = stack.pop()

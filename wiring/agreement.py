@@ -120,11 +120,11 @@ class Agreement:
 
 
 def check_ledger(entries: list[LedgerEntry], anchors: Anchors) -> None:
-    """Raise BadInput where the ledger is not the one that was anchored."""
+    """Raise BadInput where the ledger differs from the anchor."""
     for sequence, digest in anchors.readable().heads.get(LEDGER, {}).items():
         if sequence > len(entries) or entries[sequence - 1].hash != digest:
             raise BadInput(
-                f"entry {sequence} is not the one that was anchored",
+                f"entry {sequence} differs from the anchor",
                 rule="ledger-anchored",
                 where="ledger",
                 todo="Entries were cut off or written anew: run `leadscore audit verify`. After a "

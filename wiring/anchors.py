@@ -61,7 +61,7 @@ class Kept:
     """What a file of anchors says of one home.
 
     `heads` are hashes by store and sequence; `stages` the newest digests by kind. `broken` is the
-    first line that does not fit its chain, `others` how many lines are of other homes. `anew` are
+    first line that breaks the hash chain, `others` how many lines are of other homes. `anew` are
     the reasons for which it began anew.
     """
 

@@ -85,6 +85,6 @@ def policy_path(name: str) -> Path:
         raise Missing(
             f"no policy {name!r}",
             rule="policy-file",
-            todo=f"Give a file, or one of those that come along: {known}.",
+            todo=f"Give a file, or the name of a packaged policy: {known}.",
         )
     return path

@@ -47,7 +47,7 @@ def database_outage(error: BaseException) -> Unavailable | None:
     return Unavailable(
         f"a database of the home cannot be used: {why or 'all its connections are in use'}",
         rule="database-usable",
-        todo="Nothing that was acknowledged is lost; mend it, then do the same again.",
+        todo="Nothing that was acknowledged is lost. Repair it, then try again.",
     )
 
 
@@ -57,7 +57,7 @@ def outage(error: BaseException) -> Unavailable | None:
         return Unavailable(
             f"a file of the home cannot be used: {error.strerror or type(error).__name__}",
             rule="file-access",
-            todo="Is the disk full, or read-only? Once it is mended, the same again will do.",
+            todo="Check whether the disk is full or read-only, then try again.",
         )
     return database_outage(error)
 
@@ -99,9 +99,9 @@ class Presence:
             held = [os.stat(path) for path in self._paths]  # noqa: PTH116 at each request
         except OSError as bad:
             raise Unavailable(
-                "the home of the service, or a database of it, is not where it was",
+                "the home of the service, or one of its databases, is missing",
                 rule="home-present",
-                todo="Put it back; the service goes on by itself then.",
+                todo="Put it back; the service then recovers by itself.",
             ) from bad
         return [_Place(one.st_dev, one.st_ino) for one in held]
 

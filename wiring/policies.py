@@ -106,7 +106,7 @@ def _refuse_twin(registry: PolicyRegistry, name: str, policy: ZenPolicy) -> None
         return
     if load_policy(packaged).fingerprint != policy.fingerprint:
         raise Refused(
-            f"{name} comes with the product, and says other things there",
+            f"{name} is the name of a packaged policy with other rules",
             rule="policy-name",
             todo=f"Register `{name}` as it comes first, or give this one a name of its own.",
         )

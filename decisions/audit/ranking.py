@@ -70,7 +70,7 @@ def _past(cursor: str) -> sa.ColumnElement[bool]:
         if "\0" in lead_id:
             raise ValueError("a NUL")  # noqa: TRY301 PostgreSQL would refuse it as if it failed
     except (ValueError, msgspec.DecodeError) as bad:
-        raise BadInput("the cursor is none of ours", rule="page-cursor") from bad
+        raise BadInput("invalid cursor", rule="page-cursor") from bad
     ranked = RANKING.c
     tied = sa.and_(ranked.score == score, ranked.lead_id > lead_id)
     # the first condition alone lets the index be entered at the right place

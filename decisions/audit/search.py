@@ -81,7 +81,7 @@ def _sequence(cursor: str | None) -> int | None:
     if cursor is None:
         return None
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= LONGEST_CURSOR):
-        raise BadInput("the cursor is none that was given out", rule="page-cursor")
+        raise BadInput("invalid cursor", rule="page-cursor")
     return int(cursor)
 
 

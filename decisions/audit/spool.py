@@ -57,7 +57,7 @@ class Spool:
             self._look()
             ids, keys = {r.answer.decision_id for r in records}, _keys_of(records)
             if not (self._held.keys().isdisjoint(ids) and self._keys.keys().isdisjoint(keys)):
-                raise Refused("a decision is recorded already", rule="decision-once")
+                raise Refused("the decision is already recorded", rule="decision-once")
             self._write(_line(records))
 
     def get(self, decision_id: str) -> DecisionRecord | None:

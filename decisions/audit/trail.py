@@ -243,7 +243,7 @@ class AuditTrail:
             yield cursor
             connection.commit()
         except driver.IntegrityError as bad:
-            raise Refused("a decision is recorded already", rule="decision-once") from bad
+            raise Refused("the decision is already recorded", rule="decision-once") from bad
         except driver.Error as bad:
             raise _unavailable() from bad
         finally:
@@ -261,7 +261,7 @@ def _row(record: DecisionRecord) -> TrailRow:
     numbers += [facts.score, facts.percentile, *record.shadow.values()]
     numbers += [reason.contribution for reason in answer.reasons]
     if not all(map(isfinite, numbers)):
-        raise BadInput("a score, percentile, age or contribution is no number", rule="finite")
+        raise BadInput("a score, percentile, age or contribution is not a number", rule="finite")
     key = record.request.key if record.request is not None else ""
     return {**columns_of(record), "request_key": key, "body": _encoder.encode(record)}
 

@@ -52,9 +52,9 @@ class _Trail:
             if held["sequence"] != number:
                 self._fault = f"entry {number} is missing"
             elif record is None:
-                self._fault = f"entry {number} does not fit its chain"
+                self._fault = f"entry {number} breaks the hash chain"
             elif self._anchored.get(number, held["hash"]) != held["hash"]:
-                self._fault = f"entry {number} is not the one that was anchored"
+                self._fault = f"entry {number} differs from the anchor"
             if self._fault or record is None:
                 return False
             self._count, self._hash = number, held["hash"]

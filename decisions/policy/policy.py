@@ -133,7 +133,7 @@ def _read(path: Path) -> tuple[PolicyFile, Graph]:
         raise BadConfiguration(str(bad), rule="policy-file", where=path.name, todo=_TODO) from bad
     except RecursionError as bad:
         raise BadConfiguration(
-            "it is nested too deep", rule="policy-file", where=path.name, todo=_TODO
+            "the file is nested too deeply", rule="policy-file", where=path.name, todo=_TODO
         ) from bad
 
 
@@ -160,7 +160,7 @@ def _refuse_bare_graph(document: bytes, name: str) -> None:
         return
     if isinstance(held, dict) and {"nodes", "edges"} <= held.keys():
         raise BadConfiguration(
-            "it is a decision graph alone, as the GoRules editor saves it",
+            "the file is a bare decision graph, as the GoRules editor saves it",
             rule="policy-file",
             where=name,
             todo=_BARE,
@@ -173,5 +173,5 @@ def _graph(decision: msgspec.Raw, name: str) -> Graph:
         return read_graph(bytes(decision))
     except msgspec.ValidationError as bad:
         raise BadConfiguration(
-            f"the decision is no graph: {bad}", rule="policy-graph", where=name, todo=_TODO
+            f"`decision` is not a valid graph: {bad}", rule="policy-graph", where=name, todo=_TODO
         ) from bad

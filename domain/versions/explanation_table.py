@@ -93,8 +93,8 @@ def load_table(path: Path) -> ExplanationTable:
             )
     except (OSError, ValueError, KeyError) as bad:
         raise BadInput(
-            "the file is no explanation table, or one of an earlier form",
+            "the file is not an explanation table, or has an earlier format",
             rule="explanation-table",
             where=path.name,
-            todo="Train and register the version anew.",
+            todo="Train and register the version again.",
         ) from bad

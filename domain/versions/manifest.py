@@ -240,7 +240,7 @@ def file_within(folder: Path, name: str) -> Path:
     path = folder / name
     if Path(name).is_absolute() or path.resolve() != folder.resolve() / name:
         raise BadInput(
-            f"{name} leads out of the version's folder, or is a link",
+            f"{name} points outside the version's folder, or is a link",
             rule="version-inside",
             todo="A version's files are plain files in its own folder.",
         )
@@ -292,5 +292,5 @@ def open_sealed_as(folder: Path, kind: type[M]) -> M:
         if not path.is_file():
             raise BadInput(f"{name} is missing", rule="version-complete")
         if file_hash(path) != digest:
-            raise BadInput(f"{name} was altered since it was sealed", rule="version-unaltered")
+            raise BadInput(f"{name} was changed after it was sealed", rule="version-unaltered")
     return manifest

@@ -74,10 +74,10 @@ def window_of(text: str) -> Window:
         moment = to_us(parse_iso(text))
     except ValueError:
         raise BadInput(
-            "neither a day nor a moment",
+            "not a date or a time",
             rule="rfc-3339",
             where="--at",
-            todo="Write it as 2026-03-01, or as 2026-03-01T12:00:00Z.",
+            todo="Write it as 2026-03-01 or 2026-03-01T12:00:00Z.",
         ) from None
     return Window(first_us=moment, last_us=moment)
 

@@ -77,7 +77,7 @@ def _guarded(store: str, look: Callable[[], list[Verified]]) -> list[Verified]:
         return look()
     except (Unavailable, SQLAlchemyError) as bad:
         told = bad.what if isinstance(bad, Unavailable) else type(bad).__name__
-        return [Verified(store=store, count=0, fault=f"it cannot be read: {told}")]
+        return [Verified(store=store, count=0, fault=f"the file cannot be read: {told}")]
 
 
 def _ruled(settings: Settings, anchored: Anchored) -> list[Verified]:
@@ -106,7 +106,7 @@ def _ledger(settings: Settings, anchored: Anchored) -> tuple[list[LedgerEntry], 
         return [], Verified(store=LEDGER, count=0, broken=broken, fault=bad.what)
     for entry in entries:
         if anchored.get(entry.sequence, entry.hash) != entry.hash:
-            fault = f"entry {entry.sequence} is not the one that was anchored"
+            fault = f"entry {entry.sequence} differs from the anchor"
             count = entry.sequence - 1
             return entries, Verified(store=LEDGER, count=count, broken=entry.sequence, fault=fault)
     return entries, cut_off(LEDGER, len(entries), anchored)
@@ -163,7 +163,7 @@ def _anchors(settings: Settings, kept: Kept) -> Verified:
 def _of_another(kept: Kept, store: str, *, strict: bool) -> Verified:
     fault = ""
     if kept.broken is not None:
-        fault = f"line {kept.broken} does not fit its chain"
+        fault = f"line {kept.broken} breaks the hash chain"
     elif strict and kept.others and not kept.lines:
         fault = "they are of another home: home.id was altered, or this home was made anew"
     return Verified(store=store, count=kept.lines, broken=kept.broken, fault=fault)

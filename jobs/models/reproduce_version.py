@@ -56,7 +56,7 @@ def _config(lineage: Lineage) -> TrainingConfig:
         return msgspec.convert(lineage.configuration, TrainingConfig)
     except msgspec.ValidationError as bad:
         raise BadConfiguration(
-            f"the recorded configuration is none to this code: {bad}",
+            f"this code cannot read the recorded configuration: {bad}",
             rule="configuration-readable",
             todo=f"Use the code of commit {lineage.commit or 'unknown'}.",
         ) from bad

@@ -176,7 +176,7 @@ def _refuse_nothing(counts: dict[str, FileCounts], refused: int) -> None:
     """Raise Refused where there were documents, and not one of them could be accepted."""
     if refused and refused == sum(one.received for one in counts.values()):
         raise Refused(
-            f"not one of {refused:,} documents could be accepted: all are in quarantine",
+            f"none of {refused:,} documents was accepted: all are in quarantine",
             rule="nothing-accepted",
             todo="`leadscore quarantine list` shows why.",
         )
@@ -274,10 +274,10 @@ def check_file(name: str, mapping: Path | None) -> None:
     plain = path.name.removesuffix(".gz")
     if mapping is None and plain.lower().endswith((".csv", ".tsv", ".parquet", ".xlsx", ".xlsm")):
         raise BadInput(
-            "a table says nothing of events",
+            "CSV and Parquet files need a mapping",
             rule="table-needs-mapping",
             where=path.name,
-            todo="Give --mapping M.yaml; `examples/` has some to begin from.",
+            todo="Give --mapping M.yaml; see examples/ for mappings that work.",
         )
 
 
@@ -292,10 +292,10 @@ def documents_of(name: str) -> Iterator[Iterator[tuple[int, bytes]]]:
         packed = raw.peek(HEAD).startswith(GZIP)
         if name.endswith(".gz") and not packed:
             raise BadInput(
-                "it is named .gz and is not gzip",
+                "the file is named .gz but is not gzip",
                 rule="not-gzip",
                 where=where,
-                todo="Name it as what it is.",
+                todo="Rename it to what it is.",
             )
         stream = unpacked(raw, where) if packed else raw
         _refuse_binary(stream.peek(HEAD)[:HEAD], where)

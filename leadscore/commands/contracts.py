@@ -90,7 +90,7 @@ def check_contracts(
         raise Missing("no such folder", rule="contracts-folder", where=str(folder))
     if against is not None and folder is None:
         raise BadInput(
-            "it must be said which folder is compared",
+            "name the folder to compare",
             rule="against",
             todo="Name it: `leadscore contracts check DIR --against REV_OR_DIR`.",
         )

@@ -65,10 +65,10 @@ def _fresh_home(home: Path | None) -> Settings:
     if settings.home.exists() and any(settings.home.iterdir()):
         if not (settings.home / MARK).is_dir():
             raise BadInput(
-                "the home holds something that no demonstration left there",
+                "the home holds data that the demonstration did not create",
                 rule="demo-home",
                 where=str(settings.home),
-                todo="Set LEADSCORE_HOME to another folder, or give --home.",
+                todo="Set LEADSCORE_HOME to another folder, or give --home DIR.",
             )
         shutil.rmtree(settings.home)
     (settings.home / MARK).mkdir(parents=True)

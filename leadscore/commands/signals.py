@@ -230,5 +230,5 @@ def verify_quarantine(as_json: AsJson = False) -> None:
         raise Refused(
             f"the totals say {totals.accepted:,} accepted and {totals.quarantined:,} quarantined",
             rule="nothing-lost",
-            todo="Somebody changed the database by hand; restore it from its backup.",
+            todo="The database was changed by hand; restore it from a backup.",
         )

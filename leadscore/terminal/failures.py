@@ -13,7 +13,7 @@ def explained(error: Exception) -> LeadscoreError | None:
             f"the file or folder cannot be used: {error.strerror or type(error).__name__}",
             rule="file-access",
             where=str(error.filename or ""),
-            todo="Look at its permissions, and whether the disk is full; then do the same again.",
+            todo="Check its permissions and free disk space, then run the command again.",
         )
     # who has not imported it has not raised its errors
     databases = sys.modules.get("sqlalchemy.exc")
@@ -26,5 +26,5 @@ def explained(error: Exception) -> LeadscoreError | None:
     return database_outage(error) or Unavailable(
         f"a database of the home cannot be used: {said}",
         rule="database-usable",
-        todo="Nothing that was acknowledged is lost; mend it, then do the same again.",
+        todo="Nothing that was acknowledged is lost. Repair it, then try again.",
     )

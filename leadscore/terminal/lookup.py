@@ -28,7 +28,7 @@ def identifier_of(text: str) -> tuple[str, str]:
     kind, colon, value = text.partition(":")
     if not colon or kind not in STRENGTH:
         raise BadInput(
-            f"{kind!r} is no kind of identifier" if colon else "not kind:value",
+            f"{kind!r} is not a kind of identifier" if colon else "not kind:value",
             rule="identifier-kind",
             todo=f"The kinds are {', '.join(STRENGTH)}.",
         )
@@ -90,7 +90,9 @@ def _history(
         if s.final == lead.lead_id and s.born_us <= moment_us < s.ended_us
     ]
     if not spans:
-        raise UnknownLead("the lead was not known then", rule="unknown-lead", where="--as-of")
+        raise UnknownLead(
+            "the lead was not known at that time", rule="unknown-lead", where="--as-of"
+        )
     span = min(spans, key=lambda s: s.lead_id)
     features = open_features(scratch, plane.definition)
     frame = features.history([span.lead_id], [span.account_at(moment_us)], [moment_us])

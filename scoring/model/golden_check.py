@@ -42,10 +42,10 @@ def check_golden(scorer: Scorer, folder: Path, definition: FeatureDefinition) ->
     worst = float(np.max(np.concatenate(gaps)))
     if not worst <= CLOSE:
         raise BadInput(
-            f"it differs by {worst:.3g} from what it said when it was made, must be <= {CLOSE:.3g}",
+            f"its scores differ by {worst:.3g} from its golden rows, must be <= {CLOSE:.3g}",
             rule="golden-rows",
             where=scorer.label,
-            todo="Register it anew on this machine, with these libraries.",
+            todo="Register it again on this machine, with these libraries.",
         )
     return len(rows.scores)
 

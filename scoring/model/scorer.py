@@ -54,14 +54,16 @@ class Scorer:
         table = load_table(folder / TABLE_FILE)
         if not tuple(model.feature_names_) == table.features == self.features:
             raise BadInput(
-                "model, explanation table and manifest are of different features",
+                "model, explanation table and manifest have different features",
                 rule="version-complete",
                 where=label,
             )
         sizes = np.cumsum([0, *model.get_tree_leaf_counts()])
         if sizes[-1] != len(table.values) or not np.array_equal(sizes[:-1], table.starts):
             raise BadInput(
-                "the explanation table is of another model", rule="version-complete", where=label
+                "the explanation table belongs to another model",
+                rule="version-complete",
+                where=label,
             )
         self._gatherer = Gatherer(table)
         count = len(manifest.features) - len(manifest.categories)
@@ -94,7 +96,9 @@ def _load(path: Path, label: str) -> CatBoostClassifier:
         model.load_model(str(path))
     except CatBoostError as bad:
         raise BadInput(
-            f"{path.name} is no model of this CatBoost", rule="version-complete", where=label
+            f"{path.name} is not a model that this CatBoost reads",
+            rule="version-complete",
+            where=label,
         ) from bad
     return model
 

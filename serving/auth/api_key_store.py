@@ -98,7 +98,9 @@ class KeyStore:
         """One key. Raises Missing."""
         found = [key for key in self.keys() if key.key_id == key_id]
         if not found:
-            raise Missing("no such key", rule="key-known", todo="`leadscore keys list` has them.")
+            raise Missing(
+                "unknown key", rule="key-known", todo="`leadscore keys list` shows all keys."
+            )
         return found[0]
 
     def keys(self) -> list[Key]:
@@ -110,9 +112,11 @@ class KeyStore:
     def revoke(self, key_id: str, reason: str) -> Key:
         """Revoke a key for good. Raises Missing, Refused where it is revoked, BadInput."""
         if not 0 < len(reason.strip()) <= LONGEST_REASON:
-            raise BadInput(f"a reason has 1 to {LONGEST_REASON} characters", rule="reason-given")
+            raise BadInput(
+                f"a reason must have 1 to {LONGEST_REASON} characters", rule="reason-given"
+            )
         if self.get(key_id).revoked:
-            raise Refused("the key is revoked already", rule="key-live", where=key_id)
+            raise Refused("the key is already revoked", rule="key-live", where=key_id)
         live = KEYS.update().where(KEYS.c.key_id == key_id, KEYS.c.revoked_us.is_(None))
         said = {"revoked_us": to_us(self._clock.now()), "reason": reason.strip()}
         with self._transaction() as connection:
@@ -147,7 +151,7 @@ class KeyStore:
         database = self._engine.url.database or ""
         if self._engine.dialect.name == "sqlite" and not Path(database).is_file():
             if not Path(database).parent.is_dir():  # a home that was moved away has its keys still
-                raise Unavailable("The keys are not where they were.", rule="access-available")
+                raise Unavailable("The database of API keys is missing.", rule="access-available")
             return [], {}  # whoever only reads makes no file
         sources: dict[str, list[str]] = {}
         with self._transaction() as connection:

@@ -128,4 +128,4 @@ def check_terms(name: str, expires: datetime | None, now: datetime) -> None:
     if not NAME.fullmatch(name):
         raise BadInput("a name has 1 to 64 letters, digits, spaces or _.@/-", rule="key-name")
     if expires is not None and expires <= now:
-        raise BadInput("the key would be expired already", rule="key-expires")
+        raise BadInput("the key would already be expired", rule="key-expires")

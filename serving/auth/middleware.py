@@ -166,20 +166,20 @@ def _long_body(scope: Request) -> bool:
 
 def _unauthenticated() -> Unauthenticated:
     return Unauthenticated(
-        "A credential is needed that is good: it is missing, wrong, expired or revoked",
+        "A valid credential is required: it is missing, wrong, expired or revoked",
         rule="credential",
         todo="Send a key or a token as `Authorization: Bearer ...`.",
     )
 
 
 def _forbidden() -> Forbidden:
-    return Forbidden("The credential has not the scope that this needs", rule="scope")
+    return Forbidden("The credential lacks the required scope", rule="scope")
 
 
 def _rate_limited(wait_s: int) -> RateLimited:
     return RateLimited(
-        "The caller asks more often than it may",
+        "The caller exceeds its rate limit",
         rule="rate",
-        todo="Ask again after the time that Retry-After says.",
+        todo="Retry after the time in Retry-After.",
         retry_after_s=wait_s,
     )

@@ -153,9 +153,9 @@ def _held(scope: Scope) -> int:
 
 def _too_much_in_flight() -> Unavailable:
     return Unavailable(
-        "The bodies of the requests under way are as long as this process takes at once.",
+        "Too many request bytes are in flight in this process.",
         rule="bodies-in-flight",
-        todo="Ask again after the time that Retry-After says, or send less at a time.",
+        todo="Retry after the time in Retry-After, or send smaller requests.",
     )
 
 

@@ -140,10 +140,10 @@ PROBLEMS: dict[int, dict[str, Any]] = {
         401,
         "unauthenticated",
         "credential",
-        "A credential is needed that is good: it is missing, wrong, expired or revoked. "
+        "A valid credential is required: it is missing, wrong, expired or revoked. "
         "Send a key or a token as `Authorization: Bearer ...`.",
     ),
-    403: _problem(403, "forbidden", "scope", "The credential has not the scope that this needs."),
+    403: _problem(403, "forbidden", "scope", "The credential lacks the required scope."),
     404: _problem(404, "unknown-lead", "unknown-lead", "No lead is known by that id."),
     413: _problem(
         413, "body-too-large", "body-too-large", "The body is larger than the service accepts."
@@ -159,7 +159,7 @@ PROBLEMS: dict[int, dict[str, Any]] = {
         429,
         "rate-limited",
         "rate",
-        "The caller asks more often than it may. Ask again after the time that Retry-After says.",
+        "The caller exceeds its rate limit. Retry after the time in Retry-After.",
     ),
     503: _problem(503, "unavailable", "features-unavailable", "The feature store does not answer."),
 }

@@ -154,7 +154,7 @@ def _moment(text: str) -> int:
     try:
         return to_us(parse_iso(text))
     except (ValueError, OverflowError):
-        raise BadInput("A moment is none that there is.", rule="query-valid") from None
+        raise BadInput("A moment does not exist.", rule="query-valid") from None
 
 
 def decision_key(wanted: str | None) -> str:

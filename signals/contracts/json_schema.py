@@ -91,7 +91,7 @@ def _check(field: Field) -> None:
         raise ValueError(f"{field.name}: bounds are for numbers")
     for low, high in (numbers, (field.min_length, field.max_length)):
         if low is not None and high is not None and low > high:
-            raise ValueError(f"{field.name}: nothing lies between {low} and {high}")
+            raise ValueError(f"{field.name}: no number lies between {low} and {high}")
     if field.pattern is not None:
         _check_pattern(field.name, field.pattern)
     if field.kind == "integer" and any(

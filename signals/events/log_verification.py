@@ -64,7 +64,7 @@ def _read(
             digest = link(digest, row.body)
             if anchored.get(count, digest) != digest:
                 since = max((n for n in anchored if n < count), default=0) + 1
-                fault = f"one of the events {since} to {count} is not the one that was anchored"
+                fault = f"one of the events {since} to {count} differs from the anchor"
         if fault:
             return Verified(store=LOG, count=count - 1, broken=count, fault=fault)
     return cut_off(LOG, count, anchored)

@@ -109,7 +109,7 @@ class _Gzip:
             "the gzip is damaged or cut off",
             rule="gzip-damaged",
             where=self._where,
-            todo="What was read before stays; copy the whole file again.",
+            todo="What was read before is kept; copy the whole file again.",
         )
 
 
@@ -142,7 +142,7 @@ class _Lines:
                 f"line {self._line} is longer than {LONGEST_LINE >> 20} MiB",
                 rule="line-length",
                 where=self._where,
-                todo="Is it text, with line ends? What was read before stays.",
+                todo="Is it text, with line ends? What was read before is kept.",
             )
         return chunk
 
@@ -168,7 +168,8 @@ def telling(where: str) -> Iterator[None]:
         yield
     except OSError as bad:
         raise BadInput(
-            f"it cannot be read: {os.strerror(bad.errno) if bad.errno else type(bad).__name__}",
+            f"the file cannot be read: "
+            f"{os.strerror(bad.errno) if bad.errno else type(bad).__name__}",
             rule="unreadable-file",
             where=where,
             todo="Check its name and its permissions.",

@@ -229,7 +229,7 @@ def _height(row: list[str]) -> int:
 def _syntax(bad: csv.Error, line: int, text: list[str], where: str) -> BrokenRow:
     if len(text) > 1 and str(bad).startswith(_ENDLESS):
         raise BadMapping(
-            f"a quote that opens here is not closed, within {LONGEST_LINE >> 20} MiB at least",
+            f"a quote that opens here is not closed within {LONGEST_LINE >> 20} MiB",
             rule="csv-quote",
             where=f"{where}, line {line}",
             todo="Close it, or set another quote in the mapping.",

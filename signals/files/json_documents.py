@@ -168,10 +168,10 @@ class _Scanner:
 
     def _bad(self, what: str, rule: str) -> BadInput:
         return BadInput(
-            f"no document can be told here: {what}",
+            f"no document starts here: {what}",
             rule=rule,
             where=f"{self._where}, line {self._line}",
-            todo="Are its brackets and quotes closed? What was read before stays.",
+            todo="Are its brackets and quotes closed? What was read before is kept.",
         )
 
     def _cut(self) -> BadInput:
@@ -179,5 +179,5 @@ class _Scanner:
             "the list of documents is not closed: the file is cut off",
             rule="json-cut",
             where=self._where,
-            todo="What was read before stays; get the whole file and ingest it again.",
+            todo="What was read before is kept; get the whole file and ingest it again.",
         )

@@ -87,7 +87,7 @@ def _refuse_name(path: Path, head: bytes) -> None:
     ):
         if path.suffix.lower() in endings and not head.startswith(magics):
             what = f"it is named {path.suffix} and is not {kind}"
-            raise _bad(path, rule, what, "Name it as what it is.")
+            raise _bad(path, rule, what, "Rename it to what it is.")
 
 
 def _of_text(raw: io.BufferedReader, path: Path, file_format: FileFormat) -> Iterator[RowBatch]:

@@ -112,7 +112,7 @@ class Mapping:
                     f"nothing uses missing_in of {column!r}: the column is not mapped",
                     rule="missing",
                     where=f"{self._where}, tables[{t}]",
-                    todo="Mind its spelling, or leave it out.",
+                    todo="Check its spelling, or leave it out.",
                 )
 
     def unmet(self, path: Path, tally: MappingCounts) -> tuple[str, ...]:

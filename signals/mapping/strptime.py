@@ -64,7 +64,7 @@ def check_pattern(pattern: str) -> None:
         if one != "%" and held.count(one) > 1:
             _bad(pattern, f"%{one} stands twice", "Leave one of them out.")
     if _LITERAL_ZONE.search(_DIRECTIVE.sub(" ", pattern)):
-        _bad(pattern, "its zone is text that nothing reads", "Write %z or %Z in its place.")
+        _bad(pattern, "its zone is text that is not read", "Write %z or %Z in its place.")
     _check_parts(pattern, set(held))
 
 
@@ -76,7 +76,7 @@ def _check_parts(pattern: str, held: set[str]) -> None:
     for one, needed in _WITH.items():
         if one in held and not held.intersection(needed):
             todo = "It goes with " + " or ".join(f"%{other}" for other in needed) + "."
-            _bad(pattern, f"%{one} by itself says nothing certain", todo)
+            _bad(pattern, f"%{one} is ambiguous by itself", todo)
     week = held.intersection(_WEEKS)
     if week and held.intersection(_DAYS):
         _bad(pattern, "it has both weeks and days", "Leave one of them out.")

@@ -55,7 +55,7 @@ def _check_zone(spec: TimeSpec, zone: str | None) -> None:
     days = spec.since is not None and spec.unit == "days"
     if days and zone is not None and spec.since is not None and spec.since.utcoffset():
         todo = "Write since with Z: it is then local time, as the days after it are."
-        _bad("since has an offset of its own beside time_zone", "time-zone", todo)
+        _bad("since has its own offset beside time_zone", "time-zone", todo)
     told = spec.format in ABSOLUTE or (pattern is not None and not bare)
     if spec.time_zone and (told or (spec.since is not None and not days)):
         _bad("nothing uses this time_zone: its times are not local", "time-zone", "Leave it out.")

@@ -121,7 +121,7 @@ def _check_region(kind: str, spec: str | tuple[str, ...] | IdentifierSpec) -> No
         _bad(f"identifier {kind} has a region", "region", "Only a phone has one: take it out.")
     if isinstance(region, str) and region_of(region) != region:
         todo = "Use a code of ISO 3166 such as US, or `region: {column: Country}`."
-        _bad("the region of phone is no country", "region", todo)
+        _bad("the region of phone is not a country", "region", todo)
 
 
 def _check_event(file: MappingFile, table: TableSpec, event: EventSpec) -> None:

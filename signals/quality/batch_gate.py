@@ -176,7 +176,7 @@ def _refusal(stops: list[BatchViolation]) -> Refused:
     first = stops[0]
     more = f"; {len(stops) - 1} more" if len(stops) > 1 else ""
     return Refused(
-        f"the batch is refused, nothing of it was taken in: {first.detail}{more}",
+        f"the batch is refused as a whole: {first.detail}{more}",
         rule=first.rule,
         where=first.about,
         todo=(

@@ -1,4 +1,4 @@
-"""The moments at which somebody will look at history: between them only the last state counts."""
+"""Times at which training samples history; only the last state before each is kept."""
 
 from dataclasses import dataclass
 

@@ -166,7 +166,7 @@ def body_of(engine: Engine, quarantine_id: str) -> bytes:
         body = connection.execute(query).scalar_one_or_none()
     if body is None:
         raise Missing(
-            f"nothing is quarantined as {quarantine_id}",
+            f"no document is quarantined as {quarantine_id}",
             rule="quarantine-id",
             todo="`leadscore quarantine list` shows what is.",
         )

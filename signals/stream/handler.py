@@ -177,7 +177,10 @@ class Handler:
     async def _patiently(
         self, once: Callable[[], Awaitable[bool]], go_on: Callable[[], bool]
     ) -> bool:
-        """Do it, again while what it needs is away; other errors leave. What it says, or False."""
+        """Retry with backoff while a dependency is unavailable; re-raise other errors.
+
+        Its result, or False where `go_on` says so first.
+        """
         wait = self._first_wait_s
         while go_on():
             try:

@@ -119,7 +119,7 @@ def test_what_is_not_known_may_be_none(moved: Settings) -> None:
 def test_an_altered_version_is_not_loaded(moved: Settings) -> None:
     for stored in (moved.home / "artifacts").rglob(MODEL_FILE):
         stored.write_bytes(stored.read_bytes() + b"\0")
-    with pytest.raises(Exception, match="was altered since it was sealed"):
+    with pytest.raises(Exception, match="was changed after it was sealed"):
         mlflow.pyfunc.load_model("models:/lead@champion")
 
 

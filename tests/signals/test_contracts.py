@@ -144,7 +144,7 @@ BROKEN = [
     ("1.0.0", "one", "version is 'one'"),
     ("contract:web.page_viewed", "contract:web.other", "does not end with the name"),
     ("minimum: 0", "minimal: 0", "unknown field `minimal`"),
-    ("minimum: 0", "minimum: 90000", "nothing lies between"),
+    ("minimum: 0", "minimum: 90000", "no number lies between"),
     ("page: {type: string}", "page: {type: string, minimum: 1}", "bounds are for numbers"),
     ("page: {type: string}", "page: {type: string, pattern: '('}", "no regular expression"),
     ("page: {type: string}", "page: {type: string, format: uri}", "unknown field `format`"),

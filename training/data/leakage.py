@@ -89,7 +89,7 @@ def waived(suspects: Sequence[Suspect], waivers: Sequence[Waiver]) -> list[str]:
     if left:
         told = "; ".join(f"{s.feature}: {s.evidence} ({s.rule})" for s in left)
         raise Refused(
-            f"features that look as if they knew the outcome: {told}.",
+            f"features that seem to know the outcome: {told}.",
             rule="leakage",
             todo="Leave them out by `exclude`, or keep them by `waivers` with a reason, in the "
             "training configuration.",

@@ -65,10 +65,10 @@ def check_table(
         data if isinstance(data, Pool) else Pool(data, cat_features=model.get_cat_feature_indices())
     )
     if pool.num_row() == 0:
-        raise Refused("no row to compare the table on", rule="explanation-exact")
+        raise Refused("no rows to compare the table on", rule="explanation-exact")
     forest = read_forest(model, len(table.features))
     if not _fits(table, forest):
-        raise Refused("the explanation table is of another model", rule="explanation-exact")
+        raise Refused("the explanation table belongs to another model", rule="explanation-exact")
     leaves = np.asarray(model.calc_leaf_indexes(pool), dtype=np.int64)
     gaps = [_gap_to_raw(table, model, pool, leaves)]
     reference = table
