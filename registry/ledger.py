@@ -16,6 +16,7 @@ from registry.registry_state import as_of
 from registry.rollout_decision import RolloutEvidence
 from registry.rollout_state import Rollout
 from storage.hash_chain import GENESIS, first_break, link
+from storage.migrations import migrate
 
 _LOCK_WAIT_MS = 120_000
 _ADVISORY_KEY = 0x1EAD_5C0E
@@ -75,10 +76,7 @@ class Ledger:
         self.credential = credential
         self._clock = clock
         with _answering():
-            present = inspect(engine).has_table(LEDGER.name)
-        if not present:
-            with self._writing() as connection:
-                METADATA.create_all(connection)
+            migrate(engine, "ledger", METADATA)
 
     @contextmanager
     def exclusive(self) -> Iterator[LedgerWriter]:

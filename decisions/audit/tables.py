@@ -1,9 +1,9 @@
 """The tables of the audit trail, and what keeps them append-only."""
 
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from domain.errors import BadConfiguration, Unavailable
+from storage.migrations import migrate
 
 METADATA = sa.MetaData()
 
@@ -86,11 +86,8 @@ def create_tables(engine: sa.Engine) -> None:
     """
     guards = guards_of(engine)
     try:
+        migrate(engine, "audit", METADATA)
         with engine.begin() as connection:
-            for table in METADATA.sorted_tables:
-                connection.execute(CreateTable(table, if_not_exists=True))
-                for index in sorted(table.indexes, key=lambda i: str(i.name)):
-                    connection.execute(CreateIndex(index, if_not_exists=True))
             for guard in guards:
                 connection.exec_driver_sql(guard)
     except sa.exc.SQLAlchemyError as bad:

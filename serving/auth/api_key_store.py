@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateTable
 
 from config.settings import Settings
 from domain.clock import SECOND, Clock, SystemClock, iso, to_us
@@ -30,6 +29,7 @@ from serving.auth.api_keys import (
     scopes_of,
 )
 from storage.engine import open_engine
+from storage.migrations import migrate
 
 KEYS = sa.Table(
     "access_keys",
@@ -86,9 +86,8 @@ class KeyStore:
             "expires_us": None if expires is None else to_us(expires),
             "reason": "",
         }
+        self._make_tables()
         with self._transaction() as connection:
-            connection.execute(CreateTable(KEYS, if_not_exists=True))
-            connection.execute(CreateTable(SOURCES, if_not_exists=True))
             connection.execute(KEYS.insert().values(row))
             for source in sorted(set(sources)):
                 connection.execute(SOURCES.insert().values(key_id=key_id, source=source))
@@ -163,15 +162,24 @@ class KeyStore:
                     sources.setdefault(row.key_id, []).append(row.source)
             return list(connection.execute(sa.select(KEYS))), sources
 
+    def _make_tables(self) -> None:
+        with _answering():
+            migrate(self._engine, "keys", KEYS.metadata)
+
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except sa.exc.SQLAlchemyError as bad:
-            raise Unavailable(
-                "the database of the keys does not answer", rule="access-available"
-            ) from bad
+        with _answering(), self._engine.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as bad:
+        raise Unavailable(
+            "the database of the keys does not answer", rule="access-available"
+        ) from bad
 
 
 def open_keys(settings: Settings, clock: Clock | None = None) -> KeyStore:

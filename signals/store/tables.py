@@ -23,7 +23,6 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Index,
-    Inspector,
     Integer,
     LargeBinary,
     MetaData,
@@ -34,11 +33,11 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    inspect,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.migrations import migrate
 from storage.postgres_copy import Conflict, copy_rows
 
 metadata = MetaData()
@@ -208,23 +207,8 @@ IDENTITY = "identity_rules"
 
 
 def create_tables(engine: Engine) -> None:
-    """Create what is not there yet; processes that begin at once take turns."""
-    if _has_all(inspect(engine)):
-        return
-    with engine.connect() as connection:
-        writing(connection)
-        metadata.create_all(connection)
-        for index in leads.indexes:  # of former homes, some are missing
-            index.create(connection, checkfirst=True)
-        connection.commit()
-
-
-def _has_all(found: Inspector) -> bool:
-    """Whether all tables are there, and the indexes of leads: former homes lack one."""
-    if not set(found.get_table_names()) >= metadata.tables.keys():
-        return False
-    names = {one["name"] for one in found.get_indexes("leads")}
-    return names >= {one.name for one in leads.indexes}
+    """Create what is not there yet, or bring a former home's tables to their present form."""
+    migrate(engine, "signals", metadata)
 
 
 def writing(connection: Connection) -> None:

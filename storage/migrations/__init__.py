@@ -1,0 +1,98 @@
+"""Schemas of our databases over versions: each opening brings a database to the newest form.
+
+A store has a folder here with its revisions, Alembic scripts named after their number, and in its
+database a table `schema_STORE` that says which one it has. A new database is made at the newest
+form at once. One from before there were revisions is taken to be of the first.
+
+To change a table: change its definition, add a script under the next number, and run
+tests/storage/test_migrations.py, which compares what scripts lead to with the definitions. A script
+that creates a table says `if_not_exists=True`, for homes of before.
+"""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import sqlalchemy as sa
+
+from domain.errors import BadConfiguration
+
+Store = Literal["signals", "audit", "ledger", "keys"]
+FIRST = "0001"
+_SCRIPTS = Path(__file__).parent
+_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.py")
+_TURN = 7_415_002
+"""The advisory lock under which PostgreSQL's databases are migrated."""
+
+
+def newest(store: Store) -> str:
+    """The number of a store's newest revision."""
+    return max(found[1] for p in (_SCRIPTS / store).iterdir() if (found := _NAME.fullmatch(p.name)))
+
+
+def revision_of(engine: sa.Engine, store: Store) -> str:
+    """The revision of a database, "" where it says none."""
+    with engine.connect() as connection:
+        return _revision(connection, store)
+
+
+def migrate(engine: sa.Engine, store: Store, metadata: sa.MetaData) -> None:
+    """Bring a database to the newest form, or make its tables; processes take turns.
+
+    Raises BadConfiguration where a newer version of the product has changed it.
+    """
+    known = newest(store)
+    if revision_of(engine, store) == known:
+        return
+    with engine.connect() as connection:
+        _take_turn(connection)
+        found = _revision(connection, store)
+        if found > known:
+            raise BadConfiguration(
+                f"the database of {store} has schema revision {found}, "
+                f"this version knows up to {known}",
+                rule="schema-known",
+                where=store,
+                todo="Use the version of the product that changed it, or a newer one.",
+            )
+        if found != known:
+            _bring(connection, store, metadata, found)
+        connection.commit()
+
+
+def _revision(connection: sa.Connection, store: Store) -> str:
+    table = sa.table(f"schema_{store}", sa.column("version_num"))
+    if not sa.inspect(connection).has_table(table.name):
+        return ""
+    return str(connection.execute(sa.select(table.c.version_num)).scalar_one_or_none() or "")
+
+
+def _take_turn(connection: sa.Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN)))
+
+
+def _bring(connection: sa.Connection, store: Store, metadata: sa.MetaData, found: str) -> None:
+    """Make what is not there, then run the scripts after the revision that was found."""
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+    from alembic.script import ScriptDirectory
+
+    folder = str(_SCRIPTS / store)
+    scripts = ScriptDirectory(folder, version_locations=[folder])
+    present = set(sa.inspect(connection).get_table_names())
+    context = MigrationContext.configure(
+        connection,
+        opts={
+            "version_table": f"schema_{store}",
+            "fn": lambda revision, _: scripts._upgrade_revs("head", revision),
+        },
+    )
+    if not found:
+        metadata.create_all(connection)
+        is_new = present.isdisjoint(metadata.tables)
+        context.stamp(scripts, newest(store) if is_new else FIRST)
+    with Operations.context(context):
+        context.run_migrations()

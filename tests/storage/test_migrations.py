@@ -1,0 +1,106 @@
+"""Databases of former versions are brought to the present form, and scripts agree with tables."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from decisions.audit.tables import METADATA as AUDIT
+from domain.errors import BadConfiguration
+from registry.ledger_table import METADATA as LEDGER
+from serving.auth.api_key_store import KEYS
+from signals.store import tables
+from storage.engine import open_engine
+from storage.migrations import FIRST, Store, migrate, newest, revision_of
+
+SIGNALS = tables.metadata
+STORES: dict[Store, sa.MetaData] = {
+    "signals": SIGNALS,
+    "audit": AUDIT,
+    "ledger": LEDGER,
+    "keys": KEYS.metadata,
+}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'a.db'}"
+    else:
+        url = request.getfixturevalue("postgres_url")
+    made = open_engine(url)
+    yield made
+    made.dispose()
+
+
+def differences(engine: sa.Engine, store: Store) -> list[object]:
+    """What the definitions have and the database has not, or the other way round."""
+    with engine.connect() as connection:
+        options = {
+            "version_table": f"schema_{store}",
+            "compare_type": True,
+            # an index on an expression cannot be read back as it was written
+            "include_name": lambda name, kind, _: (
+                (kind, name) != ("index", "audit_ranking_by_score")
+            ),
+            "include_object": lambda _, name, kind, *__: (
+                (kind, name) != ("index", "audit_ranking_by_score")
+            ),
+        }
+        context = MigrationContext.configure(connection, opts=options)
+        return list(compare_metadata(context, STORES[store]))
+
+
+def as_first(engine: sa.Engine, store: Store) -> None:
+    """A database as version 0.1.0 left it: without revisions, and without what came since."""
+    STORES[store].create_all(engine)
+    if store == "signals":
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP INDEX leads_account_known")
+            connection.exec_driver_sql("INSERT INTO totals (name, value) VALUES ('accepted', 7)")
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_new_database_is_of_the_newest_form(engine: sa.Engine, store: Store) -> None:
+    migrate(engine, store, STORES[store])
+    assert revision_of(engine, store) == newest(store)
+    assert differences(engine, store) == []
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_former_database_becomes_a_present_one(engine: sa.Engine, store: Store) -> None:
+    as_first(engine, store)
+    assert revision_of(engine, store) == ""
+    migrate(engine, store, STORES[store])
+    migrate(engine, store, STORES[store])  # harmless to repeat
+    assert revision_of(engine, store) == newest(store)
+    assert differences(engine, store) == []
+    if store == "signals":
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT value FROM totals").scalar_one() == 7
+
+
+def test_processes_that_open_at_once_take_turns(engine: sa.Engine) -> None:
+    as_first(engine, "signals")
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(lambda _: migrate(engine, "signals", SIGNALS), range(12)))
+    assert revision_of(engine, "signals") == newest("signals")
+    assert differences(engine, "signals") == []
+
+
+def test_all_stores_live_in_one_database(engine: sa.Engine) -> None:
+    for store, metadata in STORES.items():
+        migrate(engine, store, metadata)
+    assert {revision_of(engine, store) for store in STORES} >= {FIRST}
+
+
+def test_a_database_of_a_newer_version_is_refused(engine: sa.Engine) -> None:
+    migrate(engine, "ledger", LEDGER)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE schema_ledger SET version_num = '9999'")
+    with pytest.raises(BadConfiguration, match="schema revision 9999"):
+        migrate(engine, "ledger", LEDGER)
