@@ -155,7 +155,7 @@ class FeatureDefinition(
         for name, families in pairs:
             if strangers := [f for f in families if f not in known]:
                 raise BadConfiguration(
-                    f"{name} speaks of {strangers[0]!r}, which is no family", rule="family-known"
+                    f"{name} refers to unknown family {strangers[0]!r}", rule="family-known"
                 )
         for r in self.ratios:
             if r.half_life_days and r.half_life_days not in self.half_lives_days:

@@ -21,7 +21,7 @@ class Wanted(NamedTuple):
     entities: Sequence[str]
 
 
-class Rows(NamedTuple):
+class OnlineRows(NamedTuple):
     """Entities [n] of a feature view, by their texts, and what is to be stored of them.
 
     `fields` hold a value [n] each, a Feast value of bytes as it is serialised; `known_us` [n] says
@@ -42,7 +42,7 @@ class StoresTogether(Protocol):
         """What is stored of each view's entities, in their order."""
         ...
 
-    def write_together(self, config: Any, rows: Rows) -> None:
+    def write_together(self, config: Any, rows: OnlineRows) -> None:
         """Write rows, whatever was stored of the same entities before."""
         ...
 

@@ -14,7 +14,7 @@ from feast.infra.online_stores.helpers import _mmh3, compute_versioned_name
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
 
 from domain.clock import SECOND
-from feature_repo.entities import Rows, Stored, Wanted, entity_keys
+from feature_repo.entities import OnlineRows, Stored, Wanted, entity_keys
 from feature_repo.feast_imports import Timestamp, ValueProto
 
 
@@ -41,7 +41,7 @@ class OneTripRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc]
             told = iter(pipe.execute())
         return [[_stored(one.fields, next(told)) for _ in one.entities] for one in wanted]
 
-    def write_together(self, config: Any, rows: Rows) -> None:
+    def write_together(self, config: Any, rows: OnlineRows) -> None:
         """Write rows in one trip, whatever was stored before.
 
         Feast would drop one whose time is not newer. A state that a split or a late event changed

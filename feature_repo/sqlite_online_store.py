@@ -17,7 +17,7 @@ from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStor
 from feast.utils import to_naive_utc
 
 from domain.clock import from_us
-from feature_repo.entities import Rows, Stored, Wanted, entity_keys
+from feature_repo.entities import OnlineRows, Stored, Wanted, entity_keys
 from feature_repo.feast_imports import ValueProto
 
 
@@ -41,7 +41,7 @@ class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
     _read_only: str = ""
     """The file, where it could only be read when it was opened."""
 
-    def write_together(self, config: Any, rows: Rows) -> None:
+    def write_together(self, config: Any, rows: OnlineRows) -> None:
         """Write rows in one transaction."""
         versioned = config.registry.enable_online_feature_view_versioning
         name = compute_table_id(config.project, rows.view, versioned)

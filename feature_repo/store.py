@@ -20,7 +20,7 @@ from domain.errors import Unavailable
 from domain.ports import LeadRef, LeadStates
 from domain.state import Matrix, layout_of
 from domain.state_codec import pack
-from feature_repo.entities import Rows, Stored, StoresTogether, Wanted, serialised
+from feature_repo.entities import OnlineRows, Stored, StoresTogether, Wanted, serialised
 from feature_repo.feast_imports import (
     FeatureStore,
     RepoConfig,
@@ -48,7 +48,7 @@ FIELDS = {LEAD_VIEW: ("state", "texts"), ACCOUNT_VIEW: ("account",)}
 """By view: the entity's key, and the fields that are stored."""
 
 ROWS_PER_GROUP = 20_000
-"""Rows of one Parquet row group: a few megabytes in memory."""
+"""OnlineRows of one Parquet row group: a few megabytes in memory."""
 
 WAIT_S = 10.0
 """How long the store may be silent where nobody waits for an answer."""
@@ -192,7 +192,7 @@ class FeastStore:
         if not entities:
             return
         # Feast's own ways in cost several times as much
-        rows = Rows(self._views[view], KEYS[view], entities, fields, known_us)
+        rows = OnlineRows(self._views[view], KEYS[view], entities, fields, known_us)
         try:
             with self._lock:
                 store: StoresTogether = self.feast.provider.online_store

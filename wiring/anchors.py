@@ -180,7 +180,7 @@ class Anchors:
             os.fsync(stream.fileno())
 
     def _lines(self) -> Iterator[AnchorLine | None]:
-        """Each whole line, None for one that is none of ours."""
+        """Each whole line, None for one that is not an anchor."""
         try:
             with self.path.open("rb") as stream:
                 for text in stream:

@@ -19,7 +19,7 @@ from domain.identifiers import AccountId, LeadId
 from domain.ports import LeadRef
 from domain.state import COUNT, FIRST, LAST, layout_of
 from feature_repo.catalogue import category_names, number_names
-from feature_repo.entities import Rows
+from feature_repo.entities import OnlineRows
 from feature_repo.feast_imports import EntityKey, ValueProto
 from feature_repo.standard import standard_service
 from feature_repo.store import FeastStore, HistoryFile
@@ -71,10 +71,10 @@ def write_some(store: FeastStore) -> None:
     store.write_accounts(["acct"], np.ones((1, ACCOUNT_WIDTH)), [T0])
 
 
-def feasts_way(feasts: type, store: FeastStore) -> Callable[[Any, Rows], None]:
+def feasts_way(feasts: type, store: FeastStore) -> Callable[[Any, OnlineRows], None]:
     """The way in of Feast's own store."""
 
-    def write(config: Any, rows: Rows) -> None:
+    def write(config: Any, rows: OnlineRows) -> None:
         made = [
             (
                 EntityKey(join_keys=[rows.join_key], entity_values=[ValueProto(string_val=entity)]),

@@ -12,7 +12,7 @@ from domain.scores import logistic
 from measures.observed_expected import came_by_told
 from training.model import fit
 from training.model.calibrate import Calibrated, calibrate
-from training.model.rate_level import ANCHOR, PULL, Rows, judged, latest
+from training.model.rate_level import ANCHOR, PULL, LevelRows, judged, latest
 
 Array = NDArray[np.float64]
 WINDOW, EMBARGO, LATER = 200.0, 20.0, 50.0
@@ -167,15 +167,15 @@ def test_a_model_that_tells_too_much_of_all_is_shifted() -> None:
     assert lost(found.calibrator.apply(later + 0.3), truth) < lost(logistic(later + 0.3), truth)
 
 
-def rows_of(told: fit.OutOfFold) -> Rows:
-    return Rows(
+def rows_of(told: fit.OutOfFold) -> LevelRows:
+    return LevelRows(
         told.margins, told.labels.astype(np.float64), told.weights, told.moments, told.groups
     )
 
 
 def test_a_shift_tells_as_many_as_come_and_is_drawn_to_none_by_few() -> None:
     rows = rows_of(world(11, still)[0])
-    high = Rows(rows.told + 0.7, rows.y, rows.w, rows.times, rows.groups)
+    high = LevelRows(rows.told + 0.7, rows.y, rows.w, rows.times, rows.groups)
     found = high.level(0.0)
     assert logistic(high.told + found).sum() == pytest.approx(rows.y.sum(), abs=1e-6)
     pulls = [high.level(pull) for pull in (0.0, 10.0, 1e3, 1e9)]
@@ -192,9 +192,9 @@ def test_a_shift_tells_as_many_as_come_and_is_drawn_to_none_by_few() -> None:
 def test_where_none_or_all_convert_a_shift_is_a_number() -> None:
     rows = rows_of(world(13, still)[0])
     for label in (0.0, 1.0):
-        all_alike = Rows(rows.told, np.full(len(rows), label), rows.w, rows.times, rows.groups)
+        all_alike = LevelRows(rows.told, np.full(len(rows), label), rows.w, rows.times, rows.groups)
         found = all_alike.level(ANCHOR)
         assert np.isfinite(found)
         assert (found > 0) == bool(label)
-    nothing = Rows(rows.told, rows.y, 0 * rows.w, rows.times, rows.groups)
+    nothing = LevelRows(rows.told, rows.y, 0 * rows.w, rows.times, rows.groups)
     assert nothing.level(ANCHOR, 0.25) == 0.25

@@ -42,8 +42,8 @@ CLOSE, STEPS = 1e-12, 100
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows [n] that the model had not seen, by time.
+class LevelRows:
+    """LevelRows [n] that the model had not seen, by time.
 
     `told` are their log-odds after calibration, `y` labels, `w` weights; `times` in µs.
     """
@@ -54,9 +54,9 @@ class Rows:
     times: Index
     groups: Index
 
-    def take(self, at: Index) -> "Rows":
+    def take(self, at: Index) -> "LevelRows":
         """Some of them."""
-        return Rows(self.told[at], self.y[at], self.w[at], self.times[at], self.groups[at])
+        return LevelRows(self.told[at], self.y[at], self.w[at], self.times[at], self.groups[at])
 
     def __len__(self) -> int:
         return len(self.told)
@@ -86,13 +86,13 @@ def shift(told: Array, y: Array, w: Array, pull: float, towards: float = 0.0) ->
     return found
 
 
-def latest(rows: Rows, size: int) -> Rows:
+def latest(rows: LevelRows, size: int) -> LevelRows:
     """The latest rows: `size`, and those of the same moment as the first of them."""
     edge = np.sort(rows.times)[-size]
     return rows.take(np.flatnonzero(rows.times >= edge))
 
 
-def judged(rows: Rows, gap_us: int, seed: int) -> tuple[float, Interval | None]:
+def judged(rows: LevelRows, gap_us: int, seed: int) -> tuple[float, Interval | None]:
     """The shift to the level of the latest rows, and how much lower log loss it makes.
 
     The gain is that over the level of all rows, on later time, with a 95% interval by company;
@@ -113,7 +113,7 @@ def judged(rows: Rows, gap_us: int, seed: int) -> tuple[float, Interval | None]:
     return latest(rows, size).level(PULL), drawn.mean(gain[used]).interval()
 
 
-def _gain(known: Rows, later: Rows, size: int) -> Array:
+def _gain(known: LevelRows, later: LevelRows, size: int) -> Array:
     """How much lower the log loss of later rows is by the latest level than by that of all."""
     usual = known.level(ANCHOR)
     now = latest(known, size).level(PULL, usual)
