@@ -101,7 +101,7 @@ def calibrate(told: fit.OutOfFold, seed: int, embargo_days: float) -> Calibrated
     chosen, gains = choose(
         told.margins, labels, told.moments, w=told.weights, groups=told.groups, seed=seed
     )
-    rows = rate_level.Rows(
+    rows = rate_level.LevelRows(
         _log_odds(chosen.apply(told.margins)), labels, told.weights, told.moments, told.groups
     )
     shift, gain = rate_level.judged(rows, int(embargo_days * DAY), seed)
