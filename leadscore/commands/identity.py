@@ -1,6 +1,7 @@
 """Commands about who is who: a lead's identifiers and why they are one person's; undo a merge."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -9,6 +10,8 @@ from leadscore.terminal.options import AsJson, group
 from leadscore.terminal.output import put, put_json, put_table, say
 
 if TYPE_CHECKING:
+    from domain.ports import LeadRef
+    from signals.identity.directory import KnownIdentifier, SharedEvent
     from wiring.signals import SignalPlane
 
 identity = group("Who is who.")
@@ -22,7 +25,6 @@ def show_identity(key: Lead, as_json: AsJson = False) -> None:
     """Who this is, and why: its identifiers, what is kept apart, the merges and splits."""
     from config.settings import load_settings
     from domain.clock import iso
-    from domain.identifiers import kind_of
     from leadscore.terminal.lookup import find
     from signals.identity.explanations import reasons
     from wiring.signals import open_signals
@@ -36,55 +38,73 @@ def show_identity(key: Lead, as_json: AsJson = False) -> None:
     together, separated = directory.together(ref), directory.separated(ref)
     changes = [{**m, "known": iso(int(str(m.pop("known_us"))))} for m in directory.story(ref)]
     _say_if_other_rules(plane)
+    facts = _Facts(ref, names, apart, because, together, separated, changes)
     if as_json:
-        put_json(
-            {
-                "lead_id": ref.lead_id,
-                "account_id": ref.account_id,
-                "identifiers": [
-                    {
-                        "kind": kind_of(n.key),
-                        "key": n.key,
-                        "rule": n.rule,
-                        "because": because.get(n.key, ""),
-                    }
-                    for n in names
-                ],
-                "kept_apart": [
-                    {
-                        "kind": kind_of(n.key),
-                        "key": n.key,
-                        "lead_id": n.lead_id,
-                        "rule": n.rule,
-                        "because": because.get(n.key, ""),
-                        "decided": separated.get(n.key, ""),
-                    }
-                    for n in apart
-                ],
-                "together": [{**t._asdict(), "known_us": iso(t.known_us)} for t in together],
-                "changes": changes,
-            }
-        )
-        return
-    held = [kind_of(n.key) for n in names]
-    counted = ", ".join(f"{held.count(kind)} {kind}" for kind in dict.fromkeys(held))
+        put_json(_as_document(facts))
+    else:
+        _show(facts)
+
+
+class _Facts(NamedTuple):
+    """All that is shown of a lead's identity; `because` and `separated` are by key."""
+
+    ref: "LeadRef"
+    names: Sequence["KnownIdentifier"]
+    apart: Sequence["KnownIdentifier"]
+    because: Mapping[str, str]
+    together: Sequence["SharedEvent"]
+    separated: Mapping[str, str]
+    changes: Sequence[Mapping[str, object]]
+
+
+def _as_document(facts: _Facts) -> dict[str, object]:
+    from domain.clock import iso
+    from domain.identifiers import kind_of
+
+    def known(one: "KnownIdentifier") -> dict[str, object]:
+        because = facts.because.get(one.key, "")
+        return {"kind": kind_of(one.key), "key": one.key, "rule": one.rule, "because": because}
+
+    return {
+        "lead_id": facts.ref.lead_id,
+        "account_id": facts.ref.account_id,
+        "identifiers": [known(name) for name in facts.names],
+        "kept_apart": [
+            {**known(n), "lead_id": n.lead_id, "decided": facts.separated.get(n.key, "")}
+            for n in facts.apart
+        ],
+        "together": [{**t._asdict(), "known_us": iso(t.known_us)} for t in facts.together],
+        "changes": facts.changes,
+    }
+
+
+def _show(facts: _Facts) -> None:
+    from domain.clock import iso
+    from domain.identifiers import kind_of
+
+    ref, because = facts.ref, facts.because
+    kinds = [kind_of(n.key) for n in facts.names]
+    counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     put(f"{ref.lead_id}, account {ref.account_id or 'none'}, known by {counted or 'nothing'}")
-    for name in names:
+    for name in facts.names:
         if name.rule:
             put(f"its {kind_of(name.key)} joins nothing: {_words(name.rule, because[name.key])}")
-    for name in apart:
-        decided = separated.get(name.key)
+    for name in facts.apart:
+        decided = facts.separated.get(name.key)
         why = _words(name.rule, because[name.key]) if name.rule else decided
         why = why or "the two would not be one person"
         put(f"kept apart: a {kind_of(name.key)} of {name.lead_id}: {why}")
     put_table(
         ["since", "identifiers", "came together on"],
-        [[iso(t.known_us), f"{kind_of(t.key)}, {kind_of(t.other)}", t.type] for t in together],
+        [
+            [iso(t.known_us), f"{kind_of(t.key)}, {kind_of(t.other)}", t.type]
+            for t in facts.together
+        ],
     )
-    if changes:
+    if facts.changes:
         put_table(
             ["when", "lead", "into", "because"],
-            [[m["known"], m["lead_id"], m["into_lead"], m["reason"]] for m in changes],
+            [[m["known"], m["lead_id"], m["into_lead"], m["reason"]] for m in facts.changes],
         )
 
 
