@@ -137,6 +137,7 @@ class NatsWorker:
         self._worker = worker
         self._timer = timer
         self._reading: dict[int, BatchPullStreamSubscriber] = {}
+        self._leaving: dict[int, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -147,10 +148,10 @@ class NatsWorker:
         told = False
         while not told:
             for partition in await self._leases.tick():
-                await self._end(partition)
-                await self._leases.give_back(partition)
+                self._leave(partition)
             await self._follow()
             told = await pause(stopping, self._options.lease_s / 4)
+        await asyncio.gather(*self._leaving.values())
         await asyncio.gather(*(self._end(partition) for partition in list(self._reading)))
         await self._leases.leave()
 
@@ -178,8 +179,8 @@ class NatsWorker:
     async def _follow(self) -> None:
         """Read what is held, and no more what was lost."""
         for partition in set(self._reading) - self._leases.held:
-            await self._end(partition)
-        for partition in self._leases.held - set(self._reading):
+            self._leave(partition)
+        for partition in self._leases.held - set(self._reading) - set(self._leaving):
             try:
                 await self._begin(partition)
             except (NatsError, OSError, TimeoutError) as bad:
@@ -239,6 +240,18 @@ class NatsWorker:
         finally:
             beat.cancel()
             await batch.leave()
+
+    def _leave(self, partition: int) -> None:
+        """Begin to hand a partition over: that waits for its batch, and all leases are renewed."""
+        if partition not in self._leaving:
+            self._leaving[partition] = asyncio.create_task(self._hand_over(partition))
+
+    async def _hand_over(self, partition: int) -> None:
+        try:
+            await self._end(partition)
+            await self._leases.give_back(partition)
+        finally:
+            del self._leaving[partition]
 
     async def _end(self, partition: int) -> None:
         subscriber = self._reading.pop(partition, None)
