@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 
 import msgspec
+from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from domain.signals import Counts
@@ -89,6 +90,42 @@ def test_two_workers_share_the_partitions_and_keep_the_order(own_nats: Process) 
             assert sink.numbers(person) == sorted(set(sink.numbers(person)))
 
     asyncio.run(run())
+
+
+def test_batches_grow_where_workers_share_and_shrink_where_one_holds_all(
+    own_nats: Process,
+) -> None:
+    async def run() -> None:
+        url, sinks = url_of(own_nats), [RecordingSink(delay_s=0.05) for _ in range(2)]
+        bus = await nats.connect(url, FAST)
+
+        async def bounds_are(size: int) -> None:
+            async with asyncio.timeout(15):
+                while await at_once(bus.jetstream) != {size}:
+                    await asyncio.sleep(0.02)
+
+        async with working(url, sinks[0]):
+            await bounds_are(FAST.batch)
+            async with working(url, sinks[1]):
+                await bounds_are(2 * FAST.batch)
+                await publish(url, shuffled_documents(100))
+                await until(lambda: sum(len(sink.taken) for sink in sinks) >= 1200)
+            await bounds_are(FAST.batch)
+        await bus.broker.stop()
+        assert FAST.batch_of(1, 64) == 4 * FAST.batch
+        assert max(map(max, (sink.sizes for sink in sinks))) <= FAST.batch * FAST.partitions
+
+    asyncio.run(run())
+
+
+async def at_once(jetstream: JetStreamContext) -> set[int]:
+    """How many messages each partition's consumer hands out before one is settled."""
+    try:
+        consumers = await jetstream.consumers_info(nats.STREAM)
+    except NotFoundError:
+        return set()
+    bounds = {one.config.max_ack_pending or 0 for one in consumers}
+    return bounds if len(consumers) == FAST.partitions else set()
 
 
 def test_a_worker_that_leaves_hands_over_at_once(own_nats: Process) -> None:
