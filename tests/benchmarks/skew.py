@@ -34,9 +34,9 @@ LINE = (
 
 
 class Cost(NamedTuple):
-    """What a step gave: a count, seconds of the processor, the most MiB held, children's too."""
+    """What a step gave: rows, seconds of the processor, the most MiB held, children's too."""
 
-    count: int
+    rows: int
     seconds: float
     mib: int
 
@@ -106,7 +106,7 @@ def main(counts: list[int]) -> None:
         with tempfile.TemporaryDirectory(prefix="skew-") as folder:
             for step, one, many in sides(Path(folder), leads):
                 sys.stdout.write(
-                    f"{leads:>9,} {step:14} {one.count:>9,} rows  {one.seconds:6.1f} s beside "
+                    f"{leads:>9,} {step:14} {one.rows:>9,} rows  {one.seconds:6.1f} s beside "
                     f"{many.seconds:6.1f} s ({one.seconds / many.seconds:.2f}x)  {one.mib} MiB "
                     f"beside {many.mib} MiB ({one.mib / many.mib:.2f}x)\n"
                 )

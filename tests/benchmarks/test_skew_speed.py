@@ -20,7 +20,7 @@ MOST = 1.5
 def test_one_account_costs_what_many_cost(benchmark: Any, tmp_path: Path) -> None:
     measured = benchmark.pedantic(lambda: list(sides(tmp_path, LEADS)), rounds=1)
     for step, one, many in measured:
-        assert one.count == many.count
+        assert one.rows == many.rows
         what, other = f"{LEADS:,} leads in one account, {step}", "in as many accounts"
         seconds, memory = one.seconds / many.seconds, one.mib / many.mib
         bar(benchmark, f"seconds, {what}", other, seconds, at_most=MOST)

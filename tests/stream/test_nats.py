@@ -12,7 +12,7 @@ from domain.signals import Counts
 from signals.store.quarantine import Rejected
 from signals.stream import nats
 from signals.stream.group_commit import Outgoing
-from signals.stream.nats import DEAD_SUBJECT
+from signals.stream.nats_batches import DEAD_SUBJECT
 from signals.stream.partitioning import key_of, partition_of
 from tests.servers import Process
 from tests.stream.buses import (
