@@ -96,7 +96,7 @@ def test_batches_grow_where_workers_share_and_shrink_where_one_holds_all(
     own_nats: Process,
 ) -> None:
     async def run() -> None:
-        url, sinks = url_of(own_nats), [RecordingSink(delay_s=0.05) for _ in range(2)]
+        url, sinks = url_of(own_nats), [RecordingSink() for _ in range(2)]
         bus = await nats.connect(url, FAST)
 
         async def bounds_are(size: int) -> None:
