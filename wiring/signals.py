@@ -111,20 +111,25 @@ def open_preparer(settings: Settings) -> Preparer:
 
 
 def open_signals(
-    settings: Settings, *, live: bool = False, let_through: bool = False
+    settings: Settings,
+    *,
+    live: bool = False,
+    let_through: bool = False,
+    wait_s: float | None = None,
 ) -> SignalPlane:
     """The signal plane of a home. Raises Missing for an empty home.
 
-    `live`: somebody waits for an answer, so another's lock is waited for no longer than the
-    settings say. Signals that do not say when they became known became known when they arrive
-    then; those of a file became known when they happened. `let_through`: a quality gate that would
-    stop a batch only counts it.
+    `live`: somebody waits for an answer, so another's lock is waited for no longer than `wait_s`,
+    or than the settings say. Signals that do not say when they became known became known when they
+    arrive then; those of a file became known when they happened. `let_through`: a quality gate
+    that would stop a batch only counts it.
     """
     definition = definition_of(settings)
     # nobody waits for an answer yet: a new index on a long log may take its time
     engine = patient = open_engine(settings.signals_db)
     create_tables(patient)
-    wait_s = settings.signals_wait_ms / 1000 if live else -1.0
+    if wait_s is None:
+        wait_s = settings.signals_wait_ms / 1000 if live else -1.0
     if live:
         patient.dispose()
         engine = open_engine(settings.signals_db, wait_s, watched=False)
@@ -141,7 +146,7 @@ def open_signals(
 
         return open_features(settings, definition)
 
-    push_wait_s = LIVE_PUSH_WAIT_S if live else PUSH_WAIT_S
+    push_wait_s = max(LIVE_PUSH_WAIT_S, wait_s) if live else PUSH_WAIT_S
     ingest = Ingest(writer, reader, LazyWriter(online), clock, push_wait_s)
     directory = Directory(engine, writer.identifiers)
     return SignalPlane(engine, definition, writer, ingest, directory)

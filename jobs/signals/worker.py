@@ -25,6 +25,11 @@ from wiring.signals import SignalPlane, open_signals
 
 LOOK_EVERY_S = 0.5
 INTERRUPTED = 130
+
+WAIT_S = 20.0
+"""How long another worker's transaction or push is waited for: to come back later takes longer, and
+no caller waits for an answer. A stop waits longer for what is in hand."""
+
 log = logging.getLogger("leadscore.stream")
 
 
@@ -63,9 +68,14 @@ def run_worker(
     if mapping is None:
         unpack_bundle(settings)
     found_home(settings, load_mapping(mapping) if mapping else None)
-    plane = open_signals(settings, live=True)
+    plane = open_plane(settings)
     tune_gc()
     return asyncio.run(_run(settings, options, plane, metrics_port, until_idle=until_idle))
+
+
+def open_plane(settings: Settings) -> SignalPlane:
+    """The signal plane as a worker opens it. Raises Missing for an empty home."""
+    return open_signals(settings, live=True, wait_s=WAIT_S)
 
 
 def bus_of(settings: Settings) -> str:

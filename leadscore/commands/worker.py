@@ -14,7 +14,10 @@ Mapped = Annotated[Path | None, typer.Option(help="How a table's rows become eve
 
 
 def worker(
-    batch: Annotated[int, typer.Option(min=1, help="Events of one transaction.")] = 500,
+    batch: Annotated[
+        int,
+        typer.Option(min=1, help="Events in hand of a partition; more where few are held."),
+    ] = 500,
     partitions: Annotated[
         int, typer.Option(min=1, help="Partitions of a stream that is not there yet.")
     ] = 8,

@@ -60,6 +60,7 @@ class Leases:
         self._timer = timer
         self._revisions: dict[str, int] = {}
         self._written: dict[str, float] = {}
+        self._writing = asyncio.Lock()
 
     def holds(self, partition: int) -> bool:
         """Whether the partition is this worker's, for certain, now."""
@@ -77,17 +78,19 @@ class Leases:
         Those are still held: `give_back` once their reading has ended.
         """
         try:
-            await self._write(f"{WORKER}{self._worker}")
-            for partition in [p for p in range(self._partitions) if self._key(p)]:
-                await self._write(f"{PARTITION}{partition}")
-            return await self._share()
+            async with self._writing:
+                await self._write(f"{WORKER}{self._worker}")
+                for partition in [p for p in range(self._partitions) if self._key(p)]:
+                    await self._write(f"{PARTITION}{partition}")
+                return await self._share()
         except TableError as bad:
             log.warning("leases: the bus does not answer: %s", bad)
             return set()
 
     async def give_back(self, partition: int) -> None:
-        """Let others read a partition at once."""
-        await self._remove(f"{PARTITION}{partition}")
+        """Let others read a partition at once; what is being written is written first."""
+        async with self._writing:
+            await self._remove(f"{PARTITION}{partition}")
 
     async def leave(self) -> None:
         """Give back everything."""

@@ -1,13 +1,19 @@
 """The stream over a real NATS server: order, sharing, retries, dead letters, restarts."""
 
 import asyncio
+import threading
+from collections.abc import Sequence
 
 import msgspec
+from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
+from domain.signals import Counts
+from signals.store.quarantine import Rejected
 from signals.stream import nats
 from signals.stream.group_commit import Outgoing
-from signals.stream.nats import DEAD_SUBJECT
+from signals.stream.nats_batches import DEAD_SUBJECT
+from signals.stream.partitioning import key_of, partition_of
 from tests.servers import Process
 from tests.stream.buses import (
     FAST,
@@ -86,6 +92,42 @@ def test_two_workers_share_the_partitions_and_keep_the_order(own_nats: Process) 
     asyncio.run(run())
 
 
+def test_batches_grow_where_workers_share_and_shrink_where_one_holds_all(
+    own_nats: Process,
+) -> None:
+    async def run() -> None:
+        url, sinks = url_of(own_nats), [RecordingSink() for _ in range(2)]
+        bus = await nats.connect(url, FAST)
+
+        async def bounds_are(size: int) -> None:
+            async with asyncio.timeout(15):
+                while await at_once(bus.jetstream) != {size}:
+                    await asyncio.sleep(0.02)
+
+        async with working(url, sinks[0]):
+            await bounds_are(FAST.batch)
+            async with working(url, sinks[1]):
+                await bounds_are(2 * FAST.batch)
+                await publish(url, shuffled_documents(100))
+                await until(lambda: sum(len(sink.taken) for sink in sinks) >= 1200)
+            await bounds_are(FAST.batch)
+        await bus.broker.stop()
+        assert FAST.batch_of(1, 64) == 4 * FAST.batch
+        assert max(map(max, (sink.sizes for sink in sinks))) <= FAST.batch * FAST.partitions
+
+    asyncio.run(run())
+
+
+async def at_once(jetstream: JetStreamContext) -> set[int]:
+    """How many messages each partition's consumer hands out before one is settled."""
+    try:
+        consumers = await jetstream.consumers_info(nats.STREAM)
+    except NotFoundError:
+        return set()
+    bounds = {one.config.max_ack_pending or 0 for one in consumers}
+    return bounds if len(consumers) == FAST.partitions else set()
+
+
 def test_a_worker_that_leaves_hands_over_at_once(own_nats: Process) -> None:
     async def run() -> None:
         sink, url = RecordingSink(), url_of(own_nats)
@@ -98,6 +140,53 @@ def test_a_worker_that_leaves_hands_over_at_once(own_nats: Process) -> None:
             await until(lambda: len(sink.taken) == 36)
 
     asyncio.run(run())
+
+
+def test_a_batch_that_takes_long_keeps_no_other_partition_and_no_lease_waiting(
+    own_nats: Process,
+) -> None:
+    async def run() -> None:
+        sink, url, busy = HeldSink(), url_of(own_nats), FAST.partitions - 2
+        person = next(f"p{i}" for i in range(1000) if of_partition(document(0, f"p{i}"), busy))
+        patient = msgspec.structs.replace(FAST, graceful_s=60)
+        async with working(url, sink, patient) as one:
+            await until(lambda: len(one.worker.reading) == FAST.partitions)
+            await publish(url, [document(n, person) for n in range(FAST.batch)])
+            try:
+                await until(sink.entered.is_set)
+                async with working(url, RecordingSink(), patient) as two:
+                    await until(lambda: two.worker.reading == {busy + 1})
+                    assert one.worker.reading == set(range(busy))
+                    sink.go_on.set()
+                    await until(lambda: two.worker.reading == {busy, busy + 1})
+            finally:
+                sink.go_on.set()
+        assert sink.numbers(person) == list(range(FAST.batch))
+        assert one.handler.tally.redelivered == 0
+
+    asyncio.run(run())
+
+
+class HeldSink(RecordingSink):
+    """A sink whose commits wait until they may go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.go_on = threading.Event(), threading.Event()
+
+    def commit(
+        self,
+        documents: Sequence[tuple[int, bytes]],
+        origin: str,
+        rejected: Sequence[Rejected] = (),
+    ) -> Counts:
+        self.entered.set()
+        assert self.go_on.wait(60)
+        return super().commit(documents, origin, rejected)
+
+
+def of_partition(body: bytes, partition: int) -> bool:
+    return partition_of(key_of(body), FAST.partitions) == partition
 
 
 def test_what_cannot_be_committed_is_a_dead_letter_and_the_rest_goes_on(own_nats: Process) -> None:
