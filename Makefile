@@ -26,7 +26,7 @@ test: setup
 
 # rooms by themselves: no servers, no trained home, nothing slow
 FAST := $(addprefix tests/,architecture decisions domain features files measures monitoring quality \
-	registry scoring signals simulation training)
+	registry scoring signals simulation)
 
 test-fast: setup
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal -m "not (whole or slow or soak)" $(FAST)
