@@ -24,6 +24,13 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
+# rooms by themselves: no servers, no trained home, nothing slow
+FAST := $(addprefix tests/,architecture decisions domain features files measures monitoring quality \
+	registry scoring signals simulation)
+
+test-fast: setup
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal -m "not (whole or slow or soak)" $(FAST)
+
 coverage: setup
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --cov --cov-report=html --cov-report=term:skip-covered
 

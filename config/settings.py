@@ -208,6 +208,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.home / "contracts"
 
 
+_OUTSIDE = {
+    "home": "home may not be set inside the home: the file is found by it",
+    "anchors": "anchors must be outside the home that they protect",
+}
+NOT_IN_FILE = tuple(_OUTSIDE)
+"""Settings that no home's file may hold."""
+
 _DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
 _NAMES = {
     "LEADSCORE_HOME": "home",
@@ -259,15 +266,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     said = {field: given[name] for name, field in _NAMES.items() if given.get(name)}
     home = Path(said.get("home", Settings().home))
     check_compiled_code(home, given.get(COMPILED, ""))
-    held = _of_home(home)
-    if "anchors" in held:
-        raise BadConfiguration(
-            "anchors must be outside the home that they protect",
-            rule="settings",
-            where=str(home / FILE),
-            todo="Set LEADSCORE_ANCHORS in the environment instead.",
-        )
-    return _convert({**held, **said, "home": str(home)}, "settings")
+    return _convert({**_of_home(home), **said, "home": str(home)}, "settings")
 
 
 def state_folder(environment: Mapping[str, str] | None = None) -> Path:
@@ -325,6 +324,11 @@ def _of_home(home: Path) -> dict[str, object]:
     held = file.document or {}
     if not isinstance(held, dict):
         raise BadConfiguration("not a list of settings", rule="settings", where=str(path))
+    for name, why in _OUTSIDE.items():
+        if name in held:
+            where = file.where(f"at `$.{name}`")
+            todo = f"Set LEADSCORE_{name.upper()} in the environment instead."
+            raise BadConfiguration(why, rule="settings", where=where, todo=todo)
     try:
         _convert({**held, "home": str(home)}, str(path))
     except BadConfiguration as bad:

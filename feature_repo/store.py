@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from domain.clock import SECOND, to_us
 from domain.definition import FeatureDefinition
@@ -41,6 +40,7 @@ from feature_repo.views import (
     texts_json,
 )
 from storage.files import exclusive
+from storage.yaml_files import read_yaml
 
 CONFIGURATION = Path(__file__).parent / "feature_store.yaml"
 KEYS = {LEAD_VIEW: "lead_id", ACCOUNT_VIEW: "account_id"}
@@ -292,7 +292,7 @@ def configuration(
 
 def document(home: Path, online: str, wait_s: float) -> dict[str, Any]:
     """What stands in `feature_store.yaml` for a home and its online store."""
-    held: dict[str, Any] = yaml.safe_load(CONFIGURATION.read_text())
+    held: dict[str, Any] = read_yaml(CONFIGURATION)
     root = str(home.resolve())
     held["registry"]["path"] = f"{root}/{DEFINITION_FILE}"
     if online:

@@ -32,6 +32,7 @@ from leadscore.commands import (
     quality,
     reproduce,
     rollout,
+    schema,
     service,
     signals,
     verify,
@@ -88,6 +89,7 @@ COMMANDS: Sequence[tuple[str, Callable[..., None]]] = (
     ("score", leads.score),
     ("serve", service.serve),
     ("bundle", service.bundle),
+    ("schema", schema.schema),
 )
 GROUPS = (
     ("contracts", contracts.contracts),

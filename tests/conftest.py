@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from config.settings import Settings, quiet_libraries, write_home_settings
+from storage.files import exclusive
 
 quiet_libraries()
 os.environ.pop("RUST_BACKTRACE", None)
@@ -19,6 +21,9 @@ hypothesis_settings.load_profile("default")
 
 pytest_plugins = ["tests.servers"]
 LEADS, DAYS, SEED = 500, 180, 5
+SIGNALS, TRUTH = "s.jsonl", "s.truth.jsonl"
+WHOLE = {"trained", "redis_url", "nats", "own_nats", "postgres"}
+"""Fixtures that start a server or train a home."""
 ROOT = Path(__file__).parents[1]
 
 
@@ -38,6 +43,13 @@ class SilentProgress:
 
     def trial(self, done: int, of: int, best: float) -> None:
         pass
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `whole` what starts a server or needs a trained home: `make test-fast` leaves it."""
+    for item in items:
+        if WHOLE & set(getattr(item, "fixturenames", ())):
+            item.add_marker("whole")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -62,8 +74,37 @@ def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that `make` fills once, however many processes run the tests together.
+
+    What is in it is read by all of them: who wants to write makes a copy.
+    """
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / f"once-{name}"
+    with exclusive(base / f"once-{name}.lock"):
+        if not folder.exists():
+            making = base / f"making-{name}"
+            shutil.rmtree(making, ignore_errors=True)
+            making.mkdir()
+            make(making)
+            making.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The trained home: made by one process of the run, copied by each that needs it."""
+    made = made_once(tmp_path_factory, "trained", make_trained)
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copytree(made, folder, dirs_exist_ok=True)
+    settings = Settings(home=folder / "home", clock="watermark")
+    return Trained(settings, folder / SIGNALS, folder / TRUTH)
+
+
+def make_trained(folder: Path) -> None:
+    """Simulated signals, ingested; two versions trained on them and promoted."""
     from domain.versions.manifest import Stage
     from jobs.models.train import train
     from jobs.signals.ingest_files import ingest_files
@@ -74,8 +115,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     from training.config import TrainingConfig
     from wiring.registry import open_registry
 
-    folder = tmp_path_factory.mktemp("trained")
-    written = write(simulate(LEADS, SEED, scenario("steady"), days=DAYS), folder / "s.jsonl")
+    written = write(simulate(LEADS, SEED, scenario("steady"), days=DAYS), folder / SIGNALS)
     home = folder / "home"
     write_home_settings(home, clock="watermark")
     settings = Settings(home=home, clock="watermark")
@@ -102,7 +142,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
             override=True,
             terms=Terms(weight=0.5),
         )
-    return Trained(settings, written.signals, written.truth)
 
 
 @pytest.fixture

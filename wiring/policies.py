@@ -198,13 +198,13 @@ def reviewed(settings: Settings, path: Path, grades: Sequence[str] = GRADES) -> 
 
 
 def known_facts(settings: Settings) -> set[str]:
-    """The attributes and features that a policy may be told of: this home's, else the standard."""
+    """The attributes and features that a policy may be told of: of the home's feature service."""
     from config.home_definition import definition_of
     from feature_repo.catalogue import category_names, number_names
-    from feature_repo.standard import standard_service
+    from wiring.signals import beginning_service
 
     kept = settings.definition_file.is_file()
-    definition = definition_of(settings) if kept else standard_service()
+    definition = definition_of(settings) if kept else beginning_service(settings)
     return {*number_names(definition), *category_names(definition)}
 
 

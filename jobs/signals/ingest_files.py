@@ -18,7 +18,6 @@ from config.settings import Settings
 from domain.errors import BadInput, Missing, Refused
 from domain.findings import QualityFindings
 from domain.signals import Counts
-from feature_repo.standard import standard_service
 from jobs.interrupts import hold_interrupts
 from signals.events.preparation import PreparedDocuments, size_of
 from signals.files import json_documents
@@ -30,7 +29,7 @@ from signals.mapping.mapping import Mapping, load_mapping
 from signals.store.quarantine import Rejected
 from telemetry.gc_tuning import tune_gc
 from wiring.read_ahead import prepared_ahead, reading_process
-from wiring.signals import SignalPlane, adopt, open_signals
+from wiring.signals import SignalPlane, adopt, beginning_service, open_signals
 
 PIECE = 15_000
 """Documents read at a time."""
@@ -127,7 +126,7 @@ def found_home(settings: Settings, mapping: Mapping | None) -> None:
     if own is not None and mapping is not None:
         adopt(settings, own, mapping.contracts())
     elif not settings.definition_file.is_file():
-        adopt(settings, standard_service())
+        adopt(settings, beginning_service(settings))
     else:
         definition_of(settings)
 

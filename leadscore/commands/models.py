@@ -38,7 +38,9 @@ def user() -> str:
 
 
 def train(
-    config: Annotated[Path | None, typer.Option(help="A training.yaml.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A training.yaml; the home's own, unless said.")
+    ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Trials of the search.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed trains the same version.")] = None,
     search_only: Annotated[
@@ -56,11 +58,11 @@ def train(
 
     from config.home_definition import definition_of
     from config.settings import load_settings, quiet_libraries
-    from training.config import TrainingConfig, read_config
+    from jobs.models.training_settings import training_config
 
     quiet_libraries()
     settings = load_settings()
-    asked = read_config(config) if config else TrainingConfig()
+    asked = training_config(settings, config)
     changes = {k: v for k, v in {"trials": trials, "seed": seed}.items() if v is not None}
     asked = msgspec.structs.replace(asked, **changes)
     definition_of(settings)

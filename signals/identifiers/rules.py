@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -15,6 +15,16 @@ from signals.identifiers.phone_regions import region_of
 
 IdentifierLimit = Annotated[int, msgspec.Meta(ge=1, le=256)]
 LimitedKind = Literal["crm_id", "user_id", "email", "phone"]
+LimitingKind = LimitedKind | Literal["name"]
+_KINDS = list(get_args(LimitedKind))
+KindLimits = Annotated[
+    dict[LimitedKind, IdentifierLimit],
+    msgspec.Meta(extra_json_schema={"propertyNames": {"enum": _KINDS}}),
+]
+LimitsByKind = Annotated[
+    dict[LimitingKind, KindLimits],
+    msgspec.Meta(extra_json_schema={"propertyNames": {"enum": [*_KINDS, "name"]}}),
+]
 ListedName = Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
 
 EDITION = 1
@@ -49,9 +59,9 @@ class IdentityRules(
     """
 
     phone_region: str = ""
-    limits: dict[LimitedKind | Literal["name"], dict[LimitedKind, IdentifierLimit]] = {}
+    limits: LimitsByKind = {}
     neighbours: Annotated[int, msgspec.Meta(ge=2, le=256)] = 64
-    lead: dict[LimitedKind, IdentifierLimit] = {}
+    lead: KindLimits = {}
     consumer_domains: ListChanges = ListChanges()
     mailboxes: ListChanges = ListChanges()
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from config.settings import Settings
 from tests.commands import environment_of, leadscore
 from tests.conftest import ROOT
+from tests.waiting import until
 from wiring.agreement import ledger_entries
 from wiring.registry import open_registry
 
@@ -45,10 +45,12 @@ def broken_off(home: Path, words: list[str], moment: Callable[[], bool]) -> tupl
             preexec_fn=_heed_interrupts,  # noqa: PLW1509 (no thread runs yet)
         )
         PROCESSES.append(process)
-        until = time.monotonic() + 240
-        while process.poll() is None and not moment():
-            assert time.monotonic() < until, "the moment did not come"
-            time.sleep(0.005)
+        until(
+            lambda: process.poll() is not None or moment(),
+            240,
+            what="the moment did not come",
+            every=0.005,
+        )
         running = process.poll() is None
         process.send_signal(signal.SIGINT)
         code = process.wait(240)

@@ -8,7 +8,6 @@ from multiprocessing import get_context
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 from threading import Thread
-from time import sleep
 from typing import Any, cast
 
 import msgspec
@@ -24,6 +23,7 @@ from domain.errors import BadConfiguration, BadInput, Missing, Refused, Unavaila
 from domain.ports import DecisionLog
 from storage.hash_chain import first_break
 from tests.decisions.conftest import MakeEngine, MakeRecord
+from tests.waiting import until
 
 DIALECT: sa.Dialect = cast("Any", postgresql.dialect)()
 AT = 1_700_000_000_000_000
@@ -242,8 +242,8 @@ def test_a_killed_writer_leaves_whole_entries(
 ) -> None:
     made = [make_record(n) for n in range(4000)]
     process = forked(make_engine, database, made)
-    while process.is_alive() and (trail.head() or TrailHead(sequence=0, hash="")).sequence < 20:
-        sleep(0.01)
+    begun = TrailHead(sequence=0, hash="")
+    until(lambda: not process.is_alive() or (trail.head() or begun).sequence >= 20, every=0.01)
     process.kill()
     process.join()
     found = trail.verify()

@@ -144,6 +144,7 @@ KINDS: dict[str, Callable[[], Iterator[Slip]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_slip_is_found_wherever_it_is_made(kind: str, tmp_path: Path) -> None:
     path, made, unfound = tmp_path / "p.json", list(KINDS[kind]()), []

@@ -41,7 +41,7 @@ TITLES = {
     "TypeSpec": "type",
     "FieldSpec": "field",
     "Condition": "condition",
-    "Refusal": "refusal",
+    "RefuseRule": "refusal",
     "OutcomeSpec": "outcome",
     "FeatureDefinition": "[features](features.md)",
 }

@@ -16,7 +16,10 @@ from tests.docs.mapping_page import PAGE, STRUCTS, filled, sections
 
 TEXT = PAGE.read_text()
 BLOCKS = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
-READERS = ("cells", "numerals", "sources", "mapping_plan", "timeformats", "strptime", "csv_rows")
+READERS = (
+    *(f"mapping/{name}" for name in ("converters", "numerals", "columns", "compiler")),
+    *("mapping/timestamps", "mapping/strptime", "files/csv_reader"),
+)
 RULE = re.compile(r"(?:Unread|Bad|Broken)\((?:line, )?\s*\"([a-z-]+)\"")
 
 

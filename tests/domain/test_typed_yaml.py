@@ -1,5 +1,7 @@
 """Every YAML file that is read refuses a key given twice and one that it does not know, by line."""
 
+import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -13,8 +15,9 @@ from hypothesis import strategies as st
 from config.home_files import rules_file
 from config.settings import Settings, load_settings
 from domain.errors import BadConfiguration, BadInput
-from feature_repo.standard import STANDARD, read_service
+from feature_repo.standard import STANDARD, read_service, standard_service
 from jobs.models.rollouts import read_course
+from jobs.models.training_settings import training_config
 from monitoring.canary import STANDARD_FILE as CANARY
 from monitoring.canary import load_rule
 from monitoring.triggers import STANDARD_FILE as TRIGGERS
@@ -26,10 +29,13 @@ from signals.mapping.mapping import load_mapping
 from storage.typed_yaml import located
 from storage.yaml_files import parse_yaml
 from tests.conftest import ROOT
-from training.config import read_config
+from training.config import TrainingConfig, read_config
 from wiring.quality import PACKAGED as QUALITY
 from wiring.quality import load_quality
+from wiring.signals import beginning_service
 
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ROOMS = set(PYPROJECT["tool"]["importlinter"]["root_packages"])
 Read = Callable[[Path], object]
 ROLLOUT = "mode: canary\nsteps:\n  - weight: 0.1\n  - weight: 0.5\nlimits:\n  p99_ms: 50\n"
 SETTINGS = "policy: standard\nport: 3000\n"
@@ -115,6 +121,42 @@ def test_a_file_that_cannot_be_read_is_told_and_not_left_out(tmp_path: Path, nam
     with pytest.raises(BadConfiguration) as caught:
         read(path)
     assert name in caught.value.where
+
+
+def test_a_home_may_train_and_begin_with_files_of_its_own(tmp_path: Path) -> None:
+    home = Settings(home=tmp_path)
+    assert training_config(home, None) == TrainingConfig()
+    assert beginning_service(home) == standard_service()
+    (tmp_path / "training.yaml").write_text("trials: 3\n")
+    (tmp_path / STANDARD.name).write_text(STANDARD.read_text().replace("version: 1", "version: 2"))
+    (tmp_path / "other.yaml").write_text("trials: 4\n")
+    assert training_config(home, None).trials == 3
+    assert training_config(home, tmp_path / "other.yaml").trials == 4
+    assert beginning_service(home).label == "standard_v2"
+
+
+@pytest.mark.parametrize("name", ["home", "anchors"])
+def test_what_only_the_environment_may_say_is_refused_with_its_line(
+    tmp_path: Path, name: str
+) -> None:
+    refused(
+        FILES["settings.yaml"][0],
+        tmp_path / "settings.yaml",
+        ["port: 3000", f"{name}: x"],
+        "line 2",
+        name,
+    )
+
+
+def test_yaml_is_read_by_the_strict_loader_alone() -> None:
+    """Else a key given twice would silently win somewhere."""
+    loose = re.compile(r"yaml\.(safe_load|load|full_load|unsafe_load)\b|msgspec\.yaml")
+    rooms = {path for path in ROOT.glob("*/**/*.py") if path.relative_to(ROOT).parts[0] in ROOMS}
+    assert len(rooms) > 200
+    found = [
+        str(path.relative_to(ROOT)) for path in sorted(rooms) if loose.search(path.read_text())
+    ]
+    assert found == []
 
 
 NAMES = st.text("abcdef_", min_size=1, max_size=5)

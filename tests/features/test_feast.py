@@ -10,7 +10,7 @@ import inspect
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
@@ -50,6 +50,8 @@ from feature_repo.sqlite_online_store import BulkSqliteOnlineStore
 from feature_repo.standard import standard_service
 from feature_repo.store import FeastStore, HistoryFile, document
 from feature_repo.views import LEADS
+from jobs.signals.feast_command import run_feast
+from tests.commands import program
 from tests.conftest import ROOT
 from wiring.signals import write_definition
 
@@ -330,40 +332,41 @@ def test_history_of_a_home_is_materialised(online: str, tmp_path: Path) -> None:
     assert np.all(home.read([LeadRef(LeadId("m"), AccountId(""))]).leads == 1.0)
 
 
-@pytest.fixture
-def feast_command(online: str, tmp_path: Path) -> Callable[..., str]:
-    """Runs `leadscore features feast` on a home that has been opened."""
-    home = Settings(home=tmp_path / "home", online=online)
-    home.home.mkdir()
-    write_definition(home.definition_file, D)
-    FeastStore(home.home, D, online).apply()
-
-    def run(*arguments: str) -> str:
-        given = {**os.environ, **home.environment()}
-        command = [sys.executable, "-m", "leadscore", "features", "feast", *arguments]
-        done = subprocess.run(
-            command, check=False, env=given, capture_output=True, text=True, cwd=tmp_path
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return run
+def opened(home: Path, online: str) -> Settings:
+    """A home with the standard features, opened once."""
+    home.mkdir()
+    write_definition(home / "definition.json", D)
+    FeastStore(home, D, online).apply()
+    return Settings(home=home, online=online)
 
 
+@pytest.mark.slow
 def test_feasts_commands_work_on_a_home(
-    feast_command: Callable[..., str], online: str, tmp_path: Path
+    online: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    planned = feast_command("plan")
+    """Feast's program is run for each command; ours, which starts it, is this process."""
+    settings = opened(tmp_path / "home", online)
+
+    def feast(*words: str) -> str:
+        assert run_feast(settings, words) == 0
+        return capfd.readouterr().out
+
+    feast("apply")
+    planned = feast("plan")
     assert "No changes to registry" in planned
     assert online or "No changes to infrastructure" in planned
-    assert "lead_state" in feast_command("feature-views", "list")
-    assert D.label in feast_command("feature-services", "list")
-    feast_command("apply")
-    home = tmp_path / "home"
-    assert not (home / "feast" / "registry.db").exists()
-    assert not list(home.rglob("feature_store.yaml"))
+    assert not (settings.home / "feast" / "registry.db").exists()
+    assert not list(settings.home.rglob("feature_store.yaml"))
 
 
+@pytest.mark.slow
+def test_the_command_line_hands_on_what_feast_is_told(tmp_path: Path) -> None:
+    opened(tmp_path / "home", "")
+    done = program(tmp_path / "home", "features", "feast", "feature-services", "list")
+    assert (done.returncode, D.label in done.stdout) == (0, True), done.stderr
+
+
+@pytest.mark.slow
 def test_feast_itself_needs_only_the_homes_address(tmp_path: Path) -> None:
     write_definition(tmp_path / "definition.json", D)
     feast = [sys.executable, "-m", "feast.cli.cli", "-c", str(ROOT / "feature_repo")]

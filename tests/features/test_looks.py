@@ -185,7 +185,7 @@ def test_accounts_are_those_of_the_slow_reference(
 ) -> None:
     """Leads that end in one bring their accounts; a lead that lives again has one again."""
     if protections is not None:
-        monkeypatch.setattr("tests.features.slow.Protections", lambda: protections.protections)
+        monkeypatch.setattr("tests.features.slow.ResolutionLimits", lambda: protections.protections)
     with planed(events, [], protections) as (plane, known_us):
         told = Told(plane, looks, 20_000).at(known_us[-1])
         log = Log.read(DEFINITION, plane.engine)

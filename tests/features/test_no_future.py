@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
@@ -70,6 +71,7 @@ def assert_same(a: Said, b: Said) -> None:
         assert texts == b[lead][1]
 
 
+@pytest.mark.slow
 @limits(max_examples=20)
 @given(
     st.lists(drafts, min_size=1, max_size=14),

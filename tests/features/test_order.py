@@ -72,6 +72,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "home"
 
 
+@pytest.mark.slow
 def test_each_process_writes_the_same_history(home: Path) -> None:
     """Sets of texts come in another order in each; here with 10 leads or so in an account."""
 

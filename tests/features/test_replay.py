@@ -23,6 +23,8 @@ from tests.features.slow import Known, Log
 from wiring.scoring import open_scoring
 from wiring.signals import open_signals
 
+pytestmark = pytest.mark.slow
+
 PAIRS = 30
 
 

@@ -140,6 +140,7 @@ def test_long_cells_of_many_lines_are_cells(tmp_path: Path, size: int) -> None:
     assert [row[:2] for row in rows_of(path)] == [(2, ""), (2 + height, ""), (2 + 2 * height, "")]
 
 
+@pytest.mark.slow
 def test_what_never_ends_is_refused_within_bounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def few(random: np.random.Generator, rows: int) -> pd.DataFrame:
     return many(random, rows)[["n0", "country"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("draw", "rows"), [(many, (60, 40)), (many, (300, 60)), (few, (200, 40))])
 def test_of_the_same_population_nothing_drifts(draw: Draw, rows: tuple[int, int]) -> None:
     """No column of any run, but for so many runs as the level allows."""

@@ -2,7 +2,6 @@
 
 import gzip
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tests.waiting import until
 
 
 @dataclass
@@ -33,10 +34,7 @@ class Collector:
 
     def wait(self, enough: Callable[[list[Span]], bool], seconds: float = 60) -> list[Span]:
         """All spans once there are enough of them; a BatchSpanProcessor sends every 5 s."""
-        until = time.monotonic() + seconds
-        while not enough(self.spans):
-            assert time.monotonic() < until, [s.name for s in self.spans]
-            time.sleep(0.05)
+        until(lambda: enough(self.spans), seconds, what=lambda: str([s.name for s in self.spans]))
         return list(self.spans)
 
 

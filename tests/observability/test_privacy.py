@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from serving.supervisor import start
 from telemetry.logs import JsonLines, RedactingFilter, redacted
 from tests.observability.collector import collecting
 from tests.serving.double import SECRET
+from tests.waiting import until
 
 ADDRESS, NUMBER = "jo.private@example.com", "+1 555 000 1234"
 PRIVATE = (ADDRESS, "jo.private", NUMBER, "5550001234", SECRET, "jo.personal")
@@ -116,9 +116,7 @@ def test_nothing_private_leaves_a_worker(nats: str, tmp_path: Path) -> None:
             stderr=out,
         )
         try:
-            until = time.monotonic() + 60
-            while "waiting" not in errors.read_text() and time.monotonic() < until:
-                time.sleep(0.1)
+            until(lambda: "waiting" in errors.read_text(), what="the worker does not begin")
         finally:
             worker.terminate()
             worker.wait(30)

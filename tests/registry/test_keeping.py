@@ -18,6 +18,7 @@ from registry.cache import open_cached, prune, version_folder
 from registry.registry_state import FORMER, NEWEST, kept
 from registry.store import Registry
 from tests.conftest import ROOT
+from tests.waiting import until
 from wiring.live_folders import cache_of
 from wiring.registry import open_registry
 
@@ -91,10 +92,10 @@ def test_a_rollback_needs_no_mlflow_whose_aliases_follow_later(
     with subprocess.Popen(
         asked, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as running:
-        began = time.monotonic()
-        while open_cached(cache_of(own_home)).champion.label != "lead-1":
-            assert time.monotonic() - began < 30, "serving was not told"
-            time.sleep(0.05)
+        until(
+            lambda: open_cached(cache_of(own_home)).champion.label == "lead-1",
+            what="serving was not told",
+        )
         out, err = running.communicate(timeout=60)
     assert running.returncode == 0, err.decode()
     assert b"lead-1 is champion again" in out

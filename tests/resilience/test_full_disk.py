@@ -5,8 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +18,9 @@ from config.settings import Settings
 from tests.conftest import ROOT, Trained
 from tests.resilience.conftest import lead_ids
 from tests.resilience.disks import fill, free, make_read_only, small_disk
-from tests.resilience.services import UNTIL_S, Service, assert_told, service
+from tests.resilience.services import Service, assert_told, service
 from tests.servers import free_port
+from tests.waiting import until
 from wiring.decisions import open_trail
 from wiring.scoring import open_scoring
 
@@ -167,7 +167,7 @@ def test_a_full_disk_kills_no_worker_of_bentoml_serve_either(
             except httpx.TransportError:
                 return False
 
-        wait_until(lambda: answers("/readyz"))
+        until(lambda: answers("/readyz"))
         for path in READ:
             assert client.get(path).status_code == 200, path
         assert client.post("/score", json={"lead_id": leads[0]}).is_success
@@ -180,11 +180,4 @@ def test_a_full_disk_kills_no_worker_of_bentoml_serve_either(
         assert client.get("/metrics").status_code == 200
         assert [c.pid for c in psutil.Process(process).children(recursive=True)] == workers
         free(disk)
-        wait_until(lambda: client.post("/score", json={"lead_id": leads[0]}).is_success)
-
-
-def wait_until(fact: Callable[[], bool]) -> None:
-    until = time.monotonic() + UNTIL_S
-    while not fact():
-        assert time.monotonic() < until
-        time.sleep(0.05)
+        until(lambda: client.post("/score", json={"lead_id": leads[0]}).is_success)

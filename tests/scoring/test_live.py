@@ -20,6 +20,7 @@ from registry.promotion import Terms, promote
 from registry.store import Registry
 from scoring.live_models import Live, LiveVersions
 from tests.conftest import Trained
+from tests.waiting import until
 from wiring.live_folders import cache_of
 from wiring.registry import open_registry
 
@@ -208,10 +209,11 @@ def test_stages_that_vanish_or_are_torn_change_nothing(
 def until_seen(seen: set[str], label: str, faults: list[BaseException]) -> None:
     """Return once a version answers from now on, or something failed."""
     seen.clear()
-    until = time.monotonic() + 60
-    while label not in seen and not faults:
-        assert time.monotonic() < until, f"{label} never answers, {seen} do"
-        time.sleep(0.01)
+    until(
+        lambda: label in seen or faults,
+        what=lambda: f"{label} never answers, {seen} do",
+        every=0.01,
+    )
 
 
 def test_many_threads_answer_while_versions_are_swapped(

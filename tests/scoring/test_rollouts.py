@@ -30,6 +30,7 @@ from registry.store import AnyRegistry
 from scoring.assignment import assign
 from serving.supervisor import running
 from tests.conftest import Trained
+from tests.waiting import until
 from wiring import policies
 from wiring.decisions import policy_path
 from wiring.registry import open_policies, open_registry
@@ -286,13 +287,12 @@ class Load:
 
     def since(self, moment: float) -> list[dict[str, Any]]:
         """Enough of what was asked after a moment; waits for it."""
-        until = moment + 60
-        while True:
-            found = [a for asked, _, a in list(self.answers) if asked >= moment]
-            if len(found) >= ENOUGH:
-                return found
-            assert time.monotonic() < until, "the service hardly answers"
-            time.sleep(0.05)
+
+        def found() -> list[dict[str, Any]]:
+            return [a for asked, _, a in list(self.answers) if asked >= moment]
+
+        until(lambda: len(found()) >= ENOUGH, what="the service hardly answers")
+        return found()
 
 
 def test_a_canary_of_a_policy_served(

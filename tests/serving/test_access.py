@@ -22,6 +22,7 @@ from serving.problems import Forbidden, Problem, Unauthenticated
 from serving.supervisor import running, start
 from tests.serving.double import KNOWN
 from tests.serving.issuer import AUDIENCE, ISSUER, Issuer, claims_of, issuing
+from tests.waiting import until
 
 DOUBLE = "tests.serving.double:Double"
 ASKED: dict[str, tuple[str, object, Scope | None]] = {
@@ -38,10 +39,7 @@ FOLLOWED_S = 2.0
 
 
 def eventually(holds: Callable[[], bool], seconds: float = FOLLOWED_S) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    until(holds, seconds)
 
 
 @dataclass

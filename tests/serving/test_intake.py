@@ -18,6 +18,7 @@ from serving.client import Client
 from serving.problems import MEDIA_TYPE, TYPE_PREFIX, Saturated
 from serving.supervisor import running
 from tests.serving.double import HELD_S, KNOWN
+from tests.waiting import until
 
 LIMIT = 30
 
@@ -43,10 +44,11 @@ def metrics(url: str) -> dict[str, float]:
 
 def until_waiting(url: str, count: int) -> None:
     """Return once the service says that so many events are being taken in."""
-    until = time.monotonic() + HELD_S / 2
-    while metrics(url)["leadscore_events_waiting"] != count:
-        assert time.monotonic() < until, "the events are not taken in"
-        time.sleep(0.02)
+    until(
+        lambda: metrics(url)["leadscore_events_waiting"] == count,
+        HELD_S / 2,
+        what="the events are not taken in",
+    )
 
 
 def test_a_full_intake_says_429_and_scores_go_on(small: str) -> None:

@@ -86,6 +86,7 @@ def assert_nothing_lost(plane: Plane) -> None:
 STEPS = st.lists(st.sampled_from([*BROKEN, "mended", "replay"]), max_size=6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["[]", "[Id]"])
 @limits(max_examples=25, deadline=None)
 @given(steps=STEPS)

@@ -170,6 +170,7 @@ def assert_rebuild_changes_nothing(plane: Plane) -> None:
         assert (texts, us) == again[lead][1:]
 
 
+@pytest.mark.slow
 @limits(max_examples=25, deadline=None)
 @given(tangles(), st.randoms(use_true_random=False), st.integers(1, 4))
 def test_order_and_batching_change_no_state(
@@ -180,6 +181,7 @@ def test_order_and_batching_change_no_state(
     assert_same(plane_of(signals, 1000), plane_of(shuffled, batch))
 
 
+@pytest.mark.slow
 @limits(max_examples=25, deadline=None)
 @given(tangles(), st.integers(1, 4))
 def test_history_and_rebuild_are_the_stream(signals: list[Signal], batch: int) -> None:
@@ -188,6 +190,7 @@ def test_history_and_rebuild_are_the_stream(signals: list[Signal], batch: int) -
     assert_rebuild_changes_nothing(plane)
 
 
+@pytest.mark.slow
 @limits(max_examples=25, deadline=None)
 @given(tangles(), tangles(), st.randoms(use_true_random=False))
 def test_a_split_stays_whatever_comes(

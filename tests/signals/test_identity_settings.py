@@ -121,6 +121,7 @@ def test_a_region_that_is_none_is_refused_by_name(tmp_path: Path, region: str) -
     assert "ISO 3166" in ran.said
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_said_and_no_lead_is_lost(tmp_path: Path) -> None:
     row = "L{0},2024-05-01T10:00:00Z,p{0}@acme.com,Ann,Lee,{1},"
     table, mapping = written(
@@ -143,6 +144,7 @@ def test_what_is_left_out_is_said_and_no_lead_is_lost(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_limits_are_told_in_words_and_other_rules_are_noticed(tmp_path: Path) -> None:
     home = tmp_path / "home"
     settings_of(home, "identity: {limits: {email: {crm_id: 3}}}")

@@ -37,6 +37,8 @@ from simulation.simulator import simulate
 from simulation.writer import write
 from tests.signals.planes import open_plane
 
+pytestmark = pytest.mark.slow
+
 LEADS, SEEDS = 500, [3, pytest.param(11, marks=pytest.mark.soak)]
 Identifier = tuple[str, str]
 Tables = dict[Identifier, Counter[tuple[str, str]]]

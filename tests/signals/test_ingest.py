@@ -79,6 +79,7 @@ def plane_of(signals: list[Signal], batch: int) -> Plane:
     return plane
 
 
+@pytest.mark.slow
 @limits(max_examples=20)
 @given(streams(), st.randoms(), st.integers(1, 7))
 def test_order_duplicates_and_batching_change_nothing(

@@ -16,6 +16,8 @@ from signals.contracts.registry import ContractRegistry
 from signals.mapping.compiler import MappingCounts
 from signals.mapping.mapping import Mapping, load_mapping
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("LEADSCORE_DATA", ROOT.parent / "shared" / "data"))
 

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import TypedDict
@@ -26,6 +25,7 @@ from serving.supervisor import start
 from tests.benchmarks.load import load
 from tests.conftest import Trained
 from tests.soak.crowds import Crowd, crowd, recorded_once, serving
+from tests.waiting import until
 from wiring.registry import open_registry
 from wiring.signals import open_signals
 
@@ -80,13 +80,6 @@ def resident_mib(pid: int) -> int:
     return int(said.split()[0]) // 1024
 
 
-def wait(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not come to pass"
-        time.sleep(0.05)
-
-
 def settle(crowd: Crowd, seconds: float = 1.0) -> float:
     """Let callers ask for a while; when it ended."""
     time.sleep(seconds)
@@ -102,16 +95,16 @@ def test_nothing_is_lost_while_everything_changes(home: Settings) -> None:
     rollout.abort(registry, **BY)
     ids = leads(home)
     with serving(home, workers=2) as (url, process), crowd(url, ids) as callers:
-        wait(lambda: len(callers.done) > 50)
+        until(lambda: len(callers.done) > 50)
         course = RolloutSpec(steps=(RolloutStep(weight=0.2), RolloutStep(weight=0.6)))
         rollout.start(registry, course=course, **BY)
-        wait(lambda: any(one.answer.versions.model == new for one in callers.done))
+        until(lambda: any(one.answer.versions.model == new for one in callers.done))
         rollout.advance(registry, **BY)
         settle(callers)
         _kill_a_worker(process.pid)
         settle(callers, 2.0)
         promote(registry, new, Stage.CHAMPION, override=True, terms=Terms(), **BY)
-        wait(lambda: {one.answer.versions.model for one in callers.done[-20:]} == {new})
+        until(lambda: {one.answer.versions.model for one in callers.done[-20:]} == {new})
         registry.rollback(**BY)
         rolled = time.monotonic()
         settle(callers, EFFECTIVE_S + 2)

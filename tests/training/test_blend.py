@@ -80,6 +80,7 @@ def _levels(model: object) -> tuple[tuple[int, ...], ...]:
     return read_forest(model, 4).levels
 
 
+@pytest.mark.slow
 def test_a_run_that_is_asked_for_a_blend_says_what_came_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
