@@ -65,7 +65,7 @@ class Tracking:
             self._client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def upload(
-        self, folder: Path, manifest: Sealed, run_id: str | None, at_ms: int, mark: str = ""
+        self, folder: Path, manifest: Sealed, run_id: str | None, at_ms: int, mark: str
     ) -> Upload:
         """Log a version's files and all that is told of it to a run, a new one if none is given.
 

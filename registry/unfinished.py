@@ -30,17 +30,18 @@ def marked(cache: Path) -> Iterator[str]:
 
 
 def left(cache: Path) -> list[str]:
-    """The marks of registrations that were broken off."""
+    """The marks of registrations that were broken off; none where they cannot be looked at."""
     folder = cache / FOLDER
-    if not folder.is_dir():
-        return []
-    with _alone(folder):
-        return [path.name for path in sorted(folder.glob("[!.]*")) if _free(path)]
+    if folder.is_dir():
+        with suppress(OSError), _alone(folder):
+            return [path.name for path in sorted(folder.glob("[!.]*")) if _free(path)]
+    return []
 
 
 def forget(cache: Path, mark: str) -> None:
     """What a registration left has been brought to an end."""
-    (cache / FOLDER / mark).unlink(missing_ok=True)
+    with suppress(OSError):
+        (cache / FOLDER / mark).unlink()
 
 
 @contextmanager
