@@ -28,6 +28,7 @@ from domain.versions.manifest import (
 )
 from domain.versions.policy_manifest import PolicyManifest
 from registry import cache as local
+from registry import unfinished
 from registry.ledger import Ledger
 from registry.ledger_entry import LedgerDraft, LedgerEntry, Registration
 from registry.registry_state import RegistryState, fold, kept
@@ -99,12 +100,12 @@ class VersionRegistry(Generic[M]):
         part, manifest = local.stage_copy(self.cache, folder, self.made_of)
         try:
             self._check_name(manifest, self.ledger.entries())
-            at_ms = to_us(self._clock.now()) // 1000
-            upload = self._tracking.upload(part, manifest, run_id, at_ms)
-            version = self._admit(part, manifest, upload, author)
+            with unfinished.marked(self.cache) as mark:
+                upload = self._tracking.upload(part, manifest, run_id, self._now_ms(), mark)
+                version = self._admit(part, manifest, upload, author)
+                self._tracking.finish(upload, version.label, self._now_ms())
         finally:
             local.discard(part)
-        self._tracking.finish(upload, version.label, to_us(self._clock.now()) // 1000)
         self.reconcile()
         return version
 
@@ -360,6 +361,13 @@ class VersionRegistry(Generic[M]):
             for name in {r.version.name for r in standing.registrations.values()}:
                 self._tracking.mirror(name, standing.numbered(name))
             mirrored = standing.sequence
+        for mark in unfinished.left(self.cache):
+            labels = {r.run_id: label for label, r in standing.registrations.items()}
+            self._tracking.end(mark, labels, self._now_ms())
+            unfinished.forget(self.cache, mark)
+
+    def _now_ms(self) -> int:
+        return to_us(self._clock.now()) // 1000
 
     def _mirror_or_warn(self) -> None:
         try:

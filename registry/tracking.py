@@ -38,6 +38,7 @@ TRIALS = 200
 INCOMPLETE = "incomplete"
 MANIFEST_TAG = "manifest"
 STAGE_TAG = "stage"
+MARK_TAG = "registration"
 ALIASES = (Stage.CHAMPION, Stage.CHALLENGER)
 
 
@@ -63,17 +64,19 @@ class Tracking:
         with _answering():
             self._client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
-    def upload(self, folder: Path, manifest: Sealed, run_id: str | None, at_ms: int) -> Upload:
+    def upload(
+        self, folder: Path, manifest: Sealed, run_id: str | None, at_ms: int, mark: str
+    ) -> Upload:
         """Log a version's files and all that is told of it to a run, a new one if none is given.
 
         A run of the registry's own began when the version's training did, and its search's trials
-        are runs within it.
+        are runs within it. All of these have the tag `mark`, by which `end` finds them.
         """
         record = read_record(folder)
         with _answering():
             own = run_id is None
             run = (
-                self._new_run(manifest.name, record.started_ms if record else at_ms)
+                self._new_run(manifest.name, record.started_ms if record else at_ms, mark)
                 if run_id is None
                 else self._client.get_run(run_id)
             )
@@ -87,16 +90,35 @@ class Tracking:
             )
             self._log_datasets(identity, manifest)
             if record is not None:
-                self._log_trials(run.info.experiment_id, identity, record)
+                self._log_trials(run.info, record, mark)
             return Upload(identity, f"{run.info.artifact_uri}/{FOLDER}", own)
 
     def finish(self, upload: Upload, label: str, at_ms: int) -> None:
         """End a run that the registry made, named by the version that came of it."""
         if upload.own:
-            day = datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
             with _answering():
-                self._client.update_run(upload.run_id, name=f"{label}, {day}")
-                self._client.set_terminated(upload.run_id, end_time=at_ms)
+                self._finish(upload.run_id, label, at_ms)
+
+    def end(self, mark: str, labels: Mapping[str, str], at_ms: int) -> None:
+        """End the runs of a registration that was broken off: what it left running was killed.
+
+        A run that is in `labels`, by its id, has become a version all the same.
+        """
+        with _answering():
+            found = self._client.get_experiment_by_name(EXPERIMENT)
+            if found is None:
+                return
+            asked = f"tags.{MARK_TAG} = '{mark}' and attributes.status = 'RUNNING'"
+            for run in self._client.search_runs([found.experiment_id], asked):
+                if label := labels.get(run.info.run_id):
+                    self._finish(run.info.run_id, label, at_ms)
+                else:
+                    self._client.set_terminated(run.info.run_id, "KILLED", at_ms)
+
+    def _finish(self, run_id: str, label: str, at_ms: int) -> None:
+        day = datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
+        self._client.update_run(run_id, name=f"{label}, {day}")
+        self._client.set_terminated(run_id, end_time=at_ms)
 
     def _log_files(self, run_id: str, folder: Path, manifest: Sealed) -> None:
         self._client.log_artifacts(run_id, str(folder), FOLDER)
@@ -117,11 +139,13 @@ class Tracking:
             else:
                 return
 
-    def _log_trials(self, experiment: str, parent: str, record: RunRecord) -> None:
+    def _log_trials(self, parent: Any, record: RunRecord, mark: str) -> None:
         for trial in record.trials[-TRIALS:]:
-            metrics, params, tags = trial_of(trial, parent)
+            metrics, params, tags = trial_of(trial, parent.run_id)
             name, began = f"trial {trial.number}", trial.started_ms
-            child = self._client.create_run(experiment, began, run_name=name).info.run_id
+            child = self._client.create_run(
+                parent.experiment_id, began, {MARK_TAG: mark}, name
+            ).info.run_id
             self._client.log_batch(child, metrics=metrics, params=params, tags=tags)
             self._client.set_terminated(child, end_time=trial.ended_ms)
 
@@ -196,7 +220,7 @@ class Tracking:
                 raise BadInput(f"{name} is missing", rule="version-complete", where=label)
             self._client.download_artifacts(run_id, f"{FOLDER}/{name}", str(target.parent))
 
-    def _new_run(self, name: str, start_ms: int) -> Any:
+    def _new_run(self, name: str, start_ms: int, mark: str) -> Any:
         found = self._client.get_experiment_by_name(EXPERIMENT)
         if found is None:
             try:
@@ -205,7 +229,7 @@ class Tracking:
                 if bad.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
             found = self._client.get_experiment_by_name(EXPERIMENT)
-        return self._client.create_run(found.experiment_id, start_ms, run_name=name)
+        return self._client.create_run(found.experiment_id, start_ms, {MARK_TAG: mark}, name)
 
     def _ensure_model(self, name: str) -> None:
         try:

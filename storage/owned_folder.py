@@ -18,6 +18,8 @@ OWNER = ".owner"
 """The file whose lock the owner of a folder holds."""
 UNNAMED = ".unnamed-"
 """How the name of a folder begins before its owner has locked it: nothing is in it then."""
+OLD_S = 86_400.0
+"""After so long, what was never finished is nobody's work."""
 
 
 @contextmanager
@@ -38,18 +40,22 @@ def owned_folder(parent: Path, prefix: str) -> Iterator[Path]:
 def remove_abandoned(parent: Path, prefixes: Sequence[str]) -> list[Path]:
     """Remove the folders of these prefixes whose owner is gone; those that were removed.
 
-    Links are not followed, folders of other users are let be, and so is what cannot be removed.
+    Whoever was killed before its folder had a name left an empty one: it goes after a day. Links
+    are not followed, folders of other users are let be, and so is what cannot be removed.
     """
     removed: list[Path] = []
+    named = tuple(f"{prefix}-" for prefix in prefixes)
+    unnamed = tuple(UNNAMED + one for one in named)
     with suppress(OSError):  # a home that cannot be read has greater worries
-        for folder in sorted(parent.iterdir()):
-            named = any(folder.name.startswith(f"{prefix}-") for prefix in prefixes)
-            if named and _is_mine(folder) and _remove_free(folder):
+        for folder in filter(_is_mine, sorted(parent.iterdir())):
+            if folder.name.startswith(named) and _remove_free(folder):
                 removed.append(folder)
+            elif folder.name.startswith(unnamed):
+                removed += remove_old([folder])
     return removed
 
 
-def remove_old(paths: Iterable[Path], old_s: float) -> list[Path]:
+def remove_old(paths: Iterable[Path], old_s: float = OLD_S) -> list[Path]:
     """Remove files and folders that nothing changed for so long; those that were removed."""
     removed: list[Path] = []
     for path in paths:

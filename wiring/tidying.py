@@ -4,23 +4,20 @@ from itertools import chain
 from pathlib import Path
 
 from config.settings import Settings
-from storage.owned_folder import UNNAMED, remove_abandoned, remove_old
+from storage.owned_folder import remove_abandoned, remove_old
 
 PREFIXES = ("training", "reproduction", "history", "policy")
 """How the names of working folders in a home begin."""
-OLD_S = 86_400.0
-"""After so long, what is left of a file or a copy that was never finished is nobody's work."""
 
 
 def tidy(settings: Settings) -> list[Path]:
     """Remove what is nobody's any more; what was removed. Raises nothing."""
     home = settings.home
     unfinished = chain(
-        home.glob(f"{UNNAMED}*"),
         home.glob("*.partial"),
         home.glob("*/*.partial"),
         home.glob("live/.stages-*"),
         home.glob("live/parts/*"),
         home.glob("live/policies/parts/*"),
     )
-    return remove_abandoned(home, PREFIXES) + remove_old(unfinished, OLD_S)
+    return remove_abandoned(home, PREFIXES) + remove_old(unfinished)

@@ -3,6 +3,7 @@
 import shutil
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from mlflow.tracking import MlflowClient
@@ -10,17 +11,15 @@ from mlflow.tracking import MlflowClient
 from config.settings import Settings
 from jobs.decisions.verify_home import verify_home
 from registry.cache import read_cached_stages
-from tests.conftest import Trained
 from wiring.live_folders import cache_of
 from wiring.registry import open_registry
 from wiring.signals import open_signals
 
 
-def copied(trained: Trained, folder: Path) -> Settings:
-    """A copy of the trained home in a folder of its own."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(trained.settings.home, folder / "home")
-    return msgspec.structs.replace(trained.settings, home=folder / "home")
+def copied(settings: Settings, folder: Path) -> Settings:
+    """A copy of a home in a folder of its own."""
+    shutil.copytree(settings.home, folder / "home")
+    return msgspec.structs.replace(settings, home=folder / "home")
 
 
 def assert_sound(settings: Settings, *, whole: bool = True) -> None:
@@ -44,8 +43,18 @@ def client(settings: Settings) -> MlflowClient:
     return MlflowClient(settings.tracking_uri, settings.tracking_uri)
 
 
+def runs(settings: Settings) -> list[Any]:
+    """MLflow's runs, those of a search's trials too."""
+    asked = client(settings)
+    return list(asked.search_runs([one.experiment_id for one in asked.search_experiments()]))
+
+
 def assert_mirrored(settings: Settings) -> None:
-    """MLflow's aliases and tags say what the ledger says; what was never listed is incomplete."""
+    """MLflow's aliases and tags say what the ledger says; what was never listed is incomplete.
+
+    Of registrations that were killed no run goes on.
+    """
+    assert {run.info.status for run in runs(settings)} <= {"FINISHED", "KILLED"}
     versions = {v.version: v for v in open_registry(settings).versions()}
     found = client(settings).search_model_versions("name='lead'")
     for one in found:

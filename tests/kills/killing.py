@@ -27,13 +27,15 @@ class Victim:
     """A command that is killed: its words, its environment, and where it writes.
 
     `watched` are glob patterns, seen from the folder of the home: what is written to them marks
-    the command's commit points. `usual_s` is how long it takes undisturbed.
+    the command's commit points. `usual_s` is how long it takes undisturbed, `ends_with` its exit
+    code then.
     """
 
     environment: dict[str, str]
     words: Sequence[str]
     watched: Sequence[str]
     usual_s: float
+    ends_with: int = 0
 
     @property
     def folder(self) -> Path:
@@ -44,8 +46,10 @@ class Victim:
         return fork(self.environment, *self.words)
 
     def finish(self) -> None:
-        """Run it to its end, which must be a good one."""
-        finish(self.begin(), self.environment, MOST_S)
+        """Run it to its end, which must be the one that it has undisturbed."""
+        run = self.begin()
+        until(lambda: run.ended() is not None, MOST_S)
+        assert run.ended() == self.ends_with, (self.folder / "said").read_text()[-2000:]
 
     def written(self) -> Print:
         """What changes when it writes to what is watched."""

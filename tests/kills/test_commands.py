@@ -10,12 +10,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from config.settings import Settings
 from jobs.decisions.resumable_batch import RUN_FILE
+from monitoring.canary import load_rule
 from registry.registry_state import RegistryState
 from tests.conftest import Trained
 from tests.kills.homes import assert_mirrored, assert_sound, copied
@@ -84,7 +86,7 @@ def test_a_promotion_killed_anywhere(
     seed: int, most: int, trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is there whole or not at all; given again it is done, and MLflow says the same."""
-    settings = copied(trained, tmp_path)
+    settings = copied(trained.settings, tmp_path)
     environment, changes = settings.environment(), Changes(settings)
     usual_s = timed(environment, *promotion(changes.standing()))
     assert changes.took()
@@ -115,24 +117,54 @@ def promotion(standing: RegistryState) -> tuple[str, ...]:
     return ("promote", other, "--stage", "champion", "--override", "--reason", "proof")
 
 
-def course(standing: RegistryState, step: int) -> tuple[str, ...]:
-    """The commands of a rollout that is given up, and of one that is finished, in turn."""
-    why, former = (
-        ("--reason", "proof"),
-        next(iter(set(standing.registrations) - {standing.champion})),
-    )
-    start = ("rollout", "start", "--step", "0.2", "--step", "0.5", *why)
-    turn: list[tuple[str, ...]] = [
-        *(start, ("rollout", "advance", *why), ("rollout", "hold", *why)),
-        ("rollout", "abort", *why),
-        *(start, ("rollout", "advance", *why), ("rollout", "finish", "--override", *why)),
-        ("promote", former, "--stage", "challenger", "--weight", "0", "--override", *why),
-    ]
-    return turn[step % len(turn)]
+PLAN = """
+steps: [{weight: 0.2}, {weight: 0.5}]
+limits: {degraded: 0.1}
+needs_pass: false
+"""
 
 
+@dataclass(frozen=True)
+class Course:
+    """The commands, in turn, of rollouts that are given up, rolled back by limits and finished."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        (self.folder / "plan.yaml").write_text(PLAN)
+        (self.folder / "sound.json").write_text('{"degraded": 0.0}')
+        (self.folder / "breach.json").write_text('{"degraded": 0.5}')
+
+    def step(self, number: int, standing: RegistryState) -> tuple[tuple[str, ...], int]:
+        """The words of a command, and the exit code that it ends with."""
+        why = ("--reason", "proof")
+        former = next(iter(set(standing.registrations) - {standing.champion}))
+        start = ("rollout", "start", "--step", "0.2", "--step", "0.5", *why)
+        turn: list[tuple[str, ...]] = [
+            *(start, ("rollout", "advance", *why), ("rollout", "hold", *why)),
+            ("rollout", "abort", *why),
+            ("rollout", "start", "--plan", str(self.folder / "plan.yaml"), *why),
+            *(self._tick("sound", standing), self._tick("breach", standing)),
+            *(start, ("rollout", "advance", *why), ("rollout", "finish", "--override", *why)),
+            ("promote", former, "--stage", "challenger", "--weight", "0", "--override", *why),
+        ]
+        words = turn[number % len(turn)]
+        return words, int(words == turn[BREACH])
+
+    def _tick(self, figures: str, standing: RegistryState) -> tuple[str, ...]:
+        verdict = self.folder / "verdict.json"
+        arms = {"champion": standing.champion, "challenger": standing.challenger}
+        empty = {"reasons": [], "measures": [], "paired": 0, "matured": 0, "positives": 0}
+        told = {"outcome": "inconclusive", "rule": load_rule(), **arms, **empty}
+        verdict.write_bytes(msgspec.json.encode(told))
+        figures_file = str(self.folder / f"{figures}.json")
+        return ("rollout", "tick", "--figures", figures_file, "--verdict", str(verdict))
+
+
+BREACH = 6
 LEAVES = [
     *("rollout_started", "rollout_advanced", "rollout_held", "rollout_aborted"),
+    *("rollout_started", "rollout_advanced", "rollout_rolled_back"),
     *("rollout_started", "rollout_advanced", "rollout_finished", "promoted", "promoted"),
 ]
 """The entries that these commands leave."""
@@ -143,18 +175,18 @@ def test_a_rollout_killed_anywhere(
     seed: int, most: int, trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each step is taken once: the ledger reads as if nobody had been killed."""
-    settings = copied(trained, tmp_path)
+    settings = copied(trained.settings, tmp_path)
     environment = settings.environment()
     finish(fork(environment, "rollout", "abort", "--reason", "proof"), environment)
-    changes, step = Changes(settings), 0
-    usual_s = timed(environment, *course(changes.standing(), step))
+    changes, step, course = Changes(settings), 0, Course(tmp_path)
+    usual_s = timed(environment, *course.step(step, changes.standing())[0])
     changes.took()
     watched = ("home/ledger.db*", "home/live/stages.json")
     kills = Kills(random.Random(seed), most)
     while not kills.spent:
         step += 1
-        words = course(changes.standing(), step)
-        victim = Victim(environment, words, watched, usual_s)
+        words, code = course.step(step, changes.standing())
+        victim = Victim(environment, words, watched, usual_s, code)
         kills.strike(victim, changes.phase)
         assert_sound(settings, whole=kills.count % EVERY == 0)
         if not changes.took():
@@ -199,7 +231,7 @@ def test_a_batch_killed_anywhere(
     seed: int, most: int, trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The file is absent, or whole and equal; every lead is decided once for each file."""
-    settings = copied(trained, tmp_path)
+    settings = copied(trained.settings, tmp_path)
     leads = {str(ref.lead_id) for ref in open_signals(settings).directory.all()}
     out = tmp_path / "out" / "leads.parquet"
     out.parent.mkdir()
@@ -231,7 +263,7 @@ def test_a_batch_killed_anywhere(
 
 def test_a_batch_killed_while_it_lets_go_of_its_parts(trained: Trained, tmp_path: Path) -> None:
     """The file is there, its parts are almost all gone: given again, nobody is decided twice."""
-    settings = copied(trained, tmp_path)
+    settings = copied(trained.settings, tmp_path)
     out = tmp_path / "leads.parquet"
     environment = {**settings.environment(), PARTS: str(IN_PART)}
     words = ("score", "--all", "--out", str(out))

@@ -49,7 +49,7 @@ def one_client_each(url: str, supervisor: int) -> Iterator[list[httpx.Client]]:
 
 def test_the_same_request_reaches_two_workers_at_once(trained: Trained, tmp_path: Path) -> None:
     """One decision, told to both: whoever comes second waits for it, and nobody is refused."""
-    settings, numbers = copied(trained, tmp_path), count()
+    settings, numbers = copied(trained.settings, tmp_path), count()
     ids = leads(settings)
     with (
         serving(settings, WORKERS) as (url, process),

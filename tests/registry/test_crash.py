@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -15,6 +16,7 @@ from registry.cache import open_cached
 from registry.ledger import Ledger, LedgerWriter
 from registry.promotion import promote
 from registry.store import Registry
+from registry.unfinished import left
 
 Sealed = Callable[..., Path]
 Open = Callable[..., Registry]
@@ -53,6 +55,14 @@ def aliases(tmp_path: Path) -> dict[str, int]:
     return dict(MlflowClient(uri, uri).get_registered_model("lead").aliases)
 
 
+def runs(tmp_path: Path) -> dict[str, str]:
+    """The states of MLflow's runs, by name."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    asked = MlflowClient(uri, uri)
+    found = asked.search_runs([one.experiment_id for one in asked.search_experiments()])
+    return {str(run.info.run_name): str(run.info.status) for run in found}
+
+
 def test_a_half_registered_version_is_never_there(
     registry_at: Open, sealed: Sealed, forked: Forked, tmp_path: Path
 ) -> None:
@@ -63,6 +73,7 @@ def test_a_half_registered_version_is_never_there(
 
     assert forked(register) == [KILLED]
     assert stage_tags(tmp_path) == {1: "incomplete"}
+    assert runs(tmp_path) == {"lead": "RUNNING"}
     registry = registry_at()
     assert registry.versions() == []
     with pytest.raises(Missing):
@@ -72,6 +83,7 @@ def test_a_half_registered_version_is_never_there(
     assert registry.register(folder, run_id=None, by="ann").label == "lead-2"
     assert [v.label for v in registry.versions()] == ["lead-2"]
     assert stage_tags(tmp_path) == {1: "incomplete", 2: "candidate"}
+    assert runs(tmp_path) == {"lead": "KILLED", "lead-2, 2026-01-01": "FINISHED"}
 
 
 def test_a_registration_is_done_once_the_ledger_has_it(
@@ -87,6 +99,42 @@ def test_a_registration_is_done_once_the_ledger_has_it(
     assert registry.fetch(registry.get("1"))
     registry.reconcile()
     assert stage_tags(tmp_path) == {1: "candidate"}
+    assert runs(tmp_path) == {"lead-1, 2026-01-01": "FINISHED"}
+    assert left(registry.cache) == []
+
+
+def test_a_registration_that_goes_on_is_let_be(
+    registry_at: Open, sealed: Sealed, tmp_path: Path
+) -> None:
+    """Another process that changes something meanwhile ends nothing of it."""
+    registry, folder, states = registry_at(), sealed(), list[str | None]()
+    registry.register(sealed(), run_id=None, by="ann")
+
+    class Meanwhile(Ledger):
+        @contextmanager
+        def exclusive(self) -> Iterator[LedgerWriter]:
+            registry.reconcile()
+            states.append(runs(tmp_path).get("lead"))
+            with super().exclusive() as writer:
+                yield writer
+
+    registry_at(Meanwhile).register(folder, run_id=None, by="bob")
+    assert states[0] == "RUNNING"
+    assert set(runs(tmp_path).values()) == {"FINISHED"}
+
+
+def test_a_registration_that_fails_leaves_no_run_that_runs(
+    registry_at: Open, sealed: Sealed, tmp_path: Path
+) -> None:
+    class Full(Ledger):
+        def exclusive(self) -> NoReturn:
+            raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        registry_at(Full).register(sealed(), run_id=None, by="ann")
+    registry = registry_at()
+    registry.register(sealed(), run_id=None, by="ann")
+    assert sorted(runs(tmp_path).values()) == ["FINISHED", "KILLED"]
 
 
 @pytest.mark.parametrize(("dies", "done"), [(DiesBeforeCommit, False), (DiesAfterCommit, True)])

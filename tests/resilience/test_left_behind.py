@@ -7,11 +7,14 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from config.home_definition import definition_of
 from config.settings import Settings
-from storage.owned_folder import UNNAMED, owned_folder
+from serving.metrics import metric_files
+from storage.owned_folder import OLD_S, UNNAMED, owned_folder
 from wiring.scratch_home import scratch_home
-from wiring.tidying import OLD_S, tidy
+from wiring.tidying import tidy
 
 HOLDS = (
     "import sys, time; from pathlib import Path; from config.settings import Settings;"
@@ -66,3 +69,18 @@ def test_files_that_were_never_finished_go_after_a_day(own_home: Settings) -> No
     assert tidy(own_home) == [unnamed, old]
     assert named_soon.is_dir()
     assert new.is_dir()
+
+
+def test_a_service_removes_what_one_before_it_had_not_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was killed between making its folder and locking it."""
+    monkeypatch.setattr(metric_files, "MEMORY", tmp_path)
+    left, young = (tmp_path / f"{UNNAMED}{metric_files.PREFIX}-{n}" for n in "ab")
+    left.mkdir()
+    young.mkdir()
+    aged(left, OLD_S)
+    with metric_files.metrics_folder() as folder:
+        assert folder.parent == tmp_path
+        assert not left.exists()
+        assert young.is_dir()

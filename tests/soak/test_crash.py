@@ -123,7 +123,7 @@ def read_with_kills(settings: Settings, usual: Undisturbed, rng: random.Random, 
     return kills
 
 
-@pytest.mark.parametrize(("seed", "most"), [(0, 4), *SOAK])
+@pytest.mark.parametrize(("seed", "most"), [(0, 12), *SOAK])
 def test_killed_while_reading_files(
     seed: int, most: int, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
