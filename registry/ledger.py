@@ -1,8 +1,7 @@
 """The promotion ledger: append-only, hash-chained, in SQLite or PostgreSQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 
 import msgspec
 from sqlalchemy import Column, Connection, Engine, insert, inspect, select, text
@@ -12,7 +11,6 @@ from domain.clock import Clock, to_us
 from domain.errors import BadInput, Unavailable
 from registry.ledger_entry import GateResult, LedgerDraft, LedgerEntry, Registration
 from registry.ledger_table import LEDGER, METADATA
-from registry.registry_state import as_of
 from registry.rollout_decision import RolloutEvidence
 from registry.rollout_state import Rollout
 from storage.hash_chain import GENESIS, first_break, link
@@ -38,14 +36,21 @@ class _Detail(msgspec.Struct, frozen=True, omit_defaults=True):
 class LedgerWriter:
     """The sole right to append, for as long as `Ledger.exclusive` is open."""
 
-    def __init__(self, connection: Connection, clock: Clock, credential: str = "") -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        clock: Clock,
+        credential: str,
+        read: Callable[[Connection], list[LedgerEntry]],
+    ) -> None:
         self._connection = connection
         self._credential = credential
         self._now = to_us(clock.now())  # what is written together happened at one moment
+        self._read = read
 
     def entries(self) -> list[LedgerEntry]:
         """All entries, oldest first, those appended just now included."""
-        return [_entry(row) for row in _rows(self._connection)]
+        return self._read(self._connection)
 
     def append(self, draft: LedgerDraft) -> LedgerEntry:
         """Record a change. Its time is never before that of the entry before it."""
@@ -67,11 +72,13 @@ class Ledger:
     """The ledger in the database of `engine`; its table is made where it is missing.
 
     `credential` is what the makers of changes through this object are known by; each entry has it.
-    Every method raises Unavailable where the database does not answer.
+    It reads the whole ledger once; afterwards what came since, and whether the newest entry that
+    it knows is still there. Every method raises Unavailable where the database does not answer.
     """
 
     def __init__(self, engine: Engine, clock: Clock, credential: str = "") -> None:
         self._engine = engine
+        self._known: list[LedgerEntry] = []
         self.credential = credential
         self._clock = clock
         with _answering():
@@ -84,7 +91,7 @@ class Ledger:
     def exclusive(self) -> Iterator[LedgerWriter]:
         """Keep every other process from appending; all appends commit on leaving, or none."""
         with self._writing() as connection:
-            yield LedgerWriter(connection, self._clock, self.credential)
+            yield LedgerWriter(connection, self._clock, self.credential, self._read)
 
     def append(self, draft: LedgerDraft) -> LedgerEntry:
         """Record one change."""
@@ -94,15 +101,11 @@ class Ledger:
     def entries(self) -> list[LedgerEntry]:
         """All entries, oldest first."""
         with _answering(), self._engine.connect() as connection:
-            return [_entry(row) for row in _rows(connection)]
+            return self._read(connection)
 
     def history(self, subject: str | None = None) -> list[LedgerEntry]:
         """The entries about one version, or all, oldest first."""
         return [e for e in self.entries() if subject is None or e.subject == subject]
-
-    def champion_at(self, moment: datetime) -> str | None:
-        """The label of the model that was champion at a moment, or None."""
-        return as_of(self.entries(), to_us(moment)).champion
 
     def verify(self) -> int | None:
         """The sequence number of the first entry that was altered, removed or put in, or None.
@@ -112,6 +115,16 @@ class Ledger:
         """
         with _answering(), self._engine.connect() as connection:
             return _broken(_rows(connection))
+
+    def _read(self, connection: Connection) -> list[LedgerEntry]:
+        """All entries; of those known before, only the newest is read again."""
+        known = self._known
+        rows = _rows(connection, known[-1].sequence if known else 0)
+        if known and (not rows or rows[0]["hash"] != known[-1].hash):
+            # rolled back, or a backup was restored: what is known is another ledger's
+            known, rows = [], _rows(connection)
+        self._known = [*known, *(_entry(row) for row in (rows[1:] if known else rows))]
+        return list(self._known)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -185,8 +198,11 @@ def _answering() -> Iterator[None]:
         ) from bad
 
 
-def _rows(connection: Connection) -> Sequence[_Row]:
+def _rows(connection: Connection, first: int = 0) -> Sequence[_Row]:
+    """The rows from the one of that sequence number on; all of them without."""
     ordered = select(LEDGER).order_by(LEDGER.c.sequence)
+    if first:
+        ordered = ordered.where(LEDGER.c.sequence >= first)
     return [dict(row) for row in connection.execute(ordered).mappings()]
 
 

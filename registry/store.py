@@ -15,7 +15,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Generic
 
 from domain.clock import Clock, iso, to_us
-from domain.errors import BadInput, LeadscoreError, Missing, Refused, Unavailable
+from domain.errors import BadInput, LeadscoreError, Refused, Unavailable
 from domain.versions.manifest import (
     MANIFEST,
     NAME,
@@ -41,6 +41,7 @@ from registry.transitions import (
     registered,
     start_rollout,
 )
+from storage.hash_chain import GENESIS
 
 if TYPE_CHECKING:
     from registry.tracking import Tracking, Upload
@@ -87,6 +88,7 @@ class VersionRegistry(Generic[M]):
         self._clock = clock
         self.ledger = ledger
         self.cache = cache
+        self._folded: tuple[str, RegistryState] | None = None
         self._catch_up()
 
     def register(self, folder: Path, *, run_id: str | None, by: str) -> ModelVersion:
@@ -110,28 +112,11 @@ class VersionRegistry(Generic[M]):
 
     def versions(self) -> list[ModelVersion]:
         """All versions, by name and number."""
-        standing = self.standing()
-        listed = [standing.version(label) for label in standing.registrations]
-        return sorted(listed, key=lambda v: (v.name, v.version))
+        return self.standing().versions()
 
     def get(self, label_or_number: str) -> ModelVersion:
-        """One version, by its label, or by its number where only one name has that number.
-
-        Raises Missing where there is none, BadInput where there are several.
-        """
-        found = [v for v in self.versions() if label_or_number in (v.label, str(v.version))]
-        if not found:
-            raise Missing(
-                f"no version {label_or_number!r} is registered",
-                rule="version-known",
-                todo="List the versions to see which there are.",
-            )
-        if len(found) > 1:
-            raise BadInput(
-                f"{label_or_number} could be any of {', '.join(v.label for v in found)}",
-                rule="version-unambiguous",
-            )
-        return found[0]
+        """As `RegistryState.find`, by the ledger as it is now."""
+        return self.standing().find(label_or_number)
 
     def at(self, stage: Stage) -> ModelVersion | None:
         """The champion or the challenger; of the other stages, the newest version."""
@@ -142,23 +127,27 @@ class VersionRegistry(Generic[M]):
         return self._fold(self.ledger.entries())
 
     def fetch(self, version: ModelVersion | str) -> tuple[Path, M]:
+        """As `open`: the folder and the manifest of a registered version. Raises Missing."""
+        label = version if isinstance(version, str) else version.label
+        opened = self.open(self.standing().registration(label))
+        return opened.folder, opened.manifest
+
+    def open(self, registration: Registration) -> local.OpenedVersion[M]:
         """A version's files in the local cache, every one checked by hash, now.
 
-        What the cache lacks or holds altered is fetched anew from MLflow. Raises Missing for an
-        unknown version, BadInput where MLflow's copy too is incomplete or altered.
+        What the cache lacks or holds altered is fetched anew from MLflow. Raises BadInput where
+        MLflow's copy too is incomplete or altered, Unavailable where MLflow does not answer.
         """
-        label = version if isinstance(version, str) else version.label
         try:
-            return self.fetch_cached(label)
+            return self._open_cached(registration)
         except LeadscoreError:
-            registration = self._registration(label)
-        part = local.new_part(self.cache)
+            part = local.new_part(self.cache)
         try:
             self._tracking.download(registration, part, self.made_of)
-            local.place(self.cache, part, label)
+            local.place(self.cache, part, registration.version.label)
         finally:
             local.discard(part)
-        return self.fetch_cached(label)
+        return self._open_cached(registration)
 
     def fetch_cached(self, label: str) -> tuple[Path, M]:
         """As `fetch`, from the cache alone: MLflow is not asked.
@@ -166,14 +155,16 @@ class VersionRegistry(Generic[M]):
         Raises Missing where the version is unknown or not in the cache, BadInput where its files
         there are incomplete or altered.
         """
-        cached = local.cached_version(self._registration(label))
-        local.touch(local.version_folder(self.cache, label))
-        opened = local.open_version(self.cache, cached, self.made_of)
+        opened = self._open_cached(self.standing().registration(label))
         return opened.folder, opened.manifest
+
+    def _open_cached(self, registration: Registration) -> local.OpenedVersion[M]:
+        local.touch(local.version_folder(self.cache, registration.version.label))
+        return local.open_version(self.cache, local.cached_version(registration), self.made_of)
 
     def transition(
         self,
-        version: ModelVersion | str,
+        version: ModelVersion | local.OpenedVersion[M] | str,
         stage: Stage,
         *,
         by: str,
@@ -184,11 +175,13 @@ class VersionRegistry(Generic[M]):
         """Move a version to a stage; a `share` starts a rollout of a new challenger.
 
         The former champion is archived, the former challenger a candidate again. Without a
-        champion no rollout is started. Raises what `transitions.move` raises.
+        champion no rollout is started. What will serve is opened, unless an opened version is
+        given. Raises what `transitions.move` raises.
         """
         author = Author(by, reason)
         label = version if isinstance(version, str) else version.label
-        if stage in (Stage.CHAMPION, Stage.CHALLENGER):
+        opened = isinstance(version, local.OpenedVersion)
+        if stage in (Stage.CHAMPION, Stage.CHALLENGER) and not opened:
             self.fetch(label)
         steps: list[Decide] = [
             lambda now: move(now, label, stage, author, verdict or GateVerdict())
@@ -280,7 +273,11 @@ class VersionRegistry(Generic[M]):
         return Tracking(self._uri, root.absolute().as_uri() if isinstance(root, Path) else root)
 
     def _fold(self, entries: Sequence[LedgerEntry]) -> RegistryState:
-        return fold(entries, self.made_of.kind)
+        """The state after these entries, folded anew only where others came last."""
+        head = entries[-1].hash if entries else GENESIS
+        if self._folded is None or self._folded[0] != head:
+            self._folded = head, fold(entries, self.made_of.kind)
+        return self._folded[1]
 
     def _check_name(self, manifest: Sealed, entries: Sequence[LedgerEntry]) -> None:
         """Raise BadInput for a name that MLflow cannot hold, or that another kind has."""
@@ -296,12 +293,6 @@ class VersionRegistry(Generic[M]):
                 rule="version-name",
                 todo="Give it a name of its own.",
             )
-
-    def _registration(self, label: str) -> Registration:
-        registration = self.standing().registrations.get(label)
-        if registration is None:
-            raise Missing(f"no version {label!r} is registered", rule="version-known")
-        return registration
 
     def _admit(self, part: Path, manifest: M, upload: "Upload", author: Author) -> ModelVersion:
         manifest_hash = file_hash(part / MANIFEST)

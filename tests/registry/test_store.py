@@ -171,7 +171,7 @@ def test_promotion_rollout_and_rollback(
     assert back.label == "lead-1"
     assert mlflow_says(tmp_path) == ({"champion": 1}, {1: "champion", 2: "archived"})
     assert open_cached(registry.cache).champion.label == "lead-1"
-    assert registry.ledger.champion_at(clock.now()) == "lead-1"
+    assert registry.standing().champion == "lead-1"
     kinds = [entry.kind for entry in registry.ledger.entries()]
     assert kinds == [
         "registered",
