@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
-from sqlalchemy import Column, Connection, Engine, insert, inspect, select, text
+from sqlalchemy import Column, Connection, Engine, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from domain.clock import Clock, to_us
@@ -14,9 +14,10 @@ from registry.ledger_table import LEDGER, METADATA
 from registry.rollout_decision import RolloutEvidence
 from registry.rollout_state import Rollout
 from storage.hash_chain import GENESIS, first_break, link
+from storage.sql import take_write_lock
 
 _LOCK_WAIT_MS = 120_000
-_ADVISORY_KEY = 0x1EAD_5C0E
+_LOCK = 0x1EAD_5C0E
 """PostgreSQL's advisory lock that stands for the right to append."""
 
 _BODY: tuple[Column[object], ...] = tuple(
@@ -133,8 +134,7 @@ class Ledger:
                 yield from _immediate(connection)
             else:
                 with connection.begin():
-                    lock = text("SELECT pg_advisory_xact_lock(:key)")
-                    connection.execute(lock, {"key": _ADVISORY_KEY})
+                    take_write_lock(connection, _LOCK)
                     yield connection
 
 
@@ -178,7 +178,7 @@ def _immediate(connection: Connection) -> Iterator[Connection]:
     connection.exec_driver_sql(f"PRAGMA busy_timeout={_LOCK_WAIT_MS}")
     if getattr(connection.connection.dbapi_connection, "in_transaction", False):
         connection.exec_driver_sql("ROLLBACK")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    take_write_lock(connection, _LOCK)
     try:
         yield connection
     except BaseException:
