@@ -7,7 +7,6 @@ aliases. A process that dies in between leaves what the next change, or `reconci
 """
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +14,12 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Generic
 
 from domain.clock import Clock, iso, to_us
-from domain.errors import BadInput, LeadscoreError, Refused, Unavailable
+from domain.errors import LeadscoreError, Refused, Unavailable
 from domain.versions.manifest import (
     MANIFEST,
-    NAME,
     M,
     Manifest,
     ModelVersion,
-    Sealed,
     Stage,
     file_hash,
 )
@@ -41,12 +38,12 @@ from registry.transitions import (
     registered,
     start_rollout,
 )
+from registry.version_names import check_name
 from storage.hash_chain import GENESIS
 
 if TYPE_CHECKING:
     from registry.tracking import Tracking, Upload
 
-_NAME = re.compile(NAME)
 _log = logging.getLogger(__name__)
 
 UNREAD_S = 3600.0
@@ -100,7 +97,7 @@ class VersionRegistry(Generic[M]):
         author = Author(by, "registered")
         part, manifest = local.stage_copy(self.cache, folder, self.made_of)
         try:
-            self._check_name(manifest, self.ledger.entries())
+            check_name(manifest, self.ledger.entries())
             at_ms = to_us(self._clock.now()) // 1000
             upload = self._tracking.upload(part, manifest, run_id, at_ms)
             version = self._admit(part, manifest, upload, author)
@@ -120,14 +117,16 @@ class VersionRegistry(Generic[M]):
 
     def at(self, stage: Stage) -> ModelVersion | None:
         """The champion or the challenger; of the other stages, the newest version."""
-        return max((v for v in self.versions() if v.stage == stage), key=_by_number, default=None)
+        return max(
+            (v for v in self.versions() if v.stage == stage), key=lambda v: v.version, default=None
+        )
 
     def standing(self) -> RegistryState:
         """Where every version stands, by the ledger."""
         return self._fold(self.ledger.entries())
 
     def fetch(self, version: ModelVersion | str) -> tuple[Path, M]:
-        """As `open`: the folder and the manifest of a registered version. Raises Missing."""
+        """As `open`: folder and manifest of a registered version. Raises Missing."""
         label = version if isinstance(version, str) else version.label
         opened = self.open(self.standing().registration(label))
         return opened.folder, opened.manifest
@@ -148,15 +147,6 @@ class VersionRegistry(Generic[M]):
         finally:
             local.discard(part)
         return self._open_cached(registration)
-
-    def fetch_cached(self, label: str) -> tuple[Path, M]:
-        """As `fetch`, from the cache alone: MLflow is not asked.
-
-        Raises Missing where the version is unknown or not in the cache, BadInput where its files
-        there are incomplete or altered.
-        """
-        opened = self._open_cached(self.standing().registration(label))
-        return opened.folder, opened.manifest
 
     def _open_cached(self, registration: Registration) -> local.OpenedVersion[M]:
         local.touch(local.version_folder(self.cache, registration.version.label))
@@ -279,21 +269,6 @@ class VersionRegistry(Generic[M]):
             self._folded = head, fold(entries, self.made_of.kind)
         return self._folded[1]
 
-    def _check_name(self, manifest: Sealed, entries: Sequence[LedgerEntry]) -> None:
-        """Raise BadInput for a name that MLflow cannot hold, or that another kind has."""
-        if not _NAME.fullmatch(manifest.name):
-            raise BadInput(
-                f"name == {manifest.name!r}, must be letters, digits, _ and -",
-                rule="version-name",
-            )
-        held = (e.registration for e in entries if e.registration is not None)
-        if any(r.version.name == manifest.name and r.kind != manifest.kind for r in held):
-            raise BadInput(
-                f"name == {manifest.name!r}, which versions of another kind have",
-                rule="version-name",
-                todo="Give it a name of its own.",
-            )
-
     def _admit(self, part: Path, manifest: M, upload: "Upload", author: Author) -> ModelVersion:
         manifest_hash = file_hash(part / MANIFEST)
         version = ModelVersion(
@@ -306,7 +281,7 @@ class VersionRegistry(Generic[M]):
         )
         with self.ledger.exclusive() as writer:
             entries = writer.entries()
-            self._check_name(manifest, entries)
+            check_name(manifest, entries)
             if version.label in self._fold(entries).registrations:
                 raise Refused(
                     f"MLflow gave {version.label}, which the ledger holds already",
@@ -374,7 +349,3 @@ class PolicyRegistry(VersionRegistry[PolicyManifest]):
 
 AnyRegistry = VersionRegistry[Any]
 """Where it does not matter what they are versions of."""
-
-
-def _by_number(version: ModelVersion) -> int:
-    return version.version
