@@ -12,6 +12,7 @@ from leadscore.terminal.output import put, put_json, say
 from leadscore.terminal.progress import counting
 
 if TYPE_CHECKING:
+    from config.settings import Settings
     from domain.scores import ScoreAnswer
     from domain.what_if import FeatureValue, WhatIf
 
@@ -35,9 +36,7 @@ def score(
 ) -> None:
     """Score leads: explained, decided, recorded."""
     from config.settings import load_settings, quiet_libraries
-    from jobs.decisions.batch_scoring import score_all
     from jobs.decisions.score_files import check_out
-    from jobs.signals.quality_report import store
     from leadscore.terminal.lookup import find
     from wiring.scoring import open_scoring
 
@@ -52,24 +51,10 @@ def score(
         check_out(out)
     quiet_libraries()
     settings = load_settings()
-    scoring = open_scoring(settings)
     if everyone and out is not None:
-        with (
-            counting("leads scored") as counter,
-            interrupted_with(
-                lambda: f"{counter.done:,} leads are scored and recorded; {out} is not written"
-            ),
-        ):
-            done = score_all(scoring, out, counter.add, say)
-        store(settings, scoring.findings)
-        if not done:
-            raise Missing(
-                "no lead is known, so none was scored",
-                rule="no-leads",
-                todo="`leadscore ingest FILE` takes signals in.",
-            )
-        put(f"{done:,} leads in {out}")
+        _score_everyone(settings, out)
         return
+    scoring = open_scoring(settings)
     refs = [find(scoring.plane.directory, key) for key in leads or ()]
     answers = scoring.answerer.score([ref.lead_id for ref in refs])
     if out is not None:
@@ -81,6 +66,29 @@ def score(
         return
     for answer in answers:
         put(story(answer))
+
+
+def _score_everyone(settings: "Settings", out: Path) -> None:
+    from jobs.decisions.batch_scoring import score_all
+    from jobs.signals.quality_report import store
+    from wiring.scoring import open_scoring
+
+    scoring = open_scoring(settings)
+    with (
+        counting("leads scored") as counter,
+        interrupted_with(
+            lambda: f"{counter.done:,} leads are scored and recorded; {out} is not written"
+        ),
+    ):
+        done = score_all(scoring, out, counter.add, say)
+    store(settings, scoring.findings)
+    if not done:
+        raise Missing(
+            "no lead is known, so none was scored",
+            rule="no-leads",
+            todo="`leadscore ingest FILE` takes signals in.",
+        )
+    put(f"{done:,} leads in {out}")
 
 
 def ask_what_if(keys: list[str], changes: list[str], *, alone: bool, as_json: bool) -> None:
