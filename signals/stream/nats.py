@@ -6,7 +6,7 @@ many partitions there are stands in the stream itself, where publishers and work
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,22 +18,27 @@ from faststream.nats.message import NatsBatchMessage
 from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import TimeoutError as NothingCame
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DiscardPolicy, RetentionPolicy, StreamConfig
 from nats.js.errors import NotFoundError
 
 from domain.errors import BadInput, Unavailable
-from signals.stream.group_commit import Delivery, Outgoing
+from signals.stream.group_commit import Outgoing
 from signals.stream.handler import Handler, pause
-from signals.stream.headers import whence
 from signals.stream.leases import Leases
 from signals.stream.nats_lease_table import open_table
+from signals.stream.nats_messages import (
+    DEAD_SUBJECT,
+    NatsBatch,
+    PatientSubscription,
+    as_it_came,
+    buffered,
+)
 from signals.stream.options import StreamOptions
 from signals.stream.partitioning import key_of, partition_of
 
 STREAM, DEAD, BUCKET = "leadscore", "leadscore_dead", "leadscore_leases"
-SUBJECT, DEAD_SUBJECT = "leadscore.events", "leadscore.dead"
+SUBJECT = "leadscore.events"
 log = logging.getLogger("leadscore.stream")
 PUBLISHED_AT_ONCE = 1000
 """Messages on their way at the same time; the bus has confirmed all before the next are sent."""
@@ -209,7 +214,7 @@ class NatsWorker:
         if self._reading.get(partition) is subscriber and self._leases.holds(partition):
             await subscriber.start()
             if subscriber.subscription is not None:
-                subscriber.subscription = _Patient(subscriber.subscription)
+                subscriber.subscription = PatientSubscription(subscriber.subscription)
 
     def _subscriber(self, partition: int, durable: str, subject: str) -> BatchPullStreamSubscriber:
         made = self._broker.subscriber(
@@ -220,19 +225,19 @@ class NatsWorker:
                 batch_size=self._options.batch, timeout=self._options.linger_s, batch=True
             ),
             ack_policy=AckPolicy.MANUAL,
-            decoder=_as_it_came,
+            decoder=as_it_came,
             persistent=False,
         )
 
         async def take(message: NatsBatchMessage) -> None:
-            late = await _buffered(made.subscription)
+            late = await buffered(made.subscription)
             await self._take(partition, [*message.raw_message, *late])
 
         made(take)
         return made
 
     async def _take(self, partition: int, messages: list[Msg]) -> None:
-        batch = _Batch(self._jetstream, messages, lambda: self._leases.holds(partition))
+        batch = NatsBatch(self._jetstream, messages, lambda: self._leases.holds(partition))
         beat = asyncio.create_task(batch.keep(self._options.lease_s / 4))
         try:
             await self._handler.handle(batch.deliveries, ORIGIN, batch)
@@ -247,88 +252,6 @@ class NatsWorker:
                 await subscriber.stop()
             except (NatsError, OSError, TimeoutError) as bad:
                 log.warning("partition %d: %s while leaving", partition, type(bad).__name__)
-
-
-class _Batch:
-    """Satisfies `signals.stream.handler.Bus` for one batch."""
-
-    def __init__(
-        self, jetstream: JetStreamContext, messages: list[Msg], mine: Callable[[], bool]
-    ) -> None:
-        self._jetstream = jetstream
-        placed = {place: (m, often) for m in messages for place, often in [_place_of(m)]}
-        self._open = {place: m for place, (m, _) in placed.items()}
-        self.mine = mine
-        self.deliveries = [
-            Delivery(m.data, place, often, *whence(m.headers or {}))
-            for place, (m, often) in sorted(placed.items())
-        ]
-
-    async def settle(self, places: Sequence[int]) -> None:
-        """Acknowledge; what does not arrive comes again, and is a duplicate then."""
-        for place in places:
-            await self._open.pop(place).ack()
-
-    async def bury(self, delivery: Delivery, reason: str) -> None:
-        """Put a message on the dead-letter stream, with where it came from and why."""
-        about = {
-            **(self._open[delivery.place].headers or {}),
-            "Leadscore-Reason": reason,
-            "Leadscore-Subject": self._open[delivery.place].subject,
-            "Leadscore-Sequence": str(delivery.place),
-            "Leadscore-Deliveries": str(delivery.deliveries),
-        }
-        await self._jetstream.publish(DEAD_SUBJECT, delivery.body, headers=about)
-
-    async def leave(self) -> None:
-        """Give back what is not settled: it comes again before anything newer."""
-        for place in sorted(self._open):
-            await self._open[place].nak()
-
-    async def keep(self, every_s: float) -> None:
-        """Tell the bus that the messages are being worked on, until cancelled."""
-        while True:
-            await asyncio.sleep(every_s)
-            for message in list(self._open.values()):
-                await message.in_progress()
-
-
-def _place_of(message: Msg) -> tuple[int, int]:
-    """A message's number in the stream and its deliveries: the client's own reads far more."""
-    tokens = message.reply.split(".")
-    at = 4 if len(tokens) == 9 else 6  # with a domain and an account there are two more in front
-    return int(tokens[at + 1]), int(tokens[at])
-
-
-class _Patient(JetStreamContext.PullSubscription):
-    """A pull subscription that says in one way only that nothing came.
-
-    The client raises asyncio's own timeout where the time is up between two of its requests. The
-    broker's loop knows the client's alone: it would end, and what it had pulled would be lost
-    until it came again.
-    """
-
-    def __init__(self, subscription: JetStreamContext.PullSubscription) -> None:
-        self.__dict__ = subscription.__dict__
-
-    async def fetch(
-        self, batch: int = 1, timeout: float | None = 5, heartbeat: float | None = None
-    ) -> list[Msg]:
-        """Up to so many messages. Raises nats.errors.TimeoutError where none came."""
-        try:
-            return await super().fetch(batch, timeout, heartbeat)
-        except TimeoutError as nothing:
-            raise NothingCame from nothing
-
-
-async def _buffered(subscription: JetStreamContext.PullSubscription | None) -> list[Msg]:
-    """What arrived after the batch was closed: left lying, it would be delivered again."""
-    if subscription is None or not subscription.pending_msgs:
-        return []
-    try:
-        return await subscription.fetch(subscription.pending_msgs, timeout=0.1)
-    except (NatsError, TimeoutError):
-        return []
 
 
 async def partitions_of(jetstream: JetStreamContext) -> int:
@@ -350,10 +273,6 @@ async def _ensure(jetstream: JetStreamContext, name: str, subjects: list[str]) -
                 max_msg_size=StreamOptions.longest if name == STREAM else -1,
             )
         )
-
-
-async def _as_it_came(message: NatsBatchMessage) -> NatsBatchMessage:
-    return message
 
 
 async def _said(bad: Exception) -> None:

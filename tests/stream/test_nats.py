@@ -7,7 +7,7 @@ from nats.js.errors import NotFoundError
 
 from signals.stream import nats
 from signals.stream.group_commit import Outgoing
-from signals.stream.nats import DEAD_SUBJECT
+from signals.stream.nats_messages import DEAD_SUBJECT
 from tests.servers import Process
 from tests.stream.buses import (
     FAST,

@@ -1,0 +1,103 @@
+"""Messages as the NATS client hands them over: pulled, numbered, settled, set aside."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from faststream.nats.message import NatsBatchMessage
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NothingCame
+from nats.js import JetStreamContext
+
+from signals.stream.group_commit import Delivery
+from signals.stream.headers import whence
+
+DEAD_SUBJECT = "leadscore.dead"
+"""Where messages go that nobody can take."""
+
+
+class NatsBatch:
+    """Satisfies `signals.stream.handler.Bus` for one batch."""
+
+    def __init__(
+        self, jetstream: JetStreamContext, messages: list[Msg], mine: Callable[[], bool]
+    ) -> None:
+        self._jetstream = jetstream
+        placed = {place: (m, often) for m in messages for place, often in [place_of(m)]}
+        self._open = {place: m for place, (m, _) in placed.items()}
+        self.mine = mine
+        self.deliveries = [
+            Delivery(m.data, place, often, *whence(m.headers or {}))
+            for place, (m, often) in sorted(placed.items())
+        ]
+
+    async def settle(self, places: Sequence[int]) -> None:
+        """Acknowledge; what does not arrive comes again, and is a duplicate then."""
+        for place in places:
+            await self._open.pop(place).ack()
+
+    async def bury(self, delivery: Delivery, reason: str) -> None:
+        """Put a message on the dead-letter stream, with where it came from and why."""
+        about = {
+            **(self._open[delivery.place].headers or {}),
+            "Leadscore-Reason": reason,
+            "Leadscore-Subject": self._open[delivery.place].subject,
+            "Leadscore-Sequence": str(delivery.place),
+            "Leadscore-Deliveries": str(delivery.deliveries),
+        }
+        await self._jetstream.publish(DEAD_SUBJECT, delivery.body, headers=about)
+
+    async def leave(self) -> None:
+        """Give back what is not settled: it comes again before anything newer."""
+        for place in sorted(self._open):
+            await self._open[place].nak()
+
+    async def keep(self, every_s: float) -> None:
+        """Tell the bus that the messages are being worked on, until cancelled."""
+        while True:
+            await asyncio.sleep(every_s)
+            for message in list(self._open.values()):
+                await message.in_progress()
+
+
+def place_of(message: Msg) -> tuple[int, int]:
+    """A message's number in the stream and its deliveries: the client's own reads far more."""
+    tokens = message.reply.split(".")
+    at = 4 if len(tokens) == 9 else 6  # with a domain and an account there are two more in front
+    return int(tokens[at + 1]), int(tokens[at])
+
+
+class PatientSubscription(JetStreamContext.PullSubscription):
+    """A pull subscription that says in one way only that nothing came.
+
+    The client raises asyncio's own timeout where the time is up between two of its requests. The
+    broker's loop knows the client's alone: it would end, and what it had pulled would be lost
+    until it came again.
+    """
+
+    def __init__(self, subscription: JetStreamContext.PullSubscription) -> None:
+        self.__dict__ = subscription.__dict__
+
+    async def fetch(
+        self, batch: int = 1, timeout: float | None = 5, heartbeat: float | None = None
+    ) -> list[Msg]:
+        """Up to so many messages. Raises nats.errors.TimeoutError where none came."""
+        try:
+            return await super().fetch(batch, timeout, heartbeat)
+        except TimeoutError as nothing:
+            raise NothingCame from nothing
+
+
+async def buffered(subscription: JetStreamContext.PullSubscription | None) -> list[Msg]:
+    """What arrived after the batch was closed: left lying, it would be delivered again."""
+    if subscription is None or not subscription.pending_msgs:
+        return []
+    try:
+        return await subscription.fetch(subscription.pending_msgs, timeout=0.1)
+    except (NatsError, TimeoutError):
+        return []
+
+
+async def as_it_came(message: NatsBatchMessage) -> NatsBatchMessage:
+    """A decoder that reads nothing."""
+    return message
