@@ -14,14 +14,13 @@ from urllib.parse import urlsplit
 import msgspec
 import yaml
 
+from config.compiled_code import COMPILED, check_compiled_code
 from domain.errors import BadConfiguration
 from signals.identifiers.rules import IdentityRules
 from storage.files import private_folder
 from storage.typed_yaml import YamlFile
 
 FILE = "settings.yaml"
-COMPILED = "NUMBA_CACHE_DIR"
-"""Where numba keeps compiled code."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -282,37 +281,6 @@ def runs_as_service(environment: Mapping[str, str] | None = None) -> bool:
     given = os.environ if environment is None else environment
     by_systemd = given.get("SYSTEMD_EXEC_PID") == str(os.getpid())
     return by_systemd or bool(given.get("KUBERNETES_SERVICE_HOST"))
-
-
-def check_compiled_code(home: Path, folder: str) -> None:
-    """Refuse a folder of compiled code that others could write to, or that lies in the home.
-
-    numba runs what it finds there, and unpickles it. Where none is named it stands beside the
-    source, or in the user's own cache. A folder that is not there yet is made, for this user alone.
-    Raises BadConfiguration.
-    """
-    if not folder:
-        return
-    path = Path(folder).resolve()
-    if path.is_relative_to(home.resolve()):
-        raise _unsafe("it lies in the home, whose files are data and may come from elsewhere")
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held = path.stat()
-    except OSError as bad:
-        raise _unsafe(f"it cannot be made: {bad.strerror}") from bad
-    if held.st_uid != os.geteuid() or held.st_mode & 0o022:
-        raise _unsafe("others own it or may write to it")
-
-
-def _unsafe(why: str) -> BadConfiguration:
-    return BadConfiguration(
-        f"compiled code cannot be cached there: {why}",
-        rule="compiled-code-private",
-        where=COMPILED,
-        todo="Name a folder outside the home that this user owns, with mode 0700, or leave the "
-        "setting out.",
-    )
 
 
 def _of_home(home: Path) -> dict[str, object]:

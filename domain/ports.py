@@ -8,7 +8,6 @@ from typing import Protocol
 from domain.decisions import DecisionRecord, Facts
 from domain.identifiers import AccountId, LeadId
 from domain.scores import Decision
-from domain.signals import Receipt
 from domain.state import Matrix
 
 
@@ -110,14 +109,6 @@ class StateWriter(Protocol):
 
     def forget(self, leads: Sequence[str]) -> None:
         """Remove leads that were merged away."""
-        ...
-
-
-class SignalSink(Protocol):
-    """Takes signals in."""
-
-    def receive(self, documents: Sequence[bytes], origin: str) -> Receipt:
-        """Take JSON documents in, all committed on return; `origin` names them in quarantine."""
         ...
 
 

@@ -136,11 +136,6 @@ def tie_of(digest: bytes) -> float:
     return float((int.from_bytes(digest[:8], "big") >> 12) + 1)
 
 
-def tie_break(source: str, event_id: str) -> float:
-    """`tie_of` an event's digest."""
-    return tie_of(event_digest(source, event_id))
-
-
 def mark_of(value: str) -> tuple[int, float]:
     """Where a distinct value stands in a set: a word of its cell, and a power of two."""
     digest = blake2b(value.encode(), digest_size=8).digest()

@@ -40,7 +40,7 @@ from feature_repo.views import (
     texts_json,
 )
 from storage.files import exclusive
-from storage.yaml_files import read_yaml
+from storage.yaml_files import parse_yaml, read_text
 
 CONFIGURATION = Path(__file__).parent / "feature_store.yaml"
 KEYS = {LEAD_VIEW: "lead_id", ACCOUNT_VIEW: "account_id"}
@@ -292,7 +292,7 @@ def configuration(
 
 def document(home: Path, online: str, wait_s: float) -> dict[str, Any]:
     """What stands in `feature_store.yaml` for a home and its online store."""
-    held: dict[str, Any] = read_yaml(CONFIGURATION)
+    held: dict[str, Any] = parse_yaml(read_text(CONFIGURATION), CONFIGURATION.name)
     root = str(home.resolve())
     held["registry"]["path"] = f"{root}/{DEFINITION_FILE}"
     if online:

@@ -147,14 +147,6 @@ class GateRules(StageRules, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return f"gates_v{self.version}-{digest}"
 
 
-def parse_gates(document: object, where: str) -> GateRules:
-    """Rules from a parsed YAML document. Raises BadConfiguration; `where` names it there."""
-    try:
-        return msgspec.convert(document, GateRules)
-    except msgspec.ValidationError as bad:
-        raise BadConfiguration(str(bad), rule="gate-rules", where=where) from bad
-
-
 def load_gates(path: Path = STANDARD_FILE) -> GateRules:
     """Rules from a YAML file; the standard ones by default. Raises BadConfiguration."""
     rules = read_typed(path, GateRules, "gate-rules")

@@ -1,25 +1,24 @@
 """The promotion ledger: append-only, hash-chained, in SQLite or PostgreSQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, Connection, Engine, insert, inspect, select, text
+from sqlalchemy import Column, Connection, Engine, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from domain.clock import Clock, to_us
 from domain.errors import BadInput, Unavailable
 from registry.ledger_entry import GateResult, LedgerDraft, LedgerEntry, Registration
 from registry.ledger_table import LEDGER, METADATA
-from registry.registry_state import as_of
 from registry.rollout_decision import RolloutEvidence
 from registry.rollout_state import Rollout
 from storage.hash_chain import GENESIS, first_break, link
 from storage.migrations import migrate
+from storage.sql import take_write_lock
 
 _LOCK_WAIT_MS = 120_000
-_ADVISORY_KEY = 0x1EAD_5C0E
+_LOCK = 0x1EAD_5C0E
 """PostgreSQL's advisory lock that stands for the right to append."""
 
 _BODY: tuple[Column[object], ...] = tuple(
@@ -39,14 +38,21 @@ class _Detail(msgspec.Struct, frozen=True, omit_defaults=True):
 class LedgerWriter:
     """The sole right to append, for as long as `Ledger.exclusive` is open."""
 
-    def __init__(self, connection: Connection, clock: Clock, credential: str = "") -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        clock: Clock,
+        credential: str,
+        read: Callable[[Connection], list[LedgerEntry]],
+    ) -> None:
         self._connection = connection
         self._credential = credential
         self._now = to_us(clock.now())  # what is written together happened at one moment
+        self._read = read
 
     def entries(self) -> list[LedgerEntry]:
         """All entries, oldest first, those appended just now included."""
-        return [_entry(row) for row in _rows(self._connection)]
+        return self._read(self._connection)
 
     def append(self, draft: LedgerDraft) -> LedgerEntry:
         """Record a change. Its time is never before that of the entry before it."""
@@ -68,11 +74,13 @@ class Ledger:
     """The ledger in the database of `engine`; its table is made where it is missing.
 
     `credential` is what the makers of changes through this object are known by; each entry has it.
-    Every method raises Unavailable where the database does not answer.
+    It reads the whole ledger once; afterwards what came since, and whether the newest entry that
+    it knows is still there. Every method raises Unavailable where the database does not answer.
     """
 
     def __init__(self, engine: Engine, clock: Clock, credential: str = "") -> None:
         self._engine = engine
+        self._known: list[LedgerEntry] = []
         self.credential = credential
         self._clock = clock
         with _answering():
@@ -82,7 +90,7 @@ class Ledger:
     def exclusive(self) -> Iterator[LedgerWriter]:
         """Keep every other process from appending; all appends commit on leaving, or none."""
         with self._writing() as connection:
-            yield LedgerWriter(connection, self._clock, self.credential)
+            yield LedgerWriter(connection, self._clock, self.credential, self._read)
 
     def append(self, draft: LedgerDraft) -> LedgerEntry:
         """Record one change."""
@@ -92,15 +100,11 @@ class Ledger:
     def entries(self) -> list[LedgerEntry]:
         """All entries, oldest first."""
         with _answering(), self._engine.connect() as connection:
-            return [_entry(row) for row in _rows(connection)]
+            return self._read(connection)
 
     def history(self, subject: str | None = None) -> list[LedgerEntry]:
         """The entries about one version, or all, oldest first."""
         return [e for e in self.entries() if subject is None or e.subject == subject]
-
-    def champion_at(self, moment: datetime) -> str | None:
-        """The label of the model that was champion at a moment, or None."""
-        return as_of(self.entries(), to_us(moment)).champion
 
     def verify(self) -> int | None:
         """The sequence number of the first entry that was altered, removed or put in, or None.
@@ -111,6 +115,16 @@ class Ledger:
         with _answering(), self._engine.connect() as connection:
             return _broken(_rows(connection))
 
+    def _read(self, connection: Connection) -> list[LedgerEntry]:
+        """All entries; of those known before, only the newest is read again."""
+        known = self._known
+        rows = _rows(connection, known[-1].sequence if known else 0)
+        if known and (not rows or rows[0]["hash"] != known[-1].hash):
+            # rolled back, or a backup was restored: what is known is another ledger's
+            known, rows = [], _rows(connection)
+        self._known = [*known, *(_entry(row) for row in (rows[1:] if known else rows))]
+        return list(self._known)
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with _answering(), self._engine.connect() as connection:
@@ -118,8 +132,7 @@ class Ledger:
                 yield from _immediate(connection)
             else:
                 with connection.begin():
-                    lock = text("SELECT pg_advisory_xact_lock(:key)")
-                    connection.execute(lock, {"key": _ADVISORY_KEY})
+                    take_write_lock(connection, _LOCK)
                     yield connection
 
 
@@ -163,7 +176,7 @@ def _immediate(connection: Connection) -> Iterator[Connection]:
     connection.exec_driver_sql(f"PRAGMA busy_timeout={_LOCK_WAIT_MS}")
     if getattr(connection.connection.dbapi_connection, "in_transaction", False):
         connection.exec_driver_sql("ROLLBACK")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    take_write_lock(connection, _LOCK)
     try:
         yield connection
     except BaseException:
@@ -183,8 +196,11 @@ def _answering() -> Iterator[None]:
         ) from bad
 
 
-def _rows(connection: Connection) -> Sequence[_Row]:
+def _rows(connection: Connection, first: int = 0) -> Sequence[_Row]:
+    """The rows from the one of that sequence number on; all of them without."""
     ordered = select(LEDGER).order_by(LEDGER.c.sequence)
+    if first:
+        ordered = ordered.where(LEDGER.c.sequence >= first)
     return [dict(row) for row in connection.execute(ordered).mappings()]
 
 

@@ -3,6 +3,8 @@
 from sqlalchemy import DDL, BigInteger, Boolean, Column, Integer, MetaData, String, Table, Text
 from sqlalchemy.event import listen
 
+from storage.append_only import append_only
+
 METADATA = MetaData()
 
 LEDGER = Table(
@@ -25,26 +27,9 @@ LEDGER = Table(
 )
 """One row per change. `gates` and `detail` are JSON; the hash covers all but the last two."""
 
-SQLITE_TRIGGERS = (
-    """CREATE TRIGGER promotion_ledger_no_update BEFORE UPDATE ON promotion_ledger
-    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
-    """CREATE TRIGGER promotion_ledger_no_delete BEFORE DELETE ON promotion_ledger
-    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
-    # INSERT OR REPLACE removes a row without firing the trigger above
-    """CREATE TRIGGER promotion_ledger_no_replace BEFORE INSERT ON promotion_ledger
-    WHEN NEW.sequence <= (SELECT coalesce(max(sequence), 0) FROM promotion_ledger)
-    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
-)
+_TAKEN = "NEW.sequence <= (SELECT coalesce(max(sequence), 0) FROM promotion_ledger)"
 
-POSTGRESQL_TRIGGERS = (
-    """CREATE FUNCTION promotion_ledger_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$""",
-    """CREATE TRIGGER promotion_ledger_no_change
-    BEFORE UPDATE OR DELETE OR TRUNCATE ON promotion_ledger
-    FOR EACH STATEMENT EXECUTE FUNCTION promotion_ledger_append_only()""",
-)
-
-for _dialect, _triggers in (("sqlite", SQLITE_TRIGGERS), ("postgresql", POSTGRESQL_TRIGGERS)):
-    for _trigger in _triggers:
-        _ddl = DDL(_trigger)  # type: ignore[no-untyped-call]
+for _dialect, _guards in append_only(LEDGER.name, "the ledger", _TAKEN).items():
+    for _guard in _guards:
+        _ddl = DDL(_guard)  # type: ignore[no-untyped-call]
         listen(LEDGER, "after_create", _ddl.execute_if(dialect=_dialect))

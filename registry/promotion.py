@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import msgspec
 
 from domain.errors import LeadscoreError
 from domain.versions.manifest import ModelVersion, Sealed, Stage
+from registry.cache import OpenedVersion
 from registry.gates import AtMost, GateRule, GateRules, load_gates, run_gates
 from registry.ledger_entry import GateResult
 from registry.registry_state import RegistryState
@@ -47,9 +50,37 @@ class Terms:
     stated: Mapping[str, int] = field(default_factory=dict)
 
 
+class Candidate:
+    """A version that is to be promoted, as the registry's state of one moment has it.
+
+    Its files, and the champion's, are checked once: when they are first asked for.
+    """
+
+    def __init__(self, registry: AnyRegistry, label: str) -> None:
+        """By label, or by number where only one name has it. Raises Missing, BadInput."""
+        self.registry = registry
+        self.state = registry.standing()
+        self.version = self.state.find(label)
+
+    @cached_property
+    def opened(self) -> OpenedVersion[Any]:
+        """The version's files. Raises what `VersionRegistry.open` raises."""
+        return self.registry.open(self.state.registration(self.version.label))
+
+    @cached_property
+    def champion(self) -> OpenedVersion[Any] | LeadscoreError | None:
+        """The champion's files, or why they cannot be opened; None where there is no champion."""
+        if self.state.champion is None:
+            return None
+        try:
+            return self.registry.open(self.state.registration(self.state.champion))
+        except LeadscoreError as bad:
+            return bad
+
+
 def promote(
     registry: AnyRegistry,
-    label: str,
+    version: Candidate | str,
     stage: Stage,
     *,
     by: str,
@@ -65,20 +96,26 @@ def promote(
     """
     author = Author(by, reason)  # before the gates take their time
     terms = terms or Terms()
-    former = registry.get(label)
-    verdict = judge(registry, former, stage, terms, override=override)
+    candidate = version if isinstance(version, Candidate) else Candidate(registry, version)
+    verdict = judge(candidate, stage, terms, override=override)
     if verdict.second_approver and stage == Stage.CHAMPION:
-        standing = registry.change(lambda now: request(now, former.label, author, verdict))
-        return _done(registry, former, standing, verdict, waiting=True)
+        label = candidate.version.label
+        state = registry.change(lambda now: request(now, label, author, verdict))
+        return _done(candidate, state, verdict, waiting=True)
     share = None if terms.weight is None else ArmAllocation(registry.now(), canary(terms.weight))
-    standing = registry.transition(
-        former, stage, by=by, reason=reason, verdict=verdict, share=share
+    state = registry.transition(
+        candidate.opened, stage, by=by, reason=reason, verdict=verdict, share=share
     )
-    return _done(registry, former, standing, verdict)
+    return _done(candidate, state, verdict)
 
 
 def approve(
-    registry: AnyRegistry, label: str, *, by: str, reason: str, terms: Terms | None = None
+    registry: AnyRegistry,
+    version: Candidate | str,
+    *,
+    by: str,
+    reason: str,
+    terms: Terms | None = None,
 ) -> Promotion:
     """Complete a request as its second person; the gates are run again.
 
@@ -86,52 +123,41 @@ def approve(
     person who asked, and what `promote` raises.
     """
     author = Author(by, reason, registry.ledger.credential)
-    former = registry.get(label)
-    waiting = requested(registry.standing(), former.label)
-    verdict = judge(registry, former, Stage.CHAMPION, terms or Terms(), override=waiting.override)
-    registry.fetch(former)
-    standing = registry.change(lambda now: approved(now, former.label, author, verdict))
-    return _done(registry, former, standing, verdict)
+    candidate = version if isinstance(version, Candidate) else Candidate(registry, version)
+    waiting = requested(candidate.state, candidate.version.label)
+    verdict = judge(candidate, Stage.CHAMPION, terms or Terms(), override=waiting.override)
+    label = candidate.opened.label
+    state = registry.change(lambda now: approved(now, label, author, verdict))
+    return _done(candidate, state, verdict)
 
 
 def _done(
-    registry: AnyRegistry,
-    former: ModelVersion,
-    standing: RegistryState,
-    verdict: GateVerdict,
-    *,
-    waiting: bool = False,
+    candidate: Candidate, state: RegistryState, verdict: GateVerdict, *, waiting: bool = False
 ) -> Promotion:
     return Promotion(
-        version=registry.get(former.label),
-        former=former.stage,
+        version=state.version(candidate.version.label),
+        former=candidate.version.stage,
         gates=verdict.gates,
         override=not verdict.passed,
-        rollout=standing.rollout,
+        rollout=state.rollout,
         waiting=waiting,
     )
 
 
 def judge(
-    registry: AnyRegistry,
-    version: ModelVersion,
-    stage: Stage,
-    terms: Terms,
-    *,
-    override: bool = False,
+    candidate: Candidate, stage: Stage, terms: Terms, *, override: bool = False
 ) -> GateVerdict:
     """What the gates of a stage say of a version, compared with the present champion.
 
     A champion whose files cannot be opened is a failed gate of its own.
     """
     rules = terms.rules or load_gates()
-    asked = rules.before(stage, registry.made_of.kind)
+    asked = rules.before(stage, candidate.registry.made_of.kind)
     verdict = GateVerdict(override=override, second_approver=rules.second_approver)
     if not asked:
         return verdict
-    champion = registry.at(Stage.CHAMPION)
-    theirs, faults = _open_champion(registry, champion)
-    _, manifest = registry.fetch(version)
+    theirs, faults = _champion(candidate)
+    manifest = candidate.opened.manifest
     counted = msgspec.structs.replace(manifest, counts={**manifest.counts, **terms.measured})
     said = (*run_gates(asked, counted, theirs, terms.stated), *faults)
     return replace(
@@ -139,7 +165,7 @@ def judge(
         gates=said,
         options=_options(asked, said),
         rules=rules.label,
-        champion="" if champion is None else champion.label,
+        champion=candidate.state.champion or "",
     )
 
 
@@ -162,15 +188,12 @@ def _options(rules: Sequence[GateRule], said: Sequence[GateResult]) -> tuple[str
     )
 
 
-def _open_champion(
-    registry: AnyRegistry, champion: ModelVersion | None
-) -> tuple[Sealed | None, Sequence[GateResult]]:
-    if champion is None:
-        return None, []
-    try:
-        return registry.fetch(champion)[1], []
-    except LeadscoreError as bad:
-        fault = GateResult(
-            name="champion_opens", value=None, limit=None, passed=False, note=str(bad)
-        )
-        return None, [fault]
+def _champion(candidate: Candidate) -> tuple[Sealed | None, Sequence[GateResult]]:
+    """The champion's manifest, and the gate that fails where it cannot be opened."""
+    champion = candidate.champion
+    if not isinstance(champion, LeadscoreError):
+        return None if champion is None else champion.manifest, []
+    fault = GateResult(
+        name="champion_opens", value=None, limit=None, passed=False, note=str(champion)
+    )
+    return None, [fault]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from domain.errors import BadInput, Missing
 from domain.versions.manifest import ModelVersion, Stage, VersionKind
 from registry.ledger_entry import LedgerEntry, Registration
 from registry.rollout_state import Rollout
@@ -46,6 +47,37 @@ class RegistryState:
         """A registered version, at its present stage."""
         return msgspec.structs.replace(self.registrations[label].version, stage=self.stages[label])
 
+    def versions(self) -> list[ModelVersion]:
+        """All versions, by name and number."""
+        listed = (self.version(label) for label in self.registrations)
+        return sorted(listed, key=lambda v: (v.name, v.version))
+
+    def registration(self, label: str) -> Registration:
+        """What was registered under a label. Raises Missing."""
+        found = self.registrations.get(label)
+        if found is None:
+            raise Missing(f"no version {label!r} is registered", rule="version-known")
+        return found
+
+    def find(self, label_or_number: str) -> ModelVersion:
+        """One version, by its label, or by its number where only one name has that number.
+
+        Raises Missing where there is none, BadInput where there are several.
+        """
+        found = [v for v in self.versions() if label_or_number in (v.label, str(v.version))]
+        if not found:
+            raise Missing(
+                f"no version {label_or_number!r} is registered",
+                rule="version-known",
+                todo="`leadscore models list` shows all versions.",
+            )
+        if len(found) > 1:
+            raise BadInput(
+                f"{label_or_number} is ambiguous: it matches {', '.join(v.label for v in found)}",
+                rule="version-unambiguous",
+            )
+        return found[0]
+
     def numbered(self, name: str) -> dict[int, Stage]:
         """The stages of the versions of one name, by number."""
         return {
@@ -66,13 +98,6 @@ def kept(standing: RegistryState) -> set[str]:
     candidates = [k for k, stage in standing.stages.items() if stage == Stage.CANDIDATE]
     named = [*standing.reigns[-FORMER - 1 :], standing.challenger, *candidates[-NEWEST:]]
     return {label for label in named if label is not None} | set(standing.requests)
-
-
-def as_of(
-    entries: Iterable[LedgerEntry], moment_us: int, kind: VersionKind = "model"
-) -> RegistryState:
-    """The standing at a moment, by all the ledger's entries."""
-    return fold((e for e in entries if e.at_us <= moment_us), kind)
 
 
 def fold(entries: Iterable[LedgerEntry], kind: VersionKind = "model") -> RegistryState:

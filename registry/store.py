@@ -7,7 +7,6 @@ aliases. A process that dies in between leaves what the next change, or `reconci
 """
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +14,12 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Generic
 
 from domain.clock import Clock, iso, to_us
-from domain.errors import BadInput, LeadscoreError, Missing, Refused, Unavailable
+from domain.errors import LeadscoreError, Refused, Unavailable
 from domain.versions.manifest import (
     MANIFEST,
-    NAME,
     M,
     Manifest,
     ModelVersion,
-    Sealed,
     Stage,
     file_hash,
 )
@@ -42,11 +39,12 @@ from registry.transitions import (
     registered,
     start_rollout,
 )
+from registry.version_names import check_name
+from storage.hash_chain import GENESIS
 
 if TYPE_CHECKING:
     from registry.tracking import Tracking, Upload
 
-_NAME = re.compile(NAME)
 _log = logging.getLogger(__name__)
 
 UNREAD_S = 3600.0
@@ -88,6 +86,7 @@ class VersionRegistry(Generic[M]):
         self._clock = clock
         self.ledger = ledger
         self.cache = cache
+        self._folded: tuple[str, RegistryState] | None = None
         self._catch_up()
 
     def register(self, folder: Path, *, run_id: str | None, by: str) -> ModelVersion:
@@ -99,7 +98,7 @@ class VersionRegistry(Generic[M]):
         author = Author(by, "registered")
         part, manifest = local.stage_copy(self.cache, folder, self.made_of)
         try:
-            self._check_name(manifest, self.ledger.entries())
+            check_name(manifest, self.ledger.entries())
             with unfinished.marked(self.cache) as mark:
                 upload = self._tracking.upload(part, manifest, run_id, self._now_ms(), mark)
                 version = self._admit(part, manifest, upload, author)
@@ -111,70 +110,52 @@ class VersionRegistry(Generic[M]):
 
     def versions(self) -> list[ModelVersion]:
         """All versions, by name and number."""
-        standing = self.standing()
-        listed = [standing.version(label) for label in standing.registrations]
-        return sorted(listed, key=lambda v: (v.name, v.version))
+        return self.standing().versions()
 
     def get(self, label_or_number: str) -> ModelVersion:
-        """One version, by its label, or by its number where only one name has that number.
-
-        Raises Missing where there is none, BadInput where there are several.
-        """
-        found = [v for v in self.versions() if label_or_number in (v.label, str(v.version))]
-        if not found:
-            raise Missing(
-                f"no version {label_or_number!r} is registered",
-                rule="version-known",
-                todo="`leadscore models list` shows all versions.",
-            )
-        if len(found) > 1:
-            raise BadInput(
-                f"{label_or_number} is ambiguous: it matches {', '.join(v.label for v in found)}",
-                rule="version-unambiguous",
-            )
-        return found[0]
+        """As `RegistryState.find`, by the ledger as it is now."""
+        return self.standing().find(label_or_number)
 
     def at(self, stage: Stage) -> ModelVersion | None:
         """The champion or the challenger; of the other stages, the newest version."""
-        return max((v for v in self.versions() if v.stage == stage), key=_by_number, default=None)
+        return max(
+            (v for v in self.versions() if v.stage == stage), key=lambda v: v.version, default=None
+        )
 
     def standing(self) -> RegistryState:
         """Where every version stands, by the ledger."""
         return self._fold(self.ledger.entries())
 
     def fetch(self, version: ModelVersion | str) -> tuple[Path, M]:
+        """As `open`: folder and manifest of a registered version. Raises Missing."""
+        label = version if isinstance(version, str) else version.label
+        opened = self.open(self.standing().registration(label))
+        return opened.folder, opened.manifest
+
+    def open(self, registration: Registration) -> local.OpenedVersion[M]:
         """A version's files in the local cache, every one checked by hash, now.
 
-        What the cache lacks or holds altered is fetched anew from MLflow. Raises Missing for an
-        unknown version, BadInput where MLflow's copy too is incomplete or altered.
+        What the cache lacks or holds altered is fetched anew from MLflow. Raises BadInput where
+        MLflow's copy too is incomplete or altered, Unavailable where MLflow does not answer.
         """
-        label = version if isinstance(version, str) else version.label
         try:
-            return self.fetch_cached(label)
+            return self._open_cached(registration)
         except LeadscoreError:
-            registration = self._registration(label)
-        part = local.new_part(self.cache)
+            part = local.new_part(self.cache)
         try:
             self._tracking.download(registration, part, self.made_of)
-            local.place(self.cache, part, label)
+            local.place(self.cache, part, registration.version.label)
         finally:
             local.discard(part)
-        return self.fetch_cached(label)
+        return self._open_cached(registration)
 
-    def fetch_cached(self, label: str) -> tuple[Path, M]:
-        """As `fetch`, from the cache alone: MLflow is not asked.
-
-        Raises Missing where the version is unknown or not in the cache, BadInput where its files
-        there are incomplete or altered.
-        """
-        cached = local.cached_version(self._registration(label))
-        local.touch(local.version_folder(self.cache, label))
-        opened = local.open_version(self.cache, cached, self.made_of)
-        return opened.folder, opened.manifest
+    def _open_cached(self, registration: Registration) -> local.OpenedVersion[M]:
+        local.touch(local.version_folder(self.cache, registration.version.label))
+        return local.open_version(self.cache, local.cached_version(registration), self.made_of)
 
     def transition(
         self,
-        version: ModelVersion | str,
+        version: ModelVersion | local.OpenedVersion[M] | str,
         stage: Stage,
         *,
         by: str,
@@ -185,11 +166,13 @@ class VersionRegistry(Generic[M]):
         """Move a version to a stage; a `share` starts a rollout of a new challenger.
 
         The former champion is archived, the former challenger a candidate again. Without a
-        champion no rollout is started. Raises what `transitions.move` raises.
+        champion no rollout is started. What will serve is opened, unless an opened version is
+        given. Raises what `transitions.move` raises.
         """
         author = Author(by, reason)
         label = version if isinstance(version, str) else version.label
-        if stage in (Stage.CHAMPION, Stage.CHALLENGER):
+        opened = isinstance(version, local.OpenedVersion)
+        if stage in (Stage.CHAMPION, Stage.CHALLENGER) and not opened:
             self.fetch(label)
         steps: list[Decide] = [
             lambda now: move(now, label, stage, author, verdict or GateVerdict())
@@ -281,28 +264,11 @@ class VersionRegistry(Generic[M]):
         return Tracking(self._uri, root.absolute().as_uri() if isinstance(root, Path) else root)
 
     def _fold(self, entries: Sequence[LedgerEntry]) -> RegistryState:
-        return fold(entries, self.made_of.kind)
-
-    def _check_name(self, manifest: Sealed, entries: Sequence[LedgerEntry]) -> None:
-        """Raise BadInput for a name that MLflow cannot hold, or that another kind has."""
-        if not _NAME.fullmatch(manifest.name):
-            raise BadInput(
-                f"name == {manifest.name!r}, must be letters, digits, _ and -",
-                rule="version-name",
-            )
-        held = (e.registration for e in entries if e.registration is not None)
-        if any(r.version.name == manifest.name and r.kind != manifest.kind for r in held):
-            raise BadInput(
-                f"name == {manifest.name!r}, which versions of another kind already use",
-                rule="version-name",
-                todo="Give it a name of its own.",
-            )
-
-    def _registration(self, label: str) -> Registration:
-        registration = self.standing().registrations.get(label)
-        if registration is None:
-            raise Missing(f"no version {label!r} is registered", rule="version-known")
-        return registration
+        """The state after these entries, folded anew only where others came last."""
+        head = entries[-1].hash if entries else GENESIS
+        if self._folded is None or self._folded[0] != head:
+            self._folded = head, fold(entries, self.made_of.kind)
+        return self._folded[1]
 
     def _admit(self, part: Path, manifest: M, upload: "Upload", author: Author) -> ModelVersion:
         manifest_hash = file_hash(part / MANIFEST)
@@ -316,7 +282,7 @@ class VersionRegistry(Generic[M]):
         )
         with self.ledger.exclusive() as writer:
             entries = writer.entries()
-            self._check_name(manifest, entries)
+            check_name(manifest, entries)
             if version.label in self._fold(entries).registrations:
                 raise Refused(
                     f"MLflow gave {version.label}, which the ledger already holds",
@@ -391,7 +357,3 @@ class PolicyRegistry(VersionRegistry[PolicyManifest]):
 
 AnyRegistry = VersionRegistry[Any]
 """Where it does not matter what they are versions of."""
-
-
-def _by_number(version: ModelVersion) -> int:
-    return version.version

@@ -15,7 +15,7 @@ from domain.errors import LeadscoreError, Unavailable
 from domain.scores import ScoreAnswer
 from domain.signals import Receipt, Signal
 from domain.what_if import FeatureValue, WhatIf
-from serving.http.openapi import BatchAnswer, DecisionsPage, LeadsPage
+from serving.http.answers import BatchAnswer, DecisionsPage, LeadsPage
 from serving.problems import ERRORS, TYPE_PREFIX, Problem
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bentoml
 import msgspec
@@ -34,7 +34,8 @@ from serving.auth.open_paths import DOCS
 from serving.auth.source_binding import SOURCES, check_sources
 from serving.backpressure import IntakeLimiter
 from serving.connections import bound_connections
-from serving.http import cloudevents, openapi, read_routes, schemas
+from serving.http import cloudevents, read_routes, schemas
+from serving.http.answers import BatchAnswer
 from serving.http.direct import Answers, answer_directly
 from serving.http.edge_middleware import DECISIONS, UNKNOWN, EdgeMiddleware
 from serving.http.endpoints import Came, endpoint
@@ -43,8 +44,10 @@ from serving.metrics import score_metrics
 from serving.metrics.intake_metrics import GateMetrics, IntakeMetrics
 from serving.metrics.metric_files import keep_bentos_metrics_in_memory, use_given_pages
 from serving.micro_batching import MicroBatcher
-from serving.runtime import Runtime
 from storage.files import PRIVATE_UMASK
+
+if TYPE_CHECKING:
+    from wiring.serving import ServingRuntime
 
 THREADS = 4
 """Requests for many leads that one worker process works on at the same time."""
@@ -91,11 +94,11 @@ class Api:
         self._gates = GateMetrics()
         score_metrics.begin()
         self._opening = Lock()
-        self._runtime: Runtime | None = None
+        self._runtime: ServingRuntime | None = None
         with suppress(LeadscoreError):
             self.runtime()
 
-    def runtime(self) -> Runtime:
+    def runtime(self) -> "ServingRuntime":
         """The opened runtime. Raises NoModel or Unavailable where it cannot be opened."""
         with self._opening:
             if self._runtime is None:
@@ -107,7 +110,7 @@ class Api:
                     raise NoModel(error.what, rule=error.rule, todo=error.todo) from error
             return self._runtime
 
-    def open_runtime(self) -> Runtime:
+    def open_runtime(self) -> "ServingRuntime":
         """Open what the settings name."""
         from config.settings import load_settings
         from telemetry.traces import traced
@@ -128,7 +131,7 @@ class Api:
         """Score one lead, by its id or by identifiers of it."""
         return await self.scored(came)
 
-    @endpoint(schemas.BatchRequest, openapi.BatchAnswer)
+    @endpoint(schemas.BatchRequest, BatchAnswer)
     async def score_batch(self, came: Came, /) -> Response:
         """Score many leads; unknown ones are listed, and fail no other."""
         return await self.scored_batch(came)
@@ -236,7 +239,7 @@ class Api:
         score_metrics.told(answers, time.monotonic() - arrived, "score_batch")
         pairs = zip(lead_ids, told, strict=True)
         unknown = [lead_id for lead_id, one in pairs if isinstance(one, UnknownLead)]
-        return openapi.BatchAnswer(answers=answers, unknown=unknown)
+        return BatchAnswer(answers=answers, unknown=unknown)
 
     def _what_if(self, body: bytes) -> Any:
         asked = schemas.decode(WhatIfRequest, body)

@@ -8,9 +8,7 @@ was not accepted yet waits, and is answered 503 while no worker lives. Workers e
 supervisor (serving/worker.py), their log passes through it (serving/log_file.py).
 """
 
-import errno
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -20,18 +18,19 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
-from types import FrameType
 
 import httpx
 import msgspec
 
 from config.settings import Settings
-from domain.errors import BadInput, LeadscoreError, Unavailable
+from domain.errors import LeadscoreError, Unavailable
 from serving.auth.factory import access_at
 from serving.auth.tls import tls_options
 from serving.client import error_of
+from serving.listening import listen
 from serving.log_file import LogFile, finish
 from serving.stand_in import answer_for
+from serving.termination import Terminated, until_told
 from serving.worker import STOP_S
 from telemetry.logs import told_once
 from wiring.tidying import tidy
@@ -49,7 +48,6 @@ FIRST_WAIT_S, MOST_WAIT_S = 0.5, 30.0
 LOOK_S = 0.1
 WORDS_S = 2.0
 """How long the last words of workers that ended are waited for."""
-BACKLOG = 2048
 _ACCESS = {
     "loopback": "access: programs on this machine need no credential; set "
     "LEADSCORE_ACCESS=required where a proxy passes requests on, or others use this machine",
@@ -217,7 +215,7 @@ def start(settings: Settings, host: str, port: int, workers: int, service: str =
     home = settings.home.resolve()
     encrypted = tls_options(settings)
     with ExitStack() as held:
-        listening = held.enter_context(_listen(host, port))
+        listening = held.enter_context(listen(host, port))
         bound = listening.getsockname()[1]
         secured = msgspec.structs.replace(settings, access=access_at(settings, host))
         home.mkdir(parents=True, exist_ok=True)
@@ -274,7 +272,7 @@ def serve(
 
     Raises BadInput (port in use), what `/readyz` says, or Unavailable where it never became ready.
     """
-    with _until_told() as told:
+    with until_told() as told:
         server = start(settings, host, port, workers, service)
         sys.stderr.write(f"{server.access}\n")
         try:
@@ -283,7 +281,7 @@ def serve(
             while True:
                 _say(server, server.mend())
                 server.wait()
-        except _Told:
+        except Terminated:
             return 0
         finally:
             told.clear()
@@ -322,46 +320,6 @@ def running(settings: Settings, port: int = 0, service: str = SERVICE) -> Iterat
         yield server.url
     finally:
         server.stop()
-
-
-class _Told(BaseException):
-    """The process was told to end."""
-
-
-@contextmanager
-def _until_told() -> Iterator[dict[int, bool]]:
-    """Make SIGTERM and SIGINT raise _Told, as long as the yielded dictionary holds them."""
-    armed = {signal.SIGTERM.value: True, signal.SIGINT.value: True}
-
-    def tell(number: int, _frame: FrameType | None) -> None:
-        if armed.get(number):
-            raise _Told
-
-    before = {number: signal.signal(number, tell) for number in list(armed)}
-    try:
-        yield armed
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(BACKLOG)
-    except (OSError, OverflowError) as bad:
-        listening.close()
-        if isinstance(bad, OSError) and bad.errno == errno.EADDRINUSE:
-            raise BadInput(
-                f"Port {port} is in use.",
-                rule="port-in-use",
-                todo="Stop what listens there, or give another one with --port.",
-            ) from None
-        raise BadInput(f"Port {port} of host {host} cannot be opened.", rule="address") from bad
-    return listening
 
 
 def _command(service: str, descriptor: int, number: int) -> list[str]:

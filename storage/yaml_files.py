@@ -22,19 +22,6 @@ _ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 _TODO = "Put texts with : # { } [ ] or a leading % @ * & in quotes."
 
 
-def read_yaml(
-    path: Path,
-    error: type[BadInput] = BadConfiguration,
-    rule: str = "yaml",
-    loader: YamlLoader = yaml.CSafeLoader,
-) -> Any:
-    """The document of a file in UTF-8; None of an empty one.
-
-    Raises `error`, with the line where there is one. `loader` makes the values.
-    """
-    return parse_yaml(read_text(path, error), path.name, error, rule, loader)
-
-
 def read_text(
     path: Path, error: type[BadInput] = BadConfiguration, rule: str = "unreadable-file"
 ) -> str:

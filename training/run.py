@@ -6,48 +6,23 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from domain.clock import Clock, iso, to_us
 from domain.definition import FeatureDefinition
 from domain.journeys import Journeys
-from domain.measurement import Interval
-from domain.scores import Calibrator
-from domain.versions.golden_rows import GOLDEN_ROWS, GoldenRows, golden_rows, write_golden
-from domain.versions.input_profile import profile_inputs, write_profile
-from domain.versions.manifest import (
-    MODEL_FILE,
-    REFERENCE_FILE,
-    TABLE_FILE,
-    Blended,
-    Lineage,
-    Manifest,
-    Searched,
-    seal,
-)
+from domain.versions.manifest import Lineage, Manifest, Searched
 from domain.versions.run_record import RunRecord, TrialRecord, write_record
-from training import assessment
 from training.assessment import ALONE, ComparedWith
 from training.config import TrainingConfig
-from training.data import cutoffs, data_warnings, leakage, reference_sample
-from training.data.account_weights import bounded
-from training.data.dataset import Dataset, History, build
-from training.data.split import folds, split_by_time
-from training.data.unlearnable import (
-    RemovedRows,
-    refuse_beyond_float32,
-    require_both_classes,
-    require_outcomes,
-)
-from training.evaluation.tested_rows import row_numbers, write_test_rows
-from training.model import blending, calibrate, fit, shap_table
+from training.data import cutoffs, data_warnings, leakage
+from training.data.dataset import History, build
+from training.data.run_rows import RunRows, split_rows
+from training.data.unlearnable import refuse_beyond_float32, require_outcomes
+from training.evaluation.tested_rows import row_numbers
 from training.model import search as searching
-from training.model.profile_only_model import fit_profile, write_fallback
 from training.model.studies import WarmStart, open_study, remember
-from training.report import model_card
-from training.report.html_page import page
+from training.sealed_version import VersionOrigin, assess, explain, fit_version, write_version
 
-CHECKED_ROWS = 2_000
 PLOTS = "plots"
 
 
@@ -74,24 +49,6 @@ class Provenance:
     commit: str
     lock_hash: str
     libraries: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RunRows:
-    """The rows of a run.
-
-    `fitted` are all before the test, for the final fit; `folds` cut them by time, for the search.
-    No company weighs more than its bound in any of them. `embargoed` and `parted` rows were left
-    out between `fitted` and `test`. `test_numbers` [test rows] tell rows of the test apart.
-    """
-
-    test: Dataset
-    fitted: Dataset
-    folds: tuple[fit.Fold, ...]
-    embargoed: int
-    parted: int
-    stand_for: NDArray[np.float64]
-    test_numbers: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +117,15 @@ class TrainingRun:
         best, searched, trials = self._search(prepared.parts, studies, progress, folder / PLOTS)
         write_record(RunRecord(started_ms=began, trials=trials), folder)
         progress.phase("fitting and calibrating")
-        made = self._finish(prepared, best, searched, folder, provenance, against)
-        for text in made.warnings[len(prepared.warnings) :]:
+        rows, definition = prepared.parts, self.definition
+        made = fit_version(rows, best, self.config, definition)
+        explained = explain(made, rows.test)
+        assessed = assess(made, rows, self.config, definition, against)
+        origin = self._origin(prepared, self.lineage(provenance, searched))
+        manifest = write_version(made, explained, assessed, rows, self.config, origin, folder)
+        for text in assessed.warnings:
             progress.warn(text)
-        return made
+        return manifest
 
     def search_only(self, studies: Studies, progress: TrainingObserver) -> Searched:
         """Take part in the search that another process's run does; returns what it found so far."""
@@ -187,41 +149,9 @@ class TrainingRun:
         for text in warnings:
             progress.warn(text)
         return PreparedRun(
-            self._split(data, row_numbers(chosen.cutoffs)), chosen.removed, tuple(warnings)
-        )
-
-    def _split(self, data: Dataset, numbers: NDArray[np.int64]) -> RunRows:
-        share, embargo = self.config.split.test_share, self.config.embargo_days
-        outer = split_by_time(data.moments, share, embargo, data.groups)
-        most = self.config.max_account_share
-        before = data.take(outer.earlier, outer.earlier_weights)
-        test = data.take(outer.later, outer.later_weights)
-        cut = folds(before.moments, self.config.split.folds, embargo, before.groups)
-        took = RemovedRows(outer.embargoed, outer.parted)
-        if not cut:
-            require_both_classes(before.take(np.arange(0)), "training", data, took)
-        each = [
-            (
-                bounded(before.take(one.earlier, one.earlier_weights), most),
-                bounded(before.take(one.later, one.later_weights), most),
-            )
-            for one in cut
-        ]
-        train, valid = each[-1]
-        inner = RemovedRows(cut[-1].embargoed, cut[-1].parted)
-        require_both_classes(train, "training", before, inner)
-        require_both_classes(valid, "validation", before, inner)
-        require_both_classes(test, "test", data, took)
-        data_warnings.refuse_one_company(test)
-        sound = tuple(pair for pair in each if all(len(np.unique(p.labels)) == 2 for p in pair))
-        return RunRows(
-            test=test,
-            fitted=bounded(before, most),
-            folds=sound,
-            embargoed=outer.embargoed,
-            parted=outer.parted,
-            stand_for=outer.later_weights,
-            test_numbers=numbers[outer.later],
+            split_rows(data, row_numbers(chosen.cutoffs), self.config),
+            chosen.removed,
+            tuple(warnings),
         )
 
     def _search(
@@ -255,84 +185,15 @@ class TrainingRun:
         )
         return best, searched, searching.trials_of(study)
 
-    def _finish(
-        self,
-        prepared: PreparedRun,
-        best: dict[str, Any],
-        searched: Searched,
-        folder: Path,
-        provenance: Provenance,
-        against: ComparedWith,
-    ) -> Manifest:
-        """Fit, calibrate, explain, measure, write, seal."""
-        parts, removed = prepared.parts, prepared.removed
-        folder.mkdir(parents=True, exist_ok=True)
-        seed = self.config.seed
-        fitted = parts.fitted
-        model, told, blended = self._fitted(parts, best)
-        made = calibrate.calibrate(told, seed, self.config.embargo_days)
-        calibrator = made.calibrator
-        model.save_model(str(folder / MODEL_FILE))
-        table = shap_table.build_table(model, parts.test.features)
-        error = shap_table.check_table(
-            table, model, fit.pool(parts.test.take(np.arange(len(parts.test))[:CHECKED_ROWS]))
-        )
-        table.save(folder / TABLE_FILE)
-        chance = calibrator.apply(fit.margins(model, parts.test))
-        fair = reference_sample.fair_rows(parts.stand_for, seed)
-        frame = reference_sample.reference_frame(parts.test.take(fair), chance[fair], seed)
-        reference_sample.write_reference(frame, folder / REFERENCE_FILE)
-        write_golden(_golden(parts.test.take(fair[:GOLDEN_ROWS]), model, calibrator), folder)
-        write_test_rows(parts.test_numbers, parts.test, chance, folder)
-        write_profile(profile_inputs(fitted.features, fitted.numbers, fitted.texts), folder)
-        leaves = np.asarray(model.calc_leaf_indexes(fit.pool(parts.test)), dtype=np.int64)
-        importance = np.abs(table.explain(leaves)).mean(axis=0)
-        rows = assessment.AssessedRows(parts.folds, fitted, parts.test)
-        profile = fit_profile(self.definition, fitted, best, seed, self.config.embargo_days)
-        others = assessment.rivals(self.config, self.definition, rows, profile, against.champion)
-        done = assessment.assess(self.config, parts.test, chance, others, against.grades)
-        moving = dict(zip(table.features, importance.tolist(), strict=True))
-        assessment.write(done, self.name, moving, folder)
-        exact = Interval(value=error, low=error, high=error)
-        manifest = Manifest(
+    def _origin(self, prepared: PreparedRun, lineage: Lineage) -> VersionOrigin:
+        return VersionOrigin(
             name=self.name,
             created=iso(to_us(self.clock.now())),
             definition=self.definition,
-            features=parts.test.features,
-            categories=parts.test.categories,
-            calibrator=calibrator,
-            calibrator_gains=made.gains,
-            quantiles=reference_sample.percentiles(chance[fair]),
-            outcome=self.config.outcome,
-            horizon_days=self.config.horizon_days,
-            metrics={**done.metrics, "explanation_error": exact},
-            counts={**_counts(parts, removed, int(model.tree_count_)), **done.counts},
-            lineage=self.lineage(provenance, searched),
-            warnings=(*prepared.warnings, *done.warnings),
-            blended=blended,
-            fallback=write_fallback(profile, fitted, parts.test, fair, GOLDEN_ROWS, folder),
+            lineage=lineage,
+            removed=prepared.removed,
+            warnings=prepared.warnings,
         )
-        text = model_card.model_card(manifest, removed, done.evaluation, done.audit)
-        (folder / "card.md").write_text(text, encoding="utf-8")
-        (folder / "card.html").write_text(page(f"Model card: {self.name}", text), encoding="utf-8")
-        return seal(folder, manifest)
-
-    def _fitted(
-        self, parts: RunRows, best: dict[str, Any]
-    ) -> tuple[Any, fit.OutOfFold, Blended | None]:
-        """The model, what its like told of rows not seen, and the blend if one was asked for."""
-        seed = self.config.seed
-        model, told = fit.fit(parts.fitted, best, seed), fit.crossed(parts.fitted, best, seed)
-        if not self.config.blend:
-            return model, told, None
-        other = blending.scorecard_of(best)
-        later = [fit.across(parts.folds, each, seed) for each in (best, other)]
-        found = blending.weigh(later[0], later[1], seed)
-        if not found.scorecard:
-            return model, told, found
-        scorecard = fit.fit(parts.fitted, other, seed)
-        points = fit.crossed(parts.fitted, other, seed)
-        return blending.summed(model, scorecard, found), blending.mixed(told, points, found), found
 
     def lineage(self, provenance: Provenance, searched: Searched | None = None) -> Lineage:
         """What it is made from."""
@@ -348,23 +209,3 @@ class TrainingRun:
             libraries=provenance.libraries,
             searched=searched,
         )
-
-
-def _golden(rows: Dataset, model: Any, calibrator: Calibrator) -> GoldenRows:
-    margins = fit.margins(model, rows)
-    return golden_rows(rows.numbers, rows.texts.tolist(), margins, calibrator.apply(margins))
-
-
-def _counts(parts: RunRows, removed: dict[str, int], trees: int) -> dict[str, int]:
-    return {
-        "train_rows": len(parts.fitted),
-        "train_positives": int(parts.fitted.labels.sum()),
-        "test_rows": len(parts.test),
-        "test_positives": int(parts.test.labels.sum()),
-        "embargoed": parts.embargoed,
-        "parted": parts.parted,
-        "features": len(parts.test.features),
-        "unwaived_leaks": 0,  # the guard lets no run come so far that has any
-        "trees": trees,
-        **{f"removed_{rule}": n for rule, n in removed.items()},
-    }

@@ -17,7 +17,7 @@ from domain.errors import Missing, Unavailable
 from domain.ports import NullObserver, Observer
 from domain.verification import Head
 from domain.versions.policy_manifest import POLICY_FILE, PolicyManifest
-from registry.cache import open_version
+from registry.cache import OpenedVersion, open_version
 from storage.engine import WAIT_S, open_engine
 from wiring.agreement import standing_stages
 from wiring.live_folders import policy_cache_of
@@ -67,12 +67,20 @@ def open_policy(settings: Settings) -> ZenPolicy:
     return load_policy(path, label)
 
 
-def in_force(settings: Settings) -> tuple[str | None, Path]:
-    """The policy that decides now: its label where it is registered, and its file."""
+def in_force(
+    settings: Settings, checked: OpenedVersion[PolicyManifest] | None = None
+) -> tuple[str | None, Path]:
+    """The policy that decides now: its label where it is registered, and its file.
+
+    `checked`: a version whose files were just checked, which are not checked again.
+    """
     stages = None if settings.policy else standing_stages(settings, "policy")
     if stages is None or stages.champion is None:
         return None, policy_path(settings.policy or STANDARD)
-    opened = open_version(policy_cache_of(settings), stages.champion, PolicyManifest)
+    if checked is not None and checked.label == stages.champion.label:
+        opened = checked
+    else:
+        opened = open_version(policy_cache_of(settings), stages.champion, PolicyManifest)
     return opened.label, opened.folder / POLICY_FILE
 
 

@@ -16,10 +16,8 @@ import msgspec
 from config.settings import Settings
 from domain.clock import Clock, SystemClock, iso, to_us
 from domain.errors import LeadscoreError, Unavailable
-from domain.versions.manifest import Lineage, Stage
+from domain.versions.manifest import Lineage
 from registry.lineage.outbox import Outbox, Send
-from registry.promotion import Promotion
-from registry.store import AnyRegistry
 
 if TYPE_CHECKING:
     from registry.lineage.events import LineageDataset, State
@@ -106,24 +104,6 @@ def open_teller(settings: Settings) -> LineageEmitter:
     """What tells of runs on this home."""
     send = sender(settings.lineage_url, TIMEOUT_S) if settings.lineage_url else None
     return LineageEmitter(outbox_of(settings), send, SystemClock())
-
-
-def promoting(
-    settings: Settings,
-    registry: AnyRegistry,
-    version: str,
-    stage: Stage,
-    act: Callable[[], Promotion],
-) -> Promotion:
-    """Promote a version by `act`, and tell of it; a request has made nothing yet."""
-    found = registry.get(version)
-    folder = "models" if registry.made_of.kind == "model" else "policies"
-    with open_teller(settings).run("promote") as told:
-        told.read(f"{folder}/{found.name}", found.label)
-        done = act()
-        if not done.waiting:
-            told.made(f"stages/{registry.made_of.kind}/{stage}", found.label)
-        return done
 
 
 def outbox_of(settings: Settings) -> Outbox:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from config.settings import Settings
-from decisions.policy.golden_rows import Difference, broken, differences
+from decisions.policy.golden_rows import Difference, differences
 from decisions.policy.lint import PolicyFinding
 from decisions.policy.policy import PolicyFile, check_policy, load_policy, name_in, rules_in
 from decisions.policy.table_axes import GRADES
@@ -16,18 +16,17 @@ from decisions.policy.zen_policy import ZenPolicy
 from domain.clock import SystemClock, iso, to_us
 from domain.decisions import Facts
 from domain.errors import BadInput, Missing, Refused
-from domain.versions.manifest import ModelVersion, Stage, seal
+from domain.versions.manifest import ModelVersion, seal
 from domain.versions.policy_manifest import GOLDEN_FILE, POLICY_FILE, GoldenRow, PolicyManifest
-from registry.promotion import Promotion, Terms, approve, promote
 from registry.store import PolicyRegistry
 from scoring.live_policy import LivePolicies, LivePolicy
 from storage.files import private_folder
 from storage.owned_folder import owned_folder
 from wiring.agreement import agreement
 from wiring.decisions import POLICIES, STANDARD, in_force, policy_path
-from wiring.lineage import open_teller, promoting
+from wiring.lineage import open_teller
 from wiring.live_folders import policy_cache_of
-from wiring.registry import gates_of, open_policies
+from wiring.registry import open_policies
 
 
 def follow_policy(
@@ -112,63 +111,16 @@ def _refuse_twin(registry: PolicyRegistry, name: str, policy: ZenPolicy) -> None
         )
 
 
-def promote_policy(
-    settings: Settings,
-    label: str,
-    stage: Stage,
-    *,
-    by: str,
-    reason: str,
-    override: bool = False,
-    changes: int | None = None,
-) -> Promotion:
-    """Promote a registered policy if its gates let it.
-
-    `changes`: on how many golden rows, at most, it is stated to decide unlike the champion.
-    Raises what `registry.promotion.promote` raises.
-    """
-    registry = open_policies(settings)
-
-    def act() -> Promotion:
-        terms = terms_of(settings, registry, label, changes)
-        return promote(registry, label, stage, by=by, reason=reason, override=override, terms=terms)
-
-    return promoting(settings, registry, label, stage, act)
-
-
-def approve_policy(
-    settings: Settings, label: str, *, by: str, reason: str, changes: int | None = None
-) -> Promotion:
-    """Approve a policy's promotion as its second person."""
-    registry = open_policies(settings)
-
-    def act() -> Promotion:
-        terms = terms_of(settings, registry, label, changes)
-        return approve(registry, label, by=by, reason=reason, terms=terms)
-
-    return promoting(settings, registry, label, Stage.CHAMPION, act)
-
-
-def terms_of(
-    settings: Settings, registry: PolicyRegistry, label: str, changes: int | None
-) -> Terms:
-    """Under which terms a policy is promoted: what its gates look at, measured now."""
-    folder, _ = registry.fetch(registry.get(label))
-    policy = load_policy(folder / POLICY_FILE)
-    rows = read_golden(folder)
-    measured = {
-        "findings": len(check_policy(folder / POLICY_FILE, known_facts(settings))),
-        "golden_broken": broken(rows, policy),
-        "golden_changed": len(compare(settings, registry.get(label).label, None)),
-    }
-    stated = {} if changes is None else {"golden_changed": changes}
-    return Terms(rules=gates_of(settings), weight=None, measured=measured, stated=stated)
-
-
 def compare(settings: Settings, now: str, was: str | None) -> list[Difference]:
     """Where a policy decides unlike another, by default the one in force, on both golden rows."""
     first = in_force(settings) if was is None else policy_file(settings, was)
-    second = policy_file(settings, now)
+    return compare_files(first, policy_file(settings, now))
+
+
+def compare_files(
+    first: tuple[str | None, Path], second: tuple[str | None, Path]
+) -> list[Difference]:
+    """Where the second policy decides unlike the first, each by label, if any, and file."""
     facts: dict[bytes, Facts] = {}  # each once: two versions share most of their rows
     for _, path in (first, second):
         golden = path.parent / GOLDEN_FILE

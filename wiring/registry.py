@@ -6,32 +6,39 @@ from pathlib import Path
 from config.home_files import rules_file
 from config.settings import Settings
 from domain.clock import SystemClock
+from domain.versions.manifest import VersionKind
 from registry.gates import STANDARD_FILE, GateRules, load_gates
 from registry.ledger import Ledger
 from registry.mlflow_files.relocation import relocate
-from registry.store import PolicyRegistry, Registry
+from registry.store import AnyRegistry, PolicyRegistry, Registry
 from storage.engine import open_engine
 from wiring.live_folders import cache_of, policy_cache_of
 from wiring.os_account import os_account
 
+CLOCK = SystemClock()
 MODEL = "lead"
 """The name under which versions are registered."""
 
 
 def open_registry(settings: Settings) -> Registry:
     """The models of this home."""
-    clock = SystemClock()
-    ledger, cache = _ledger(settings, clock), cache_of(settings)
-    told = partial(_note, settings)
-    return Registry(settings.tracking_uri, _artifacts(settings), ledger, clock, cache, told)
+    return _models(settings, _ledger(settings))
 
 
 def open_policies(settings: Settings) -> PolicyRegistry:
     """The policies of this home: the same ledger and MLflow, a cache of their own."""
-    clock = SystemClock()
-    ledger, cache = _ledger(settings, clock), policy_cache_of(settings)
-    told = partial(_note, settings)
-    return PolicyRegistry(settings.tracking_uri, _artifacts(settings), ledger, clock, cache, told)
+    return _policies(settings, _ledger(settings))
+
+
+def open_kind(settings: Settings, kind: VersionKind) -> AnyRegistry:
+    """The registry of models, or that of policies."""
+    return open_policies(settings) if kind == "policy" else open_registry(settings)
+
+
+def open_both(settings: Settings) -> tuple[Registry, PolicyRegistry]:
+    """Models and policies over one ledger, which is read once."""
+    ledger = _ledger(settings)
+    return _models(settings, ledger), _policies(settings, ledger)
 
 
 def gates_of(settings: Settings) -> GateRules:
@@ -45,8 +52,18 @@ def _note(settings: Settings) -> None:
     checkpoint(settings, "stages")
 
 
-def _ledger(settings: Settings, clock: SystemClock) -> Ledger:
-    return Ledger(open_engine(settings.ledger_db), clock, credential=os_account())
+def _models(settings: Settings, ledger: Ledger) -> Registry:
+    told, cache = partial(_note, settings), cache_of(settings)
+    return Registry(settings.tracking_uri, _artifacts(settings), ledger, CLOCK, cache, told)
+
+
+def _policies(settings: Settings, ledger: Ledger) -> PolicyRegistry:
+    told, cache = partial(_note, settings), policy_cache_of(settings)
+    return PolicyRegistry(settings.tracking_uri, _artifacts(settings), ledger, CLOCK, cache, told)
+
+
+def _ledger(settings: Settings) -> Ledger:
+    return Ledger(open_engine(settings.ledger_db), CLOCK, credential=os_account())
 
 
 def _artifacts(settings: Settings) -> Path:

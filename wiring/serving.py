@@ -107,7 +107,10 @@ class ServingRuntime:
             return LogStanding(watermark_us=watermark_us, quarantined=held)
 
     def findings(self) -> tuple[QualityFindings, ...]:
-        """What the quality gates found in this process, at the door and when scoring."""
+        """What the quality gates found in this process, at the door and when scoring.
+
+        The same objects at each call, their counts only grow; others once a home is opened anew.
+        """
         return (self._scoring.plane.ingest.findings, self._scoring.findings)
 
     def leads(
@@ -124,7 +127,8 @@ class ServingRuntime:
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Leads by the score of their newest decision, and the cursor of the next page.
 
-        A page is shorter than `limit` where LOOKS at the ranking did not fill it.
+        A page is shorter than `limit` where LOOKS at the ranking did not fill it. Raises BadInput
+        where invalid cursor.
         """
         rows: list[dict[str, Any]] = []
         with self._here() as scoring:
@@ -148,7 +152,10 @@ class ServingRuntime:
     def decisions(
         self, query: DecisionQuery, limit: int, cursor: str | None = None
     ) -> tuple[list[DecisionRecord], str | None]:
-        """Recorded decisions, newest first, and the cursor of the next page."""
+        """Recorded decisions, newest first, and the cursor of the next page.
+
+        Raises BadInput where invalid cursor.
+        """
         with self._here() as scoring:
             page = scoring.trail.search(query, limit, cursor)
         return [entry.record for entry in page.entries], page.cursor

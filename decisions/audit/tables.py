@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from domain.errors import BadConfiguration, Unavailable
+from storage.append_only import append_only
 from storage.migrations import migrate
 
 METADATA = sa.MetaData()
@@ -57,25 +58,8 @@ REQUESTS = sa.Table(
 )
 """Which decision a request was answered with, of those that may be sent again."""
 
-_REFUSE = "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
 _TAKEN = "SELECT 1 FROM audit WHERE sequence = NEW.sequence OR decision_id = NEW.decision_id"
-
-_SQLITE = (
-    f"CREATE TRIGGER IF NOT EXISTS audit_no_update BEFORE UPDATE ON audit {_REFUSE}",
-    f"CREATE TRIGGER IF NOT EXISTS audit_no_delete BEFORE DELETE ON audit {_REFUSE}",
-    # INSERT OR REPLACE deletes without firing a delete trigger
-    f"""CREATE TRIGGER IF NOT EXISTS audit_no_replace BEFORE INSERT ON audit
-    WHEN EXISTS ({_TAKEN}) {_REFUSE}""",
-)
-
-_POSTGRESQL = (
-    """CREATE OR REPLACE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$""",
-    """CREATE OR REPLACE TRIGGER audit_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
-    FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only()""",
-)
-
-GUARDS = {"sqlite": _SQLITE, "postgresql": _POSTGRESQL}
+GUARDS = append_only("audit", "the audit trail", f"EXISTS ({_TAKEN})")
 """Statements that make the table refuse changes, by dialect."""
 
 

@@ -18,8 +18,10 @@ from domain.decisions import DecisionQuery, DecisionRecord
 from domain.errors import BadInput, Missing, Refused, Unavailable
 from domain.verification import Anchored, Head, Verified
 from storage.hash_chain import GENESIS, link
+from storage.sql import lock_statement
 
-_LOCKS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(7310868)"}
+_LOCK = 7_310_868
+"""PostgreSQL's advisory lock that stands for the right to append."""
 _RANKED = ("lead_id", "sequence", "decided_us", "score", "grade", "queue")
 
 _encoder = msgspec.json.Encoder()
@@ -68,7 +70,7 @@ class AuditTrail:
         self._engine = engine
         self._wait_s = wait_s
         self._lock = threading.Lock()  # waiting for SQLite's own lock means sleeping
-        self._begin = _LOCKS[engine.dialect.name]
+        self._begin = lock_statement(engine.dialect.name, _LOCK)
         newest = sa.select(AUDIT.c.sequence, AUDIT.c.hash).order_by(AUDIT.c.sequence.desc())
         self._newest = newest.limit(1)
         self._newest_sql = str(

@@ -10,28 +10,21 @@ from domain.clock import parse_iso, to_us
 from domain.errors import BadInput
 from domain.versions.manifest import Stage, VersionKind
 from jobs.interrupts import hold_interrupts
+from jobs.models.promote import promote
 from monitoring.canary import CanaryVerdict
 from monitoring.rollout_figures import arm_figures
 from registry.global_holdout import start_holdout
-from registry.promotion import Promotion, Terms, promote
+from registry.promotion import Candidate, Promotion
 from registry.rollout import Ticked, start, tick
 from registry.rollout_decision import ArmFigures, Judged, RolloutEvidence
 from registry.rollout_spec import RolloutSpec, course_of
 from registry.rollout_state import Rollout
-from registry.store import AnyRegistry
 from registry.transitions import running
 from storage.typed_yaml import YamlFile
 from wiring.decisions import open_trail
-from wiring.lineage import promoting
-from wiring.policies import promote_policy
-from wiring.registry import gates_of, open_policies, open_registry
+from wiring.registry import open_kind
 
 T = TypeVar("T")
-
-
-def registry_of(settings: Settings, kind: VersionKind) -> AnyRegistry:
-    """The registry of models, or that of policies."""
-    return open_policies(settings) if kind == "policy" else open_registry(settings)
 
 
 def read_course(path: Path) -> RolloutSpec:
@@ -48,7 +41,7 @@ def begin(
     settings: Settings, kind: VersionKind, course: RolloutSpec, *, by: str, reason: str
 ) -> Rollout:
     """Start a rollout, or let a holdout stand. Raises what these raise."""
-    registry = registry_of(settings, kind)
+    registry = open_kind(settings, kind)
     if course.mode == "holdout":
         return start_holdout(registry, course.holdout, by=by, reason=reason)
     return start(registry, by=by, reason=reason, course=course)
@@ -68,7 +61,7 @@ def tick_rollout(
     recorded decisions; a verdict on models is made where no file gives one. Raises Missing where
     no rollout is under way, BadInput for a file that says something else.
     """
-    registry = registry_of(settings, kind)
+    registry = open_kind(settings, kind)
     plan = running(registry.standing())
     evidence = RolloutEvidence(
         rollout=plan.id,
@@ -94,18 +87,17 @@ def finish(
     `changes` and `override` as for the promotion of a policy. Raises Missing where no rollout is
     under way, and what a promotion raises.
     """
-    registry = registry_of(settings, kind)
-    label, stage = running(registry.standing()).challenger, Stage.CHAMPION
-    if kind == "policy":
-        return promote_policy(
-            settings, label, stage, by=by, reason=reason, override=override, changes=changes
-        )
-
-    def act() -> Promotion:
-        terms = Terms(rules=gates_of(settings))
-        return promote(registry, label, stage, by=by, reason=reason, override=override, terms=terms)
-
-    return promoting(settings, registry, label, stage, act)
+    registry = open_kind(settings, kind)
+    found = Candidate(registry, running(registry.standing()).challenger)
+    return promote(
+        settings,
+        found,
+        Stage.CHAMPION,
+        by=by,
+        reason=reason,
+        override=override,
+        changes=changes,
+    )
 
 
 def _figures(settings: Settings, plan: Rollout, path: Path | None) -> ArmFigures:

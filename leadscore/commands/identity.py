@@ -1,7 +1,7 @@
 """Commands about who is who: a lead's identifiers and why they are one person's; undo a merge."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,8 +10,8 @@ from leadscore.terminal.options import AsJson, group
 from leadscore.terminal.output import put, put_json, put_table, say
 
 if TYPE_CHECKING:
+    from config.settings import Settings
     from domain.ports import LeadRef
-    from signals.identity.directory import KnownIdentifier, SharedEvent
     from wiring.signals import SignalPlane
 
 identity = group("Who is who.")
@@ -24,87 +24,87 @@ Lead = Annotated[
 def show_identity(key: Lead, as_json: AsJson = False) -> None:
     """Who this is, and why: its identifiers, what is kept apart, the merges and splits."""
     from config.settings import load_settings
-    from domain.clock import iso
     from leadscore.terminal.lookup import find
-    from signals.identity.explanations import reasons
     from wiring.signals import open_signals
 
     settings = load_settings()
     plane = open_signals(settings)
-    directory = plane.directory
-    ref = find(directory, key)
-    names, apart = directory.names(ref), directory.kept_apart(ref)
-    because = reasons(plane.engine, settings.identity.protections, [*names, *apart])
-    together, separated = directory.together(ref), directory.separated(ref)
-    changes = [{**m, "known": iso(int(str(m.pop("known_us"))))} for m in directory.story(ref)]
+    document = _document(settings, plane, find(plane.directory, key))
     _say_if_other_rules(plane)
-    facts = _Facts(ref, names, apart, because, together, separated, changes)
-    if as_json:
-        put_json(_as_document(facts))
-    else:
-        _show(facts)
+    put_json(document) if as_json else _put_identity(document)
 
 
-class _Facts(NamedTuple):
-    """All that is shown of a lead's identity; `because` and `separated` are by key."""
-
-    ref: "LeadRef"
-    names: Sequence["KnownIdentifier"]
-    apart: Sequence["KnownIdentifier"]
-    because: Mapping[str, str]
-    together: Sequence["SharedEvent"]
-    separated: Mapping[str, str]
-    changes: Sequence[Mapping[str, object]]
-
-
-def _as_document(facts: _Facts) -> dict[str, object]:
+def _document(settings: "Settings", plane: "SignalPlane", ref: "LeadRef") -> dict[str, Any]:
+    """What is known of one lead's identity, as the JSON has it."""
     from domain.clock import iso
     from domain.identifiers import kind_of
+    from signals.identity.explanations import reasons
 
-    def known(one: "KnownIdentifier") -> dict[str, object]:
-        because = facts.because.get(one.key, "")
-        return {"kind": kind_of(one.key), "key": one.key, "rule": one.rule, "because": because}
-
+    directory = plane.directory
+    names, apart = directory.names(ref), directory.kept_apart(ref)
+    because = reasons(plane.engine, settings.identity.protections, [*names, *apart])
+    separated = directory.separated(ref)
     return {
-        "lead_id": facts.ref.lead_id,
-        "account_id": facts.ref.account_id,
-        "identifiers": [known(name) for name in facts.names],
-        "kept_apart": [
-            {**known(n), "lead_id": n.lead_id, "decided": facts.separated.get(n.key, "")}
-            for n in facts.apart
+        "lead_id": ref.lead_id,
+        "account_id": ref.account_id,
+        "identifiers": [
+            {
+                "kind": kind_of(one.key),
+                "key": one.key,
+                "rule": one.rule,
+                "because": because.get(one.key, ""),
+            }
+            for one in names
         ],
-        "together": [{**t._asdict(), "known_us": iso(t.known_us)} for t in facts.together],
-        "changes": facts.changes,
+        "kept_apart": [
+            {
+                "kind": kind_of(one.key),
+                "key": one.key,
+                "lead_id": one.lead_id,
+                "rule": one.rule,
+                "because": because.get(one.key, ""),
+                "decided": separated.get(one.key, ""),
+            }
+            for one in apart
+        ],
+        "together": [
+            {**one._asdict(), "known_us": iso(one.known_us)} for one in directory.together(ref)
+        ],
+        "changes": [
+            {**one, "known": iso(int(str(one.pop("known_us"))))} for one in directory.story(ref)
+        ],
     }
 
 
-def _show(facts: _Facts) -> None:
-    from domain.clock import iso
+def _put_identity(document: dict[str, Any]) -> None:
     from domain.identifiers import kind_of
 
-    ref, because = facts.ref, facts.because
-    kinds = [kind_of(n.key) for n in facts.names]
-    counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
-    put(f"{ref.lead_id}, account {ref.account_id or 'none'}, known by {counted or 'nothing'}")
-    for name in facts.names:
-        if name.rule:
-            put(f"its {kind_of(name.key)} joins nothing: {_words(name.rule, because[name.key])}")
-    for name in facts.apart:
-        decided = facts.separated.get(name.key)
-        why = _words(name.rule, because[name.key]) if name.rule else decided
+    names = document["identifiers"]
+    kinds = Counter(name["kind"] for name in names)
+    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    account = document["account_id"] or "none"
+    put(f"{document['lead_id']}, account {account}, known by {counted or 'nothing'}")
+    for name in names:
+        if name["rule"]:
+            put(f"its {name['kind']} joins nothing: {_words(name)}")
+    for name in document["kept_apart"]:
+        why = _words(name) if name["rule"] else name["decided"]
         why = why or "the two would not be one person"
-        put(f"kept apart: a {kind_of(name.key)} of {name.lead_id}: {why}")
+        put(f"kept apart: a {name['kind']} of {name['lead_id']}: {why}")
     put_table(
         ["since", "identifiers", "came together on"],
         [
-            [iso(t.known_us), f"{kind_of(t.key)}, {kind_of(t.other)}", t.type]
-            for t in facts.together
+            [one["known_us"], f"{kind_of(one['key'])}, {kind_of(one['other'])}", one["type"]]
+            for one in document["together"]
         ],
     )
-    if facts.changes:
+    if document["changes"]:
         put_table(
             ["when", "lead", "into", "because"],
-            [[m["known"], m["lead_id"], m["into_lead"], m["reason"]] for m in facts.changes],
+            [
+                [one["known"], one["lead_id"], one["into_lead"], one["reason"]]
+                for one in document["changes"]
+            ],
         )
 
 
@@ -117,7 +117,8 @@ def rules() -> None:
     put_json(rules_in_force(load_settings()))
 
 
-def _words(rule: str, because: str) -> str:
+def _words(name: dict[str, str]) -> str:
+    rule, because = name["rule"], name["because"]
     return f"{because} ({rule})" if because else rule
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from domain.scores import ScoreAnswer
     from domain.what_if import FeatureValue, WhatIf
-    from wiring.scoring import Scoring
 
 Lead = Annotated[
     str, typer.Argument(metavar="KEY", help="A lead id, or kind:value, such as email:a@b.de.")
@@ -52,10 +51,10 @@ def score(
         check_out(out)
     quiet_libraries()
     settings = load_settings()
-    scoring = open_scoring(settings)
     if everyone and out is not None:
-        _score_everyone(settings, scoring, out)
+        _score_everyone(settings, out)
         return
+    scoring = open_scoring(settings)
     refs = [find(scoring.plane.directory, key) for key in leads or ()]
     answers = scoring.answerer.score([ref.lead_id for ref in refs])
     if out is not None:
@@ -69,10 +68,12 @@ def score(
         put(story(answer))
 
 
-def _score_everyone(settings: "Settings", scoring: "Scoring", out: Path) -> None:
+def _score_everyone(settings: "Settings", out: Path) -> None:
     from jobs.decisions.batch_scoring import score_all
     from jobs.signals.quality_report import store
+    from wiring.scoring import open_scoring
 
+    scoring = open_scoring(settings)
     with (
         counting("leads scored") as counter,
         interrupted_with(

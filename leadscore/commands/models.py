@@ -168,33 +168,29 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Promote a version, if its gates let it."""
-    from config.settings import load_settings
-    from registry.promotion import Terms
-    from registry.promotion import promote as run
-    from wiring.lineage import promoting
-    from wiring.registry import gates_of
+    from config.settings import load_settings, quiet_libraries
+    from jobs.models.promote import candidate
+    from jobs.models.promote import promote as run
 
-    wanted = stage_of(stage)
+    quiet_libraries()
+    wanted, settings = stage_of(stage), load_settings()
     with interrupted_with(lambda: "nothing was promoted", "Give the same command again."):
-        registry, settings = _registry(), load_settings()
-        warnings = registry.fetch(registry.get(version))[1].warnings
-    terms = Terms(rules=gates_of(settings), weight=weight or None)
-
-    def act() -> "Promotion":
-        return run(
-            registry,
-            version,
-            wanted,
-            by=by or user(),
-            reason=reason,
-            override=override,
-            terms=terms,
-        )
-
+        found = candidate(settings, "model", version)
+        warnings = found.opened.manifest.warnings
     for text in warnings:
         say(f"noticed in training: {text}")
     with promoted(as_json=as_json) as report:
-        report(promoting(settings, registry, version, wanted, act))
+        report(
+            run(
+                settings,
+                found,
+                wanted,
+                by=by or user(),
+                reason=reason,
+                override=override,
+                weight=weight or None,
+            )
+        )
 
 
 def approve(
@@ -210,25 +206,12 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Approve a promotion that another person asked for; the gates are run again."""
-    from config.settings import load_settings
-    from registry.promotion import Terms
-    from registry.promotion import approve as run
-    from wiring.lineage import promoting
-    from wiring.policies import approve_policy
-    from wiring.registry import gates_of, open_policies
+    from config.settings import load_settings, quiet_libraries
+    from jobs.models.promote import approve as run
 
-    registry, settings, who = _registry(), load_settings(), by or user()
-    policies = open_policies(settings).standing().registrations
-
-    def act() -> "Promotion":
-        terms = Terms(rules=gates_of(settings))
-        return run(registry, version, by=who, reason=reason, terms=terms)
-
+    quiet_libraries()
     with promoted(as_json=as_json) as report:
-        if version in policies:
-            report(approve_policy(settings, version, by=who, reason=reason, changes=changes))
-        else:
-            report(promoting(settings, registry, version, Stage.CHAMPION, act))
+        report(run(load_settings(), version, by=by or user(), reason=reason, changes=changes))
 
 
 @contextmanager
@@ -268,7 +251,11 @@ def _put_promotion(done: "Promotion", *, as_json: bool) -> None:
 
 def rollback(reason: Reason, by: By = "") -> None:
     """Put the former champion back."""
-    version = _registry().rollback(by=by or user(), reason=reason)
+    from config.settings import load_settings, quiet_libraries
+    from jobs.models.promote import rollback as run
+
+    quiet_libraries()
+    version = run(load_settings(), "model", by=by or user(), reason=reason)
     put(f"{version.label if version else 'nothing'} is champion again")
 
 

@@ -144,16 +144,17 @@ def promote(
 ) -> None:
     """Promote a registered policy, if its gates let it; scoring follows within a second."""
     from config.settings import load_settings, quiet_libraries
+    from jobs.models.promote import candidate
+    from jobs.models.promote import promote as run
     from leadscore.commands.models import promoted, stage_of, user
-    from wiring.policies import promote_policy
 
     quiet_libraries()
-    wanted = stage_of(stage)
+    wanted, settings = stage_of(stage), load_settings()
     with promoted(as_json=as_json) as report:
         report(
-            promote_policy(
-                load_settings(),
-                version,
+            run(
+                settings,
+                candidate(settings, "policy", version),
                 wanted,
                 by=by or user(),
                 reason=reason,
@@ -167,13 +168,13 @@ def promote(
 def rollback(reason: Reason, by: By = "") -> None:
     """Put back the policy that was in force before: a version, or the one that comes along."""
     from config.settings import load_settings, quiet_libraries
+    from jobs.models.promote import rollback as run
     from leadscore.commands.models import user
     from wiring.decisions import open_policy
-    from wiring.registry import open_policies
 
     quiet_libraries()
     settings = load_settings()
-    version = open_policies(settings).rollback(by=by or user(), reason=reason)
+    version = run(settings, "policy", by=by or user(), reason=reason)
     if version is None:
         put(f"{open_policy(settings).label}, which comes with the product, is in force again")
     else:

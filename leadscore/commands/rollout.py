@@ -77,11 +77,11 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """What is under way: a rollout of models, one of policies, the standing holdout."""
-    from jobs.models.rollouts import registry_of
+    from wiring.registry import open_kind
 
     settings = _settings()
     kinds: tuple[VersionKind, ...] = ("model", "policy") if kind is None else (_kind(kind),)
-    held = {each: registry_of(settings, each).standing() for each in kinds}
+    held = {each: open_kind(settings, each).standing() for each in kinds}
     plans: dict[str, Rollout | None] = {each: now.rollout for each, now in held.items()}
     if "policy" in held:
         plans["holdout"] = held["policy"].holdout
@@ -202,9 +202,9 @@ def _settings() -> "Settings":
 
 
 def _registry(kind: str) -> "AnyRegistry":
-    from jobs.models.rollouts import registry_of
+    from wiring.registry import open_kind
 
-    return registry_of(_settings(), _kind(kind))
+    return open_kind(_settings(), _kind(kind))
 
 
 def _kind(text: str) -> VersionKind:

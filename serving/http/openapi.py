@@ -13,33 +13,10 @@ from domain.what_if import WhatIf, WhatIfRequest
 from serving.auth.api_keys import Scope
 from serving.http import cloudevents, idempotency, openapi_examples
 from serving.http import schemas as bodies
+from serving.http.answers import BatchAnswer, DecisionsPage, LeadsPage
 from serving.problems import MEDIA_TYPE, Problem
 
 JsonDict = dict[str, Any]
-
-
-class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Answers for the leads that are known, and the ids of those that are not."""
-
-    answers: list[ScoreAnswer]
-    unknown: list[str]
-
-
-class LeadsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of leads; `next_cursor` asks for the next, null where there is none."""
-
-    leads: list[dict[str, Any]]
-    next_cursor: str | None
-
-
-class DecisionsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of decisions; `next_cursor` asks for the next, null where there is none.
-
-    A page may be short, and still have a next.
-    """
-
-    decisions: list[DecisionRecord]
-    next_cursor: str | None
 
 
 DESCRIBED = (

@@ -3,7 +3,7 @@
 import logging
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bentoml
 import msgspec
@@ -19,7 +19,9 @@ from serving.auth.open_paths import ASSETS, PAGE, START
 from serving.http import docs_page, schemas
 from serving.http.edge_middleware import DECISIONS
 from serving.http.openapi import describe
-from serving.runtime import Runtime
+
+if TYPE_CHECKING:
+    from wiring.serving import ServingRuntime
 
 JSON = "application/json"
 _log = logging.getLogger("bentoml.leadscore")
@@ -58,8 +60,8 @@ def _guarded(
     return endpoint
 
 
-def _runtime() -> Runtime:
-    runtime: Runtime = bentoml.get_current_service().runtime()
+def _runtime() -> "ServingRuntime":
+    runtime: ServingRuntime = bentoml.get_current_service().runtime()
     return runtime
 
 

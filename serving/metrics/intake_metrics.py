@@ -8,15 +8,17 @@ import threading
 import time
 from functools import lru_cache
 from operator import is_not
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain.clock import SECOND
 from domain.errors import Unavailable
 from domain.findings import QualityFindings
 from domain.signals import Counts
 from serving.backpressure import IntakeLimiter
-from serving.runtime import Runtime
 from telemetry.quality_metrics import HELP, LABELS, METRIC, Publisher
+
+if TYPE_CHECKING:
+    from wiring.serving import ServingRuntime
 
 LOOK_EVERY_S = 5.0
 """How often watermark and quarantine are asked of the database, at most."""
@@ -82,7 +84,7 @@ class IntakeMetrics:
         """A request was admitted."""
         instruments().waiting.set(self._intake.waiting)
 
-    def done(self, counts: Counts, seconds: float, runtime: Runtime) -> None:
+    def done(self, counts: Counts, seconds: float, runtime: "ServingRuntime") -> None:
         """A request's events were taken in, so many seconds after it arrived."""
         for outcome in ("accepted", "duplicates", "quarantined"):
             instruments().events.labels(outcome).inc(getattr(counts, outcome))
@@ -90,7 +92,7 @@ class IntakeMetrics:
         instruments().lag.set(seconds)
         self.look(runtime)
 
-    def look(self, runtime: Runtime) -> None:
+    def look(self, runtime: "ServingRuntime") -> None:
         """Ask the database for what only it knows, if it is time."""
         with self._looking:
             now = time.monotonic()
@@ -114,7 +116,7 @@ class GateMetrics:
         self._publishers: list[Publisher] = []
         self._opening = threading.Lock()
 
-    def tell(self, runtime: Runtime) -> None:
+    def tell(self, runtime: "ServingRuntime") -> None:
         """Bring the counter up to date: after each request."""
         with self._opening:
             found = runtime.findings()

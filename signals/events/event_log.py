@@ -15,7 +15,8 @@ from signals.identity.link_graph import Keys
 from signals.store import event_index
 from signals.store.event_index import home_of
 from signals.store.event_keys import key_of
-from signals.store.tables import among, events, insert_into, quarantine, totals, write
+from signals.store.tables import events, quarantine, totals
+from storage.sql import among, insert_into, write
 
 _COLUMNS = ("sequence", "event_key", "type", "known_us", "identifier_keys", "account", "body")
 
@@ -103,14 +104,6 @@ def add_totals(connection: Connection, counts: Counts) -> None:
         statement.on_conflict_do_update(index_elements=["name"], set_=summed),
         [{"name": name, "value": value} for name, value in added.items()],
     )
-
-
-def read_totals(engine: Engine) -> Counts:
-    """The totals since the log began."""
-    query = select(totals.c["name"], totals.c["value"])
-    with engine.connect() as connection:
-        held = {name: int(value) for name, value in connection.execute(query)}
-    return Counts(**{name: held.get(name, 0) for name in Counts.__struct_fields__})
 
 
 def held(engine: Engine) -> tuple[int, int]:

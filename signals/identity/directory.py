@@ -12,7 +12,8 @@ from domain.identifiers import LEAD_PREFIX, AccountId, LeadId, is_identified, is
 from domain.ports import KnownLeads, LeadRef
 from signals.identifiers.normalization import IdentifierReader, account_of
 from signals.identity.link_graph import Keys
-from signals.store.tables import among, changes, events, identifiers, leads, links, separations
+from signals.store.tables import changes, events, identifiers, leads, links, separations
+from storage.sql import among
 
 _texts = json.Decoder(list[tuple[float, float, str]])
 

@@ -9,7 +9,8 @@ from domain.identifiers import NAMED, company_of, is_person, kind_of, name_of
 from signals.identifiers.limits import ResolutionLimits
 from signals.identity.directory import KnownIdentifier
 from signals.identity.shared_identifiers import EMAIL
-from signals.store.tables import among, links
+from signals.store.tables import links
+from storage.sql import among
 
 _STANDING = {
     "shared-mailbox": "an address that several people read, by its name",

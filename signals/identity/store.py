@@ -8,7 +8,8 @@ from sqlalchemy import Connection, delete, select
 from signals.identifiers.limits import ResolutionLimits
 from signals.identity.link_graph import Keys, LinkGraph
 from signals.identity.resolver import Resolved, Resolver
-from signals.store.tables import among, identifiers, links, separations, write
+from signals.store.tables import identifiers, links, separations
+from storage.sql import among, write
 
 REMEMBERED = 150_000
 """So many identifiers stay in memory between batches: about a kilobyte each."""

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Engine, delete, func, select
 from domain.ports import StateWriter
 from signals.store.feature_states import StateStore, chunks
 from signals.store.lock_wait import turn
-from signals.store.tables import generation, outbox, write, writing
+from signals.store.tables import generation, outbox, writing
+from storage.sql import take_write_lock, write
 
 LEAD, ACCOUNT, ENDED = "lead", "account", "ended"
 _AT_A_TIME = 5_000
@@ -53,7 +54,7 @@ def pushing(engine: Engine, wait_s: float = PUSH_WAIT_S) -> Iterator[None]:
                 yield
         else:
             with engine.connect() as connection:
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+                take_write_lock(connection, _LOCK)
                 yield
 
 

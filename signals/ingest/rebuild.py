@@ -10,16 +10,8 @@ from signals.identity.link_graph import Keys
 from signals.ingest.transactions import Writer
 from signals.store import event_index
 from signals.store.event_index import home_of
-from signals.store.tables import (
-    accounts,
-    changes,
-    event_homes,
-    events,
-    identifiers,
-    leads,
-    outbox,
-    write,
-)
+from signals.store.tables import accounts, changes, event_homes, events, identifiers, leads, outbox
+from storage.sql import write
 
 _SETS = 20_000
 

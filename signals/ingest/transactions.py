@@ -13,7 +13,8 @@ from signals.identity.store import Identities
 from signals.ingest.unit_of_work import UnitOfWork
 from signals.store.feature_states import StateStore
 from signals.store.lock_wait import turn
-from signals.store.tables import GENERATION, IDENTITY, counter, generation, totals, write, writing
+from signals.store.tables import GENERATION, IDENTITY, counter, generation, totals, writing
+from storage.sql import write
 
 
 class Writer:

@@ -8,7 +8,8 @@ from sqlalchemy import BigInteger, Column, Connection, LargeBinary, String, Tabl
 from domain.errors import Missing
 from domain.findings import QualityFinding
 from signals.quality.profile import Profile, compacted
-from signals.store.tables import insert_into, metadata
+from signals.store.tables import metadata
+from storage.sql import insert_into
 
 profiles = Table(
     "quality_profiles",

@@ -12,14 +12,13 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from signals.store.tables import (
-    among,
     event_homes,
     event_homes_lately,
     event_keys,
     event_keys_lately,
     events,
-    write,
 )
+from storage.sql import among, write
 
 LATELY = 100_000
 """So many events are in the small indexes before they move."""

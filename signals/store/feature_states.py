@@ -19,7 +19,8 @@ from domain.state import (
 )
 from domain.state_codec import pack, unpack
 from signals.store.state_kernels import merged
-from signals.store.tables import accounts, among, leads, write
+from signals.store.tables import accounts, leads
+from storage.sql import among, write
 
 AttributeWrite = tuple[float, float, str]
 """A text attribute's last write: time, tie-break, value."""

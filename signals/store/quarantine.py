@@ -16,7 +16,8 @@ from domain.clock import iso
 from domain.errors import Missing
 from signals.store.event_keys import named_in
 from signals.store.event_keys import row_keys as rows_of
-from signals.store.tables import among, insert_into, quarantine, quarantine_keys, write
+from signals.store.tables import quarantine, quarantine_keys
+from storage.sql import among, insert_into, write
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,13 @@ from domain.errors import BadInput, Unavailable
 from signals.stream.group_commit import Outgoing
 from signals.stream.handler import Handler, pause
 from signals.stream.leases import Leases
-from signals.stream.nats_batches import DEAD_SUBJECT, NatsBatch, PatientSubscription, buffered
+from signals.stream.nats_batches import (
+    DEAD_SUBJECT,
+    NatsBatch,
+    PatientSubscription,
+    as_it_came,
+    buffered,
+)
 from signals.stream.nats_lease_table import open_table
 from signals.stream.options import StreamOptions
 from signals.stream.partitioning import key_of, partition_of
@@ -240,7 +246,7 @@ class NatsWorker:
                 batch_size=self._options.batch, timeout=self._options.linger_s, batch=True
             ),
             ack_policy=AckPolicy.MANUAL,
-            decoder=_as_it_came,
+            decoder=as_it_came,
             persistent=False,
         )
 
@@ -300,10 +306,6 @@ async def _ensure(jetstream: JetStreamContext, name: str, subjects: list[str]) -
                 max_msg_size=StreamOptions.longest if name == STREAM else -1,
             )
         )
-
-
-async def _as_it_came(message: NatsBatchMessage) -> NatsBatchMessage:
-    return message
 
 
 async def _said(bad: Exception) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from faststream.nats.message import NatsBatchMessage
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NothingCame
@@ -102,3 +103,8 @@ async def buffered(subscription: JetStreamContext.PullSubscription | None) -> li
         return await JetStreamContext.PullSubscription.fetch(subscription, wanted, timeout=0.1)
     except (NatsError, TimeoutError):
         return []
+
+
+async def as_it_came(message: NatsBatchMessage) -> NatsBatchMessage:
+    """A decoder that reads nothing."""
+    return message

@@ -21,7 +21,8 @@ import numpy as np
 import pytest
 import yaml
 
-from config.settings import Settings, check_compiled_code, load_settings
+from config.compiled_code import check_compiled_code
+from config.settings import Settings, load_settings
 from domain.errors import BadConfiguration
 from tests.conftest import ROOT
 from wiring.quality import load_quality

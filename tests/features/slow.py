@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from domain.definition import FeatureDefinition
 from domain.signals import Signal
-from domain.state import PEOPLE, Vector, empty, fold, half_lives_of, layout_of, tie_break
+from domain.state import PEOPLE, Vector, empty, event_digest, fold, half_lives_of, layout_of, tie_of
 from feature_repo.features import categories, numbers
 from signals.events import event_log
 from signals.events.feature_matching import MatchedColumns, Matcher
@@ -130,4 +130,4 @@ class Log:
 
 
 def _order(event: Known) -> tuple[int, float]:
-    return event.signal.time_us(), tie_break(event.signal.source, event.signal.id)
+    return event.signal.time_us(), tie_of(event_digest(event.signal.source, event.signal.id))

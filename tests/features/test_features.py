@@ -28,11 +28,12 @@ from domain.state import (
     SET_BITS,
     Matrix,
     empty,
+    event_digest,
     fold,
     half_lives_of,
     layout_of,
     mark_of,
-    tie_break,
+    tie_of,
 )
 from feature_repo.catalogue import catalogue, category_names, number_names
 from feature_repo.features import categories, numbers
@@ -117,7 +118,7 @@ def feeds(family: str, event: Signal) -> bool:
 
 
 def newest(events: Events) -> list[Signal]:
-    return sorted(events, key=lambda e: (at(e), tie_break(e.source, e.id)), reverse=True)
+    return sorted(events, key=lambda e: (at(e), tie_of(event_digest(e.source, e.id))), reverse=True)
 
 
 def rate(events: Events, now: float, days: float) -> float:

@@ -11,6 +11,7 @@ from mlflow.tracking import MlflowClient
 from config.settings import Settings
 from jobs.decisions.verify_home import verify_home
 from registry.cache import read_cached_stages
+from tests.registry.cached import cached
 from wiring.live_folders import cache_of
 from wiring.registry import open_registry
 from wiring.signals import open_signals
@@ -36,7 +37,7 @@ def assert_sound(settings: Settings, *, whole: bool = True) -> None:
     assert told == [standing.champion, standing.challenger]
     assert stages.rollout == standing.rollout
     for version in registry.versions():
-        registry.fetch_cached(version.label)
+        cached(registry, version.label)
 
 
 def client(settings: Settings) -> MlflowClient:

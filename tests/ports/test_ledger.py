@@ -1,7 +1,7 @@
 """The contract of the promotion ledger, on SQLite and PostgreSQL."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Thread
 
 import pytest
@@ -12,6 +12,7 @@ from domain.errors import Unavailable
 from domain.versions.manifest import ModelVersion, Stage
 from registry.ledger import Ledger
 from registry.ledger_entry import GateResult, LedgerDraft, Registration
+from registry.ledger_table import LEDGER
 from registry.rollout_state import Rollout
 from storage.engine import open_engine
 from tests.ports.databases import both_databases
@@ -77,16 +78,6 @@ def test_entries_come_back_as_they_went_in(
     assert again.verify() is None
 
 
-def test_champion_at_a_moment(ledger: Ledger, clock: FixedClock) -> None:
-    for number in (1, 2):
-        ledger.append(registered(number))
-        clock.moment += timedelta(hours=1)
-        ledger.append(promoted(number))
-    assert ledger.champion_at(BEGIN) is None
-    assert ledger.champion_at(BEGIN + timedelta(minutes=90)) == "lead-1"
-    assert ledger.champion_at(clock.moment) == "lead-2"
-
-
 def test_an_exclusive_writer_keeps_others_out_and_commits_all_or_none(
     ledger: Ledger, engines: Engines, clock: FixedClock
 ) -> None:
@@ -145,3 +136,44 @@ def test_away_is_unavailable(engines: Engines, clock: FixedClock) -> None:
     with pytest.raises(Unavailable) as raised:
         Ledger(open_engine("postgresql+psycopg://nobody:secret@127.0.0.1:1/none"), clock)
     assert "secret" not in str(raised.value)
+
+
+def test_what_is_known_follows_what_others_append(
+    ledger: Ledger, engines: Engines, clock: FixedClock
+) -> None:
+    made = [ledger.append(registered(1))]
+    other = Ledger(engines(), clock)
+    assert ledger.entries() == other.entries() == made
+    made += [other.append(draft) for draft in (promoted(1), registered(2))]
+    assert ledger.entries() == other.entries() == made
+
+
+def test_what_was_rolled_back_is_forgotten(ledger: Ledger) -> None:
+    made = [ledger.append(registered(1))]
+
+    def interrupted() -> None:
+        with ledger.exclusive() as writer:
+            writer.append(promoted(1))
+            assert len(writer.entries()) == 2
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        interrupted()
+    assert ledger.entries() == made
+    made.append(ledger.append(registered(2)))
+    assert ledger.entries() == made
+
+
+def test_another_ledger_in_the_same_place_is_read_anew(
+    ledger: Ledger, engines: Engines, clock: FixedClock
+) -> None:
+    for number in (1, 2):
+        ledger.append(registered(number))
+    assert len(ledger.entries()) == 2
+    with engines().begin() as connection:  # as a restored backup does
+        connection.exec_driver_sql(f"DROP TABLE {LEDGER.name}")
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"DROP FUNCTION {LEDGER.name}_append_only")
+    restored = Ledger(engines(), clock)
+    made = [restored.append(registered(number)) for number in (7, 8, 9)]
+    assert ledger.entries() == made

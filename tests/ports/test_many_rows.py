@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DataError, IntegrityError
 
 from signals.store import tables
-from signals.store.tables import WORTH_A_COPY, create_tables, metadata, outbox, write, writing
+from signals.store.tables import create_tables, metadata, outbox, writing
 from storage.postgres_copy import Conflict
+from storage.sql import WORTH_A_COPY, write
 from tests.ports.databases import both_databases
 
 Engines = Callable[[], Engine]

@@ -1,4 +1,4 @@
-"""The contract of `SignalSink` and `LeadDirectory`: the signal plane on SQLite and PostgreSQL."""
+"""The contract of `Ingest` and `LeadDirectory`: the signal plane on SQLite and PostgreSQL."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +10,9 @@ import pytest
 from config.settings import Settings
 from domain.clock import parse_iso, to_us
 from domain.errors import BadInput, Missing, Unavailable, UnknownLead
-from domain.ports import LeadDirectory, SignalSink
+from domain.ports import LeadDirectory
 from feature_repo.standard import standard_service
+from signals.ingest.ingest import Ingest
 from wiring.signals import SignalPlane, adopt, open_signals
 
 T0 = "2026-01-01T00:00:00Z"
@@ -43,13 +44,13 @@ def event(number: int, day: int = 1, **identifiers: str) -> bytes:
     )
 
 
-def tally(sink: SignalSink, documents: Sequence[bytes]) -> tuple[int, int, int, int]:
+def tally(sink: Ingest, documents: Sequence[bytes]) -> tuple[int, int, int, int]:
     c = sink.receive(documents, "test")
     return c.received, c.accepted, c.duplicates, c.quarantined
 
 
 def test_everything_is_counted_once(plane: SignalPlane) -> None:
-    sink: SignalSink = plane.ingest
+    sink = plane.ingest
     documents = [event(n, user_id="ann") for n in range(5)]
     bad = [b"not JSON", b'{"id": "x"}', b"\xff\xfe", event(9, mood="bad")]
     assert tally(sink, [*documents, documents[0], *bad]) == (10, 5, 1, 4)

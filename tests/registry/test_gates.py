@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from domain.errors import BadConfiguration
 from domain.measurement import Interval
 from domain.versions.manifest import Manifest, Stage
-from registry.gates import STANDARD_FILE, load_gates, parse_gates, run_gates
+from registry.gates import STANDARD_FILE, GateRules, load_gates, run_gates
 
 Maker = Callable[..., Manifest]
 NAN = float("nan")
@@ -90,16 +91,18 @@ def test_what_chance_may_have_made_is_let_through(manifest: Maker) -> None:
     assert failed(manifest(likely)) == set()
 
 
+def rules_of(document: dict[str, Any]) -> GateRules:
+    return msgspec.convert(document, GateRules)
+
+
 def test_a_baseline_that_must_be_measured_is(manifest: Maker) -> None:
     rule = {"rule": "unbeaten", "name": "g", "baselines": ["scorecard"], "higher": ["auroc"]}
-    (result,) = run_gates(
-        parse_gates({"version": 1, "champion": [rule]}, "x").champion, manifest(), None
-    )
+    (result,) = run_gates(rules_of({"version": 1, "champion": [rule]}).champion, manifest(), None)
     assert (result.passed, result.note) == (False, "the difference to a baseline was not measured")
 
 
 def test_an_absent_metric_does_not_pass_by_silence(manifest: Maker) -> None:
-    rules = parse_gates({"version": 1, "champion": [_above(metric="lift")]}, "x")
+    rules = rules_of({"version": 1, "champion": [_above(metric="lift")]})
     (result,) = run_gates(rules.champion, manifest(), None)
     assert (result.passed, result.value, result.note) == (False, None, "lift was not measured")
 
@@ -107,7 +110,7 @@ def test_an_absent_metric_does_not_pass_by_silence(manifest: Maker) -> None:
 def test_a_limit_is_stated_only_where_the_rules_let_it(manifest: Maker) -> None:
     rule = {"rule": "at_most", "count": "changed", "limit": 0}
     held = [rule | {"name": "may", "may_be_stated": True}, rule | {"name": "may_not"}]
-    rules = parse_gates({"version": 1, "champion": held}, "x").champion
+    rules = rules_of({"version": 1, "champion": held}).champion
     made = manifest(counts={"changed": 3})
     for stated, passed in (({}, False), ({"changed": 2}, False), ({"changed": 3}, True)):
         may, may_not = run_gates(rules, made, None, stated)
@@ -145,9 +148,11 @@ def _above(**changed: object) -> dict[str, Any]:
         {"version": 1, "champion": [_above(), _above()]},
     ],
 )
-def test_rules_that_cannot_be_read_are_refused(document: object) -> None:
+def test_rules_that_cannot_be_read_are_refused(document: object, tmp_path: Path) -> None:
+    path = tmp_path / "gates.yaml"
+    path.write_text(yaml.safe_dump(document))
     with pytest.raises(BadConfiguration) as refusal:
-        parse_gates(document, "gates.yaml")
+        load_gates(path)
     assert refusal.value.exit_code == 2
 
 
@@ -159,8 +164,8 @@ def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_label_tells_rules_apart() -> None:
-    one = parse_gates({"version": 1, "champion": [_above()]}, "x")
-    other = parse_gates({"version": 1, "champion": [_above(limit=0.6)]}, "x")
+    one = rules_of({"version": 1, "champion": [_above()]})
+    other = rules_of({"version": 1, "champion": [_above(limit=0.6)]})
     assert one.label != other.label
     assert one.label.startswith("gates_v1-")
 

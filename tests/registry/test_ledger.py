@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -70,19 +70,6 @@ def test_entries_come_back_as_they_went_in(ledger_at: Callable[..., Ledger]) -> 
         assert all(getattr(entry, f) == getattr(draft, f) for f in draft.__struct_fields__)
     assert ledger_at().history("a-2") == made[2:]
     assert ledger_at().verify() is None
-
-
-def test_champion_at_a_moment(ledger_at: Callable[..., Ledger], clock: FixedClock) -> None:
-    ledger = ledger_at()
-    begin = clock.now()
-    for label in ("lead-1", "lead-2"):
-        ledger.append(registered(label))
-        clock.moment += timedelta(hours=1)
-        ledger.append(promoted(label))
-    assert ledger.champion_at(begin) is None
-    assert ledger.champion_at(begin + timedelta(hours=1)) == "lead-1"
-    assert ledger.champion_at(begin + timedelta(minutes=119)) == "lead-1"
-    assert ledger.champion_at(datetime(2030, 1, 1, tzinfo=UTC)) == "lead-2"
 
 
 def test_a_clock_set_back_does_not_reorder_time(

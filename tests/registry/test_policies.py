@@ -15,6 +15,7 @@ from decisions.policy.policy import load_policy
 from domain.errors import BadConfiguration, BadInput, Missing, Refused
 from domain.versions.manifest import Stage
 from domain.versions.policy_manifest import POLICY_FILE
+from jobs.models.promote import candidate, promote
 from registry.cache import version_folder
 from registry.transitions import GateRefusal
 from scoring.live_policy import LivePolicy
@@ -58,11 +59,11 @@ def test_what_is_registered_champion_decides(home: Settings, other: Callable[...
     for number, a in ((1, 0.2), (2, 0.4)):
         made = policies.register(home, other(a=a), "ann")
         assert (made.label, made.stage) == (f"routing-{number}", Stage.CANDIDATE)
-    policies.promote_policy(home, "routing-1", CHAMPION, by="ann", reason="first")
+    promote(home, candidate(home, "policy", "routing-1"), CHAMPION, by="ann", reason="first")
     assert decide().champion.label == in_force(home) == "routing-1"
     assert decide().champion.grade(0.3) == "A"
     with pytest.raises(GateRefusal) as refusal:
-        policies.promote_policy(home, "2", CHAMPION, by="ann", reason="rarer")
+        promote(home, candidate(home, "policy", "2"), CHAMPION, by="ann", reason="rarer")
     (failed,) = [r for r in refusal.value.results if not r.passed]
     assert failed.name == "decides_like_champion"
     assert failed.value
@@ -70,8 +71,12 @@ def test_what_is_registered_champion_decides(home: Settings, other: Callable[...
     assert changes == failed.value > 0
     assert all("eligible" not in d.fields for d in policies.compare(home, "routing-2", None))
     with pytest.raises(GateRefusal):
-        policies.promote_policy(home, "2", CHAMPION, by="a", reason="r", changes=changes - 1)
-    done = policies.promote_policy(home, "2", CHAMPION, by="a", reason="r", changes=changes)
+        promote(
+            home, candidate(home, "policy", "2"), CHAMPION, by="a", reason="r", changes=changes - 1
+        )
+    done = promote(
+        home, candidate(home, "policy", "2"), CHAMPION, by="a", reason="r", changes=changes
+    )
     assert not done.override
     assert decide().champion.label == "routing-2"
     assert decide().champion.grade(0.3) == "B"
@@ -89,14 +94,14 @@ def test_a_rollback_goes_back_to_what_was_in_force(
 ) -> None:
     decide = policies.follow_policy(home, 0.0, time.monotonic)
     policies.register(home, other(), "ann")
-    policies.promote_policy(home, "1", CHAMPION, by="ann", reason="first")
+    promote(home, candidate(home, "policy", "1"), CHAMPION, by="ann", reason="first")
     registry = open_policies(home)
     assert registry.rollback(by="ann", reason="complaints") is None
     assert decide().champion.label == in_force(home) == "standard-1"
     assert registry.standing().stages == {"routing-1": Stage.ARCHIVED}
     with pytest.raises(Missing, match="former-champion"):
         registry.rollback(by="ann", reason="nothing was before")
-    policies.promote_policy(home, "1", CHAMPION, by="ann", reason="again")
+    promote(home, candidate(home, "policy", "1"), CHAMPION, by="ann", reason="again")
     assert decide().champion.label == "routing-1"
     assert registry.verify() is None
 
@@ -106,19 +111,26 @@ def test_a_refusal_names_the_option_that_lets_it_through(
 ) -> None:
     for a in (0.2, 0.4):
         policies.register(home, other(a=a), "ann")
-    policies.promote_policy(home, "1", CHAMPION, by="ann", reason="first")
+    promote(home, candidate(home, "policy", "1"), CHAMPION, by="ann", reason="first")
     with pytest.raises(GateRefusal) as refusal:
-        policies.promote_policy(home, "2", CHAMPION, by="ann", reason="rarer")
+        promote(home, candidate(home, "policy", "2"), CHAMPION, by="ann", reason="rarer")
     said = re.search(r"`--changes (\d+)`", refusal.value.todo)
     assert said is not None
     assert "`--override`" in refusal.value.todo
-    policies.promote_policy(home, "2", CHAMPION, by="ann", reason="rarer", changes=int(said[1]))
+    promote(
+        home,
+        candidate(home, "policy", "2"),
+        CHAMPION,
+        by="ann",
+        reason="rarer",
+        changes=int(said[1]),
+    )
     assert in_force(home) == "routing-2"
 
 
 def test_a_setting_wins_over_what_is_registered(home: Settings, other: Callable[..., Path]) -> None:
     policies.register(home, other(), "ann")
-    policies.promote_policy(home, "1", CHAMPION, by="ann", reason="first")
+    promote(home, candidate(home, "policy", "1"), CHAMPION, by="ann", reason="first")
     named = Settings(home=home.home, policy="generic")
     assert (in_force(home), in_force(named)) == ("routing-1", "generic-1")
 
@@ -130,7 +142,7 @@ def test_models_and_policies_do_not_stand_in_each_others_way(
     models.register(sealed(), run_id=None, by="ann")
     policies.register(home, other(), "ann")
     models.transition("lead-1", CHAMPION, by="ann", reason="first")
-    policies.promote_policy(home, "routing-1", CHAMPION, by="ann", reason="first")
+    promote(home, candidate(home, "policy", "routing-1"), CHAMPION, by="ann", reason="first")
     assert [v.label for v in models.versions()] == ["lead-1"]
     assert [v.label for v in open_policies(home).versions()] == ["routing-1"]
     with pytest.raises(Missing, match="former-champion"):
@@ -185,11 +197,11 @@ def test_an_altered_policy_never_decides(
 ) -> None:
     for a in (0.2, 0.4):
         policies.register(home, other(a=a), "ann")
-    policies.promote_policy(home, "1", CHAMPION, by="ann", reason="first")
+    promote(home, candidate(home, "policy", "1"), CHAMPION, by="ann", reason="first")
     cache = policy_cache_of(home)
     live = LivePolicy(cache, lambda: load_policy(policy_path("standard")), 0.0, time.monotonic)
     assert live.current().champion.label == "routing-1"
-    policies.promote_policy(home, "2", CHAMPION, by="a", reason="r", override=True)
+    promote(home, candidate(home, "policy", "2"), CHAMPION, by="a", reason="r", override=True)
     path = version_folder(cache, "routing-2") / POLICY_FILE
     whole = path.read_text()
     path.write_text(whole + " ")

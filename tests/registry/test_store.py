@@ -21,6 +21,7 @@ from registry.promotion import Terms, promote
 from registry.rollout_spec import RolloutSpec
 from registry.store import Registry
 from registry.transitions import GateRefusal, GateVerdict
+from tests.registry.cached import cached
 
 Sealed = Callable[..., Path]
 Open = Callable[..., Registry]
@@ -46,7 +47,7 @@ def test_a_registered_version_comes_back_whole(
     assert elsewhere.versions() == [version]
     assert elsewhere.get("1") == elsewhere.get("lead-1") == version
     with pytest.raises(Missing, match="version-cached"):
-        elsewhere.fetch_cached("lead-1")
+        cached(elsewhere, "lead-1")
     fetched, manifest = elsewhere.fetch("lead-1")
     assert manifest == open_sealed(folder)
     held = {p.relative_to(fetched): p.read_bytes() for p in fetched.rglob("*") if p.is_file()}
@@ -103,7 +104,7 @@ def test_an_altered_cache_is_not_opened_but_mended(registry_at: Open, sealed: Se
     folder, _ = registry.fetch("lead-1")
     (folder / MODEL_FILE).write_bytes(b"other")
     with pytest.raises(BadInput, match="version-unaltered"):
-        registry.fetch_cached("lead-1")
+        cached(registry, "lead-1")
     mended, _ = registry.fetch("lead-1")
     assert open_sealed(mended)
 
@@ -171,7 +172,7 @@ def test_promotion_rollout_and_rollback(
     assert back.label == "lead-1"
     assert mlflow_says(tmp_path) == ({"champion": 1}, {1: "champion", 2: "archived"})
     assert open_cached(registry.cache).champion.label == "lead-1"
-    assert registry.ledger.champion_at(clock.now()) == "lead-1"
+    assert registry.standing().champion == "lead-1"
     kinds = [entry.kind for entry in registry.ledger.entries()]
     assert kinds == [
         "registered",
@@ -264,12 +265,12 @@ def test_a_broken_challenger_does_not_take_the_champion_down(
     for number, stage in (("1", CHAMPION), ("2", CHALLENGER)):
         registry.register(sealed(), run_id=None, by="ann")
         promote(registry, number, stage, by="ann", reason="next")
-    challenger, _ = registry.fetch_cached("lead-2")
+    challenger, _ = cached(registry, "lead-2")
     (challenger / MODEL_FILE).unlink()
     opened = open_cached(registry.cache)
     assert (opened.champion.label, opened.challenger, opened.rollout) == ("lead-1", None, None)
     assert "model.cbm is missing" in opened.fault
-    champion, _ = registry.fetch_cached("lead-1")
+    champion, _ = cached(registry, "lead-1")
     (champion / MODEL_FILE).write_bytes(b"other")
     with pytest.raises(BadInput, match="version-unaltered"):
         open_cached(registry.cache)
@@ -282,7 +283,7 @@ def test_a_champion_that_cannot_be_opened_fails_a_gate(
     for _ in range(2):
         registry.register(sealed(), run_id=None, by="ann")
     promote(registry, "1", CHAMPION, by="ann", reason="first")
-    shutil.rmtree(registry.fetch_cached("lead-1")[0])
+    shutil.rmtree(cached(registry, "lead-1")[0])
     for stored in (tmp_path / "artifacts").rglob(MODEL_FILE):
         stored.write_bytes(b"other")
     with pytest.raises(GateRefusal, match="champion_opens"):

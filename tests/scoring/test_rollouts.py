@@ -21,6 +21,7 @@ from domain.decisions import DecisionRecord
 from domain.scores import Decision
 from domain.versions.manifest import Stage
 from jobs.decisions.replay_decision import replay
+from jobs.models.promote import candidate, promote
 from jobs.models.rollouts import finish, tick_rollout
 from registry import rollout
 from registry.global_holdout import end_holdout, set_share, start_holdout
@@ -62,7 +63,8 @@ def home(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Settings
         path = folder / "routing.json"
         path.write_text(json.dumps(held | {"grades": grades}))
         made = policies.register(settings, path, "tests")
-        policies.promote_policy(settings, made.label, stage, override=True, **TESTS)
+        found = candidate(settings, "policy", made.label)
+        promote(settings, found, stage, override=True, **TESTS)
     rollout.abort(open_registry(settings), **TESTS)
     return settings
 

@@ -22,6 +22,7 @@ from scoring.pending_answers import AnswerOrError
 from serving.http import openapi_examples
 from serving.service import Api, make_service
 from telemetry.gc_tuning import tune_gc
+from wiring.serving import ServingRuntime
 
 KNOWN = tuple(lead_id(identifier_key("crm_id", str(n))) for n in range(20))
 HELD_S = 20.0
@@ -29,7 +30,7 @@ SECRET = "jo.personal@example.com"
 """Sits in the messages of unforeseen errors, and must never get out."""
 
 
-class MemoryRuntime:
+class MemoryRuntime(ServingRuntime):
     """Twenty leads, by CRM id "0" to "19". Decisions are committed to SQLite.
 
     A batch whose first event says "slow" takes half a second; one that says "held" takes until
@@ -113,13 +114,9 @@ class MemoryRuntime:
         self,
         *,
         limit: int,
-        cursor: str | None,
-        grade: str | None,
-        queue: str | None,
-        min_score: float | None,
-        status: str,
-        account: str | None,
-        eligible: bool | None,
+        cursor: str | None = None,
+        min_score: float | None = None,
+        **_: object,
     ) -> tuple[list[dict[str, Any]], str | None]:
         if cursor is not None and not cursor.isdecimal():
             raise BadInput("The cursor was not given out here.", rule="cursor-valid")
@@ -130,7 +127,7 @@ class MemoryRuntime:
         return rows[first : first + limit], following
 
     def decisions(
-        self, query: DecisionQuery, limit: int, cursor: str | None
+        self, query: DecisionQuery, limit: int, cursor: str | None = None
     ) -> tuple[list[DecisionRecord], str | None]:
         return [], None
 

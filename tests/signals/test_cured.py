@@ -18,6 +18,7 @@ from signals.store import quarantine
 from signals.store.quarantine import Rejected
 from tests.signals.planes import Plane, open_plane
 from tests.signals.test_ingest import BAD, signal
+from tests.signals.totals import read_totals
 
 TABLE = """
 name: people
@@ -127,9 +128,9 @@ def test_counts_and_findings_say_what_was_cured(tmp_path: Path) -> None:
         assert stored_findings(connection) == {QualityFinding("contract", "odd-size", "people/"): 2}
     second = ingest(plane, mapping_of(tmp_path, MENDED, "[]"), path)
     assert (second.accepted, second.cured, second.quarantined) == (4, 2, 0)
-    totals = event_log.read_totals(plane.engine)
+    totals = read_totals(plane.engine)
     assert (totals.cured, totals.quarantined) == (2, 0)
-    assert event_log.read_totals(plane.engine).received == first.received + second.received - 2
+    assert read_totals(plane.engine).received == first.received + second.received - 2
 
 
 def test_the_same_row_of_another_source_cures_nothing(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from tests.signals.planes import (
     open_plane,
     reader_of,
 )
+from tests.signals.totals import read_totals
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
 PEOPLE = ["ann@acme.com", "bob@acme.com", "eve@other.org", "kim@gmail.com"]
@@ -186,7 +187,7 @@ def test_twice_the_same_changes_nothing(tmp_path: Path) -> None:
     assert second == Counts(received=len(documents), duplicates=len(documents))
     assert plane.online().keys() == before.keys()
     assert event_log.held(plane.engine) == (first.accepted, first.quarantined)
-    total = event_log.read_totals(plane.engine)
+    total = read_totals(plane.engine)
     assert total.received == total.accepted + total.duplicates + total.quarantined
 
 
@@ -212,7 +213,7 @@ def test_quarantine_is_replayed_once_the_contract_is_there(tmp_path: Path) -> No
     counts = plane.ingest.replay_quarantine()
     assert (counts.accepted, counts.quarantined) == (1, 1)
     assert quarantine.by_rule(plane.engine) == {"not-json": 1}
-    total = event_log.read_totals(plane.engine)
+    total = read_totals(plane.engine)
     assert (total.received, total.accepted, total.quarantined) == (2, 1, 1)
 
 

@@ -14,6 +14,7 @@ from signals.events.event_columns import EventColumns
 from signals.events.preparation import PreparedDocuments, size_of
 from signals.ingest.group_commit import MOST, GroupCommit
 from tests.signals.planes import assert_same, open_plane
+from tests.signals.totals import read_totals
 
 GOOD = (
     b'{"id":"%d","source":"test","type":"web.page_viewed","time":"2026-01-01T00:00:00Z",'
@@ -42,8 +43,8 @@ def test_many_threads_leave_what_one_leaves(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         heard = list(threads.map(lambda d: shared.ingest.accept(d, "test"), asked))
     assert_same(alone, shared)
-    total = event_log.read_totals(shared.engine)
-    assert sum(heard, Counts()) == total == event_log.read_totals(alone.engine)
+    total = read_totals(shared.engine)
+    assert sum(heard, Counts()) == total == read_totals(alone.engine)
     assert event_log.held(shared.engine) == (total.accepted, total.quarantined) == (405, 40)
     for documents, counts in zip(asked, heard, strict=True):
         assert counts.received == len(documents)

@@ -15,6 +15,7 @@ from domain.signals import Counts
 from domain.state import COUNT, Vector
 from signals.events import event_log as log
 from signals.store.tables import accounts, identifiers, leads, outbox, quarantine
+from tests.signals.totals import read_totals
 from wiring.features import open_features
 from wiring.signals import open_signals
 
@@ -53,7 +54,7 @@ def snapshot(settings: Settings) -> Snapshot:
     read = open_features(settings, plane.definition).read(refs)
     logged = [a for part in log.read(plane.engine) for a in part]
     made = Snapshot(
-        totals=log.read_totals(plane.engine),
+        totals=read_totals(plane.engine),
         log=[(a.key, a.known_us, a.known.keys, a.known.account, a.body.strip()) for a in logged],
         quarantined=Counter((r.rule, bytes(r.body).strip()) for r in held["quarantine"]),
         partition={r.key: (r.lead_id, r.rule) for r in held["identifiers"]},

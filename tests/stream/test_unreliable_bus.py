@@ -26,6 +26,7 @@ from signals.stream.group_commit import Delivery
 from signals.stream.handler import Handler
 from tests.signals.planes import Plane, assert_same, open_plane, reader_of
 from tests.signals.test_identity import tangles
+from tests.signals.totals import read_totals
 
 PARTITIONS, BATCH, WORKERS = 3, 4, 2
 READER = reader_of(standard_contracts().values())
@@ -120,7 +121,7 @@ def test_the_end_is_that_of_a_reliable_bus(signals: list[Signal], seed: int) -> 
     bus = asyncio.run(deliver(planes, documents, seed))
     assert bus.dead == []
     assert_same(reliable, planes[0])
-    held, counts = event_log.held(planes[0].engine), event_log.read_totals(planes[0].engine)
+    held, counts = event_log.held(planes[0].engine), read_totals(planes[0].engine)
     assert held == event_log.held(reliable.engine) == (counts.accepted, counts.quarantined)
     assert counts.received == counts.accepted + counts.duplicates + counts.quarantined
     for plane in (reliable, *planes):

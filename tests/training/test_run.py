@@ -24,9 +24,10 @@ from tests.training import worlds
 from training.config import TrainingConfig, Waiver
 from training.data.cutoffs import choose
 from training.data.dataset import Dataset
+from training.data.run_rows import RunRows
 from training.model.fit import margins, pool
 from training.model.studies import last_study
-from training.run import Provenance, RunRows, Studies, TrainingRun
+from training.run import Provenance, Studies, TrainingRun
 
 
 def execute(
