@@ -17,7 +17,8 @@ from registry.rollout_decision import RolloutEvidence
 from registry.rollout_state import Rollout
 from storage.hash_chain import GENESIS, first_break, link
 
-_LOCK_WAIT_MS = 120_000
+LOCK_WAIT_S = 120.0
+"""How long another's lock is waited for where nobody waits for an answer."""
 _ADVISORY_KEY = 0x1EAD_5C0E
 """PostgreSQL's advisory lock that stands for the right to append."""
 
@@ -67,11 +68,20 @@ class Ledger:
     """The ledger in the database of `engine`; its table is made where it is missing.
 
     `credential` is what the makers of changes through this object are known by; each entry has it.
+    `wait_s` bounds the wait for another's lock in SQLite; in PostgreSQL the engine does.
     Every method raises Unavailable where the database does not answer.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, credential: str = "") -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        credential: str = "",
+        *,
+        wait_s: float = LOCK_WAIT_S,
+    ) -> None:
         self._engine = engine
+        self._wait_s = wait_s
         self.credential = credential
         self._clock = clock
         with _answering():
@@ -113,11 +123,15 @@ class Ledger:
         with _answering(), self._engine.connect() as connection:
             return _broken(_rows(connection))
 
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with _answering(), self._engine.connect() as connection:
             if connection.dialect.name == "sqlite":
-                yield from _immediate(connection)
+                yield from _immediate(connection, self._wait_s)
             else:
                 with connection.begin():
                     lock = text("SELECT pg_advisory_xact_lock(:key)")
@@ -159,10 +173,10 @@ def _broken(rows: Sequence[_Row]) -> int | None:
     return min(breaks) + 1 if breaks else None
 
 
-def _immediate(connection: Connection) -> Iterator[Connection]:
+def _immediate(connection: Connection, wait_s: float) -> Iterator[Connection]:
     """A transaction that has SQLite's write lock from its first moment, whatever the engine's."""
     connection.execution_options(isolation_level="AUTOCOMMIT")
-    connection.exec_driver_sql(f"PRAGMA busy_timeout={_LOCK_WAIT_MS}")
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={round(wait_s * 1000)}")
     if getattr(connection.connection.dbapi_connection, "in_transaction", False):
         connection.exec_driver_sql("ROLLBACK")
     connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -19,7 +19,7 @@ from domain.errors import BadInput, Missing, Refused
 from domain.versions.manifest import ModelVersion, Stage, seal
 from domain.versions.policy_manifest import GOLDEN_FILE, POLICY_FILE, GoldenRow, PolicyManifest
 from registry.promotion import Promotion, Terms, approve, promote
-from registry.store import PolicyRegistry
+from registry.store import AnyRegistry, PolicyRegistry
 from scoring.live_policy import LivePolicies, LivePolicy
 from storage.files import private_folder
 from storage.owned_folder import owned_folder
@@ -137,10 +137,16 @@ def promote_policy(
 
 
 def approve_policy(
-    settings: Settings, label: str, *, by: str, reason: str, changes: int | None = None
+    settings: Settings,
+    label: str,
+    *,
+    by: str,
+    reason: str,
+    changes: int | None = None,
+    registry: AnyRegistry | None = None,
 ) -> Promotion:
-    """Approve a policy's promotion as its second person."""
-    registry = open_policies(settings)
+    """Approve a policy's promotion as its second person; by default with this user's account."""
+    registry = registry or open_policies(settings)
 
     def act() -> Promotion:
         terms = terms_of(settings, registry, label, changes)
@@ -149,9 +155,7 @@ def approve_policy(
     return promoting(settings, registry, label, Stage.CHAMPION, act)
 
 
-def terms_of(
-    settings: Settings, registry: PolicyRegistry, label: str, changes: int | None
-) -> Terms:
+def terms_of(settings: Settings, registry: AnyRegistry, label: str, changes: int | None) -> Terms:
     """Under which terms a policy is promoted: what its gates look at, measured now."""
     folder, _ = registry.fetch(registry.get(label))
     policy = load_policy(folder / POLICY_FILE)
