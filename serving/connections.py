@@ -5,7 +5,8 @@ no request takes descriptors from everybody else, probes included: of such conne
 may hold WAITING_PER_ADDRESS, and all together no more than leave SPARE descriptors free; the
 oldest is closed where another comes. Over TLS a connection counts from before its handshake on.
 Whoever does not read the answer waits as well, and is closed after UNREAD_S; who sends more than
-MOST_PIPELINED requests ahead is closed at once. Connections that are answering, and are read, count
+MOST_PIPELINED requests ahead is closed at once. What is left of a body that was answered before it
+ended is bounded like a head. Connections that are answering, and are read, count
 for nothing here: a proxy may keep many.
 """
 
@@ -99,6 +100,22 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_response_complete()
         if self.pipeline:
             self.flow.pause_reading()
+        if self.cycle.response_complete and self.cycle.more_body:
+            self._begin()  # what is left of its body is for nobody: it counts as a head that waits
+
+    def on_body(self, body: bytes) -> None:
+        """Part of a body; of a request that was not begun, because the end was near, for nobody."""
+        if self.cycle is not None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The body is here; where it was answered before, wait for another request."""
+        if self.cycle is None:
+            return
+        super().on_message_complete()
+        if self.cycle.response_complete:
+            self._end()
+            self._begin()
 
     def pause_writing(self) -> None:
         """The answer is not read: wait for that, not for ever."""
