@@ -110,12 +110,11 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body is here; where it was answered before, wait for another request."""
-        if self.cycle is None:
-            return
-        super().on_message_complete()
-        if self.cycle.response_complete:
-            self._end()
-            self._begin()
+        if self.cycle is not None:
+            super().on_message_complete()
+            if self.cycle.response_complete:
+                self._end()
+                self._begin()
 
     def pause_writing(self) -> None:
         """The answer is not read: wait for that, not for ever."""
