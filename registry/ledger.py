@@ -17,7 +17,8 @@ from storage.hash_chain import GENESIS, first_break, link
 from storage.migrations import migrate
 from storage.sql import take_write_lock
 
-_LOCK_WAIT_MS = 120_000
+LOCK_WAIT_S = 120.0
+"""How long another's lock is waited for where nobody waits for an answer."""
 _LOCK = 0x1EAD_5C0E
 """PostgreSQL's advisory lock that stands for the right to append."""
 
@@ -75,12 +76,21 @@ class Ledger:
 
     `credential` is what the makers of changes through this object are known by; each entry has it.
     It reads the whole ledger once; afterwards what came since, and whether the newest entry that
-    it knows is still there. Every method raises Unavailable where the database does not answer.
+    it knows is still there. `wait_s` bounds the wait for another's lock in SQLite; in PostgreSQL
+    the engine does. Every method raises Unavailable where the database does not answer.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, credential: str = "") -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        credential: str = "",
+        *,
+        wait_s: float = LOCK_WAIT_S,
+    ) -> None:
         self._engine = engine
         self._known: list[LedgerEntry] = []
+        self._wait_s = wait_s
         self.credential = credential
         self._clock = clock
         with _answering():
@@ -125,11 +135,15 @@ class Ledger:
         self._known = [*known, *(_entry(row) for row in (rows[1:] if known else rows))]
         return list(self._known)
 
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with _answering(), self._engine.connect() as connection:
             if connection.dialect.name == "sqlite":
-                yield from _immediate(connection)
+                yield from _immediate(connection, self._wait_s)
             else:
                 with connection.begin():
                     take_write_lock(connection, _LOCK)
@@ -170,10 +184,10 @@ def _broken(rows: Sequence[_Row]) -> int | None:
     return min(breaks) + 1 if breaks else None
 
 
-def _immediate(connection: Connection) -> Iterator[Connection]:
+def _immediate(connection: Connection, wait_s: float) -> Iterator[Connection]:
     """A transaction that has SQLite's write lock from its first moment, whatever the engine's."""
     connection.execution_options(isolation_level="AUTOCOMMIT")
-    connection.exec_driver_sql(f"PRAGMA busy_timeout={_LOCK_WAIT_MS}")
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={round(wait_s * 1000)}")
     if getattr(connection.connection.dbapi_connection, "in_transaction", False):
         connection.exec_driver_sql("ROLLBACK")
     take_write_lock(connection, _LOCK)

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+NO_MLFLOW = ""
+"""The tracking URI of a registry that leaves MLflow alone: whoever changes next tells it."""
 UNREAD_S = 3600.0
 """A version that was placed or read in the last hour is not pruned from the cache."""
 MIRROR_WAIT_S = 5.0
@@ -258,6 +260,12 @@ class VersionRegistry(Generic[M]):
 
     @cached_property
     def _tracking(self) -> "Tracking":
+        if self._uri == NO_MLFLOW:
+            raise Unavailable(
+                "The version's files are not at hand in this home, and MLflow is not asked here.",
+                rule="version-at-hand",
+                todo="Use the command line where the version was registered.",
+            )
         from registry.tracking import Tracking
 
         root = self._artifact_root
@@ -336,6 +344,9 @@ class VersionRegistry(Generic[M]):
         return to_us(self._clock.now()) // 1000
 
     def _mirror_or_warn(self) -> None:
+        if self._uri == NO_MLFLOW:
+            _log.info("MLflow's aliases follow with the next change")
+            return
         try:
             self._mirror()
         except Unavailable as bad:

@@ -203,8 +203,8 @@ def approve(
         raise Refused(
             f"{label} was requested by the same person, or with the same credential.",
             rule="second-approver",
-            todo="Another person must run `leadscore approve`, from an account of their own: "
-            "another name in `--by` does not count.",
+            todo="Another person must approve it, from an account or with a credential of their "
+            "own: another name does not count.",
         )
     *before, moved = move(standing, label, Stage.CHAMPION, author, verdict)
     return [*before, msgspec.structs.replace(moved, approves=waiting.sequence)]

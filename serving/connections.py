@@ -4,7 +4,10 @@ A request's head must be complete within HEADERS_S and HEAD_BYTES. Who opens con
 no request takes descriptors from everybody else, probes included: of such connections one address
 may hold WAITING_PER_ADDRESS, and all together no more than leave SPARE descriptors free; the
 oldest is closed where another comes. Over TLS a connection counts from before its handshake on.
-Connections that are answering count for nothing here: a proxy may keep many.
+Whoever does not read the answer waits as well, and is closed after UNREAD_S; who sends more than
+MOST_PIPELINED requests ahead is closed at once. What is left of a body that was answered before it
+ended is bounded like a head. Connections that are answering, and are read, count
+for nothing here: a proxy may keep many.
 """
 
 import asyncio
@@ -22,6 +25,10 @@ HEADERS_S = 10.0
 """How long a request's head may take to arrive, from the connection or its first byte on."""
 HEAD_BYTES = 64 * 1024
 """How long a request's head may be."""
+UNREAD_S = 60.0
+"""How long the other end may leave an answer unread, of which all that is buffered is full."""
+MOST_PIPELINED = 16
+"""Requests that one connection may send ahead, before the one under way is answered."""
 WAITING_PER_ADDRESS = 128
 SPARE = 128
 """Descriptors that connections without a request leave to files, databases and probes."""
@@ -52,6 +59,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._head = 0
         self._late: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request."""
@@ -60,6 +68,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
+        self._read()
         self._end()
         super().connection_lost(exc)
 
@@ -79,11 +88,51 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is here."""
         self._end()
+        if self.transport.is_closing():
+            return  # what else came with it is for nobody
+        if len(self.pipeline) >= MOST_PIPELINED:
+            self.give_way()
+            return
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with what was sent ahead, and read no more before that is answered."""
+        super().on_response_complete()
+        if self.pipeline:
+            self.flow.pause_reading()
+        if self.cycle.response_complete and self.cycle.more_body:
+            self._begin()  # what is left of its body is for nobody: it counts as a head that waits
+
+    def on_body(self, body: bytes) -> None:
+        """Part of a body; of a request that was not begun, because the end was near, for nobody."""
+        if self.cycle is not None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The body is here; where it was answered before, wait for another request."""
+        if self.cycle is not None:
+            super().on_message_complete()
+            if self.cycle.response_complete:
+                self._end()
+                self._begin()
+
+    def pause_writing(self) -> None:
+        """The answer is not read: wait for that, not for ever."""
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(UNREAD_S, self.give_way)
+            self._give_room()
+
+    def resume_writing(self) -> None:
+        """It is read."""
+        self._read()
+        super().resume_writing()
 
     def give_way(self) -> None:
         """End, in favour of another."""
+        self.pipeline.clear()
         self.transport.abort()
+        self._read()
         self._end()
 
     def _begin(self) -> None:
@@ -91,15 +140,28 @@ class BoundedHttp(HttpToolsProtocol):
             return
         self._head = 0
         self._late = self.loop.call_later(HEADERS_S, self._close, _TOO_SLOW)
+        self._give_room()
+
+    def _give_room(self) -> None:
         over = self.waiting.begin(self, address_of(self.transport))
         if over is not None:
             over.give_way()
 
     def _end(self) -> None:
+        """Wait for a head no longer."""
         if self._late is not None:
             self._late.cancel()
             self._late = None
-        self.waiting.end(self)
+        if self._unread is None:
+            self.waiting.end(self)
+
+    def _read(self) -> None:
+        """Wait for the other end to read no longer."""
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        if self._late is None:
+            self.waiting.end(self)
 
     def _close(self, said: bytes) -> None:
         self._end()

@@ -30,12 +30,13 @@ from domain.signals import Receipt, RefusedEvent
 from domain.what_if import WhatIf, WhatIfRequest
 from serving import problems
 from serving.auth.factory import guard
-from serving.auth.open_paths import DOCS
+from serving.auth.open_paths import APPROVALS, DOCS
 from serving.auth.source_binding import SOURCES, check_sources
 from serving.backpressure import IntakeLimiter
 from serving.connections import bound_connections
 from serving.http import cloudevents, read_routes, schemas
 from serving.http.answers import BatchAnswer
+from serving.http.approval_routes import Approvals, approval_route
 from serving.http.direct import Answers, answer_directly
 from serving.http.edge_middleware import DECISIONS, UNKNOWN, EdgeMiddleware
 from serving.http.endpoints import Came, endpoint
@@ -72,7 +73,7 @@ PATHS = frozenset(
         "/readyz",
         "/metrics",
     }
-    | {DECISIONS, "/docs.json", "/schema.json"}
+    | {DECISIONS, APPROVALS, "/docs.json", "/schema.json"}
     | DOCS
 )
 """All that is served; `/decisions/{id}` comes as `/decisions`."""
@@ -119,6 +120,13 @@ class Api:
         settings = load_settings()
         watch = score_metrics.StageMetrics(traced(settings, TRACED))
         return open_runtime(settings, watch)
+
+    def approvals(self) -> Approvals:
+        """The approvals of the home that the settings name: they need no runtime."""
+        from config.settings import load_settings
+        from jobs.models.approvals import HomeApprovals
+
+        return HomeApprovals(load_settings())
 
     def events_waiting(self) -> int:
         """How many events may be in flight at once, in this process."""
@@ -334,7 +342,7 @@ def make_service(api: type[Api], name: str) -> Any:
         traffic={"timeout": 60},
         logging={"access": {"enabled": False}},
     )
-    return bentoml.asgi_app(read_routes.reading_app())(make(api))
+    return bentoml.asgi_app(read_routes.reading_app(approval_route()))(make(api))
 
 
 keep_bentos_metrics_in_memory()

@@ -4,20 +4,22 @@ from functools import partial
 from pathlib import Path
 
 from config.home_files import rules_file
+from config.os_account import os_account
 from config.settings import Settings
 from domain.clock import SystemClock
 from domain.versions.manifest import VersionKind
 from registry.gates import STANDARD_FILE, GateRules, load_gates
 from registry.ledger import Ledger
 from registry.mlflow_files.relocation import relocate
-from registry.store import AnyRegistry, PolicyRegistry, Registry
+from registry.store import NO_MLFLOW, AnyRegistry, PolicyRegistry, Registry
 from storage.engine import open_engine
-from wiring.live_folders import cache_of, policy_cache_of
-from wiring.os_account import os_account
+from wiring.live_folders import cache_of, folder_of, policy_cache_of
 
 CLOCK = SystemClock()
 MODEL = "lead"
 """The name under which versions are registered."""
+ANSWER_WAIT_S = 5.0
+"""How long another's lock on the ledger is waited for where somebody waits for an answer."""
 
 
 def open_registry(settings: Settings) -> Registry:
@@ -39,6 +41,17 @@ def open_both(settings: Settings) -> tuple[Registry, PolicyRegistry]:
     """Models and policies over one ledger, which is read once."""
     ledger = _ledger(settings)
     return _models(settings, ledger), _policies(settings, ledger)
+
+
+def open_by_credential(settings: Settings, kind: VersionKind, credential: str) -> AnyRegistry:
+    """Versions of one kind, without MLflow, for changes that are made by a credential's holder."""
+    engine = open_engine(settings.ledger_db, ANSWER_WAIT_S)
+    ledger = Ledger(engine, CLOCK, credential, wait_s=ANSWER_WAIT_S)
+    made = PolicyRegistry if kind == "policy" else Registry
+    told = partial(_note, settings)
+    return made(
+        NO_MLFLOW, settings.home / "artifacts", ledger, CLOCK, folder_of(settings, kind), told
+    )
 
 
 def gates_of(settings: Settings) -> GateRules:

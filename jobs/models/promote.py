@@ -56,6 +56,13 @@ def approve(
     models, policies = open_both(settings)
     of_policy = label in policies.standing().registrations
     found = Candidate(policies if of_policy else models, label)
+    return approve_candidate(settings, found, by=by, reason=reason, changes=changes)
+
+
+def approve_candidate(
+    settings: Settings, found: Candidate, *, by: str, reason: str, changes: int | None = None
+) -> Promotion:
+    """Approve the promotion of a version that was found, as its second person."""
 
     def act() -> Promotion:
         terms = _terms(settings, found, changes, None)

@@ -15,7 +15,9 @@ keys = group("API keys: who may ask the service what.")
 @keys.command("create")
 def create(
     name: Annotated[str, typer.Option(help="Whose it is: a system, not a person.")],
-    scope: Annotated[list[str], typer.Option(help="score, ingest, read or admin; repeatable.")],
+    scope: Annotated[
+        list[str], typer.Option(help="score, ingest, read, approve or admin; repeatable.")
+    ],
     expires: Annotated[
         str | None, typer.Option(metavar="T", help="Until when it is good, as 2027-01-31.")
     ] = None,

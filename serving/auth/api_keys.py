@@ -30,6 +30,7 @@ class Scope(StrEnum):
     SCORE = "score"
     INGEST = "ingest"
     READ = "read"
+    APPROVE = "approve"
     ADMIN = "admin"
 
 

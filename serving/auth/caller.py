@@ -37,6 +37,24 @@ class Caller(NamedTuple):
         """Whether it has the scope."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
+    def is_named(self) -> bool:
+        """Whether it is known who it is: not by this machine alone, or by a token of nobody."""
+        return self.caller_id not in (HERE, NOBODY)
 
+
+HERE = "here"
+"""The id of a caller that this machine alone vouches for."""
+TOKEN = "token:"  # noqa: S105 a prefix, no password
+NOBODY = f"{TOKEN}nobody"
+"""The id of a caller whose token has no subject."""
 CALLER = "leadscore.caller"
 """Where the access layer says, in a request's scope, who asks."""
+
+
+def credential_of(caller_id: str) -> str:
+    """What the ledger calls a caller: a key's id after `key:`, or a token's hashed subject.
+
+    >>> credential_of("0011"), credential_of("token:2c26b46b68ffc68f")
+    ('key:0011', 'token:2c26b46b68ffc68f')
+    """
+    return caller_id if caller_id.startswith(TOKEN) else f"key:{caller_id}"

@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 
 from serving.auth.api_keys import Scope
-from serving.auth.caller import AccessRefusal, Caller
+from serving.auth.caller import NOBODY, TOKEN, AccessRefusal, Caller
 from serving.auth.jwks import ALGORITHMS, Signers
 from serving.auth.polled_value import PolledValue
 
@@ -103,5 +103,6 @@ def _caller(claims: dict[str, Any]) -> Caller:
     words = said.split() if isinstance(said, str) else []
     scopes = frozenset(SCOPES[word] for word in words if word in SCOPES)
     # the subject may be a person: a hash is enough to tell callers apart
-    subject = sha256(str(claims.get("sub", "")).encode()).hexdigest()[:16]
-    return Caller(f"token:{subject}", scopes, float(claims["exp"]) + LEEWAY_S)
+    subject = str(claims.get("sub") or "")
+    who = TOKEN + sha256(subject.encode()).hexdigest()[:16] if subject.strip() else NOBODY
+    return Caller(who, scopes, float(claims["exp"]) + LEEWAY_S)

@@ -14,10 +14,10 @@ from starlette.types import Scope as Request
 
 from domain.errors import LeadscoreError, Unavailable
 from serving.auth.api_keys import Scope
-from serving.auth.caller import CALLER, AccessRefusal, Caller
+from serving.auth.caller import CALLER, HERE, AccessRefusal, Caller
 from serving.auth.credentials import Credentials
 from serving.auth.loopback import made_here
-from serving.auth.open_paths import OPEN
+from serving.auth.open_paths import APPROVALS, OPEN
 from serving.auth.rate_limit import RateLimiter
 from serving.auth.source_binding import SOURCES
 from serving.problems import Forbidden, RateLimited, Unauthenticated, of_error
@@ -32,6 +32,7 @@ NEEDED: Mapping[str, Scope | None] = MappingProxyType(
         "/events": Scope.INGEST,
         "/leads": Scope.READ,
         "/decisions": Scope.READ,
+        APPROVALS: Scope.APPROVE,
         "/metrics": Scope.READ,
         "/docs.json": None,
         "/schema.json": None,
@@ -41,7 +42,9 @@ NEEDED: Mapping[str, Scope | None] = MappingProxyType(
 """The scope that a path needs, None where any caller will do; a path not listed needs admin."""
 LONG_BODY = 1 << 16
 """A refused request's body above this is not read to its end: the connection is closed."""
-_HERE = Caller("here", frozenset({Scope.ADMIN}))
+SIGNED = frozenset({("POST", APPROVALS)})
+"""What is recorded as done by a credential: that the caller is on this machine is not enough."""
+_HERE = Caller(HERE, frozenset({Scope.ADMIN}))
 
 
 class AccessMiddleware:
@@ -96,7 +99,8 @@ class AccessMiddleware:
     def _caller(self, scope: Request, sent: str | None) -> Caller | AccessRefusal:
         """Who asks. Raises Unavailable."""
         if sent is None:
-            return _HERE if self._open_here and made_here(scope) else AccessRefusal.MISSING
+            here = self._open_here and made_here(scope) and not _signed(scope)
+            return _HERE if here else AccessRefusal.MISSING
         try:
             return self._credentials.check(sent)
         except Unavailable:
@@ -123,8 +127,15 @@ class AccessMiddleware:
         if needed is not None and not caller.may(needed):
             self._count(AccessRefusal.SCOPE)
             raise _forbidden()
+        if _signed(scope) and not caller.is_named():
+            self._count(AccessRefusal.SCOPE)
+            raise _nameless()
         scope[CALLER] = caller.caller_id
         scope[SOURCES] = caller.sources
+
+
+def _signed(scope: Request) -> bool:
+    return (scope["method"], scope["path"]) in SIGNED
 
 
 def _taken(scope: Request) -> str | None:
@@ -174,6 +185,14 @@ def _unauthenticated() -> Unauthenticated:
 
 def _forbidden() -> Forbidden:
     return Forbidden("The credential lacks the required scope", rule="scope")
+
+
+def _nameless() -> Forbidden:
+    return Forbidden(
+        "The token has no subject: nobody could be recorded as who did this",
+        rule="credential-named",
+        todo="Send a key, or a token with `sub`.",
+    )
 
 
 def _rate_limited(wait_s: int) -> RateLimited:

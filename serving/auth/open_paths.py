@@ -1,4 +1,4 @@
-"""Paths that need no credential: health, and the API's description as a page."""
+"""Paths that need no credential, health and the API's description as a page; and one that does."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -9,4 +9,6 @@ ASSETS: Mapping[str, str] = MappingProxyType(
 )
 DOCS = frozenset({PAGE, START, *ASSETS})
 """All that the page is made of. It tells what any copy of the product tells, and of nobody."""
+APPROVALS = "/approvals"
+"""The path whose answers are signed: see `serving.auth.middleware`."""
 OPEN = frozenset({"/livez", "/healthz", "/readyz"}) | DOCS

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from domain.approvals import PendingApproval
 from domain.decisions import DecisionRecord
 from domain.scores import ScoreAnswer
 
@@ -30,3 +31,9 @@ class DecisionsPage(msgspec.Struct, frozen=True, kw_only=True):
 
     decisions: list[DecisionRecord]
     next_cursor: str | None
+
+
+class PendingApprovals(msgspec.Struct, frozen=True, kw_only=True):
+    """Promotions that wait for a second person, the newest first."""
+
+    approvals: list[PendingApproval]

@@ -6,14 +6,16 @@ from typing import Any
 
 import msgspec
 
+from domain.approvals import Approval, ApprovalRequest, PendingApproval
 from domain.decisions import DecisionRecord
 from domain.scores import ScoreAnswer
 from domain.signals import Receipt, Signal
 from domain.what_if import WhatIf, WhatIfRequest
 from serving.auth.api_keys import Scope
+from serving.auth.open_paths import APPROVALS
 from serving.http import cloudevents, idempotency, openapi_examples
 from serving.http import schemas as bodies
-from serving.http.answers import BatchAnswer, DecisionsPage, LeadsPage
+from serving.http.answers import BatchAnswer, DecisionsPage, LeadsPage, PendingApprovals
 from serving.problems import MEDIA_TYPE, Problem
 
 JsonDict = dict[str, Any]
@@ -34,6 +36,10 @@ DESCRIBED = (
     bodies.DecisionsQuery,
     DecisionsPage,
     DecisionRecord,
+    ApprovalRequest,
+    Approval,
+    PendingApproval,
+    PendingApprovals,
     Problem,
 )
 """All types that the API's description shows."""
@@ -94,6 +100,7 @@ def describe() -> JsonDict:
             "/leads": {"get": _leads()},
             "/decisions": {"get": _decisions()},
             "/decisions/{decision_id}": {"get": _decision()},
+            APPROVALS: {"get": _pending(), "post": _approve()},
             **{path: {"get": _probe(name, text)} for path, name, text in _PROBES},
             "/metrics": {"get": _metrics()},
         },
@@ -312,6 +319,30 @@ def _decision() -> JsonDict:
     return {**made, "parameters": [parameter]}
 
 
+def _pending() -> JsonDict:
+    answer = _json("PendingApprovals", {"approvals": [openapi_examples.PENDING]})
+    text = "List promotions that wait for a second person"
+    return _operation("approvals", text, Scope.APPROVE, answer, _problems(*ANY))
+
+
+def _approve() -> JsonDict:
+    answer = _json("Approval", openapi_examples.APPROVAL)
+    text = "Approve a promotion that another person asked for"
+    problems = _problems(404, 409, *_POSTED, _404=openapi_examples.NOT_REQUESTED)
+    made = _operation("approve", text, Scope.APPROVE, answer, problems)
+    shown: dict[str, object] = {
+        "a model": {"version": "lead-3", "kind": "model", "reason": "seen"},
+        "a policy": {"version": "standard-2", "kind": "policy", "reason": "seen", "changes": 3},
+    }
+    return {**made, "description": _APPROVE_TEXT, "requestBody": _body("ApprovalRequest", shown)}
+
+
+_APPROVE_TEXT = (
+    "The gates are run again, and the version becomes champion. Who approves is the credential "
+    "that the request comes with, recorded in the ledger as a key's id or the hash of a token's "
+    "subject; callers on the service's own machine need one too. Who asked cannot approve. The "
+    "same again, by the same credential, tells what was recorded."
+)
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 
 

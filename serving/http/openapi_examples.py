@@ -129,6 +129,39 @@ def _problem(status: int, kind: str, rule: str, detail: str) -> dict[str, Any]:
 
 
 NO_DECISION = _problem(404, "missing", "unknown-decision", "There is no such decision.")
+NOT_REQUESTED = _problem(
+    404,
+    "missing",
+    "promotion-requested",
+    "no promotion of lead-3 waits for approval. Promote it with `--stage champion`: that makes the "
+    "request.",
+)
+SAME_APPROVER = _problem(
+    409,
+    "refused",
+    "second-approver",
+    "lead-3 was requested by the same person, or with the same credential. Another person must "
+    "approve it, from an account or with a credential of their own: another name does not count.",
+)
+PENDING: dict[str, Any] = {
+    "version": "lead-3",
+    "kind": "model",
+    "requested": "2026-01-15T09:30:00Z",
+    "requested_by": "ann",
+    "credential": "os:ann",
+    "reason": "ranks better since spring",
+    "failed_gates": [],
+}
+APPROVAL: dict[str, Any] = {
+    "version": "lead-3",
+    "kind": "model",
+    "sequence": 9,
+    "request": 8,
+    "approved": "2026-01-15T10:05:00Z",
+    "credential": "key:9f86d081884c7d65",
+    "reason": "seen",
+    "failed_gates": [],
+}
 NOT_READY = _problem(
     503, "no-model", "no-champion", "No version is champion. Train a version and promote it."
 )
@@ -145,6 +178,7 @@ PROBLEMS: dict[int, dict[str, Any]] = {
     ),
     403: _problem(403, "forbidden", "scope", "The credential lacks the required scope."),
     404: _problem(404, "unknown-lead", "unknown-lead", "No lead is known by that id."),
+    409: SAME_APPROVER,
     413: _problem(
         413, "body-too-large", "body-too-large", "The body is larger than the service accepts."
     ),

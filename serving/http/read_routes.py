@@ -48,9 +48,11 @@ def answered(value: Any) -> Response:
     return Response(msgspec.json.encode(value), media_type=JSON)
 
 
-def _guarded(
+def guarded(
     read: Callable[[Request], Awaitable[Response]],
 ) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint that answers errors with problem documents."""
+
     async def endpoint(request: Request) -> Response:
         try:
             return await read(request)
@@ -86,15 +88,16 @@ async def _description(_: Request) -> Response:
     return answered(describe())
 
 
-def reading_app() -> Starlette:
-    """The application with the routes that only read."""
+def reading_app(*others: Route) -> Starlette:
+    """The application with the routes that only read, and with others."""
     return Starlette(
         routes=[
-            Route("/leads", _guarded(_leads)),
-            Route(DECISIONS, _guarded(_decision)),
-            Route("/docs.json", _guarded(_description)),
-            Route(PAGE, _guarded(docs_page.page)),
-            Route(START, _guarded(docs_page.start)),
-            *(Route(path, _guarded(docs_page.asset(path))) for path in ASSETS),
+            *others,
+            Route("/leads", guarded(_leads)),
+            Route(DECISIONS, guarded(_decision)),
+            Route("/docs.json", guarded(_description)),
+            Route(PAGE, guarded(docs_page.page)),
+            Route(START, guarded(docs_page.start)),
+            *(Route(path, guarded(docs_page.asset(path))) for path in ASSETS),
         ]
     )

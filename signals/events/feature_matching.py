@@ -107,7 +107,7 @@ class Matcher:
         for slot, conditions, name in plan.sets:
             held = data.get(name)
             if held is not None and (not conditions or _hold(conditions, data)):
-                word, bit = _mark_of(str(held))
+                word, bit = _mark(str(held))
                 to.number_slots.append(-(slot + word))
                 to.number_values.append(bit)
         for slot, name in plan.numbers:
@@ -166,7 +166,13 @@ def closing_namer(definition: FeatureDefinition) -> Callable[[str], str | None]:
     return named.get
 
 
+LONGEST_REMEMBERED = 256
+"""Characters of a value whose mark is remembered: whoever sends longer ones fills no memory."""
 _mark_of = lru_cache(maxsize=1 << 14)(mark_of)
+
+
+def _mark(value: str) -> tuple[int, float]:
+    return _mark_of(value) if len(value) <= LONGEST_REMEMBERED else mark_of(value)
 
 
 def _matches(event_type: str, patterns: tuple[str, ...]) -> bool:

@@ -102,7 +102,17 @@ def field_seen(column: Sequence[Any], *, category: bool) -> FieldStatistics:
     return FieldStatistics(column.count(None) + column.count(""), Counter(values))
 
 
-@lru_cache(maxsize=65_536)
+LONGEST_REMEMBERED = 256
+"""Characters of a value whose digest is remembered: whoever sends longer ones fills no memory."""
+
+
 def digest(value: str) -> str:
     """What stands for a value in a profile: whether two are the same, and nothing else."""
+    return _remembered(value) if len(value) <= LONGEST_REMEMBERED else _digest(value)
+
+
+def _digest(value: str) -> str:
     return blake2b(value.encode(), digest_size=6).hexdigest()
+
+
+_remembered = lru_cache(maxsize=65_536)(_digest)

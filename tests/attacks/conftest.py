@@ -29,12 +29,12 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
 class Server:
     """Uvicorn with the bounded protocol, in a thread, on a free port."""
 
-    def __init__(self, pair: Pair | None = None) -> None:
+    def __init__(self, pair: Pair | None = None, app: Any = answer) -> None:
         self.listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
         self.port: int = self.listening.getsockname()[1]
         certificate, key = pair or (None, None)
         config = uvicorn.Config(
-            answer, log_config=None, lifespan="off", ssl_certfile=certificate, ssl_keyfile=key
+            app, log_config=None, lifespan="off", ssl_certfile=certificate, ssl_keyfile=key
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, args=([self.listening],))
@@ -65,13 +65,16 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
         per_address: int = 128,
         head_s: float = TIMEOUT_S,
         handshake_s: float = TIMEOUT_S,
+        unread_s: float = TIMEOUT_S,
+        app: Any = answer,
         pair: Pair | None = None,
     ) -> Server:
         bound_connections()
         monkeypatch.setattr(connections, "HEADERS_S", head_s)
+        monkeypatch.setattr(connections, "UNREAD_S", unread_s, raising=False)
         monkeypatch.setattr(handshakes, "HANDSHAKE_S", handshake_s)
         monkeypatch.setattr(BoundedHttp, "waiting", PendingConnections(most, per_address))
-        started.append(Server(pair))
+        started.append(Server(pair, app))
         return started[-1]
 
     yield start

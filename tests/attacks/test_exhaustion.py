@@ -1,13 +1,19 @@
 """Whoever sends much costs others nothing: heads without end, floods of one address."""
 
+import asyncio
+import gc
+import socket
+import threading
+import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from typing import Any
 
 import pytest
 
-from serving.connections import HEAD_BYTES
+from serving.connections import HEAD_BYTES, MOST_PIPELINED, BoundedHttp
 from serving.pending_connections import PendingConnections
-from tests.attacks.conftest import Server
+from tests.attacks.conftest import TIMEOUT_S, WHOLE, Server, answer
 
 Serve = Callable[..., Server]
 OTHERS, FEW = 2_000, 10
@@ -67,3 +73,128 @@ def test_a_flood_of_one_address_is_not_looked_for_among_all_others() -> None:
     Counted.compared = 0
     assert waiting.begin(One(), flood) is first
     assert Counted.compared < FEW
+
+
+PIPELINED = 3_000
+"""Requests of one connection that are sent together: some hundred thousand bytes."""
+
+
+class Held:
+    """An application that answers once it is let; it notes how many requests it was given."""
+
+    def __init__(self) -> None:
+        self.given = 0
+        self.let = threading.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.given += 1
+        while scope["path"] == "/held" and not self.let.is_set():
+            await asyncio.sleep(0.01)
+        await answer(scope, receive, send)
+
+
+def queued() -> int:
+    """Requests that connections of this process hold back for later."""
+    return sum(len(one.pipeline) for one in gc.get_objects() if type(one) is BoundedHttp)
+
+
+def test_pipelined_requests_do_not_pile_up(serve: Serve) -> None:
+    app = Held()
+    server = serve(app=app)
+    one = b"GET /held HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    try:
+        with server.connect() as asking:
+            with suppress(ConnectionError):
+                asking.sendall(one * PIPELINED)
+            until(lambda: app.given >= 1)
+            assert server.ask().startswith(b"HTTP/1.1 200")
+            assert queued() <= MOST_PIPELINED
+            with suppress(ConnectionError):
+                asking.recv(1)  # it is closed
+    finally:
+        app.let.set()
+
+
+def test_a_few_pipelined_requests_are_answered_in_their_order(serve: Serve) -> None:
+    server = serve()
+    with server.connect() as asking:
+        asking.sendall(WHOLE * MOST_PIPELINED)
+        told = b""
+        while told.count(b"well") < MOST_PIPELINED:
+            more = asking.recv(65_536)
+            assert more
+            told += more
+        assert told.count(b"HTTP/1.1 200") == MOST_PIPELINED
+    assert server.ask().startswith(b"HTTP/1.1 200")
+
+
+BIG = b"x" * (32 << 20)
+
+
+async def answer_big(scope: Any, receive: Any, send: Any) -> None:
+    body = BIG if scope["path"] == "/big" else b"well"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def unread(server: Server) -> socket.socket:
+    """A connection that asks for much and reads nothing of it."""
+    asking = server.connect()
+    asking.sendall(b"GET /big HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    return asking
+
+
+def stalled() -> int:
+    """Connections of this process whose answers are not read."""
+    found = (one for one in gc.get_objects() if type(one) is BoundedHttp)
+    return sum(one.flow.write_paused and not one.transport.is_closing() for one in found)
+
+
+def test_answers_that_nobody_reads_end_their_connection(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, give_way = threading.Event(), BoundedHttp.give_way
+
+    def ends(self: BoundedHttp) -> None:
+        give_way(self)
+        ended.set()
+
+    monkeypatch.setattr(BoundedHttp, "give_way", ends)
+    server = serve(unread_s=0.3, app=answer_big)
+    with unread(server) as asking:
+        until(ended.is_set)
+        size = 0
+        with suppress(ConnectionError):
+            while more := asking.recv(1 << 20):
+                size += len(more)
+        assert size < len(BIG)
+    assert server.ask().startswith(b"HTTP/1.1 200")
+
+
+def test_answers_that_nobody_reads_are_bounded_in_number(serve: Serve) -> None:
+    server = serve(per_address=4, app=answer_big)
+    with ExitStack() as held:
+        for _ in range(20):
+            held.enter_context(unread(server))
+        until(lambda: stalled() == 4)
+        assert server.ask("127.0.0.9").startswith(b"HTTP/1.1 200")
+        assert stalled() <= 4
+
+
+def test_a_long_answer_is_read_to_its_end(serve: Serve) -> None:
+    server = serve(app=answer_big)
+    with unread(server) as asking:
+        until(lambda: stalled() == 1)
+        size = 0
+        while size < len(BIG):
+            size += len(asking.recv(1 << 20))
+        until(lambda: stalled() == 0)
+    assert server.ask().startswith(b"HTTP/1.1 200")
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + TIMEOUT_S
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from config.os_account import _logged_in, os_account
 from domain.errors import Missing, NoModel, Refused
 from domain.measurement import Interval
 from domain.versions.manifest import Stage
@@ -13,7 +14,6 @@ from registry.gates import GateRules, load_gates
 from registry.promotion import Terms, approve, promote
 from registry.store import Registry
 from registry.transitions import GateRefusal
-from wiring.os_account import _logged_in, os_account
 
 Sealed = Callable[..., Path]
 Open = Callable[..., Registry]

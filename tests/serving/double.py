@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
+from domain.approvals import Approval, ApprovalRequest, PendingApproval
 from domain.decisions import DecisionQuery, DecisionRecord, PolicyQuestion
 from domain.errors import BadInput, Missing, Unavailable, UnknownLead
 from domain.findings import QualityFindings
@@ -169,8 +170,24 @@ def _record(lead: str, trace_id: str) -> DecisionRecord:
     return msgspec.convert({**openapi_examples.RECORD, "answer": answer}, DecisionRecord)
 
 
+class MemoryApprovals:
+    """One promotion that waits, of `lead-3`; nobody approves any other."""
+
+    def pending(self) -> list[PendingApproval]:
+        return [msgspec.convert(openapi_examples.PENDING, PendingApproval)]
+
+    def approve(self, asked: ApprovalRequest, credential: str) -> Approval:
+        if asked.version != "lead-3" or asked.kind != "model":
+            raise Missing("no such promotion waits", rule="promotion-requested")
+        told = {**openapi_examples.APPROVAL, "credential": credential, "reason": asked.reason}
+        return msgspec.convert(told, Approval)
+
+
 class DoubleApi(Api):
     """The service over the runtime in memory."""
+
+    def approvals(self) -> MemoryApprovals:
+        return MemoryApprovals()
 
     def open_runtime(self) -> MemoryRuntime:
         tune_gc()

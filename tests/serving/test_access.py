@@ -31,6 +31,7 @@ ASKED: dict[str, tuple[str, object, Scope | None]] = {
     "/events": ("POST", {"events": [1]}, Scope.INGEST),
     "/leads": ("GET", None, Scope.READ),
     "/metrics": ("GET", None, Scope.READ),
+    "/approvals": ("GET", None, Scope.APPROVE),
     "/docs.json": ("GET", None, None),
     "/schema.json": ("GET", None, None),
 }
