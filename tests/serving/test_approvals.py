@@ -20,7 +20,8 @@ from jobs.models.promote import candidate, promote
 from leadscore.cli import app
 from registry.gates import STANDARD_FILE
 from registry.ledger_entry import LedgerEntry
-from registry.promotion import Terms, promote
+from registry.promotion import Terms
+from registry.promotion import promote as promote_model
 from serving.auth.api_key_store import KeyStore, open_keys
 from serving.supervisor import running
 from tests.conftest import Trained
@@ -65,7 +66,7 @@ class House:
         registry = open_registry(self.settings)
         registry.ledger.credential = credential or registry.ledger.credential
         terms = Terms(rules=gates_of(self.settings))
-        asked = promote(
+        asked = promote_model(
             registry, "lead-2", CHAMPION, by="ann", reason="try", override=True, terms=terms
         )
         assert asked.waiting
