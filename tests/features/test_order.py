@@ -41,13 +41,13 @@ from pathlib import Path
 from random import Random
 from signals.replay.replay import Replay
 from signals.replay.log_reader import read_parts
-from signals.replay.snapshot_schedule import Looks
+from signals.replay.snapshot_schedule import SnapshotSchedule
 from tests.doubles import RowsSink
 from config.settings import Settings
 from wiring.signals import open_signals
 
 plane = open_signals(Settings(home=Path(sys.argv[1]), clock="watermark"))
-for looks in (Looks(10 * 86_400_000_000), None):
+for looks in (SnapshotSchedule(10 * 86_400_000_000), None):
     told = hashlib.sha256()
     leads, accounts = RowsSink(), RowsSink()
     parts = read_parts(plane.engine, plane.writer.matcher, (), None, 400)

@@ -45,7 +45,8 @@ def bento(home: Path) -> Path:
 def test_it_holds_what_serving_needs_and_nothing_else(bento: Path) -> None:
     held = {p.relative_to(bento / "src").as_posix() for p in (bento / "src").rglob("*")}
     rooms = {name.partition("/")[0] for name in held}
-    needed = {"domain", "signals", "feature_repo", "registry", "decisions", "scoring", "wiring"}
+    needed = {"domain", "storage", "config", "telemetry", "signals", "feature_repo", "registry"}
+    needed |= {"decisions", "scoring", "wiring", "jobs"}
     assert rooms == needed | {"serving", "requirements", "bentofile.yaml"}
     assert {
         "signals/contracts/web.page_viewed.v1.yaml",

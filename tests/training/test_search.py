@@ -127,7 +127,7 @@ KILLED = """
 import os, signal
 from pathlib import Path
 from tests.training.test_search import FOLDS
-from training import fit, search
+from training.model import fit, search
 from training.model.studies import open_study
 calls, real = 0, fit.fit
 def killing(*given):
@@ -193,7 +193,7 @@ WORKER = """
 import os, sys
 from pathlib import Path
 from tests.training.test_search import FOLDS
-from training import search
+from training.model import search
 from training.model.studies import open_study
 study = open_study(Path("unused"), "shared", sys.argv[1])
 best = search.search(
