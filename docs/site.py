@@ -94,5 +94,6 @@ def _page_of(package: str) -> str:
         path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
         for path in (ROOT / package).rglob("*.py")
         if path.name not in {"__init__.py", "__main__.py", "definitions.py"}
+        and path.stem.isidentifier()  # a migration is a script
     )
     return "\n\n".join([f"# {package}", *(f"::: {module}" for module in modules)])
