@@ -115,7 +115,7 @@ def test_by_options_and_finished(run: Run) -> None:
     [
         (("--step", "1:2:3:4"), "--step is '1:2:3:4'"),
         (("--step", "much"), "--step is 'much'"),
-        (("--step", "0.97", "--holdout", "0.05"), "more than all accounts"),
+        (("--step", "0.97", "--holdout", "0.05"), "must not exceed 1"),
         (("--mode", "big_bang"), "mode"),
         (("--kind", "feature"), "must be model or policy"),
         (("--mode", "holdout", "--holdout", "0.1"), "--kind policy"),

@@ -39,7 +39,7 @@ CASES: list[tuple[str, Damage, str, str]] = [
     ("threshold of 0", lambda d: d["grades"].update(C=0.0), "policy-file", "grades.C"),
     ("grade E", lambda d: d["grades"].update(E=0.01), "policy-file", "E"),
     ("bad name", lambda d: d.update(name="Big Deals"), "policy-file", "name"),
-    ("no graph", lambda d: d.update(decision={"nodes": []}), "policy-graph", "edges"),
+    ("not a valid graph", lambda d: d.update(decision={"nodes": []}), "policy-graph", "edges"),
     (
         "unknown node",
         lambda d: d["decision"]["edges"][1].update(targetId="rooting"),

@@ -206,7 +206,7 @@ def test_blue_green_needs_no_figures_of_an_arm_that_answers_nobody() -> None:
         ({"steps": [{"weight": 1.5}]}, "steps[0].weight"),
         ({"steps": [{"weight": 0.5}, {"weight": 0.2}]}, "must grow"),
         ({"steps": [{"weight": 0.5}, {"weight": 0.5}]}, "must grow"),
-        ({"steps": [{"weight": 0.97}], "holdout": 0.05}, "more than all accounts"),
+        ({"steps": [{"weight": 0.97}], "holdout": 0.05}, "must not exceed 1"),
         ({"mode": "blue_green", "holdout": 0.05}, "moves everybody"),
         ({"mode": "blue_green", "steps": [{"weight": 0.5}]}, "must be 0 and then 1"),
         ({"mode": "shadow", "steps": [{"weight": 0.5}]}, "one step of weight 0"),

@@ -206,5 +206,5 @@ def test_a_table_of_another_model_is_refused(
     (tmp_path / MODEL_FILE).write_bytes((opened.folder / MODEL_FILE).read_bytes())
     table = load_table(opened.folder / TABLE_FILE)
     replace(table, starts=table.starts + 1).save(tmp_path / TABLE_FILE)
-    with pytest.raises(BadInput, match="of another model"):
+    with pytest.raises(BadInput, match="belongs to another model"):
         Scorer("x", tmp_path, opened.manifest, opened.manifest.definition)

@@ -146,7 +146,7 @@ BROKEN = [
     ("minimum: 0", "minimal: 0", "unknown field `minimal`"),
     ("minimum: 0", "minimum: 90000", "no number lies between"),
     ("page: {type: string}", "page: {type: string, minimum: 1}", "bounds are for numbers"),
-    ("page: {type: string}", "page: {type: string, pattern: '('}", "no regular expression"),
+    ("page: {type: string}", "page: {type: string, pattern: '('}", "not a regular expression"),
     ("page: {type: string}", "page: {type: string, format: uri}", "unknown field `format`"),
     ("page: {type: string}", "page: {type: [string, 'null']}", "required and may be null"),
     ("page: {type: string}", "page: {type: string, enum: [a, null]}", "null stands in one of"),
