@@ -77,7 +77,7 @@ def _guarded(store: str, look: Callable[[], list[Verified]]) -> list[Verified]:
         return look()
     except (Unavailable, SQLAlchemyError) as bad:
         told = bad.what if isinstance(bad, Unavailable) else type(bad).__name__
-        return [Verified(store=store, count=0, fault=f"the file cannot be read: {told}")]
+        return [Verified(store=store, count=0, fault=f"it cannot be read: {told}")]
 
 
 def _ruled(settings: Settings, anchored: Anchored) -> list[Verified]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from config.settings import Settings
 from domain.approvals import Approval, ApprovalRequest, PendingApproval
 from domain.clock import iso
-from domain.errors import BadInput, LeadscoreError, Missing, Refused, Unavailable
+from domain.errors import LeadscoreError, Missing, Refused, Unavailable
 from domain.versions.manifest import VersionKind
 from jobs.models.promote import approve_candidate
 from registry.ledger_entry import LedgerEntry
@@ -65,9 +65,13 @@ class HomeApprovals:
 def _completed(
     settings: Settings, registry: AnyRegistry, asked: ApprovalRequest, credential: str
 ) -> Approval:
-    if asked.changes is not None and asked.kind != "policy":
-        raise BadInput("`changes` is of a policy alone.", rule="changes-of-policy")
     label = registry.get(asked.version).label
+    if asked.changes is not None and asked.kind != "policy":
+        raise Refused(
+            "`changes` is of a policy alone.",
+            rule="changes-of-policy",
+            todo="Leave `changes` out, or name a policy with `kind`.",
+        )
     try:
         _promoted(settings, registry, label, asked, credential)
     except GateRefusal as refused:

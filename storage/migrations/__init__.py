@@ -10,6 +10,8 @@ that creates a table says `if_not_exists=True`, for homes of before.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -42,10 +44,10 @@ def migrate(engine: sa.Engine, store: Store, metadata: sa.MetaData) -> None:
     Raises BadConfiguration where a newer version of the product has changed it.
     """
     known = newest(store)
-    if revision_of(engine, store) == known:
-        return
     with engine.connect() as connection:
-        _take_turn(connection)
+        if _revision(connection, store) == known and not _missing(connection, metadata):
+            return
+    with _turn(engine) as connection:
         found = _revision(connection, store)
         if found > known:
             raise BadConfiguration(
@@ -55,9 +57,13 @@ def migrate(engine: sa.Engine, store: Store, metadata: sa.MetaData) -> None:
                 where=store,
                 todo="Use the version of the product that changed it, or a newer one.",
             )
-        if found != known:
+        if found != known or _missing(connection, metadata):
             _bring(connection, store, metadata, found)
-        connection.commit()
+
+
+def _missing(connection: sa.Connection, metadata: sa.MetaData) -> bool:
+    """Whether a table is not there: the database is new, or somebody removed it."""
+    return not metadata.tables.keys() <= set(sa.inspect(connection).get_table_names())
 
 
 def _revision(connection: sa.Connection, store: Store) -> str:
@@ -67,11 +73,25 @@ def _revision(connection: sa.Connection, store: Store) -> str:
     return str(connection.execute(sa.select(table.c.version_num)).scalar_one_or_none() or "")
 
 
-def _take_turn(connection: sa.Connection) -> None:
-    if connection.dialect.name == "sqlite":
+@contextmanager
+def _turn(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that has the write lock from its first moment, whatever the engine's."""
+    with engine.connect() as connection:
+        if connection.dialect.name != "sqlite":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN)))
+            yield connection
+            connection.commit()
+            return
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        if getattr(connection.connection.dbapi_connection, "in_transaction", False):
+            connection.exec_driver_sql("ROLLBACK")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-    elif connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TURN)))
+        try:
+            yield connection
+        except BaseException:
+            connection.exec_driver_sql("ROLLBACK")
+            raise
+        connection.exec_driver_sql("COMMIT")
 
 
 def _bring(connection: sa.Connection, store: Store, metadata: sa.MetaData, found: str) -> None:

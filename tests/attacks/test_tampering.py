@@ -224,7 +224,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "the trail's end cut off": (cut_trail, "trail 9 .*cut off"),
     "the trail emptied": (empty_trail, "trail 1 .*cut off"),
     "the trail's file removed": (no_trail, "trail 1 .*cut off"),
-    "the trail rewritten": (rewrite_trail, "trail 12 .*anchored"),
+    "the trail rewritten": (rewrite_trail, "trail 12 .*anchor"),
     "a decision removed": (edit("audit.db", "DELETE FROM audit WHERE sequence = 3"), "trail 3 "),
     "a decision's body": (
         edit("audit.db", "UPDATE audit SET body = CAST('{}' AS BLOB) WHERE sequence = 4"),
@@ -281,7 +281,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     ),
     "the ledger's end cut off": (cut_ledger, "ledger 5 .*cut off"),
     "the ledger emptied": (empty_ledger, "ledger 1 .*cut off"),
-    "the ledger rewritten": (rewrite_ledger, "ledger 5 .*anchored"),
+    "the ledger rewritten": (rewrite_ledger, "ledger 5 .*anchor"),
     "a row of the ledger": (
         edit("ledger.db", "UPDATE promotion_ledger SET made_by = 'you' WHERE sequence = 3"),
         "ledger 3 ",
@@ -292,7 +292,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     ),
     "stages edited": (edit_stages, "stages of models .*ledger"),
     "stages removed": (lambda s: (cache_of(s) / STAGES_FILE).unlink(), "stages of models .*gone"),
-    "a version's file": (swap_file, "stages of models .*altered"),
+    "a version's file": (swap_file, "stages of models .*changed after"),
     "a link in a version": (link_file, "stages of models .*link"),
     "the log's first event removed": (lambda s: drop_event(s, "min(sequence)"), "log "),
     "the log's last event removed": (lambda s: drop_event(s, "max(sequence)"), "log .*cut off"),
@@ -300,7 +300,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
         edit("signals.db", "DELETE FROM events WHERE sequence = 40"),
         "log 40 ",
     ),
-    "an event's data": (alter_event, "log .*anchored"),
+    "an event's data": (alter_event, "log .*anchor"),
     "an event's lead": (
         edit(
             "signals.db",

@@ -126,7 +126,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
         run("DROP TABLE audit", "DROP TABLE audit_ranking", "DROP TABLE audit_requests"),
         "trail 1 .*cut off",
     ),
-    "the trail rewritten": (rewrite_trail, "trail 12 .*anchored"),
+    "the trail rewritten": (rewrite_trail, "trail 12 .*anchor"),
     "a decision removed": (run("DELETE FROM audit WHERE sequence = 3"), "trail 3 "),
     "a decision's body": (run("UPDATE audit SET body = '{}' WHERE sequence = 4"), "trail 4 "),
     "a decision's column": (
@@ -168,7 +168,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     ),
     "the ledger's end cut off": (forge_ledger(4), "ledger 5 .*cut off"),
     "the ledger emptied": (run("TRUNCATE promotion_ledger"), "ledger 1 .*cut off"),
-    "the ledger rewritten": (forge_ledger(1_000, "all gates passed"), "ledger .*anchored"),
+    "the ledger rewritten": (forge_ledger(1_000, "all gates passed"), "ledger .*anchor"),
     "a row of the ledger": (
         run("UPDATE promotion_ledger SET made_by = 'you' WHERE sequence = 3"),
         "ledger 3 ",
@@ -178,7 +178,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
         "log .*cut off",
     ),
     "an event removed with a gap": (run("DELETE FROM events WHERE sequence = 40"), "log 40 "),
-    "an event's data": (alter_event, "log .*anchored"),
+    "an event's data": (alter_event, "log .*anchor"),
     "an event's time": (
         run("UPDATE events SET known_us = known_us + 1 WHERE sequence = 60"),
         "log 60 ",

@@ -134,7 +134,7 @@ def test_a_tag_that_differs_from_the_ledger_is_refused(
     registry_at().register(sealed(), run_id=None, by="ann")
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     MlflowClient(uri, uri).set_model_version_tag("lead", "1", "manifest", "0" * 64)
-    with pytest.raises(BadInput, match="tag 'manifest' was altered"):
+    with pytest.raises(BadInput, match="tag 'manifest' was changed"):
         registry_at(cache="other").fetch("lead-1")
 
 

@@ -236,7 +236,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "no reason": ({"reason": "  "}, 422, "reason-given"),
     "another kind": ({"kind": "person"}, 422, "body-valid"),
     "a name of its own": ({"by": "bob"}, 422, "body-valid"),
-    "changes of a model": ({"changes": 3}, 422, "changes-of-policy"),
+    "changes of a model": ({"changes": 3}, 409, "changes-of-policy"),
     "a NUL": ({"reason": "a\0b"}, 422, "body-valid"),
 }
 
