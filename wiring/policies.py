@@ -153,7 +153,7 @@ def known_facts(settings: Settings) -> set[str]:
     """The attributes and features that a policy may be told of: of the home's feature service."""
     from config.home_definition import definition_of
     from feature_repo.catalogue import category_names, number_names
-    from wiring.signals import beginning_service
+    from wiring.beginning_service import beginning_service
 
     kept = settings.definition_file.is_file()
     definition = definition_of(settings) if kept else beginning_service(settings)

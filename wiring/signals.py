@@ -8,13 +8,11 @@ import msgspec
 from sqlalchemy import Engine
 
 from config.home_definition import definition_of
-from config.home_files import rules_file
 from config.settings import Settings
 from domain.clock import SystemClock
 from domain.definition import FeatureDefinition
 from domain.errors import BadConfiguration
 from domain.ports import StateWriter
-from feature_repo.standard import STANDARD, read_service
 from signals.contracts.contract import Contract
 from signals.contracts.contract_file import write_contract as keep_contract
 from signals.contracts.registry import PACKAGED, ContractRegistry, all_contracts
@@ -71,14 +69,6 @@ class LazyWriter:
     def forget(self, leads: Sequence[str]) -> None:
         """Empty merged leads."""
         self._get().forget(leads)
-
-
-def beginning_service(settings: Settings) -> FeatureDefinition:
-    """The feature service of an empty home: its own `standard.yaml`, else the product's.
-
-    Raises BadConfiguration.
-    """
-    return read_service(rules_file(settings, STANDARD))
 
 
 def adopt(

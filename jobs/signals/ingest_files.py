@@ -28,8 +28,9 @@ from signals.mapping.compiler import MappedRow, MappingCounts
 from signals.mapping.mapping import Mapping, load_mapping
 from signals.store.quarantine import Rejected
 from telemetry.gc_tuning import tune_gc
+from wiring.beginning_service import beginning_service
 from wiring.read_ahead import prepared_ahead, reading_process
-from wiring.signals import SignalPlane, adopt, beginning_service, open_signals
+from wiring.signals import SignalPlane, adopt, open_signals
 
 PIECE = 15_000
 """Documents read at a time."""

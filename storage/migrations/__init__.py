@@ -83,6 +83,7 @@ def _turn(engine: sa.Engine) -> Iterator[sa.Connection]:
             connection.commit()
             return
         connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.exec_driver_sql("SELECT 1")  # whatever the engine begins by itself, it begins now
         if getattr(connection.connection.dbapi_connection, "in_transaction", False):
             connection.exec_driver_sql("ROLLBACK")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -110,8 +111,8 @@ def _bring(connection: sa.Connection, store: Store, metadata: sa.MetaData, found
             "fn": lambda revision, _: scripts._upgrade_revs("head", revision),
         },
     )
+    metadata.create_all(connection)
     if not found:
-        metadata.create_all(connection)
         is_new = present.isdisjoint(metadata.tables)
         context.stamp(scripts, newest(store) if is_new else FIRST)
     with Operations.context(context):

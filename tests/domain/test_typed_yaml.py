@@ -30,9 +30,9 @@ from storage.typed_yaml import located
 from storage.yaml_files import parse_yaml
 from tests.conftest import ROOT
 from training.config import TrainingConfig, read_config
+from wiring.beginning_service import beginning_service
 from wiring.quality import PACKAGED as QUALITY
 from wiring.quality import load_quality
-from wiring.signals import beginning_service
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ROOMS = set(PYPROJECT["tool"]["importlinter"]["root_packages"])
