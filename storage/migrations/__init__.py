@@ -83,7 +83,7 @@ def _turn(engine: sa.Engine) -> Iterator[sa.Connection]:
             connection.commit()
             return
         connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.exec_driver_sql("SELECT 1")  # whatever the engine begins by itself, it begins now
+        connection.exec_driver_sql("SELECT 1")  # what an engine begins by itself begins now
         if getattr(connection.connection.dbapi_connection, "in_transaction", False):
             connection.exec_driver_sql("ROLLBACK")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
