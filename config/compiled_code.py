@@ -23,10 +23,10 @@ def check_compiled_code(home: Path, folder: str) -> None:
         raise _unsafe("it lies in the home, whose files are data and may come from elsewhere")
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held = path.stat()
+        status = path.stat()
     except OSError as bad:
         raise _unsafe(f"it cannot be made: {bad.strerror}") from bad
-    if held.st_uid != os.geteuid() or held.st_mode & 0o022:
+    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
         raise _unsafe("others own it or may write to it")
 
 

@@ -18,12 +18,12 @@ def os_account() -> str:
     return f"os:{_name(_logged_in(_LOGIN_ID, os.getuid()))}"
 
 
-def _logged_in(told: Path, otherwise: int) -> int:
+def _logged_in(sessionid: Path, otherwise: int) -> int:
     try:
-        found = int(told.read_text())
+        account = int(sessionid.read_text())
     except (OSError, ValueError):
         return otherwise
-    return otherwise if found == _NONE else found
+    return otherwise if account == _NONE else account
 
 
 def _name(user_id: int) -> str:

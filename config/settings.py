@@ -1,26 +1,39 @@
-"""Settings: the one module that reads the environment.
+"""Settings: what a process may be told from outside, by the environment and the home's file.
 
 A home's own settings stand in `settings.yaml` inside it; environment variables win over them.
 """
 
 import os
+import re
 import warnings
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import yaml
 
 from config.compiled_code import COMPILED, check_compiled_code
+from config.environment import VARIABLES, state_folder
+from config.setting_checks import check_settings
 from domain.errors import BadConfiguration
 from signals.identifiers.rules import IdentityRules
+from storage.config_numbers import (
+    Count,
+    Magnitude,
+    PositiveCount,
+    Seconds,
+    Share,
+    WaitMilliseconds,
+)
 from storage.files import private_folder
+from storage.nearest_names import nearest
 from storage.typed_yaml import YamlFile
 
 FILE = "settings.yaml"
+_PLACE = re.compile(r"at `(\$[^`]*)`$")
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,7 +67,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `logs` is the form of the logs of service and worker, `json` for one object a line. `traces` is
     the base URL of an OpenTelemetry collector that takes OTLP over HTTP, such as
     `http://collector:4318`, "" for none; `traces_share` of the traces that begin here are sent, and
-    of those that a caller began, the ones the caller sends.
+    of those that a caller began, the ones the caller sends. `prometheus` is the base URL of a
+    server by whose figures a rollout's limits are checked too, "" for none.
+
+    `operate_db` is where the operating loop keeps its runs and its lease; `workflow_db` where the
+    states and timers of leads are, and the effects that wait for delivery.
 
     `access`: `required`, where every caller needs a credential, or `loopback`, where programs on
     this machine need none. Left out, it is `required`, but for a developer's `leadscore serve` on
@@ -63,7 +80,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     a second each caller may make of one worker process, `burst` how many at once; rate 0 sets no
     limit. `tls_certificate` and `tls_key` are PEM files with which `leadscore serve` speaks HTTPS.
 
-    `identity` says who is who: limits, lists and the region of telephones, see
+    `mcp` says that the service offers the tools for assistants at `/mcp`.
+
+    `identity` sets how identities are resolved: limits, lists and the region of telephones, see
     `signals.identifiers.rules`. It stands in the home's file alone.
     """
 
@@ -71,74 +90,49 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     clock: Literal["system", "watermark"] = "system"
     policy: str = ""
     host: str = "127.0.0.1"
-    port: int = 3000
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 3000
 
     signals_url: str = msgspec.field(default="", name="signals_db")
     audit_url: str = msgspec.field(default="", name="audit_db")
     ledger_url: str = msgspec.field(default="", name="ledger_db")
     access_url: str = msgspec.field(default="", name="access_db")
+    operate_url: str = msgspec.field(default="", name="operate_db")
+    workflow_url: str = msgspec.field(default="", name="workflow_db")
     studies_url: str = msgspec.field(default="", name="studies_db")
     lineage_url: str = msgspec.field(default="", name="lineage")
     online: str = ""
     bus: str = ""
-    events_waiting: Annotated[int, msgspec.Meta(ge=1)] = 20_000
-    features_wait_ms: Annotated[int, msgspec.Meta(ge=1)] = 250
-    features_keep: Annotated[int, msgspec.Meta(ge=0)] = 10_000
-    features_keep_s: Annotated[float, msgspec.Meta(ge=0)] = 900.0
-    signals_wait_ms: Annotated[int, msgspec.Meta(ge=1)] = 2_000
-    audit_wait_ms: Annotated[int, msgspec.Meta(ge=1)] = 2_000
+    events_waiting: PositiveCount = 20_000
+    features_wait_ms: WaitMilliseconds = 250
+    features_keep: Count = 10_000
+    features_keep_s: Seconds = 900.0
+    signals_wait_ms: WaitMilliseconds = 2_000
+    audit_wait_ms: WaitMilliseconds = 2_000
     audit_spool: str = ""
-    audit_spool_mb: Annotated[int, msgspec.Meta(ge=1)] = 64
+    audit_spool_mb: Annotated[int, msgspec.Meta(ge=1, le=1 << 20)] = 64
     anchors: str = ""
     logs: Literal["text", "json"] = "text"
     traces: str = ""
-    traces_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    traces_share: Share = 1.0
+    prometheus: str = ""
 
     access: Literal["", "loopback", "required"] = ""
     jwt_issuer: str = ""
     jwt_audience: str = ""
     jwt_keys: str = ""
     identity: IdentityRules = IdentityRules()
-    rate: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    burst: Annotated[int, msgspec.Meta(ge=1)] = 50
+    rate: Magnitude = 0.0
+    burst: PositiveCount = 50
     tls_certificate: str = ""
     tls_key: str = ""
+    mcp: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse URLs of a kind that nothing here speaks."""
-        for name, (value, kinds) in {
-            "signals_db": (self.signals_url, _DATABASES),
-            "audit_db": (self.audit_url, _DATABASES),
-            "ledger_db": (self.ledger_url, _DATABASES),
-            "access_db": (self.access_url, _DATABASES),
-            "studies_db": (self.studies_url, _DATABASES[1:]),
-            "lineage": (self.lineage_url, ("http", "https")),
-            "online": (self.online, ("redis", "rediss")),
-            "bus": (self.bus, ("nats", "kafka")),
-            "traces": (self.traces, ("http", "https")),
-            "anchors": (self.anchors if "://" in self.anchors else "", ("http", "https")),
-        }.items():
-            if value and value.partition("://")[0] not in kinds:
-                raise BadConfiguration(
-                    f"{name} is a URL of another kind, must begin with one of "
-                    + ", ".join(f"{kind}://" for kind in kinds),
-                    rule="settings",
-                )
-        self._check_access()
-
-    def _check_access(self) -> None:
-        for names in (("jwt_issuer", "jwt_audience", "jwt_keys"), ("tls_certificate", "tls_key")):
-            if len({bool(getattr(self, name)) for name in names}) > 1:
-                raise BadConfiguration(
-                    f"of {', '.join(names)} some are set and some are not", rule="settings"
-                )
-        address = urlsplit(self.jwt_keys)
-        if address.scheme == "http" and address.hostname not in {"127.0.0.1", "::1", "localhost"}:
-            raise BadConfiguration(
-                "jwt_keys must be an https:// URL or a file: whoever can change it on its way "
-                "can make tokens",
-                rule="settings",
-            )
+        """Refuse URLs of an unknown kind, and settings that lack their counterparts."""
+        values = dict(
+            zip(self.__struct_encode_fields__, msgspec.structs.astuple(self), strict=True)
+        )
+        check_settings({**values, "anchors": self.anchors_url})
 
     def __repr__(self) -> str:
         """The home alone: URLs may hold passwords."""
@@ -165,6 +159,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.access_url or sqlite_url(self.home / "access.db")
 
     @property
+    def operate_db(self) -> str:
+        """Where the operating loop keeps its runs and its lease."""
+        return self.operate_url or sqlite_url(self.home / "operate.db")
+
+    @property
+    def workflow_db(self) -> str:
+        """Where the leads' workflow is: states, timers, and effects that wait."""
+        return self.workflow_url or sqlite_url(self.home / "workflow.db")
+
+    @property
     def anchors_url(self) -> str:
         """The webhook that anchors are posted to, "" for none."""
         return self.anchors if "://" in self.anchors else ""
@@ -182,12 +186,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
         Paths stand as they are: a process in another folder needs an absolute home.
         """
-        said = {name: str(self._held(field)) for name, field in _NAMES.items()}
-        return {name: value for name, value in said.items() if value}
+        values = {name: str(self._value(setting)) for name, setting in VARIABLES.items()}
+        return {name: value for name, value in values.items() if value}
 
-    def _held(self, field: str) -> object:
-        at = self.__struct_encode_fields__.index(field)
-        return getattr(self, self.__struct_fields__[at])
+    def _value(self, setting: str) -> object:
+        place = self.__struct_encode_fields__.index(setting)
+        return getattr(self, self.__struct_fields__[place])
 
     @property
     def tracking_uri(self) -> str:
@@ -214,43 +218,6 @@ _OUTSIDE = {
 NOT_IN_FILE = tuple(_OUTSIDE)
 """Settings that no home's file may hold."""
 
-_DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
-_NAMES = {
-    "LEADSCORE_HOME": "home",
-    "LEADSCORE_CLOCK": "clock",
-    "LEADSCORE_POLICY": "policy",
-    "LEADSCORE_HOST": "host",
-    "LEADSCORE_PORT": "port",
-    "LEADSCORE_SIGNALS_DB": "signals_db",
-    "LEADSCORE_AUDIT_DB": "audit_db",
-    "LEADSCORE_LEDGER_DB": "ledger_db",
-    "LEADSCORE_ACCESS_DB": "access_db",
-    "LEADSCORE_STUDIES_DB": "studies_db",
-    "LEADSCORE_LINEAGE": "lineage",
-    "LEADSCORE_ONLINE": "online",
-    "LEADSCORE_BUS": "bus",
-    "LEADSCORE_EVENTS_WAITING": "events_waiting",
-    "LEADSCORE_FEATURES_WAIT_MS": "features_wait_ms",
-    "LEADSCORE_FEATURES_KEEP": "features_keep",
-    "LEADSCORE_FEATURES_KEEP_S": "features_keep_s",
-    "LEADSCORE_SIGNALS_WAIT_MS": "signals_wait_ms",
-    "LEADSCORE_AUDIT_WAIT_MS": "audit_wait_ms",
-    "LEADSCORE_AUDIT_SPOOL": "audit_spool",
-    "LEADSCORE_AUDIT_SPOOL_MB": "audit_spool_mb",
-    "LEADSCORE_ANCHORS": "anchors",
-    "LEADSCORE_LOGS": "logs",
-    "LEADSCORE_TRACES": "traces",
-    "LEADSCORE_TRACES_SHARE": "traces_share",
-    "LEADSCORE_ACCESS": "access",
-    "LEADSCORE_JWT_ISSUER": "jwt_issuer",
-    "LEADSCORE_JWT_AUDIENCE": "jwt_audience",
-    "LEADSCORE_JWT_KEYS": "jwt_keys",
-    "LEADSCORE_RATE": "rate",
-    "LEADSCORE_BURST": "burst",
-    "LEADSCORE_TLS_CERTIFICATE": "tls_certificate",
-    "LEADSCORE_TLS_KEY": "tls_key",
-}
-
 
 def sqlite_url(path: Path) -> str:
     """The SQLAlchemy URL of an SQLite file, whatever signs its path holds."""
@@ -260,27 +227,21 @@ def sqlite_url(path: Path) -> str:
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Settings from the environment and the home's file. Raises BadConfiguration."""
-    given = os.environ if environment is None else environment
-    said = {field: given[name] for name, field in _NAMES.items() if given.get(name)}
-    home = Path(said.get("home", Settings().home))
-    check_compiled_code(home, given.get(COMPILED, ""))
-    return _convert({**_of_home(home), **said, "home": str(home)}, "settings")
+    """Settings from the environment and the home's file.
 
-
-def state_folder(environment: Mapping[str, str] | None = None) -> Path:
-    """Where this user's programs keep what is to outlive a home, by the XDG rules."""
-    given = os.environ if environment is None else environment
-    said = given.get("XDG_STATE_HOME", "")
-    base = said if said.startswith("/") else os.path.expanduser("~/.local/state")  # noqa: PTH111
-    return Path(base).absolute() / "leadscore"
-
-
-def runs_as_service(environment: Mapping[str, str] | None = None) -> bool:
-    """Whether systemd started this very process, or Kubernetes the container that it runs in."""
-    given = os.environ if environment is None else environment
-    by_systemd = given.get("SYSTEMD_EXEC_PID") == str(os.getpid())
-    return by_systemd or bool(given.get("KUBERNETES_SERVICE_HOST"))
+    Raises BadConfiguration, naming the variable, or the file and the line.
+    """
+    present = os.environ if environment is None else environment
+    variables = {name: present[name] for name in VARIABLES if present.get(name)}
+    home = Path(variables.get("LEADSCORE_HOME", Settings().home))
+    check_compiled_code(home, present.get(COMPILED, ""))
+    of_environment = {VARIABLES[name]: value for name, value in variables.items()}
+    try:
+        return _convert({**_of_home(home), **of_environment, "home": str(home)})
+    except BadConfiguration as bad:
+        named = (name for name in variables if VARIABLES[name] == _setting(bad.key))
+        bad.where = bad.where or next(named, "settings")
+        raise
 
 
 def _of_home(home: Path) -> dict[str, object]:
@@ -289,33 +250,32 @@ def _of_home(home: Path) -> dict[str, object]:
         return {}
     todo = "It must be YAML in UTF-8, one `name: value` a line."
     file = YamlFile(path, "settings", todo=todo)
-    held = file.document or {}
-    if not isinstance(held, dict):
+    values = file.document or {}
+    if not isinstance(values, dict):
         raise BadConfiguration("not a list of settings", rule="settings", where=str(path))
     for name, why in _OUTSIDE.items():
-        if name in held:
+        if name in values:
             where = file.where(f"at `$.{name}`")
             todo = f"Set LEADSCORE_{name.upper()} in the environment instead."
             raise BadConfiguration(why, rule="settings", where=where, todo=todo)
     try:
-        _convert({**held, "home": str(home)}, str(path))
+        _convert({**values, "home": str(home)})
     except BadConfiguration as bad:
-        bad.where = file.where(bad.what)
+        file.locate(bad)
         raise
-    return held
+    return values
 
 
 def write_home_settings(home: Path, **settings: str) -> None:
     """Write a home's own settings, keeping those that are not named."""
     private_folder(home)
     merged = {**_of_home(home), **settings}
-    _convert({**merged, "home": str(home)}, FILE)
+    try:
+        _convert({**merged, "home": str(home)})
+    except BadConfiguration as bad:
+        bad.where = FILE
+        raise
     (home / FILE).write_text(yaml.safe_dump(merged, sort_keys=True))
-
-
-def process_environment(**said: str) -> dict[str, str]:
-    """This process's environment with some variables set, for a process that it starts."""
-    return {**os.environ, **said}
 
 
 def quiet_libraries() -> None:
@@ -335,16 +295,39 @@ def quiet_libraries() -> None:
         os.environ.setdefault(name, value)
 
 
-def _convert(held: dict[str, object], where: str) -> Settings:
+def _convert(values: Mapping[str, object]) -> Settings:
+    """Settings of values by name. Raises BadConfiguration, with the key of the setting."""
     try:
-        return msgspec.convert(held, Settings, strict=False, dec_hook=_decode)
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as bad:
+        key = _PLACE.search(str(bad))
+        unknown = _UNKNOWN.search(str(bad))
+        name = _setting(key[1]) if key else ""
         raise BadConfiguration(
             str(bad),
             rule="settings",
-            where=where,
-            todo=f"The settings are {', '.join(Settings.__struct_encode_fields__)}.",
+            key="" if key is None or unknown else key[1],
+            todo=_todo(name, unknown[1] if unknown else ""),
         ) from bad
+
+
+def _setting(key: str) -> str:
+    """The setting that a key such as `$.identity.limits` stands in."""
+    return key.removeprefix("$").strip(".").partition(".")[0]
+
+
+def _todo(name: str, unknown: str) -> str:
+    """What to do about a setting: what it may be, or the nearest name to an unknown one."""
+    if unknown and not name:
+        return nearest(unknown, set(Settings.__struct_encode_fields__) - set(NOT_IN_FILE)) + (
+            " docs/configuration.md tells every setting."
+        )
+    fields = {f.encode_name: f.name for f in msgspec.structs.fields(Settings)}
+    kind = get_type_hints(Settings, include_extras=True).get(fields.get(name, ""))
+    if get_origin(kind) is Literal:
+        allowed = [word or '""' for word in get_args(kind)]
+        return f"`{name}` is one of {', '.join(allowed)}."
+    return "docs/configuration.md tells every setting."
 
 
 def _decode(kind: type, value: object) -> object:

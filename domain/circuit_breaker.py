@@ -1,4 +1,4 @@
-"""A circuit breaker: what failed again and again is left alone for a while, then tried once."""
+"""A circuit breaker: a dependency that fails repeatedly is skipped for a while, then tried once."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -12,21 +12,21 @@ OPEN_S = 1.0
 class CircuitBreaker:
     """Closed, open, or half open. Safe to use from many threads.
 
-    `monotonic` tells seconds from any start, never backwards. While open, `allows` says no, but to
-    one caller every `open_s` seconds; that one says how it went.
+    `monotonic` returns seconds that never go backwards. While open, `allows` returns False, but
+    True to one caller every `open_s` seconds, whose success or failure then decides.
     """
 
     def __init__(
         self,
         monotonic: Callable[[], float],
         *,
-        told: Callable[[int], object] = bool,
+        on_change: Callable[[int], object] = bool,
         failures: int = FAILURES,
         open_s: float = OPEN_S,
     ) -> None:
-        """`told` hears 1 when it opens and 0 when it closes."""
+        """`on_change` hears 1 when it opens and 0 when it closes."""
         self._monotonic = monotonic
-        self._told = told
+        self._on_change = on_change
         self._most = failures
         self._open_s = open_s
         self._lock = Lock()
@@ -56,7 +56,7 @@ class CircuitBreaker:
             with self._lock:
                 was_open, self._failed = self.is_open, 0
             if was_open:
-                self._told(0)
+                self._on_change(0)
 
     def failed(self) -> None:
         """A call failed."""
@@ -65,4 +65,4 @@ class CircuitBreaker:
             self._again = self._monotonic() + self._open_s
             opened = self._failed == self._most
         if opened:
-            self._told(1)
+            self._on_change(1)

@@ -1,6 +1,7 @@
 """Time: aware, in UTC, handed in. Inside, a moment is an integer of microseconds since 1970."""
 
 from datetime import UTC, datetime, timedelta
+from time import monotonic_ns
 from typing import Protocol
 
 SECOND = 1_000_000
@@ -15,6 +16,10 @@ class Clock(Protocol):
         """The present moment, aware, in UTC."""
         ...
 
+    def now_us(self, watermark_us: int) -> int:
+        """The present moment, for who has just read the log's watermark; in microseconds."""
+        ...
+
 
 class SystemClock:
     """The machine's clock."""
@@ -23,9 +28,13 @@ class SystemClock:
         """The present moment, aware, in UTC."""
         return datetime.now(UTC)
 
+    def now_us(self, watermark_us: int) -> int:  # noqa: ARG002
+        """The present moment, whatever the log knows."""
+        return to_us(self.now())
+
 
 class FixedClock:
-    """A clock that stands still until it is moved: for tests, replays and rehearsals."""
+    """A clock that only moves when it is moved: for tests, replays and rehearsals."""
 
     def __init__(self, moment: datetime) -> None:
         self.moment = moment.astimezone(UTC)
@@ -33,6 +42,15 @@ class FixedClock:
     def now(self) -> datetime:
         """The moment it was set to."""
         return self.moment
+
+    def now_us(self, watermark_us: int) -> int:  # noqa: ARG002
+        """The moment it was set to."""
+        return to_us(self.moment)
+
+
+def monotonic_us() -> int:
+    """Microseconds on the process's monotonic clock: for spans, not for moments."""
+    return monotonic_ns() // 1_000
 
 
 def to_us(moment: datetime) -> int:

@@ -35,6 +35,18 @@ RESERVED = frozenset(
 )
 """Names that the features of every definition have already."""
 
+_FEATURES = ("families", "attributes", "ratios", "backlogs", "transitions")
+_REFERENCES = {
+    "ratios": ("of", "over"),
+    "backlogs": ("opened", "closed"),
+    "transitions": ("begins", "ends"),
+}
+"""The fields that name a family, by list."""
+
+LONGEST_DAYS = 36_500
+"""No half-life is longer than a hundred years."""
+
+HalfLife = Annotated[float, msgspec.Meta(gt=0, le=LONGEST_DAYS)]
 FeatureName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 
 
@@ -43,7 +55,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `types` are event types; `where` narrows them to those whose data fields have these values;
     `value` names a numeric data field to be summed; `distinct` one whose different values are
-    counted, such as the pages seen; `text` is how a salesperson says it.
+    counted, such as the pages seen; `text` is how a salesperson says it. `of_actions`: it counts
+    signals that our own actions caused, and no others; without it, none of them.
     """
 
     name: FeatureName
@@ -53,6 +66,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     value: str | None = None
     distinct: str | None = None
     text: str = ""
+    of_actions: bool = False
 
 
 class ProfileAttribute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,9 +90,9 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     name: FeatureName
     of: str
     over: str
-    half_life_days: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    prior: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    weight: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    half_life_days: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_DAYS)] | None = None
+    prior: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = 0.0
+    weight: Annotated[float, msgspec.Meta(gt=0, le=1e9)] = 1.0
     text: str = ""
 
 
@@ -115,11 +129,14 @@ class FeatureDefinition(
 
     `half_lives_days` ascend. `accounts` says whether account features are kept. `ratios`,
     `backlogs` and `transitions` are read from the families' state: they cost none of their own.
+    `our_actions` says what becomes of signals that carry the id of an action of ours (`actionid`):
+    `apart`, they count in families with `of_actions` alone; `counted`, as all others. They write
+    attributes and count as outcomes either way.
     """
 
     service: FeatureName
-    version: Annotated[int, msgspec.Meta(ge=1)]
-    half_lives_days: tuple[float, ...] = (1.0, 7.0, 30.0)
+    version: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+    half_lives_days: tuple[HalfLife, ...] = (1.0, 7.0, 30.0)
     families: tuple[Family, ...]
     attributes: tuple[ProfileAttribute, ...] = ()
     ratios: tuple[Ratio, ...] = ()
@@ -127,42 +144,61 @@ class FeatureDefinition(
     transitions: tuple[Transition, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     accounts: bool = True
+    our_actions: Literal["apart", "counted"] = "apart"
 
     def __post_init__(self) -> None:
-        _distinct("outcome", [o.name for o in self.outcomes])
-        parts = (self.families, self.attributes, self.ratios, self.backlogs, self.transitions)
-        named = [one.name for part in parts for one in part]
-        _distinct("feature", named)
-        if taken := sorted(RESERVED & set(named)):
-            raise BadConfiguration(
-                f"{taken[0]!r} is the name of a built-in feature or group",
-                rule="name-reserved",
-                todo="Give the family, attribute or other feature another name.",
-            )
-        lives = self.half_lives_days
-        if not lives or min(lives) <= 0 or list(lives) != sorted(set(lives)):
-            raise BadConfiguration(
-                f"half_lives_days is {list(lives)}", rule="half-lives-positive-and-ascending"
-            )
-        self._check_references()
-
-    def _check_references(self) -> None:
-        """Refuse a name of a family, or a half-life, that there is none of."""
-        pairs = [(r.name, (r.of, r.over)) for r in self.ratios]
-        pairs += [(b.name, (b.opened, b.closed)) for b in self.backlogs]
-        pairs += [(t.name, (t.begins, t.ends)) for t in self.transitions]
-        known = {f.name for f in self.families}
-        for name, families in pairs:
-            if strangers := [f for f in families if f not in known]:
+        _refuse_repeated("outcome", self._names_in("outcomes"))
+        features = self._names_in(*_FEATURES)
+        _refuse_repeated("feature", features)
+        for key, name in features.items():
+            if name in RESERVED:
                 raise BadConfiguration(
-                    f"{name} refers to unknown family {strangers[0]!r}", rule="family-known"
+                    f"{name!r} is the name of a built-in feature or group",
+                    rule="name-reserved",
+                    key=key,
+                    todo="Give the family, attribute or other feature another name.",
                 )
-        for r in self.ratios:
+        lives = self.half_lives_days
+        if not lives or list(lives) != sorted(set(lives)):
+            raise BadConfiguration(
+                f"half_lives_days is {list(lives)}, must ascend",
+                rule="half-lives-positive-and-ascending",
+                key="$.half_lives_days",
+            )
+        self._check_families()
+        self._check_half_lives()
+
+    def _names_in(self, *lists: str) -> dict[str, str]:
+        """The names in some of its lists, by their keys such as `$.families[0].name`."""
+        return {
+            f"$.{each}[{i}].name": part.name
+            for each in lists
+            for i, part in enumerate(getattr(self, each))
+        }
+
+    def _check_families(self) -> None:
+        """Refuse a reference to a family that there is none of."""
+        known = {f.name for f in self.families}
+        for each, fields in _REFERENCES.items():
+            for i, part in enumerate(getattr(self, each)):
+                for field in fields:
+                    if (family := getattr(part, field)) not in known:
+                        raise BadConfiguration(
+                            f"{part.name} refers to unknown family {family!r}",
+                            rule="family-known",
+                            key=f"$.{each}[{i}].{field}",
+                            todo=f"The families are {', '.join(sorted(known))}.",
+                        )
+
+    def _check_half_lives(self) -> None:
+        """Refuse a ratio over a half-life that the state does not keep."""
+        for i, r in enumerate(self.ratios):
             if r.half_life_days and r.half_life_days not in self.half_lives_days:
                 raise BadConfiguration(
                     f"{r.name}: half_life_days is {r.half_life_days:g}, must be one of "
                     f"{list(self.half_lives_days)}, or 0 for none",
                     rule="half-life-known",
+                    key=f"$.ratios[{i}].half_life_days",
                 )
 
     @cached_property
@@ -188,7 +224,13 @@ class FeatureDefinition(
     @cached_property
     def fingerprint(self) -> str:
         """A digest of all that it says; two definitions with the same one are the same."""
-        return blake2b(msgspec.json.encode(self, order="sorted"), digest_size=8).hexdigest()
+        document = msgspec.to_builtins(self)
+        if document["our_actions"] == "apart":  # as before there was such a rule
+            del document["our_actions"]
+        for family in document["families"]:
+            if not family["of_actions"]:
+                del family["of_actions"]
+        return blake2b(msgspec.json.encode(document, order="sorted"), digest_size=8).hexdigest()
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
@@ -199,10 +241,18 @@ class FeatureDefinition(
         return f"{self.service}_v{self.version}"
 
 
-def _distinct(what: str, names: list[str]) -> None:
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise BadConfiguration(f"{what} {twice[0]!r} is defined twice", rule="names-differ")
+def _refuse_repeated(what: str, names: dict[str, str]) -> None:
+    """Raise BadConfiguration for the second of two equal names; `names` are by key."""
+    earlier: set[str] = set()
+    for key, name in names.items():
+        if name in earlier:
+            raise BadConfiguration(
+                f"{what} {name!r} is defined twice",
+                rule="names-differ",
+                key=key,
+                todo="Rename one, or leave it out.",
+            )
+        earlier.add(name)
 
 
 def parse_definition(document: object, where: str) -> FeatureDefinition:

@@ -22,14 +22,19 @@ from typing import ClassVar
 class LeadscoreError(Exception):
     """An error with a rule, a place and a way out.
 
-    `rule` is a short stable slug that tests, metrics and problem documents may rely on.
+    `rule` is a short stable slug that tests, metrics and problem documents may rely on. `key` is
+    the place in a document that the error is about, such as `$.champion[3].name`: whoever reads
+    the document's file makes a line of it.
     """
 
     exit_code: ClassVar[int] = 1
     retryable: ClassVar[bool] = False
 
-    def __init__(self, what: str, *, rule: str, where: str = "", todo: str = "") -> None:
+    def __init__(
+        self, what: str, *, rule: str, where: str = "", todo: str = "", key: str = ""
+    ) -> None:
         self.what = what
+        self.key = key
         self.rule = rule
         self.where = where
         self.todo = todo
@@ -83,7 +88,7 @@ class UnknownLead(Missing):
 
 
 class NoModel(Missing):
-    """No version stands at the stage that was asked for."""
+    """No version has the stage that was asked for."""
 
 
 class Unavailable(Missing):

@@ -91,7 +91,7 @@ def named_key(hub: IdentifierKey, name: str, tokens: str) -> IdentifierKey:
 
 
 def name_of(key: str) -> str:
-    """What a key tells of a person's name: its tokens; "" for other kinds.
+    """The tokens of a person's name in a key; "" for other kinds.
 
     >>> name_of("d" + 8 * "0" + "a1b2c3" + 18 * "0")[:6], name_of(identifier_key("phone", "+1"))
     ('a1b2c3', '')
@@ -134,7 +134,7 @@ def email_key(address: str, company: str) -> IdentifierKey:
 
 
 def company_of(key: str) -> str:
-    """The company that an e-mail address's key tells of; "" for none, and for other kinds."""
+    """The company part of an e-mail address's key; "" for none, and for other kinds."""
     tag = key[21:]
     return tag if key[0] == _EMAIL and tag != _NO_COMPANY else ""
 

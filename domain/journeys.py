@@ -27,8 +27,8 @@ class LeadSpan:
 
     def account_at(self, moment_us: int) -> str:
         """The account as it was known at a moment; "" where none was."""
-        known = [account for since, account in self.accounts if since <= moment_us]
-        return known[-1] if known else ""
+        accounts = [account for since, account in self.accounts if since <= moment_us]
+        return accounts[-1] if accounts else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,10 +179,10 @@ class Observer(Protocol):
     Nothing it is told names a lead, so that nothing it tells can.
     """
 
-    def stage(self, name: str, led: Sequence[str] = ()) -> AbstractContextManager[object]:
+    def stage(self, name: str, parents: Sequence[str] = ()) -> AbstractContextManager[object]:
         """Round one stage of the work: features, score, policy, audit, ingest, batch.
 
-        `led` are the W3C trace contexts (`traceparent`) of what led to it.
+        `parents` are the W3C trace contexts (`traceparent`) of what led to it.
         """
         ...
 
@@ -203,7 +203,7 @@ class NullObserver:
     def stage(
         self,
         name: str,  # noqa: ARG002
-        led: Sequence[str] = (),  # noqa: ARG002
+        parents: Sequence[str] = (),  # noqa: ARG002
     ) -> AbstractContextManager[object]:
         """Do nothing."""
         return self._nothing

@@ -87,7 +87,13 @@ class VersionSet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What to do about a lead, and the identifiers of the rules that said so."""
+    """What to do about a lead, and the identifiers of the rules that said so.
+
+    `owner_pool` names those of whom one becomes its owner, "" where the policy names none.
+    `service_level_h` is within how many working hours the next step is due, None where it is not
+    said. `because` says why the next best action is this one; None in decisions from before it was
+    kept, which hold neither of the other two.
+    """
 
     eligible: bool
     action: str
@@ -95,6 +101,24 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     next_best_action: str
     rules: tuple[str, ...]
+    owner_pool: str = ""
+    service_level_h: float | None = None
+    because: str | None = None
+
+    def unlike(self, now: "Decision") -> tuple[str, ...]:
+        """The fields in which a decision that is made again differs, of those that this one holds.
+
+        >>> was = Decision(eligible=True, action="call", queue="a", priority=1,
+        ...     next_best_action="call", rules=("r",))
+        >>> now = msgspec.structs.replace(was, queue="b", because="asked for a demonstration")
+        >>> was.unlike(now)
+        ('queue',)
+        """
+        fields = self.__struct_fields__ if self.because is not None else _FIRST_KEPT
+        return tuple(name for name in fields if getattr(self, name) != getattr(now, name))
+
+
+_FIRST_KEPT = ("eligible", "action", "queue", "priority", "next_best_action", "rules")
 
 
 Arm = Literal["champion", "challenger", "holdout"]

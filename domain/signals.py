@@ -9,6 +9,9 @@ from domain.clock import to_us
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
 Aware = Annotated[datetime, msgspec.Meta(tz=True)]
+ACTION_ID = r"^[A-Za-z0-9._:-]+$"
+LONGEST_ACTION_ID = 128
+ActionId = Annotated[str, msgspec.Meta(pattern=ACTION_ID, max_length=LONGEST_ACTION_ID)]
 TypeName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)+$", max_length=128)]
 
 
@@ -18,7 +21,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `source` and `id` together name the event: a second one with both the same is a duplicate.
     `time` is when it happened, `recordedtime` when it became known (never before `time`).
     `identifiers` holds values by kind, one or several each; `data` is what its type's contract
-    says, at version `dataversion`.
+    says, at version `dataversion`. `actionid`, an extension attribute, names the action of ours
+    that it answers or tells of, such as an e-mail that we sent; None where there is none.
     """
 
     id: Text
@@ -28,6 +32,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     specversion: Literal["1.0"] = "1.0"
     dataversion: Annotated[int, msgspec.Meta(ge=1)] = 1
     recordedtime: Aware | None = None
+    actionid: ActionId | None = None
     identifiers: dict[str, Any] = {}
     data: dict[str, Any] = {}
 
@@ -50,6 +55,7 @@ class UnattributedEvent(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     time: datetime
     dataversion: int = 1
+    actionid: Any = None
     data: dict[str, Any] = {}
 
 

@@ -6,7 +6,7 @@ Sums are not idempotent: duplicates are stopped at the log.
 
 The vector, for F families, H half-lives, A numeric attributes and S sets:
 
-    0         events counted
+    0         events counted; the fraction counts those that actions of ours caused, by OWN_EVENT
     1, 2      first and last event, seconds since 1970 (0: none)
     3         decayed count of all events, as of the last one, at the middle half-life
     4, 5      the newest active day (day number), and a bit for each of the 52 days up to it
@@ -47,6 +47,13 @@ WORD = 52
 """As many bits as a float64 holds exactly."""
 
 ACTIVE_DAYS = WORD
+OWN_ACTION = -1
+"""Stands first among the families of an event that an action of ours caused: it is no activity of
+the lead's, and counts in the families after it alone."""
+
+OWN_EVENT = 2.0**-20
+"""What such an event adds to the events counted: that there is one, and no activity."""
+
 CELL = 3
 """Slots of a numeric attribute's last write, or of a set."""
 
@@ -171,18 +178,15 @@ def fold(states: Matrix, events: Events, begin: int, end: int, half_lives: Vecto
     for i in range(begin, end):
         state = states[events.rows[i]]
         t = events.times[i]
-        state[COUNT] += 1.0
-        if state[FIRST] == 0.0 or t < state[FIRST]:
-            state[FIRST] = t
-        reference = max(state[LAST], t)
-        life = half_lives[lives // 2]
-        aged = state[INTENSITY] * 2.0 ** ((state[LAST] - reference) / life)
-        state[INTENSITY] = aged + 2.0 ** ((t - reference) / life)
-        state[LAST] = reference
-        _mark_day(state, np.floor(t / SECONDS_PER_DAY), 1)
-        if events.starts[i] < events.starts[i + 1]:
-            _insert_step(state, t, events.ties[i], events.families[events.starts[i]] + 1.0)
-        for j in range(events.starts[i], events.starts[i + 1]):
+        first = events.starts[i]
+        if first < events.starts[i + 1] and events.families[first] == OWN_ACTION:
+            state[COUNT] += OWN_EVENT
+            first += 1
+        else:
+            _count(state, t, half_lives[lives // 2])
+            if first < events.starts[i + 1]:
+                _insert_step(state, t, events.ties[i], events.families[first] + 1.0)
+        for j in range(first, events.starts[i + 1]):
             at = FAMILIES + events.families[j] * width
             before = state[at + FAMILY_LAST]
             reference = max(before, t)
@@ -201,6 +205,25 @@ def fold(states: Matrix, events: Events, begin: int, end: int, half_lives: Vecto
                 state[at] = t
                 state[at + 1] = events.ties[i]
                 state[at + 2] = events.number_values[j]
+
+
+def caused_by_us(events: Events) -> NDArray[np.bool_]:
+    """Which events [n] an action of ours caused: they are no activity of their leads'."""
+    begins, ends = events.starts[:-1], events.starts[1:]
+    first = np.append(events.families, 0)[begins]
+    return np.asarray((begins < ends) & (first == OWN_ACTION))
+
+
+def _count(state: Vector, t: float, life: float) -> None:
+    """Count an event of the lead's at a moment, whatever its kind."""
+    state[COUNT] += 1.0
+    if state[FIRST] == 0.0 or t < state[FIRST]:
+        state[FIRST] = t
+    reference = max(state[LAST], t)
+    aged = state[INTENSITY] * 2.0 ** ((state[LAST] - reference) / life)
+    state[INTENSITY] = aged + 2.0 ** ((t - reference) / life)
+    state[LAST] = reference
+    _mark_day(state, np.floor(t / SECONDS_PER_DAY), 1)
 
 
 def merge_into(a: Vector, b: Vector, half_lives: Vector, families: int) -> None:
@@ -251,16 +274,16 @@ def _join_cell(a: Vector, b: Vector, at: int) -> None:
 
 def _mark_day(state: Vector, day: float, bits: int | np.int64) -> None:
     """Add active days: bit k of `bits` is the day `day - k`."""
-    held = np.int64(state[DAY_BITS])
+    days = np.int64(state[DAY_BITS])
     shift = np.int64(day - state[DAY])
-    if held == 0:
+    if days == 0:
         newest, both = day, np.int64(bits)
     elif shift >= 0:
         newest = day
-        both = np.int64(bits) | (held << shift if shift < ACTIVE_DAYS else 0)
+        both = np.int64(bits) | (days << shift if shift < ACTIVE_DAYS else 0)
     else:
         newest = state[DAY]
-        both = held | (np.int64(bits) << -shift if -shift < ACTIVE_DAYS else 0)
+        both = days | (np.int64(bits) << -shift if -shift < ACTIVE_DAYS else 0)
     state[DAY] = newest
     state[DAY_BITS] = float(both & ((np.int64(1) << ACTIVE_DAYS) - 1))
 

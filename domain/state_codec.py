@@ -16,10 +16,10 @@ HEAD = 2
 def pack(states: Matrix) -> list[bytes]:
     """Each state [n, width] as bytes: the width, a bit for every slot, the values."""
     whole = np.ascontiguousarray(states, dtype="<f8")
-    held = whole.view("<u8") != 0
-    masks = np.packbits(held, axis=1)
-    ends = np.cumsum(held.sum(axis=1) * 8).tolist()
-    values, head = whole[held].tobytes(), _head(whole.shape[1])
+    filled = whole.view("<u8") != 0
+    masks = np.packbits(filled, axis=1)
+    ends = np.cumsum(filled.sum(axis=1) * 8).tolist()
+    values, head = whole[filled].tobytes(), _head(whole.shape[1])
     starts = [0, *ends][: len(ends)]
     return [
         head + mask.tobytes() + values[start:end]
@@ -35,18 +35,18 @@ def unpack(packed: Sequence[bytes], width: int) -> Matrix:
     begin = HEAD + (width + 7) // 8
     masks = np.frombuffer(b"".join([one[HEAD:begin] for one in packed]), dtype=np.uint8)
     bits = masks.reshape(len(packed), -1)
-    held = np.unpackbits(bits, axis=1, count=width).view(bool)
-    states[held] = np.frombuffer(b"".join([one[begin:] for one in packed]), dtype="<f8")
+    filled = np.unpackbits(bits, axis=1, count=width).view(bool)
+    states[filled] = np.frombuffer(b"".join([one[begin:] for one in packed]), dtype="<f8")
     return states
 
 
-def is_packed(held: object, width: int) -> bool:
+def is_packed(rows: object, width: int) -> bool:
     """Whether this is a packed state of that width.
 
     >>> is_packed(pack(np.array([[0.0, 2.5]]))[0], 2), is_packed(b"", 2), is_packed(None, 2)
     (True, False, False)
     """
-    return isinstance(held, bytes) and held.startswith(_head(width))
+    return isinstance(rows, bytes) and rows.startswith(_head(width))
 
 
 def _head(width: int) -> bytes:

@@ -26,22 +26,22 @@ class Feature:
 def catalogue(definition: FeatureDefinition) -> tuple[Feature, ...]:
     """The features of a definition, numbers first, in the order that `numbers` computes them."""
     d = definition
-    found = [*_of_families(d), *_compared(d)]
-    found += [Feature(n, "number", u, g, t) for n, u, g, t in _LEAD]
+    features = [*_of_families(d), *_compared(d)]
+    features += [Feature(n, "number", u, g, t) for n, u, g, t in _LEAD]
     if d.accounts:
-        found += [Feature(n, "number", u, "account", t) for n, u, t in _ACCOUNT]
-        found += [
+        features += [Feature(n, "number", u, "account", t) for n, u, t in _ACCOUNT]
+        features += [
             Feature(f"account_{f.name}_rate", "number", "events", "account", f.text or f.name)
             for f in d.families
         ]
-    found += [Feature(a.name, "number", "", a.name, a.text or a.name) for a in d.numbers]
-    found += [
+    features += [Feature(a.name, "number", "", a.name, a.text or a.name) for a in d.numbers]
+    features += [
         Feature(f"last_event_{k + 1}", "category", "", "sequence", "latest event")
         for k in range(STEPS)
     ]
-    found.append(Feature("last_transition", "category", "", "sequence", "latest two events"))
-    found += [Feature(a.name, "category", "", a.name, a.text or a.name) for a in d.texts]
-    return tuple(found)
+    features.append(Feature("last_transition", "category", "", "sequence", "latest two events"))
+    features += [Feature(a.name, "category", "", a.name, a.text or a.name) for a in d.texts]
+    return tuple(features)
 
 
 def number_names(definition: FeatureDefinition) -> tuple[str, ...]:

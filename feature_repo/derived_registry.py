@@ -43,25 +43,25 @@ class DerivedRegistryStore(RegistryStore):  # type: ignore[misc]
     def __init__(self, registry_config: Any, repo_path: Path | None) -> None:  # noqa: ARG002 Feast's signature
         self._file = Path(registry_config.path)
         self._definition: FeatureDefinition | None = getattr(registry_config, "definition", None)
-        self._held: RegistryProto | None = None
+        self._registry: RegistryProto | None = None
 
     def get_registry_proto(self) -> RegistryProto:
         """The registry's content. Raises Missing where the home has no definition yet."""
-        if self._held is None:
+        if self._registry is None:
             definition = self._definition or read_definition(self._file)
-            self._held = _content(definition, self._file.parent)
+            self._registry = _content(definition, self._file.parent)
         copy = RegistryProto()
-        copy.CopyFrom(self._held)
+        copy.CopyFrom(self._registry)
         return copy
 
     def update_registry_proto(self, registry_proto: RegistryProto) -> None:
         """Remember it until the process ends."""
-        self._held = RegistryProto()
-        self._held.CopyFrom(registry_proto)
+        self._registry = RegistryProto()
+        self._registry.CopyFrom(registry_proto)
 
     def teardown(self) -> None:
         """Forget what was remembered."""
-        self._held = None
+        self._registry = None
 
 
 def read_definition(path: Path) -> FeatureDefinition:
@@ -86,7 +86,7 @@ def _content(definition: FeatureDefinition, home: Path) -> RegistryProto:
     lead, account, leads, accounts, named, service = views(definition, home / OFFLINE)
     # what `feast plan` would infer: without a provider, as all is declared
     update_feature_views_with_inferred_features_and_entities(None, [named], [lead, account], None)
-    made: RegistryProto = RepoContents(
+    registry: RegistryProto = RepoContents(
         projects=[Project(name=PROJECT)],
         data_sources=[leads.batch_source, accounts.batch_source],
         feature_views=[leads, accounts],
@@ -97,14 +97,19 @@ def _content(definition: FeatureDefinition, home: Path) -> RegistryProto:
         feature_services=[service],
         permissions=[],
     ).to_registry_proto()
-    made.registry_schema_version = REGISTRY_SCHEMA_VERSION
-    kinds = made.entities, made.feature_views, made.on_demand_feature_views, made.feature_services
+    registry.registry_schema_version = REGISTRY_SCHEMA_VERSION
+    kinds = (
+        registry.entities,
+        registry.feature_views,
+        registry.on_demand_feature_views,
+        registry.feature_services,
+    )
     for one in chain.from_iterable(kinds):
         one.spec.project = PROJECT
-    for source in made.data_sources:
+    for source in registry.data_sources:
         source.project = PROJECT
-    made.infra.CopyFrom(_tables(home / "feast" / "online.db", (leads, accounts)))
-    return made
+    registry.infra.CopyFrom(_tables(home / "feast" / "online.db", (leads, accounts)))
+    return registry
 
 
 def _tables(path: Path, stored: Iterable[Any]) -> InfraProto:
@@ -113,5 +118,5 @@ def _tables(path: Path, stored: Iterable[Any]) -> InfraProto:
         return InfraProto()
     tables = [SqliteTable(path=str(path), name=f"{PROJECT}_{view.name}") for view in stored]
     kind = SQLITE_INFRA_OBJECT_CLASS_TYPE
-    held = [InfraObject(infra_object_class_type=kind, sqlite_table=table) for table in tables]
-    return InfraProto(infra_objects=held)
+    objects = [InfraObject(infra_object_class_type=kind, sqlite_table=table) for table in tables]
+    return InfraProto(infra_objects=objects)

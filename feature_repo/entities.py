@@ -1,15 +1,15 @@
 """Entities of one text key, as Feast's online stores keep them: asked for, keyed, given back."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from struct import pack
 from typing import Any, NamedTuple, Protocol
 
 from feature_repo.feast_imports import EntityKey, ValueProto, serialize_entity_key
 
-Stored = tuple[datetime | None, dict[str, ValueProto] | None]
-"""An entity as Feast gives it back: when it was known, and its fields; None where there is none."""
+Stored = tuple[int, Mapping[str, bytes]]
+"""When an entity was known, in microseconds since 1970, and its fields; 0, none where it is not."""
+NOT_STORED: Stored = (0, {})
 
 
 class Wanted(NamedTuple):
@@ -61,6 +61,12 @@ def serialised(value: bytes) -> bytes:
     """A Feast value of bytes, as it is stored."""
     whole: bytes = ValueProto(bytes_val=value).SerializeToString()
     return whole
+
+
+def value_of(whole: bytes) -> bytes:
+    """The bytes of a Feast value, as it is stored."""
+    value: bytes = ValueProto.FromString(whole).bytes_val
+    return value
 
 
 @lru_cache(maxsize=8)

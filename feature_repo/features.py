@@ -67,6 +67,6 @@ def categories(
     steps = leads[:, SEQUENCE + 2 : SEQUENCE + 3 * STEPS : 3].astype(np.int64)
     kept = len(definition.texts)
     return [
-        [*(said := [names[s] for s in step]), ">".join(said[::-1]) if step[-1] else "", *row[:kept]]
+        [*(path := [names[s] for s in step]), ">".join(path[::-1]) if step[-1] else "", *row[:kept]]
         for step, row in zip(steps.tolist(), texts, strict=True)
     ]

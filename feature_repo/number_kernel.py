@@ -186,8 +186,9 @@ def _activity(
     plan: NumberPlan, columns: ColumnLayout, lead: Vector, now: float, row: Vector
 ) -> None:
     at, quiet = columns.activity, _age(now, lead[LAST])
-    seen = lead[COUNT] > 0
-    row[at] = lead[COUNT]
+    count = np.floor(lead[COUNT])  # the fraction counts what actions of ours caused
+    seen = count > 0
+    row[at] = count
     row[at + 1] = _age(now, lead[FIRST]) / SECONDS_PER_DAY if seen else np.nan
     row[at + 2] = quiet / SECONDS_PER_DAY if seen else np.nan
     row[at + 3] = _decayed(lead[INTENSITY], quiet, plan.half_lives[plan.middle])
@@ -223,14 +224,14 @@ def _days_within(lead: Vector, age: float, window: int) -> int:
 @_compiled
 def _gaps(columns: ColumnLayout, lead: Vector, row: Vector) -> None:
     """Days between the last two steps, and between the kept ones on average."""
-    held = 0
+    count = 0
     for step in range(SEQUENCE_LENGTH):
-        held += lead[SEQUENCE + 3 * step] > 0
+        count += lead[SEQUENCE + 3 * step] > 0
     last = mean = np.nan
-    if held >= 2:
+    if count >= 2:
         newest = lead[SEQUENCE]
         last = newest - lead[SEQUENCE + 3]
-        mean = (newest - lead[SEQUENCE + 3 * (held - 1)]) / (held - 1)
+        mean = (newest - lead[SEQUENCE + 3 * (count - 1)]) / (count - 1)
     row[columns.gaps] = last / SECONDS_PER_DAY
     row[columns.gaps + 1] = mean / SECONDS_PER_DAY
 
@@ -242,8 +243,9 @@ def _account(
     at, half_life = columns.account, plan.half_lives[plan.middle]
     row[at] = account[plan.width]
     since = _age(now, account[LAST]) / SECONDS_PER_DAY
-    row[at + 3] = since if account[COUNT] > 0 else np.nan
-    row[at + 4] = account[COUNT]
+    count = np.floor(account[COUNT])
+    row[at + 3] = since if count > 0 else np.nan
+    row[at + 4] = count
     for f in range(plan.families):
         block = FAMILIES + f * plan.family_width
         age = _age(now, account[block + FAMILY_LAST])

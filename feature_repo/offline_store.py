@@ -97,22 +97,22 @@ def _joined(table: Table, view: Any, refs: list[str], repo: str, *, full: bool) 
     source, prefix = view.batch_source, view.projection.name_to_use()
     base = view.projection.name_alias or view.name
     names = [ref.split(":")[1] for ref in refs if ref.startswith(f"{prefix}:")]
-    told = {f"{base}__{name}" if full else name: name for name in names}
+    columns = {f"{base}__{name}" if full else name: name for name in names}
     keys = view.projection.join_key_map or {e.name: e.name for e in view.entity_columns}
     history = _history(source, list(keys), repo)
     right = history.select(
         **{f"__{name}": history[name] for name in keys},
         **{KNOWN: history[KNOWN]},
-        **{out: history[name] for out, name in told.items()},
+        **{out: history[name] for out, name in columns.items()},
     )
-    same = [table[asked] == right[f"__{name}"] for name, asked in keys.items()]
-    found = table.asof_join(right, on=table[MOMENT] >= right[KNOWN], predicates=same)
+    same = [table[key] == right[f"__{name}"] for name, key in keys.items()]
+    joined = table.asof_join(right, on=table[MOMENT] >= right[KNOWN], predicates=same)
     if view.ttl:
-        fresh = found[KNOWN] + ibis.literal(view.ttl) >= found[MOMENT]
-        found = found.mutate(
-            **{out: fresh.ifelse(found[out], ibis.null(found[out].type())) for out in told}
+        fresh = joined[KNOWN] + ibis.literal(view.ttl) >= joined[MOMENT]
+        joined = joined.mutate(
+            **{out: fresh.ifelse(joined[out], ibis.null(joined[out].type())) for out in columns}
         )
-    return found.select(*table.columns, *told)
+    return joined.select(*table.columns, *columns)
 
 
 def _history(source: Any, keys: list[str], repo: str) -> Table:

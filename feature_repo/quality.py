@@ -19,6 +19,8 @@ from domain.findings import QualityFindings, broken_rules
 from domain.state import Matrix
 from feature_repo.catalogue import Feature, catalogue
 from feature_repo.features import STEPS
+from feature_repo.row_kernels import count_breaks
+from storage.config_numbers import Hours, PositiveDays, Share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,9 +53,9 @@ class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `null_share`: a column of a frame that misses a larger share is warned of.
     """
 
-    stale_days: float = 7.0
-    ahead_hours: float = 24.0
-    null_share: float = 0.995
+    stale_days: PositiveDays = 7.0
+    ahead_hours: Hours = 24.0
+    null_share: Share = 0.995
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,13 @@ class Bounds:
 @lru_cache(maxsize=16)
 def bounds(definition: FeatureDefinition) -> Bounds:
     """The bounds of a definition's number features, in the catalogue's order."""
-    found = [f for f in catalogue(definition) if f.kind == "number"]
+    numbers = [f for f in catalogue(definition) if f.kind == "number"]
     attributes = {a.name for a in definition.numbers}
     return Bounds(
-        names=tuple(f.name for f in found),
-        low=np.array([0.0 if f.unit in _AT_LEAST_0 else -_LARGEST for f in found]),
-        high=np.array([_most(f, definition) for f in found]),
-        filled=np.array([not _may_miss(f) and f.name not in attributes for f in found]),
+        names=tuple(f.name for f in numbers),
+        low=np.array([0.0 if f.unit in _AT_LEAST_0 else -_LARGEST for f in numbers]),
+        high=np.array([_most(f, definition) for f in numbers]),
+        filled=np.array([not _may_miss(f) and f.name not in attributes for f in numbers]),
     )
 
 
@@ -97,36 +99,36 @@ class FeatureGate:
         self._bounds = bounds(definition)
         self._stale_us = rules.stale_days * DAY
         self._ahead_us = rules.ahead_hours * DAY / 24
+        none = np.zeros((0, len(self._bounds.names)))
+        self.sound(none, 0, 0, QualityFindings())  # compiled now, not in the first request
 
     def sound(
-        self, numbers: Matrix, as_of_us: int, watermark_us: int, found: QualityFindings
-    ) -> NDArray[np.bool_]:
+        self, numbers: Matrix, as_of_us: int, watermark_us: int, findings: QualityFindings
+    ) -> list[bool]:
         """Whether each row [n] of all number features [n, features] keeps the rules; counted.
 
         No row does where nothing was heard for too long, or the log is ahead of the clock: they
         are wrong together.
         """
         b = self._bounds
-        bad = (numbers < b.low) | (numbers > b.high)
-        gone = np.isnan(numbers) & b.filled
-        fine = np.ones(len(numbers), dtype=np.bool_)
-        if np.count_nonzero(bad) or np.count_nonzero(gone):
-            fine &= ~(bad | gone).any(axis=1)
-            _count(RANGE, bad, b.names, found)
-            _count(MISSING, gone, b.names, found)
+        outside, missing = count_breaks(numbers, b.low, b.high, b.filled)
+        breaks = (outside + missing).tolist()
+        if any(breaks):
+            _count(RANGE, (numbers < b.low) | (numbers > b.high), b.names, findings)
+            _count(MISSING, np.isnan(numbers) & b.filled, b.names, findings)
         age_us = as_of_us - watermark_us
         if not -self._ahead_us <= age_us <= self._stale_us:
-            found.add(GATE, STALE if age_us > 0 else AHEAD, "", len(numbers))
-            fine[:] = False
-        return fine
+            findings.add(GATE, STALE if age_us > 0 else AHEAD, "", len(numbers))
+            return [False] * len(numbers)
+        return [not count for count in breaks]
 
 
 def _count(
-    rule: str, marks: NDArray[np.bool_], names: tuple[str, ...], found: QualityFindings
+    rule: str, marks: NDArray[np.bool_], names: tuple[str, ...], findings: QualityFindings
 ) -> None:
     sums = marks.sum(axis=0)
     for at in np.flatnonzero(sums).tolist():
-        found.add(GATE, rule, names[at], int(sums[at]))
+        findings.add(GATE, rule, names[at], int(sums[at]))
 
 
 def feature_schema(definition: FeatureDefinition, rules: FeatureRules) -> "DataFrameSchema":
@@ -155,7 +157,7 @@ def feature_schema(definition: FeatureDefinition, rules: FeatureRules) -> "DataF
 
 
 def check_frame(
-    frame: "pd.DataFrame", schema: "DataFrameSchema", found: QualityFindings, where: str
+    frame: "pd.DataFrame", schema: "DataFrameSchema", findings: QualityFindings, where: str
 ) -> None:
     """Count what breaks the schema; raise Refused where it is more than a warning.
 
@@ -172,7 +174,7 @@ def check_frame(
     worst: tuple[str, str, int] | None = None
     for (check, column), count in broken.items():
         rule = _PANDERA.get(check, check)
-        found.add(GATE, rule, column, 1 if rule == NULL_SHARE else count)
+        findings.add(GATE, rule, column, 1 if rule == NULL_SHARE else count)
         if rule != NULL_SHARE and worst is None:
             worst = rule, column, count
     if worst is not None:

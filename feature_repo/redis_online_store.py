@@ -4,7 +4,6 @@ Feast's own asks once for each view. What is stored is Feast's, byte for byte.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Literal
@@ -14,8 +13,15 @@ from feast.infra.online_stores.helpers import _mmh3, compute_versioned_name
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
 
 from domain.clock import SECOND
-from feature_repo.entities import OnlineRows, Stored, Wanted, entity_keys
-from feature_repo.feast_imports import Timestamp, ValueProto
+from feature_repo.entities import (
+    NOT_STORED,
+    OnlineRows,
+    Stored,
+    Wanted,
+    entity_keys,
+    value_of,
+)
+from feature_repo.feast_imports import Timestamp
 
 
 class OneTripRedisOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc]
@@ -38,8 +44,8 @@ class OneTripRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc]
                 hashed = _hashed(compute_versioned_name(one.view, versioned), tuple(one.fields))
                 for key in entity_keys(one.join_key, one.entities, version):
                     pipe.hmget(key + project, hashed)
-            told = iter(pipe.execute())
-        return [[_stored(one.fields, next(told)) for _ in one.entities] for one in wanted]
+            replies = iter(pipe.execute())
+        return [[_stored(one.fields, next(replies)) for _ in one.entities] for one in wanted]
 
     def write_together(self, config: Any, rows: OnlineRows) -> None:
         """Write rows in one trip, whatever was stored before.
@@ -116,13 +122,13 @@ def _send(pool: Any, commands: Sequence[tuple[bytes | str, ...]]) -> None:
 
 
 def _stored(fields: Sequence[str], values: Sequence[bytes | None]) -> Stored:
-    *held, moment = values
+    *cells, moment = values
     if moment is None:
-        return None, None
+        return NOT_STORED
     known = Timestamp.FromString(moment)
-    told = {
-        field: ValueProto.FromString(value)
-        for field, value in zip(fields, held, strict=True)
+    values_read = {
+        field: value_of(value)
+        for field, value in zip(fields, cells, strict=True)
         if value is not None
     }
-    return datetime.fromtimestamp(known.seconds + known.nanos / 1e9, UTC), told
+    return known.seconds * SECOND + known.nanos // 1000, values_read

@@ -8,17 +8,23 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Literal
 
 from feast.infra.online_stores.helpers import compute_table_id
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
 from feast.utils import to_naive_utc
 
-from domain.clock import from_us
-from feature_repo.entities import OnlineRows, Stored, Wanted, entity_keys
-from feature_repo.feast_imports import ValueProto
+from domain.clock import SECOND, from_us
+from feature_repo.entities import (
+    NOT_STORED,
+    OnlineRows,
+    Stored,
+    Wanted,
+    entity_keys,
+    value_of,
+)
 
 
 class BulkSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):  # type: ignore[misc]
@@ -38,6 +44,8 @@ class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
     """
 
     _conn: sqlite3.Connection | None = None
+    _place: tuple[int, int] = (0, 0)
+    """Device and number of the file that was opened."""
     _read_only: str = ""
     """The file, where it could only be read when it was opened."""
 
@@ -47,31 +55,46 @@ class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
         name = compute_table_id(config.project, rows.view, versioned)
         keys = entity_keys(rows.join_key, rows.entities, config.entity_key_serialization_version)
         moments = [to_naive_utc(from_us(known)) for known in rows.known_us]
-        told = [
+        progress = [
             (key, feature, value, moment, None)
             for feature, values in rows.fields.items()
             for key, value, moment in zip(keys, values, moments, strict=True)
         ]
-        with self._mending(), self._get_conn(config) as connection:
-            connection.executemany(_upsert(name), told)
+        with self._mending(), self._there(config) as connection:
+            connection.executemany(_upsert(name), progress)
 
     def read_together(self, config: Any, wanted: Sequence[Wanted]) -> list[list[Stored]]:
         """What is stored of each view's entities, in their order: all of their fields."""
-        return [self._read(config, one) for one in wanted]
-
-    def _read(self, config: Any, wanted: Wanted) -> list[Stored]:
         versioned = config.registry.enable_online_feature_view_versioning
         version = config.entity_key_serialization_version
-        keys = entity_keys(wanted.join_key, wanted.entities, version)
-        found: dict[bytes, tuple[int, dict[str, ValueProto]]] = {}
-        sql = _select(compute_table_id(config.project, wanted.view, versioned), len(keys))
+        names = [compute_table_id(config.project, one.view, versioned) for one in wanted]
+        keys = [entity_keys(one.join_key, one.entities, version) for one in wanted]
+        sql = _select(tuple(names), tuple(map(len, keys)))
+        stored: dict[bytes, tuple[int, dict[str, bytes]]] = {}
         with self._mending():
-            for key, name, value, known in self._get_conn(config).execute(sql, keys):
-                held = found.get(key)
-                if held is None:
-                    held = found[key] = (known, {})
-                held[1][name] = ValueProto.FromString(value)
-        return [_stored(found.get(key)) for key in keys]
+            rows = self._there(config).execute(sql, [*chain(*keys)])
+            for key, name, value, known in rows:
+                # a key tells its view's entity: no two views have one in common
+                row = stored.get(key)
+                if row is None:
+                    row = stored[key] = (known * SECOND, {})
+                row[1][name] = value_of(value)
+        return [[stored.get(key, NOT_STORED) for key in some] for some in keys]
+
+    def _there(self, config: Any) -> Any:
+        """The connection to the file that is there now: none is made in its place.
+
+        Who holds a file open goes on reading it when it is moved away, removed or replaced: as if
+        nothing came in since. Raises sqlite3.OperationalError where none is there.
+        """
+        try:
+            status = os.stat(self._get_db_path(config))  # noqa: PTH116 at each read
+        except OSError:
+            raise sqlite3.OperationalError("unable to open database file") from None
+        if (status.st_dev, status.st_ino) != self._place:
+            self._let_go()
+            self._place = (status.st_dev, status.st_ino)
+        return self._get_conn(config)
 
     def _get_conn(self, config: Any) -> Any:
         if self._conn and self._read_only and os.access(self._read_only, os.W_OK):
@@ -85,9 +108,9 @@ class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
         return self._conn
 
     def _let_go(self) -> None:
-        held, self._conn = self._conn, None
-        if held is not None:
-            held.close()
+        connection, self._conn = self._conn, None
+        if connection is not None:
+            connection.close()
 
     @contextmanager
     def _mending(self) -> Iterator[None]:
@@ -99,18 +122,14 @@ class BulkSqliteOnlineStore(SqliteOnlineStore):  # type: ignore[misc]
             raise
 
 
-def _stored(found: tuple[int, dict[str, ValueProto]] | None) -> Stored:
-    if found is None:
-        return None, None
-    return datetime.fromtimestamp(found[0], UTC), found[1]
-
-
 @lru_cache(maxsize=1024)
-def _select(table: str, entities: int) -> str:
+def _select(tables: tuple[str, ...], counts: tuple[int, ...]) -> str:
+    """One statement for so many entities of each table."""
     # Feast stores seconds; of an expression, sqlite3 makes no datetime in passing
-    return (
+    return " UNION ALL ".join(
         f'SELECT entity_key, feature_name, value, +event_ts FROM "{table}" '  # noqa: S608 Feast's own name
         f"WHERE entity_key IN ({','.join('?' * entities)})"
+        for table, entities in zip(tables, counts, strict=True)
     )
 
 

@@ -15,7 +15,7 @@ def read_service(path: Path) -> FeatureDefinition:
     try:
         return parse_definition(file.document, where=path.name)
     except BadConfiguration as bad:
-        bad.where = file.where(bad.what)
+        file.locate(bad)
         raise
 
 

@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import repeat
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -13,18 +12,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from domain.clock import SECOND, to_us
+from domain.clock import SECOND
 from domain.definition import FeatureDefinition
 from domain.errors import Unavailable
 from domain.ports import LeadRef, LeadStates
 from domain.state import Matrix, layout_of
 from domain.state_codec import pack
 from feature_repo.entities import OnlineRows, Stored, StoresTogether, Wanted, serialised
-from feature_repo.feast_imports import (
-    FeatureStore,
-    RepoConfig,
-    ValueProto,
-)
+from feature_repo.feast_imports import FeatureStore, RepoConfig
 from feature_repo.views import (
     ACCOUNT,
     ACCOUNT_VIEW,
@@ -100,6 +95,8 @@ class FeastStore:
                 self._applied.write_text(wanted)
 
     def _knows(self, wanted: str) -> bool:
+        if self._kind == "sqlite" and not self._online.is_file():
+            return False
         return self._applied.is_file() and self._applied.read_bytes() == wanted.encode()
 
     def _apply(self) -> None:
@@ -131,28 +128,26 @@ class FeastStore:
                 ]
                 # Feast's own way out, a response by columns, costs two times as much
                 store: StoresTogether = self.feast.provider.online_store
-                held, shared = store.read_together(self.feast.config, wanted)
+                rows, shared = store.read_together(self.feast.config, wanted)
         except Exception as bad:
             raise Unavailable(
                 f"the online store does not answer: {type(bad).__name__}", rule="online-store"
             ) from bad
         beside = dict(zip(once, shared, strict=True))
-        return self._states(held, [beside[account] for account in accounts])
+        return self._states(rows, [beside[account] for account in accounts])
 
     def _wanted(self, view: str, entities: Sequence[str]) -> Wanted:
         return Wanted(self._views[view], KEYS[view], FIELDS[view], entities)
 
     def _states(self, leads: Sequence[Stored], accounts: Sequence[Stored]) -> LeadStates:
         wide = len(self.definition.texts) + 1
-        held = [fields or {} for _, fields in leads]
-        beside = [fields or {} for _, fields in accounts]
         return LeadStates(
-            leads=stored_states(map(_bytes, held, repeat("state")), self.layout.width),
+            leads=stored_states([fields.get("state") for _, fields in leads], self.layout.width),
             accounts=stored_states(
-                map(_bytes, beside, repeat("account")), self.layout.account_width
+                [fields.get("account") for _, fields in accounts], self.layout.account_width
             ),
-            texts=[stored_texts(_bytes(fields, "texts"), wide) for fields in held],
-            known_us=[0 if moment is None else to_us(moment) for moment, _ in leads],
+            texts=[stored_texts(fields.get("texts", b""), wide) for _, fields in leads],
+            known_us=[known_us for known_us, _ in leads],
         )
 
     def write_leads(
@@ -237,7 +232,7 @@ class HistoryFile:
         ]
         self._schema = pa.schema(fields + ([("texts", pa.binary())] if leads else []))
         self._writer = pq.ParquetWriter(self._partial, self._schema, compression="snappy")
-        self._held: list[pa.Table] = []
+        self._tables: list[pa.Table] = []
         self._rows = 0
 
     def add(
@@ -255,7 +250,7 @@ class HistoryFile:
         ]
         if len(self._schema) > len(columns):
             columns.append(pa.array([texts_json(tuple(t)) for t in texts], pa.binary()))
-        self._held.append(pa.Table.from_arrays(columns, schema=self._schema))
+        self._tables.append(pa.Table.from_arrays(columns, schema=self._schema))
         self._rows += len(states)
         if self._rows >= ROWS_PER_GROUP:
             self._flush()
@@ -267,9 +262,9 @@ class HistoryFile:
         self._partial.replace(self._path)
 
     def _flush(self) -> None:
-        if self._held:
-            self._writer.write_table(pa.concat_tables(self._held).combine_chunks())
-        self._held, self._rows = [], 0
+        if self._tables:
+            self._writer.write_table(pa.concat_tables(self._tables).combine_chunks())
+        self._tables, self._rows = [], 0
 
 
 def _server(url: str, wait_s: float) -> dict[str, Any]:
@@ -285,26 +280,21 @@ def configuration(
 
     `online` is as for FeastStore.
     """
-    held = document(home, online, wait_s)
-    held["registry"]["definition"] = definition
-    return RepoConfig(repo_path=home, **held)
+    options = document(home, online, wait_s)
+    options["registry"]["definition"] = definition
+    return RepoConfig(repo_path=home, **options)
 
 
 def document(home: Path, online: str, wait_s: float) -> dict[str, Any]:
     """What stands in `feature_store.yaml` for a home and its online store."""
-    held: dict[str, Any] = parse_yaml(read_text(CONFIGURATION), CONFIGURATION.name)
+    settings: dict[str, Any] = parse_yaml(read_text(CONFIGURATION), CONFIGURATION.name)
     root = str(home.resolve())
-    held["registry"]["path"] = f"{root}/{DEFINITION_FILE}"
+    settings["registry"]["path"] = f"{root}/{DEFINITION_FILE}"
     if online:
-        held["online_store"] = _server(online, wait_s)
+        settings["online_store"] = _server(online, wait_s)
     else:
-        held["online_store"] |= {"path": f"{root}/feast/online.db", "wait_s": wait_s}
-    return held
-
-
-def _bytes(fields: Mapping[str, ValueProto], name: str) -> bytes:
-    held: bytes = fields[name].bytes_val if name in fields else b""
-    return held
+        settings["online_store"] |= {"path": f"{root}/feast/online.db", "wait_s": wait_s}
+    return settings
 
 
 @lru_cache(maxsize=1 << 12)

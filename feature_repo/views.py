@@ -17,7 +17,7 @@ import pandas as pd
 
 from domain.definition import FeatureDefinition
 from domain.state import Matrix, layout_of
-from domain.state_codec import is_packed, unpack
+from domain.state_codec import HEAD, is_packed, pack
 from feature_repo.catalogue import catalogue, category_names, number_names
 from feature_repo.feast_imports import (
     Bytes,
@@ -34,6 +34,7 @@ from feature_repo.feast_imports import (
     ValueType,
 )
 from feature_repo.features import categories, numbers
+from feature_repo.row_kernels import spread
 
 LEAD_VIEW = "lead_state"
 ACCOUNT_VIEW = "account_state"
@@ -67,7 +68,7 @@ class NamedFeatures:
         columns = numbers(d, leads, accounts, as_of)
         named = pd.DataFrame(columns, columns=list(number_names(d)), index=frame.index)
         wide = len(d.texts) + 1
-        texts = [list(stored_texts(held, wide)) for held in frame["texts"]]
+        texts = [list(stored_texts(row, wide)) for row in frame["texts"]]
         for name, values in zip(
             category_names(d), zip(*categories(d, leads, texts), strict=True), strict=False
         ):
@@ -75,16 +76,27 @@ class NamedFeatures:
         return named
 
 
-def stored_states(packed: Iterable[object], width: int) -> Matrix:
+def stored_states(packed: Iterable[Any], width: int) -> Matrix:
     """States as Feast gives them back, as a matrix [n, width].
 
     What is missing, or of another width, is zeros: an entity that has seen nothing.
     """
-    held = list(packed)
-    out = np.zeros((len(held), width))
-    there = [i for i, one in enumerate(held) if is_packed(one, width)]
-    out[there] = unpack([held[i] for i in there], width)  # type: ignore[misc]
-    return out
+    whole = [one if is_packed(one, width) else _nothing(width) for one in packed]
+    states = np.zeros((len(whole), width))
+    if not states.size:
+        return states
+    begin = HEAD + (width + 7) // 8
+    masks = np.frombuffer(b"".join([one[HEAD:begin] for one in whole]), dtype=np.uint8)
+    values = np.frombuffer(b"".join([one[begin:] for one in whole]), dtype=np.float64)
+    if not spread(masks.reshape(len(whole), begin - HEAD), values, states):
+        raise ValueError("a stored state is not whole")
+    return states
+
+
+@lru_cache(maxsize=16)
+def _nothing(width: int) -> bytes:
+    (packed,) = pack(np.zeros((1, width)))
+    return packed
 
 
 @lru_cache(maxsize=1 << 12)
@@ -94,13 +106,13 @@ def texts_json(texts: tuple[str, ...]) -> bytes:
 
 
 @lru_cache(maxsize=1 << 12)
-def stored_texts(held: object, wide: int) -> tuple[str, ...]:
+def stored_texts(cell: object, wide: int) -> tuple[str, ...]:
     """The texts as Feast gives them back; empty ones where they are missing or of another width.
 
     Feast tries a view on words of its own choice, which are no such texts.
     """
-    if isinstance(held, bytes) and held.startswith(b"["):
-        texts = msgspec.json.decode(held, type=tuple[str, ...])
+    if isinstance(cell, bytes) and cell.startswith(b"["):
+        texts = msgspec.json.decode(cell, type=tuple[str, ...])
         if len(texts) == wide:
             return texts
     return ("",) * wide

@@ -12,9 +12,16 @@ from typing import Any, get_type_hints
 import msgspec
 
 from config.settings import NOT_IN_FILE, Settings
+from decisions.proof.cases import PolicyCases
 from domain.definition import FeatureDefinition
 from domain.errors import Missing
-from monitoring.canary import CanaryRule
+from jobs.agents.rules import AgentRules
+from jobs.alerts.rules import AlertRules
+from jobs.effects.rules import ConnectorRules
+from jobs.operate.rules import OperateRules
+from monitoring.canary_rule import CanaryRule
+from monitoring.objectives import Objectives
+from monitoring.reports.rules import ReportRules
 from monitoring.triggers import TriggerLimits
 from registry.gates import GateRules
 from registry.rollout_spec import RolloutSpec
@@ -22,6 +29,8 @@ from signals.contracts.odcs import Document
 from signals.mapping.spec import MappingFile
 from training.config import TrainingConfig
 from wiring.quality import Quality
+from workflow.chart.spec import WorkflowSpec
+from workflow.owners.roster import Roster
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -74,6 +83,27 @@ CONFIG_FILES = (
         TriggerLimits,
     ),
     ConfigFile(
+        "report",
+        "report.yaml",
+        "in the home; else monitoring/reports/report.yaml of the product",
+        "what the monitoring report holds its figures against, and how many are kept",
+        ReportRules,
+    ),
+    ConfigFile(
+        "alerts",
+        "alerts.yaml",
+        "in the home; else jobs/alerts/alerts.yaml of the product",
+        "who hears of which alarms, and from where on something is one",
+        AlertRules,
+    ),
+    ConfigFile(
+        "slo",
+        "slo.yaml",
+        "in the home; else monitoring/slo.yaml of the product",
+        "what is promised: objectives, and over how many days a budget goes",
+        Objectives,
+    ),
+    ConfigFile(
         "quality",
         "quality.yaml",
         "in the home, key by key over signals/quality.yaml of the product",
@@ -94,6 +124,48 @@ CONFIG_FILES = (
         "leadscore rollout start --plan FILE",
         "the steps and limits of a rollout",
         RolloutSpec,
+    ),
+    ConfigFile(
+        "cases",
+        "POLICY.cases.yaml",
+        "beside a policy's file; else leadscore policy check --cases FILE",
+        "leads that a policy must decide as expected",
+        PolicyCases,
+    ),
+    ConfigFile(
+        "operate",
+        "operate.yaml",
+        "in the home; else jobs/operate/operate.yaml of the product",
+        "what the operating loop does, and when",
+        OperateRules,
+    ),
+    ConfigFile(
+        "connectors",
+        "connectors.yaml",
+        "in the home; else jobs/effects/connectors.yaml of the product, which has none",
+        "whom effects reach, and how",
+        ConnectorRules,
+    ),
+    ConfigFile(
+        "agents",
+        "agents.yaml",
+        "in the home; else jobs/agents/agents.yaml of the product, which has none",
+        "which agents look at which leads, and what may come of it",
+        AgentRules,
+    ),
+    ConfigFile(
+        "workflow",
+        "workflow.yaml",
+        "in the home; else workflow/workflow.yaml of the product",
+        "states, events, timers and effects of a lead",
+        WorkflowSpec,
+    ),
+    ConfigFile(
+        "owners",
+        "owners.yaml",
+        "in the home; without it leads wait for an owner",
+        "who works which queues, how many leads at once, and when",
+        Roster,
     ),
     ConfigFile(
         "mapping",
@@ -126,21 +198,21 @@ def config_file(name: str) -> ConfigFile:
 
 def schema_of(config: ConfigFile) -> dict[str, Any]:
     """Its JSON Schema; the descriptions are the docstrings of the types."""
-    made = msgspec.json.schema(_settings_in_file() if config.kind is Settings else config.kind)
-    for part in _parts(made):
+    schema = msgspec.json.schema(_settings_in_file() if config.kind is Settings else config.kind)
+    for part in _parts(schema):
         if isinstance(text := part.get("description"), str):
             part["description"] = cleandoc(text)
     if config.kind is TrainingConfig:  # a date alone is read as midnight UTC
-        begin = made["$defs"][TrainingConfig.__name__]["properties"]["from"]
+        begin = schema["$defs"][TrainingConfig.__name__]["properties"]["from"]
         begin["anyOf"].append({"type": "string", "format": "date"})
-    return {"$schema": DIALECT, "title": f"leadscore: {config.file}", **made}
+    return {"$schema": DIALECT, "title": f"leadscore: {config.file}", **schema}
 
 
-def _parts(held: Any) -> Iterator[dict[str, Any]]:
+def _parts(node: Any) -> Iterator[dict[str, Any]]:
     """All objects in a schema."""
-    if isinstance(held, dict):
-        yield held
-    for inner in held.values() if isinstance(held, dict) else held:
+    if isinstance(node, dict):
+        yield node
+    for inner in node.values() if isinstance(node, dict) else node:
         if isinstance(inner, dict | list):
             yield from _parts(inner)
 

@@ -12,19 +12,19 @@ _restoring: list[int] = []
 
 
 class BrokenOff(KeyboardInterrupt):
-    """Somebody insisted while something was being committed: it may be done, or not."""
+    """Interrupted while something was being committed: it may be done or not."""
 
 
 class _Held:
     """Hears of an interrupt once, and lets the next one through."""
 
     def __init__(self) -> None:
-        self._heard = False
+        self._interrupted = False
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        if self._heard:
+        if self._interrupted:
             raise BrokenOff
-        self._heard = True
+        self._interrupted = True
         sys.stderr.write("\nleadscore: it is being committed; wait, or interrupt again.\n")
 
 

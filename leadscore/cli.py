@@ -14,30 +14,44 @@ from typing import Annotated, NoReturn
 import typer
 from typer._click.exceptions import UsageError  # typer gives it no public name
 
+from config.environment import unknown_variables
 from domain.errors import Interrupted, LeadscoreError
 from domain.redaction import redacted
 from jobs.interrupts import interrupts_restored
 from leadscore.commands import (
     audit,
+    canary,
     contracts,
+    dataset,
     features,
     history,
     identity,
-    keys,
     leads,
     lineage,
     models,
-    monitor,
     policy,
     quality,
     reproduce,
     rollout,
     schema,
-    service,
     signals,
     verify,
-    worker,
 )
+from leadscore.commands.operation import (
+    agents,
+    alerts,
+    assistants,
+    console,
+    effects,
+    keys,
+    monitor,
+    operate,
+    service,
+    worker,
+    workflow,
+)
+from leadscore.commands.start import proposal, try_export
+from leadscore.commands.value import backtest, report
 from leadscore.terminal.discretion import discreet
 from leadscore.terminal.failures import explained
 from storage.files import PRIVATE_UMASK
@@ -77,10 +91,13 @@ def options(
 
 COMMANDS: Sequence[tuple[str, Callable[..., None]]] = (
     ("demo", service.demo),
+    ("init", proposal.init),
+    ("try", try_export.try_export),
     ("simulate", signals.simulate),
     ("ingest", signals.ingest),
     ("publish", worker.publish),
     ("worker", worker.worker),
+    ("dataset", dataset.dataset),
     ("train", models.train),
     ("reproduce", reproduce.reproduce),
     ("promote", models.promote),
@@ -88,7 +105,10 @@ COMMANDS: Sequence[tuple[str, Callable[..., None]]] = (
     ("rollback", models.rollback),
     ("score", leads.score),
     ("serve", service.serve),
+    ("mcp", assistants.mcp),
+    ("console", console.console),
     ("bundle", service.bundle),
+    ("slo", alerts.slo),
     ("schema", schema.schema),
 )
 GROUPS = (
@@ -99,16 +119,25 @@ GROUPS = (
     ("features", features.features),
     ("models", models.models),
     ("rollout", rollout.rollout),
-    ("canary", monitor.canary),
+    ("operate", operate.operate),
+    ("effects", effects.effects),
+    ("agents", agents.agents),
+    ("canary", canary.canary),
     ("monitor", monitor.monitor),
+    ("alerts", alerts.alerts),
     ("policy", policy.policy),
+    ("value", report.value),
     ("audit", audit.audit),
+    ("proposals", assistants.proposals),
     ("lineage", lineage.lineage),
     ("keys", keys.keys),
+    ("workflow", workflow.workflow),
 )
 models.models.command("history")(history.history)
+policy.policy.command("backtest")(backtest.backtest)
 audit.audit.command("verify")(verify.verify)
 audit.audit.command("checkpoint")(verify.checkpoint)
+audit.audit.command("calls")(assistants.calls)
 for name, command in COMMANDS:
     app.command(name)(command)
 for name, group in GROUPS:
@@ -120,6 +149,9 @@ def main() -> None:
     os.umask(PRIVATE_UMASK)  # homes and what is written of people are their owner's alone
     logging.captureWarnings(capture=True)  # libraries' warnings are for us, not for users
     logging.getLogger("py.warnings").propagate = False
+    if not {"serve", "worker"} & set(sys.argv[1:2]):  # those say it in their log
+        for warning in unknown_variables():
+            sys.stderr.write(f"leadscore: {warning}\n")
     try:
         with interrupts_restored():
             code = app(standalone_mode=False)
@@ -132,10 +164,10 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except Exception as error:
-        told = explained(error)
-        if told is None:
+        failure = explained(error)
+        if failure is None:
             raise
-        _fail(told)
+        _fail(failure)
     if code == INTERRUPTED:
         _fail(Interrupted("interrupted: what was committed before stays", rule="interrupted"))
     sys.exit(code or 0)

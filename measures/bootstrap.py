@@ -95,10 +95,10 @@ def between(value: float, drawn: Array, level: float = 0.95) -> Interval:
     """A value with the percentiles of its draws, of which those that are nan are left out."""
     if not 0 < level < 1:
         raise ValueError(f"level == {level}, must be > 0 and < 1")
-    kept = drawn[~np.isnan(drawn)]
+    defined = drawn[~np.isnan(drawn)]
     low, high = np.nan, np.nan
-    if len(kept):
-        low, high = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2])
+    if len(defined):
+        low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
     return Interval(value=float(value), low=float(low), high=float(high), level=level)
 
 

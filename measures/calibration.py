@@ -58,8 +58,10 @@ def log_loss(y: ArrayLike, p: ArrayLike, w: ArrayLike | None = None) -> float:
 
 def log_losses(labels: Array, chances: Array) -> Array:
     """−ln of the probability given to what happened, clipped, for each row [n]."""
-    held = np.clip(chances, CLIP, 1 - CLIP)
-    return np.asarray(-np.where(labels == 1, np.log(held), np.log(1 - held)), dtype=np.float64)
+    clipped = np.clip(chances, CLIP, 1 - CLIP)
+    return np.asarray(
+        -np.where(labels == 1, np.log(clipped), np.log(1 - clipped)), dtype=np.float64
+    )
 
 
 def decompose(
@@ -95,11 +97,11 @@ def reliability_curve(
 def _curve(y: Array, p: Array, w: Array, bins: int | None) -> ReliabilityCurve:
     place = bins_of(p, w, bins)
     weight = np.bincount(place, w).astype(np.float64)
-    held = weight > 0
+    filled = weight > 0
     return ReliabilityCurve(
-        predicted=np.bincount(place, w * p)[held] / weight[held],
-        observed=np.bincount(place, w * y)[held] / weight[held],
-        weight=weight[held],
+        predicted=np.bincount(place, w * p)[filled] / weight[filled],
+        observed=np.bincount(place, w * y)[filled] / weight[filled],
+        weight=weight[filled],
     )
 
 

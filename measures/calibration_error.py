@@ -36,7 +36,7 @@ HALVINGS = 40
 class _Distances:
     """Per bin [bins]: the distance found, its share of the weight; their covariance."""
 
-    found: Array
+    distance: Array
     share: Array
     covariance: Array
 
@@ -62,39 +62,39 @@ def calibration_error(
         raise ValueError(f"level == {level}, must be > 0 and < 1")
     if not weights.sum():
         return Interval(value=np.nan, low=np.nan, high=np.nan, level=level)
-    held = _distances(chances - labels, bins_of(chances, weights, bins), place, count, weights)
-    squared = float((held.share * held.found**2).sum())
+    distances = _distances(chances - labels, bins_of(chances, weights, bins), place, count, weights)
+    squared = float((distances.share * distances.distance**2).sum())
     if count < 2:
         return Interval(value=squared**0.5, low=np.nan, high=np.nan, level=level)
-    noise = float((held.share * np.diag(held.covariance)).sum())
+    noise = float((distances.share * np.diag(distances.covariance)).sum())
     value = max(squared - noise, 0.0) ** 0.5
     # a distance below what noise alone makes says no more than that noise does
-    low, high = _inverted(held, max(squared, noise), level)
+    low, high = _inverted(distances, max(squared, noise), level)
     return Interval(value=value, low=min(low, value), high=max(high, value), level=level)
 
 
 def _distances(off: Array, bins: Index, place: Index, count: int, w: Array) -> _Distances:
     """Mean distances per bin, and their covariance from what whole groups add to each."""
     weight = np.bincount(bins, w).astype(np.float64)
-    held = weight > 0
-    mean = np.divide(np.bincount(bins, w * off), weight, out=np.zeros_like(weight), where=held)
+    filled = weight > 0
+    mean = np.divide(np.bincount(bins, w * off), weight, out=np.zeros_like(weight), where=filled)
     width = len(weight)
     sums = np.bincount(place * width + bins, w * (off - mean[bins]), count * width)
-    parts = sums.reshape(count, width)[:, held] / weight[held]
+    parts = sums.reshape(count, width)[:, filled] / weight[filled]
     covariance = np.einsum("gi,gj->ij", parts, parts) * (count / max(count - 1, 1))
-    return _Distances(mean[held], weight[held] / weight.sum(), covariance)
+    return _Distances(mean[filled], weight[filled] / weight.sum(), covariance)
 
 
-def _inverted(held: _Distances, squared: float, level: float) -> tuple[float, float]:
+def _inverted(distances: _Distances, squared: float, level: float) -> tuple[float, float]:
     """The least and the greatest error at which `squared` is no rare squared distance."""
-    values, vectors = np.linalg.eigh(held.covariance)
+    values, vectors = np.linalg.eigh(distances.covariance)
     spread = vectors * np.sqrt(np.maximum(values, 0.0))
-    normal = np.random.default_rng(SEED).standard_normal((DRAWS, len(held.share)))
+    normal = np.random.default_rng(SEED).standard_normal((DRAWS, len(distances.share)))
     noise = np.einsum("di,ji->dj", normal, spread)
-    length = float((held.share * held.found**2).sum()) ** 0.5
-    along = held.found / length if length else np.ones_like(held.found)
-    linear = (noise * held.share * along).sum(axis=1)
-    square = (noise**2 * held.share).sum(axis=1)
+    length = float((distances.share * distances.distance**2).sum()) ** 0.5
+    along = distances.distance / length if length else np.ones_like(distances.distance)
+    linear = (noise * distances.share * along).sum(axis=1)
+    square = (noise**2 * distances.share).sum(axis=1)
 
     def solved(share: float) -> float:
         """The error at which that share of squared distances is below the one found."""

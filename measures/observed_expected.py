@@ -35,19 +35,22 @@ def came_by_told(
     0.000 (0.000 to 1.921)
     """
     labels, chances, weights = forecasts(y, p, w)
-    came, told = float(weights @ labels), float(weights @ chances)
-    if not told:
+    observed, expected = float(weights @ labels), float(weights @ chances)
+    if not expected:
         return Interval(value=np.nan, low=np.nan, high=np.nan, level=level)
-    alone = (weights**2) @ (labels if came else chances) / (came or told)
+    alone = (weights**2) @ (labels if observed else chances) / (observed or expected)
     count, place = places(groups, len(labels))
-    parts = np.bincount(place, weights * (labels - chances * came / told), count)
-    spread = max(float(alone), float(parts @ parts) / came if came else 0.0)
+    parts = np.bincount(place, weights * (labels - chances * observed / expected), count)
+    spread = max(float(alone), float(parts @ parts) / observed if observed else 0.0)
     z = float(ndtri((1 + level) / 2))
-    middle, half = came + z * z * spread / 2, z * (spread * came + (z * spread / 2) ** 2) ** 0.5
+    middle, half = (
+        observed + z * z * spread / 2,
+        z * (spread * observed + (z * spread / 2) ** 2) ** 0.5,
+    )
     return Interval(
-        value=came / told,
-        low=max(middle - half, 0.0) / told,
-        high=(middle + half) / told,
+        value=observed / expected,
+        low=max(middle - half, 0.0) / expected,
+        high=(middle + half) / expected,
         level=level,
     )
 
@@ -72,12 +75,12 @@ def inverted(
     """
     labels, _, weights = forecasts(y, np.zeros(np.shape(y)), w)
     count, place = places(groups, len(labels))
-    held = np.unique(band[weights > 0]).tolist()
-    pairs = list(pairwise(held))
+    bands = np.unique(band[weights > 0]).tolist()
+    pairs = list(pairwise(bands))
     z = float(ndtri(1 - (1 - level) / max(len(pairs), 1)))
     of = {
         one: _band(labels[rows], weights[rows], place[rows], count)
-        for one in held
+        for one in bands
         for rows in [band == one]
     }
     return [(a, b) for a, b in pairs if _falls(of[a], of[b], z)]

@@ -36,6 +36,31 @@ def auroc(y: ArrayLike, s: ArrayLike, w: ArrayLike | None = None) -> float:
     return ratio(won, positives.sum() * negatives.sum())
 
 
+def auroc_influence(y: ArrayLike, s: ArrayLike) -> Array:
+    """How far each row [n] moves the AUROC: its influence function, of mean 0.
+
+    From the placements of a row among those of the other class (DeLong, DeLong and Clarke-Pearson
+    1988). Raises ValueError where one class is missing.
+    """
+    labels, scores, _ = rows(y, s)
+    won = labels == 1
+    if won.all() or not won.any():
+        raise ValueError("the AUROC needs rows of both classes")
+    placement = np.empty(len(labels))
+    placement[won] = _share_below(scores[won], scores[~won])
+    placement[~won] = 1 - _share_below(scores[~won], scores[won])
+    area = float(placement[won].mean())
+    share = float(won.mean())
+    return np.asarray((placement - area) / np.where(won, share, 1 - share))
+
+
+def _share_below(of: Array, among: Array) -> Array:
+    """The share of scores that lie below each [n], ties counted half."""
+    ordered = np.sort(among)
+    both = np.searchsorted(ordered, of, "left") + np.searchsorted(ordered, of, "right")
+    return np.asarray(both / (2 * len(among)))
+
+
 def average_precision(y: ArrayLike, s: ArrayLike, w: ArrayLike | None = None) -> float:
     """Precision at each distinct score, weighted by the recall it adds; nan on one class.
 
@@ -44,9 +69,11 @@ def average_precision(y: ArrayLike, s: ArrayLike, w: ArrayLike | None = None) ->
     positives, negatives = _by_score(*rows(y, s, w))
     if positives.sum() == 0 or negatives.sum() == 0:
         return float("nan")
-    found = np.cumsum(positives)
-    taken = found + np.cumsum(negatives)
-    precision = np.divide(found, taken, out=np.zeros_like(found), where=taken > 0)
+    true_positives = np.cumsum(positives)
+    selected = true_positives + np.cumsum(negatives)
+    precision = np.divide(
+        true_positives, selected, out=np.zeros_like(true_positives), where=selected > 0
+    )
     return ratio(dot(positives, precision), positives.sum())
 
 
@@ -55,14 +82,14 @@ def precision_at(y: ArrayLike, s: ArrayLike, share: float, w: ArrayLike | None =
 
     The best share of n rows is the ceil(share · n) rows of highest score.
     """
-    found, taken, _, _ = _top(*rows(y, s, w), share)
-    return ratio(found, taken)
+    true_positives, selected, _, _ = _top(*rows(y, s, w), share)
+    return ratio(true_positives, selected)
 
 
 def recall_at(y: ArrayLike, s: ArrayLike, share: float, w: ArrayLike | None = None) -> float:
     """The share of all positives that is among the best `share` of rows; nan without positives."""
-    found, _, positives, _ = _top(*rows(y, s, w), share)
-    return ratio(found, positives)
+    true_positives, _, positives, _ = _top(*rows(y, s, w), share)
+    return ratio(true_positives, positives)
 
 
 def lift_at(y: ArrayLike, s: ArrayLike, share: float, w: ArrayLike | None = None) -> float:
@@ -71,17 +98,17 @@ def lift_at(y: ArrayLike, s: ArrayLike, share: float, w: ArrayLike | None = None
     >>> lift_at([1, 0, 0, 0], [0.9, 0.5, 0.2, 0.1], 0.5)
     2.0
     """
-    found, taken, positives, total = _top(*rows(y, s, w), share)
-    return ratio(found * total, taken * positives)
+    true_positives, selected, positives, total = _top(*rows(y, s, w), share)
+    return ratio(true_positives * total, selected * positives)
 
 
 def gains(y: ArrayLike, s: ArrayLike, w: ArrayLike | None = None) -> Gains:
     """The gains curve; `captured` is nan without positives, both are without weight."""
     positives, negatives = _by_score(*rows(y, s, w))
-    found = np.concatenate([[0.0], np.cumsum(positives)])
-    taken = np.concatenate([[0.0], np.cumsum(positives + negatives)])
+    true_positives = np.concatenate([[0.0], np.cumsum(positives)])
+    selected = np.concatenate([[0.0], np.cumsum(positives + negatives)])
     with np.errstate(invalid="ignore"):
-        return Gains(share=taken / taken[-1], captured=found / found[-1])
+        return Gains(share=selected / selected[-1], captured=true_positives / true_positives[-1])
 
 
 def _by_score(y: Array, s: Array, w: Array) -> tuple[Array, Array]:

@@ -49,9 +49,11 @@ class Resampling:
     ) -> None:
         self.w = np.ones(n) if w is None else np.asarray(w, dtype=np.float64)
         self._count, self._place = places(groups, n)
-        held = list(multiplicities(self._count, draws, seed))
+        draws_of_rows = list(multiplicities(self._count, draws, seed))
         # no group is drawn 256 times: of n it is drawn once on average, as Poisson counts are
-        self._drawn = np.array(held, dtype=np.uint8).reshape(len(held), self._count)
+        self._drawn = np.array(draws_of_rows, dtype=np.uint8).reshape(
+            len(draws_of_rows), self._count
+        )
 
     def ratios(self, top: ArrayLike, bottom: ArrayLike | None = None) -> list[ResampledMeasure]:
         """Weighted sums of columns `top` [n, k] over those of `bottom` [n, k], by default rows.
@@ -66,12 +68,12 @@ class Resampling:
             for times in self._times(max(self._count, 1)):
                 up, down = (np.einsum("dg,gk->dk", times, each) for each in sums)
                 parts.append(np.where(down == 0, np.nan, up / down))
-        return _told(np.concatenate(parts))
+        return _measures_of(np.concatenate(parts))
 
     def mean(self, values: Array, among: NDArray[Any] | None = None) -> ResampledMeasure:
         """The weighted mean of values [n], of the rows `among` [n] which is 1."""
-        held = np.ones(len(values)) if among is None else among.astype(np.float64)
-        return self.ratios((values * held)[:, None], held[:, None])[0]
+        mask = np.ones(len(values)) if among is None else among.astype(np.float64)
+        return self.ratios((values * mask)[:, None], mask[:, None])[0]
 
     def effective(self, among: Array) -> Array:
         """As how many independent rows those where columns `among` [n, k] are 1 count [k].
@@ -100,14 +102,14 @@ class Resampling:
             up, down = (np.add.reduceat(times[:, place] * e, first, axis=1) for e in each)
             parts.append(_ranked(up, down, shares))
         return {
-            name: _told(np.concatenate([part[name] for part in parts])[:, None])[0]
+            name: _measures_of(np.concatenate([part[name] for part in parts])[:, None])[0]
             for name in parts[0]
         }
 
     def _summed(self, columns: Array) -> Array:
         """Sums of weighted columns by group [groups, k]."""
-        held = [np.bincount(self._place, self.w * c, self._count) for c in columns.T]
-        return np.stack(held, axis=1)
+        sums = [np.bincount(self._place, self.w * c, self._count) for c in columns.T]
+        return np.stack(sums, axis=1)
 
     def _times(self, width: int) -> Iterator[Array]:
         """How often each group counts [draws, groups]: first once each, then as drawn."""
@@ -127,43 +129,43 @@ def share_of(drawn: ResampledMeasure, size: float, level: float = 0.95) -> Inter
     return drawn.interval(level)
 
 
-def _told(columns: Array) -> list[ResampledMeasure]:
+def _measures_of(columns: Array) -> list[ResampledMeasure]:
     """Of each column the first as the value, the others as its draws."""
     return [ResampledMeasure(float(column[0]), column[1:]) for column in columns.T]
 
 
 def _ranked(positives: Array, negatives: Array, shares: Sequence[float]) -> dict[str, Array]:
     """Measures [draws] of the weights of positives and negatives [draws, scores], best first."""
-    found, missed = np.cumsum(positives, axis=1), np.cumsum(negatives, axis=1)
-    taken, all_found, all_missed = found + missed, found[:, -1], missed[:, -1]
+    true_positives, missed = np.cumsum(positives, axis=1), np.cumsum(negatives, axis=1)
+    selected, all_found, all_missed = true_positives + missed, true_positives[:, -1], missed[:, -1]
     some = (all_found > 0) & (all_missed > 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         won = (positives * (all_missed[:, None] - missed + negatives / 2)).sum(axis=1)
-        precise = np.where(taken > 0, found / taken, 0.0)
-        held = {
+        precise = np.where(selected > 0, true_positives / selected, 0.0)
+        measures = {
             "auroc": won / (all_found * all_missed),
             "average_precision": (positives * precise).sum(axis=1) / all_found,
         }
-        held = {name: np.where(some, values, np.nan) for name, values in held.items()}
+        measures = {name: np.where(some, values, np.nan) for name, values in measures.items()}
         for share in shares:
-            hits, size = _top(found, taken, share)
+            hits, size = _top(true_positives, selected, share)
             named = f"at_{100 * share:g}pct"
-            held[f"precision_{named}"] = hits / size
-            held[f"recall_{named}"] = hits / all_found
-            held[f"lift_{named}"] = hits * taken[:, -1] / (size * all_found)
-    return held
+            measures[f"precision_{named}"] = hits / size
+            measures[f"recall_{named}"] = hits / all_found
+            measures[f"lift_{named}"] = hits * selected[:, -1] / (size * all_found)
+    return measures
 
 
-def _top(found: Array, taken: Array, share: float) -> tuple[Array, Array]:
+def _top(true_positives: Array, selected: Array, share: float) -> tuple[Array, Array]:
     """Positives expected among the best rows, and how many rows those are [draws]."""
     if not 0 < share <= 1:
         raise ValueError(f"share is {share}, must be > 0 and <= 1")
-    total = taken[:, -1]
+    total = selected[:, -1]
     size = np.minimum(np.ceil(np.round(share * total, 9)), total)
-    at = np.minimum((taken < size[:, None]).sum(axis=1), taken.shape[1] - 1)
+    at = np.minimum((selected < size[:, None]).sum(axis=1), selected.shape[1] - 1)
     before, row = np.maximum(at - 1, 0), np.arange(len(at))
-    start = np.where(at > 0, taken[row, before], 0.0)
-    hits = np.where(at > 0, found[row, before], 0.0)
-    each, rate = taken[row, at] - start, found[row, at] - hits
+    start = np.where(at > 0, selected[row, before], 0.0)
+    hits = np.where(at > 0, true_positives[row, before], 0.0)
+    each, rate = selected[row, at] - start, true_positives[row, at] - hits
     part = np.divide(size - start, each, out=np.zeros_like(each), where=each > 0)
     return hits + rate * part, size

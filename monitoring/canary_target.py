@@ -16,7 +16,7 @@ class Learnt(msgspec.Struct, frozen=True, kw_only=True):
     horizon_days: float
 
     @property
-    def told(self) -> str:
+    def in_words(self) -> str:
         """In words."""
         return f"{self.outcome} within {self.horizon_days:g} days"
 

@@ -3,34 +3,42 @@
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 
 from domain.clock import DAY
 from domain.measurement import Interval
+from monitoring.causes.cause import Action, CauseKind
+from storage.config_numbers import Days, FileVersion, PositiveCount, Share
 from storage.typed_yaml import read_typed
 
 STANDARD_FILE = Path(__file__).with_name("triggers.yaml")
-
-TriggerLimit = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class TriggerLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One version of the triggers' limits; None: that trigger is off. The file says more."""
 
-    version: Annotated[int, msgspec.Meta(ge=1)]
-    drift_share: TriggerLimit | None = None
-    calibration_error: TriggerLimit | None = None
-    age_days: TriggerLimit | None = None
-    new_outcomes: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    rest_days: TriggerLimit = 0.0
+    version: FileVersion
+    drift: tuple[CauseKind, ...] = ()
+    drift_share: Share | None = None
+    calibration_error: Share | None = None
+    age_days: Days | None = None
+    new_outcomes: PositiveCount | None = None
+    rest_days: Days = 0.0
 
     @property
     def label(self) -> str:
         """What records say they were: version, and a digest of all that they say."""
         digest = sha256(msgspec.json.encode(self)).hexdigest()[:12]
         return f"triggers_v{self.version}-{digest}"
+
+
+class ReportedCause(msgspec.Struct, frozen=True, kw_only=True):
+    """A cause of drift that a report named, in a sentence, and what to do about it."""
+
+    kind: CauseKind
+    text: str
+    action: Action
 
 
 class Reported(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +49,7 @@ class Reported(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str
     drift_share: float
+    causes: tuple[ReportedCause, ...] = ()
     calibration_error: Interval | None
 
 
@@ -80,8 +89,8 @@ class Retraining(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def why(self) -> str:
         """The reasons in one line."""
-        held = [t.note for t in self.triggers if t.fired == self.needed or t.name == "rest"]
-        return "; ".join(held) or "no trigger is declared"
+        notes = [t.note for t in self.triggers if t.fired == self.needed or t.name == "rest"]
+        return "; ".join(notes) or "no trigger is declared"
 
 
 def decide(evidence: TriggerEvidence, limits: TriggerLimits) -> Retraining:
@@ -123,7 +132,11 @@ def _triggers(e: TriggerEvidence, limits: TriggerLimits) -> Iterator[Trigger]:
     error = None if report is None else report.calibration_error
     share = None if report is None else report.drift_share
     absent = f"no report on {e.champion}" if report is None else "too little has matured"
-    yield from _more("drift", share, limits.drift_share, "{} of the features drifted", absent)
+    if limits.drift:
+        yield _named(report, limits.drift, absent)
+    yield from _more(
+        "drift_share", share, limits.drift_share, "{} of the explanations drifted", absent
+    )
     lowest = None if error is None else error.low
     yield from _more(
         "calibration", lowest, limits.calibration_error, "a calibration error of {} or more", absent
@@ -140,12 +153,22 @@ def _triggers(e: TriggerEvidence, limits: TriggerLimits) -> Iterator[Trigger]:
         )
 
 
+def _named(report: Reported | None, kinds: tuple[CauseKind, ...], absent: str) -> Trigger:
+    """Fires where the report names a cause of these kinds that is to be acted upon."""
+    if report is None:
+        note = f"drift: {absent}"
+        return Trigger(name="drift", value=None, limit=0, fired=False, note=note)
+    causes = [c for c in report.causes if c.kind in kinds and c.action != "none"]
+    note = "; ".join(f"{c.kind}: {c.text}" for c in causes) or "no cause of drift to train for"
+    return Trigger(name="drift", value=len(causes), limit=0, fired=bool(causes), note=note)
+
+
 def _more(
     name: str, value: float | None, limit: float | None, what: str, absent: str
 ) -> Iterator[Trigger]:
     if limit is None:
         return
     fired = value is not None and value > limit
-    told = f"{name}: {absent}" if value is None else what.format(f"{value:.3g}")
-    note = told if value is None else f"{told}, limit {limit:g}"
+    sentence = f"{name}: {absent}" if value is None else what.format(f"{value:.3g}")
+    note = sentence if value is None else f"{sentence}, limit {limit:g}"
     yield Trigger(name=name, value=value, limit=limit, fired=fired, note=note)

@@ -1,4 +1,4 @@
-"""Whether what serving is told of who stands where is what the ledger says. Pure."""
+"""Whether the stages that serving reads agree with the ledger. Pure."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,22 +10,22 @@ from registry.registry_state import fold
 
 
 def by_ledger(
-    told: Stages | None,
+    stages: Stages | None,
     entries: Sequence[LedgerEntry],
     kind: VersionKind,
     at_hand: Callable[[str], bool],
 ) -> Stages | None:
     """Who stands where by the ledger's entries, where the versions are `at_hand`.
 
-    `told` must be what the ledger said after the entry that it names. Where entries followed and
-    the versions that they name are not here, `told` holds on: another machine's promotion has not
+    `stages` must be what the ledger said after the entry that it names. Where entries followed and
+    the versions that they name are not here, `stages` holds on: another machine's promotion has not
     arrived yet. None where nothing ever stood. Raises BadInput.
     """
-    if told is not None:
-        then = stages_of(fold(entries[: max(told.sequence, 0)], kind))
-        if then != told:
+    if stages is not None:
+        then = stages_of(fold(entries[: max(stages.sequence, 0)], kind))
+        if then != stages:
             raise BadInput(
-                f"it differs from the ledger after entry {told.sequence}",
+                f"it differs from the ledger after entry {stages.sequence}",
                 rule="stages-by-ledger",
                 where=STAGES_FILE,
                 todo="Somebody changed it by hand. `leadscore audit verify` names what else was; "
@@ -34,6 +34,6 @@ def by_ledger(
     head = stages_of(fold(entries, kind))
     named = [version.label for version in (head.champion, head.challenger) if version is not None]
     stands = bool(named) or head.holdout is not None
-    if head != told and (stands or told is not None) and all(map(at_hand, named)):
+    if head != stages and (stands or stages is not None) and all(map(at_hand, named)):
         return head
-    return told
+    return stages

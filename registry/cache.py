@@ -42,7 +42,7 @@ class CachedVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stages(msgspec.Struct, frozen=True, kw_only=True):
-    """Who stands where after the ledger's entry `sequence`, whose chain hash is `hash`."""
+    """The stages of all versions after ledger entry `sequence`, of chain hash `hash`."""
 
     sequence: int
     hash: str
@@ -77,19 +77,19 @@ class CachedStages:
 
 
 def read_cached_stages(cache: Path) -> Stages:
-    """Who stands where, by the cache alone. Raises NoModel where nothing was ever promoted."""
+    """The stages by the cache alone. Raises NoModel where nothing was ever promoted."""
     return _known(read_or_none(cache))
 
 
 def read_or_none(cache: Path) -> Stages | None:
-    """Who stands where, by the cache alone; None where it says nothing. Raises BadInput."""
+    """The stages by the cache alone; None where it has none. Raises BadInput."""
     try:
         return msgspec.json.decode((cache / STAGES_FILE).read_bytes(), type=Stages)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (msgspec.DecodeError, OSError) as bad:
-        said = str(bad) if isinstance(bad, msgspec.DecodeError) else type(bad).__name__
-        raise BadInput(said, rule="stages-readable", where=STAGES_FILE) from bad
+        reason = str(bad) if isinstance(bad, msgspec.DecodeError) else type(bad).__name__
+        raise BadInput(reason, rule="stages-readable", where=STAGES_FILE) from bad
 
 
 def _known(stages: Stages | None) -> Stages:
@@ -108,7 +108,7 @@ Agree = Callable[[Stages | None], Stages | None]
 
 
 def as_told(stages: Stages | None) -> Stages | None:
-    """Believe the cache: for whoever looks at it, never for what serves."""
+    """Accept the cache unchecked: for listings, never for serving."""
     return stages
 
 
@@ -140,7 +140,7 @@ def cached_version(registration: Registration) -> CachedVersion:
 
 
 def stages_of(standing: RegistryState) -> Stages:
-    """What the cache is told of a standing."""
+    """The entry of the cache for a state of the registry."""
     champion, challenger = (
         None if label is None else cached_version(standing.registrations[label])
         for label in (standing.champion, standing.challenger)
@@ -253,19 +253,19 @@ def prune(cache: Path, keep: Collection[str], before_s: float) -> list[str]:
     since 1970: somebody may be reading it. What is removed can be fetched again. Returns the
     labels of those that were removed.
     """
-    gone = []
+    removed = []
     for folder in sorted((cache / "versions").glob("*")):
         if folder.name not in keep and _older(folder, before_s):
             # out of sight whole, then away: no reader meets half of it
             away = new_part(cache)
             with suppress(OSError):  # another process was sooner
                 folder.replace(away)
-                gone.append(folder.name)
+                removed.append(folder.name)
             discard(away)
     for part in (cache / "parts").glob("*"):
         if _older(part, before_s):
             discard(part)
-    return gone
+    return removed
 
 
 def touch(folder: Path) -> None:

@@ -7,19 +7,18 @@ the ledger with the promotion. A missing or undefined number never passes unless
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
-from domain.errors import BadConfiguration
+from domain.measurement import together
 from domain.versions.manifest import Sealed, Stage, VersionKind
 from registry.ledger_entry import GateResult
-from storage.typed_yaml import read_typed
-
-STANDARD_FILE = Path(__file__).with_name("gates.yaml")
+from storage.config_numbers import Count, FileVersion, Magnitude
 
 GateName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+
+MetricLimit = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
 
 
 class _Rule(
@@ -32,7 +31,7 @@ class AtLeast(_Rule, frozen=True, kw_only=True, tag="at_least"):
     """The count must be `limit` or more."""
 
     count: GateName
-    limit: int
+    limit: Count
 
 
 class AtMost(_Rule, frozen=True, kw_only=True, tag="at_most"):
@@ -42,21 +41,21 @@ class AtMost(_Rule, frozen=True, kw_only=True, tag="at_most"):
     """
 
     count: GateName
-    limit: int
+    limit: Count
     absent: Literal["fail", "pass"] = "fail"
     may_be_stated: bool = False
 
     def at(self, stated: Mapping[str, int]) -> "AtMost":
         """The rule with the limit that was stated, where one may be."""
-        given = stated.get(self.count) if self.may_be_stated else None
-        return self if given is None else msgspec.structs.replace(self, limit=given)
+        limit = stated.get(self.count) if self.may_be_stated else None
+        return self if limit is None else msgspec.structs.replace(self, limit=limit)
 
 
 class Above(_Rule, frozen=True, kw_only=True, tag="above"):
     """That end of the metric's interval must be greater than `limit`."""
 
     metric: GateName
-    limit: float
+    limit: MetricLimit
     end: Literal["value", "low", "high"] = "value"
     absent: Literal["fail", "pass"] = "fail"
 
@@ -65,7 +64,7 @@ class Below(_Rule, frozen=True, kw_only=True, tag="below"):
     """That end of the metric's interval must be less than `limit`."""
 
     metric: GateName
-    limit: float
+    limit: MetricLimit
     end: Literal["value", "low", "high"] = "value"
     absent: Literal["fail", "pass"] = "fail"
 
@@ -79,16 +78,17 @@ class NotWorse(_Rule, frozen=True, kw_only=True, tag="not_worse"):
 
     metric: GateName
     better: Literal["higher", "lower"]
-    margin: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    margin: Magnitude = 0.0
 
 
 class Unbeaten(_Rule, frozen=True, kw_only=True, tag="unbeaten"):
     """No baseline may be shown to be better: by a paired difference wholly on its side.
 
     The differences are the metrics `auroc_over_scorecard` and so on, the version's less the
-    baseline's; those in `lower` are better where they are lower. Those that were not measured, as
-    of a baseline that could not be made, are passed over; without any the gate fails, unless
-    `absent` is `pass`.
+    baseline's; those in `lower` are better where they are lower. Intervals are widened so that the
+    chance that any shows a baseline to be better where none is is 5% for all of them together
+    (`domain.measurement.together`). Those that were not measured, as of a baseline that could not
+    be made, are passed over; without any the gate fails, unless `absent` is `pass`.
     """
 
     baselines: Annotated[tuple[GateName, ...], msgspec.Meta(min_length=1)]
@@ -112,15 +112,6 @@ class StageRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     challenger: tuple[GateRule, ...] = ()
     champion: tuple[GateRule, ...] = ()
 
-    def __post_init__(self) -> None:
-        for rules in (self.challenger, self.champion):
-            names = [rule.name for rule in rules]
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise BadConfiguration(
-                    f"gate {twice[0]!r} is defined twice", rule="gate-names-differ"
-                )
-
     def of(self, stage: Stage) -> tuple[GateRule, ...]:
         """The rules before a stage: none but for challenger and champion."""
         return {Stage.CHALLENGER: self.challenger, Stage.CHAMPION: self.champion}.get(stage, ())
@@ -132,7 +123,7 @@ class GateRules(StageRules, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `second_approver`: a promotion to champion is a request, which another person completes.
     """
 
-    version: Annotated[int, msgspec.Meta(ge=1)]
+    version: FileVersion
     policy: StageRules = StageRules()
     second_approver: bool = False
 
@@ -142,30 +133,9 @@ class GateRules(StageRules, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def label(self) -> str:
-        """What the ledger says they were: version, and a digest of all that they say."""
+        """The name of these rules in the ledger: version, and a digest of their content."""
         digest = sha256(msgspec.json.encode(self)).hexdigest()[:12]
         return f"gates_v{self.version}-{digest}"
-
-
-def load_gates(path: Path = STANDARD_FILE) -> GateRules:
-    """Rules from a YAML file; the standard ones by default. Raises BadConfiguration."""
-    rules = read_typed(path, GateRules, "gate-rules")
-    _require_gates(rules, path.name)
-    return rules
-
-
-def _require_gates(rules: GateRules, where: str) -> None:
-    """Raise BadConfiguration where a stage would be taken without a gate."""
-    for prefix, held in (("", rules), ("policy.", rules.policy)):
-        for stage in (Stage.CHALLENGER, Stage.CHAMPION):
-            if not held.of(stage):
-                raise BadConfiguration(
-                    f"{prefix}{stage} has no gates.",
-                    rule="gate-rules",
-                    where=where,
-                    todo="Give it at least one gate; the product's own gates.yaml has some to "
-                    "begin from. A single promotion passes with --override and a reason.",
-                )
 
 
 def run_gates(
@@ -174,13 +144,13 @@ def run_gates(
     champion: Sealed | None,
     stated: Mapping[str, int] | None = None,
 ) -> list[GateResult]:
-    """What each rule says of a version, beside the champion's manifest if there is one.
+    """The result of each rule for a version, beside the champion's manifest if there is one.
 
     `stated` are limits that the promoter states, by count.
     """
     limits = stated or {}
-    held = (rule.at(limits) if isinstance(rule, AtMost) else rule for rule in rules)
-    return [_run(rule, manifest, champion) for rule in held]
+    stated_rules = (rule.at(limits) if isinstance(rule, AtMost) else rule for rule in rules)
+    return [_run(rule, manifest, champion) for rule in stated_rules]
 
 
 def _run(rule: GateRule, manifest: Sealed, champion: Sealed | None) -> GateResult:
@@ -254,23 +224,24 @@ def _not_worse(rule: NotWorse, manifest: Sealed, champion: Sealed | None) -> Gat
 
 def _unbeaten(rule: Unbeaten, manifest: Sealed) -> GateResult:
     """The difference that is furthest for the worse is the value, whether shown or not."""
-    held = [
+    measured = [one for one in rule.differences() if one[0] in manifest.metrics]
+    if not measured:
+        what = "the difference to a baseline"
+        return _absent(rule.name, what, None, passed=rule.absent == "pass")
+    wide = together([manifest.metrics[name] for name, _ in measured])
+    differences = [
         (name, over, over.high if better_higher else -over.low)
-        for name, better_higher in rule.differences()
-        if (over := manifest.metrics.get(name)) is not None
+        for (name, better_higher), over in zip(measured, wide, strict=True)
     ]
-    if not held:
-        told = "the difference to a baseline"
-        return _absent(rule.name, told, None, passed=rule.absent == "pass")
-    shown = [f"{name} {over}" for name, over, best_case in held if best_case < 0]
-    name, over, _ = min(held, key=lambda one: one[2])
+    shown = [f"{name} {over}" for name, over, best_case in differences if best_case < 0]
+    name, over, _ = min(differences, key=lambda one: one[2])
     note = ", ".join(shown) if shown else f"nearest is {name} {over}"
     return GateResult(
         name=rule.name,
         value=over.value,
         limit=0.0,
         passed=not shown,
-        note=f"no baseline may be shown to be better: {note}",
+        note=f"no baseline may be shown to be better, of {len(differences)} differences: {note}",
     )
 
 

@@ -1,7 +1,7 @@
-"""The standing holdout: accounts whose routing is drawn at random, whoever is champion.
+"""The standing holdout: accounts whose routing is drawn at random, whichever version is champion.
 
-It is the policies': it outlives rollouts and promotions, so that an effect can be measured over
-months on the same accounts.
+It belongs to the policies: it outlives rollouts and promotions, so that an effect can be measured
+over months on the same accounts.
 """
 
 import msgspec
@@ -16,7 +16,10 @@ from registry.transitions import Author, rollout_entry
 
 
 def start_holdout(registry: AnyRegistry, share: float, *, by: str, reason: str) -> Rollout:
-    """Let a holdout stand. Raises Refused where one stands, BadInput for models or a bad share."""
+    """Start a standing holdout.
+
+    Raises Refused where there is one, BadInput for models or a bad share.
+    """
     author, course = Author(by, reason), RolloutSpec(mode="holdout", holdout=share)
 
     def act(standing: RegistryState) -> list[LedgerDraft]:
@@ -64,7 +67,11 @@ def end_holdout(registry: AnyRegistry, *, by: str, reason: str) -> Rollout:
 
 
 def standing_holdout(standing: RegistryState) -> Rollout:
-    """The holdout that stands. Raises Missing where there is none."""
+    """The standing holdout. Raises Missing where there is none."""
     if standing.holdout is None:
-        raise Missing("no holdout stands", rule="rollout-holdout", todo="Start one.")
+        raise Missing(
+            "there is no standing holdout",
+            rule="rollout-holdout",
+            todo="Start one with `leadscore rollout start --kind policy --mode holdout`.",
+        )
     return standing.holdout

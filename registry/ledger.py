@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import msgspec
 from sqlalchemy import Column, Connection, Engine, insert, inspect, select
-from sqlalchemy.exc import DBAPIError
 
 from domain.clock import Clock, to_us
-from domain.errors import BadInput, Unavailable
+from domain.errors import BadInput
 from registry.ledger_entry import GateResult, LedgerDraft, LedgerEntry, Registration
 from registry.ledger_table import LEDGER, METADATA
 from registry.rollout_decision import RolloutEvidence
 from registry.rollout_state import Rollout
 from storage.hash_chain import GENESIS, first_break, link
 from storage.migrations import migrate
-from storage.sql import take_write_lock
+from storage.sql import answering, take_write_lock
 
 LOCK_WAIT_S = 120.0
 """How long another's lock is waited for where nobody waits for an answer."""
@@ -26,6 +26,7 @@ _BODY: tuple[Column[object], ...] = tuple(
     column for column in LEDGER.columns if column.name not in ("previous", "hash")
 )
 _Row = dict[str, object]
+_answering = partial(answering, "the ledger's database", rule="ledger-available")
 
 
 class _Detail(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -197,17 +198,6 @@ def _immediate(connection: Connection, wait_s: float) -> Iterator[Connection]:
         connection.exec_driver_sql("ROLLBACK")
         raise
     connection.exec_driver_sql("COMMIT")
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as bad:
-        raise Unavailable(
-            f"the ledger's database did not answer ({type(bad.orig).__name__})",
-            rule="ledger-available",
-        ) from bad
 
 
 def _rows(connection: Connection, first: int = 0) -> Sequence[_Row]:

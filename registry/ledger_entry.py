@@ -1,4 +1,4 @@
-"""What the ledger keeps of one change: who changed what, why, and what the gates said."""
+"""A ledger entry: who changed what, when and why, and the results of the gates."""
 
 from typing import Literal
 
@@ -23,11 +23,17 @@ ChangeKind = Literal[
     "rollout_finished",
     "rollout_ended",
     "retraining_considered",
+    "lead_split",
+    "quarantine_replayed",
 ]
+MOVES_NOTHING: frozenset[ChangeKind] = frozenset(
+    {"retraining_considered", "lead_split", "quarantine_replayed"}
+)
+"""The entries after which every version stands where it stood."""
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What one gate said. `value` is None where there was nothing to measure it by."""
+    """The result of one gate. `value` is None where there was nothing to measure it by."""
 
     name: str
     value: float | None
@@ -53,7 +59,8 @@ class LedgerDraft(msgspec.Struct, frozen=True, kw_only=True):
     `subject` is a version's label. `requested` is a promotion that waits for a second person;
     `approves` is the sequence of the request that a promotion completes. `rules` is the label of
     the gate rules that `gates` are of; of `retraining_considered` they are the triggers, which
-    pass where they did not fire.
+    pass where they did not fire. Of `lead_split` the subject is a lead's id, of
+    `quarantine_replayed` the word quarantine.
     `override` says that a gate failed and was overruled. `registration` comes with `registered`,
     `rollout` with all that is about a rollout, and `evidence` where it rests on some. A rollout
     is finished where its challenger became champion, and ended where one of its arms was taken by

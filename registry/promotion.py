@@ -1,4 +1,4 @@
-"""Promotion: the gates of a stage, then the move, with what the gates said in the ledger."""
+"""Promotion: the gates of a stage, then the move, with the gates' results in the ledger."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,8 @@ import msgspec
 from domain.errors import LeadscoreError
 from domain.versions.manifest import ModelVersion, Sealed, Stage
 from registry.cache import OpenedVersion
-from registry.gates import AtMost, GateRule, GateRules, load_gates, run_gates
+from registry.gate_file import load_gates
+from registry.gates import AtMost, GateRule, GateRules, run_gates
 from registry.ledger_entry import GateResult
 from registry.registry_state import RegistryState
 from registry.rollout_spec import canary
@@ -22,9 +23,9 @@ from registry.transitions import approve as approved
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What was done: `override` says that a gate failed and was overruled.
+    """The result of a promotion: `override` is true where a failed gate was overruled.
 
-    `waiting` says that it is a request, which a second person must approve.
+    `waiting` is true where it is a request, which a second person must approve.
     """
 
     version: ModelVersion
@@ -99,14 +100,27 @@ def promote(
     candidate = version if isinstance(version, Candidate) else Candidate(registry, version)
     verdict = judge(candidate, stage, terms, override=override)
     if verdict.second_approver and stage == Stage.CHAMPION:
-        label = candidate.version.label
-        state = registry.change(lambda now: request(now, label, author, verdict))
-        return _done(candidate, state, verdict, waiting=True)
+        return _requested(candidate, author, verdict)
     share = None if terms.weight is None else ArmAllocation(registry.now(), canary(terms.weight))
     state = registry.transition(
         candidate.opened, stage, by=by, reason=reason, verdict=verdict, share=share
     )
     return _done(candidate, state, verdict)
+
+
+def ask(candidate: Candidate, *, by: str, reason: str, terms: Terms) -> Promotion:
+    """Record a request for a promotion to champion, whatever the rules say of a second approver.
+
+    The gates are run now, and again when somebody approves. Raises as `promote` does.
+    """
+    author = Author(by, reason)
+    return _requested(candidate, author, judge(candidate, Stage.CHAMPION, terms))
+
+
+def _requested(candidate: Candidate, author: Author, verdict: GateVerdict) -> Promotion:
+    label = candidate.version.label
+    state = candidate.registry.change(lambda now: request(now, label, author, verdict))
+    return _done(candidate, state, verdict, waiting=True)
 
 
 def approve(
@@ -152,18 +166,18 @@ def judge(
     A champion whose files cannot be opened is a failed gate of its own.
     """
     rules = terms.rules or load_gates()
-    asked = rules.before(stage, candidate.registry.made_of.kind)
+    rules_of_stage = rules.before(stage, candidate.registry.made_of.kind)
     verdict = GateVerdict(override=override, second_approver=rules.second_approver)
-    if not asked:
+    if not rules_of_stage:
         return verdict
     theirs, faults = _champion(candidate)
     manifest = candidate.opened.manifest
     counted = msgspec.structs.replace(manifest, counts={**manifest.counts, **terms.measured})
-    said = (*run_gates(asked, counted, theirs, terms.stated), *faults)
+    results = (*run_gates(rules_of_stage, counted, theirs, terms.stated), *faults)
     return replace(
         verdict,
-        gates=said,
-        options=_options(asked, said),
+        gates=results,
+        options=_options(rules_of_stage, results),
         rules=rules.label,
         champion=candidate.state.champion or "",
     )
@@ -173,14 +187,14 @@ _STATED_BY = {"golden_changed": "--changes"}
 """The option by which a count's limit is stated, where the gate lets it be stated."""
 
 
-def _options(rules: Sequence[GateRule], said: Sequence[GateResult]) -> tuple[str, ...]:
+def _options(rules: Sequence[GateRule], results: Sequence[GateResult]) -> tuple[str, ...]:
     """The options that let what failed through, each with the value that it must have."""
     stated = {
         rule.name: _STATED_BY[rule.count]
         for rule in rules
         if isinstance(rule, AtMost) and rule.may_be_stated and rule.count in _STATED_BY
     }
-    failed = [one for one in said if not one.passed]
+    failed = [one for one in results if not one.passed]
     return tuple(
         f"{stated[one.name]} {one.value:.0f}"
         for one in failed

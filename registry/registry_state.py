@@ -1,4 +1,4 @@
-"""Where every version stands: the ledger's entries, folded. Pure."""
+"""The state of every version: the ledger's entries, folded. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import msgspec
 
 from domain.errors import BadInput, Missing
 from domain.versions.manifest import ModelVersion, Stage, VersionKind
-from registry.ledger_entry import LedgerEntry, Registration
+from registry.ledger_entry import MOVES_NOTHING, LedgerEntry, Registration
 from registry.rollout_state import Rollout
 from storage.hash_chain import GENESIS
 
@@ -54,29 +54,29 @@ class RegistryState:
 
     def registration(self, label: str) -> Registration:
         """What was registered under a label. Raises Missing."""
-        found = self.registrations.get(label)
-        if found is None:
+        entry = self.registrations.get(label)
+        if entry is None:
             raise Missing(f"no version {label!r} is registered", rule="version-known")
-        return found
+        return entry
 
     def find(self, label_or_number: str) -> ModelVersion:
         """One version, by its label, or by its number where only one name has that number.
 
         Raises Missing where there is none, BadInput where there are several.
         """
-        found = [v for v in self.versions() if label_or_number in (v.label, str(v.version))]
-        if not found:
+        matches = [v for v in self.versions() if label_or_number in (v.label, str(v.version))]
+        if not matches:
             raise Missing(
                 f"no version {label_or_number!r} is registered",
                 rule="version-known",
                 todo="`leadscore models list` shows all versions.",
             )
-        if len(found) > 1:
+        if len(matches) > 1:
             raise BadInput(
-                f"{label_or_number} is ambiguous: it matches {', '.join(v.label for v in found)}",
+                f"{label_or_number} is ambiguous: it matches {', '.join(v.label for v in matches)}",
                 rule="version-unambiguous",
             )
-        return found[0]
+        return matches[0]
 
     def numbered(self, name: str) -> dict[int, Stage]:
         """The stages of the versions of one name, by number."""
@@ -111,7 +111,7 @@ def fold(entries: Iterable[LedgerEntry], kind: VersionKind = "model") -> Registr
 def follow(
     entries: Iterable[LedgerEntry], kind: VersionKind = "model"
 ) -> Iterator[tuple[LedgerEntry, RegistryState]]:
-    """Each entry about a kind with the standing after it, which holds until the next is asked."""
+    """Each entry about a kind with the state after it, valid until the next one."""
     folding = _Folding()
     for entry in of_kind(entries, kind):
         folding.add(entry)
@@ -122,8 +122,8 @@ def of_kind(entries: Iterable[LedgerEntry], kind: VersionKind) -> Iterator[Ledge
     """The entries that move versions of one kind; given from the ledger's first one on."""
     kinds: dict[str, VersionKind] = {}
     for entry in entries:
-        if entry.kind == "retraining_considered":
-            continue  # it moves nothing
+        if entry.kind in MOVES_NOTHING:
+            continue
         if entry.registration is not None:
             kinds[entry.subject] = entry.registration.kind
         about = entry.rollout.kind if entry.rollout else kinds.get(entry.subject, "model")
@@ -182,11 +182,11 @@ class _Folding:
                 self._roll(entry.rollout, under_way=entry.kind in UNDER_WAY)
 
     def _roll(self, plan: Rollout, *, under_way: bool) -> None:
-        held = plan if under_way else None
+        current = plan if under_way else None
         if plan.mode == "holdout":
-            self.holdout = held
+            self.holdout = current
         else:
-            self.rollout = held
+            self.rollout = current
 
     def _move(self, subject: str, stage: Stage) -> None:
         self.requests.pop(subject, None)
@@ -198,6 +198,6 @@ class _Folding:
         self.stages[subject] = stage
 
     def _vacate(self, stage: Stage, next_stage: Stage) -> None:
-        for label, held in self.stages.items():
-            if held == stage:
+        for label, its_stage in self.stages.items():
+            if its_stage == stage:
                 self.stages[label] = next_stage

@@ -106,7 +106,7 @@ def tick(registry: AnyRegistry, evidence: RolloutEvidence, *, by: str) -> Ticked
 
     Raises Missing where no rollout is under way.
     """
-    now, found = registry.now(), list[Ticked]()
+    now, ticked = registry.now(), list[Ticked]()
     plan = running(registry.standing())
     progress = decide(plan, now, evidence)
     if progress.action == "hold":  # to write the cache anew would make every service load anew
@@ -117,12 +117,12 @@ def tick(registry: AnyRegistry, evidence: RolloutEvidence, *, by: str) -> Ticked
         progress = decide(plan, now, evidence)
         author = Author(by, "; ".join(progress.reasons))
         after = _next(plan, now) if progress.action == "advance" else plan
-        found.append(Ticked(progress, after))
+        ticked.append(Ticked(progress, after))
         kind = _RECORDED.get(progress.action)
         return [] if kind is None else [rollout_entry(kind, after, author, evidence)]
 
     registry.commit(act)
-    return found[-1]
+    return ticked[-1]
 
 
 _RECORDED: Mapping[Action, ChangeKind] = {

@@ -9,13 +9,13 @@ from domain.errors import BadInput
 from domain.versions.manifest import VersionKind
 from registry.rollout_state import (
     DEFAULT_WEIGHT,
-    AccountShare,
     Mode,
     Rollout,
     RolloutLimits,
     RolloutStep,
     check_shares,
 )
+from storage.config_numbers import PositiveDays, Share
 
 _MODES: dict[Mode, tuple[RolloutStep, ...]] = {
     "canary": (RolloutStep(weight=DEFAULT_WEIGHT),),
@@ -25,20 +25,25 @@ _MODES: dict[Mode, tuple[RolloutStep, ...]] = {
 }
 """The steps of each mode where none are declared."""
 
+_Fault = tuple[bool, str, str]
+"""Whether something is wrong, the key that it is about, and what."""
+
 
 class RolloutSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a rollout is to go: its mode, its steps, its holdout and its limits.
 
     `needs_pass` says whether a step is left for the next one only on a verdict that passes: true,
     always; false, a verdict may be inconclusive; None, wherever one is made, which of policies
-    none need be. Raises BadInput where it contradicts itself.
+    none need be. A step that is not proven `patience_days` after it began is rolled back;
+    None: it waits for ever. Raises BadInput where it contradicts itself.
     """
 
     mode: Mode = "canary"
     steps: tuple[RolloutStep, ...] = ()
-    holdout: AccountShare = 0.0
+    holdout: Share = 0.0
     limits: RolloutLimits = RolloutLimits()
     needs_pass: bool | None = None
+    patience_days: PositiveDays | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -61,7 +66,7 @@ def course_of(document: object, where: str = "") -> RolloutSpec:
             todo="See docs/rollouts.md for the keys of a plan.",
         ) from bad
     except BadInput as bad:
-        raise BadInput(bad.what, rule=bad.rule, where=where, todo=bad.todo) from bad
+        raise BadInput(bad.what, rule=bad.rule, where=where, todo=bad.todo, key=bad.key) from bad
 
 
 def canary(weight: float) -> RolloutSpec:
@@ -87,6 +92,7 @@ def begin(
         holdout=course.holdout,
         limits=course.limits,
         needs_pass=course.needs_pass,
+        patience_days=course.patience_days,
     )
 
 
@@ -94,50 +100,64 @@ def _check(course: RolloutSpec) -> None:
     weights = [step.weight for step in course.steps]
     for weight in weights or [0.0]:
         check_shares(weight, course.holdout)
-    for wrong, what in (*_faults(course, weights), *_faults_of_mode(course, weights)):
+    for wrong, key, what in (*_faults(course, weights), *_faults_of_mode(course, weights)):
         if wrong:
-            raise BadInput(what, rule="rollout-plan")
+            raise BadInput(what, rule="rollout-plan", key=f"$.{key}")
 
 
-def _faults(course: RolloutSpec, weights: Sequence[float]) -> list[tuple[bool, str]]:
-    """Whether something is wrong in any mode, and what."""
+def _faults(course: RolloutSpec, weights: Sequence[float]) -> list[_Fault]:
+    patience = float("inf") if course.patience_days is None else course.patience_days
     return [
         (
+            any(step.dwell_hours >= patience * 24 for step in course.steps),
+            "patience_days",
+            f"a step's dwell_hours must be below patience_days, {patience:g} days",
+        ),
+        (
             any(not step.dwell_hours >= 0 or step.decisions < 0 for step in course.steps),
-            "a step has a dwell or a number of decisions below 0",
+            "steps",
+            "a step's dwell_hours and decisions must be at least 0",
         ),
         (
             any(a >= b for a, b in pairwise(weights)),
+            "steps",
             f"the weights of the steps are {weights}, must grow",
         ),
     ]
 
 
-def _faults_of_mode(course: RolloutSpec, weights: Sequence[float]) -> list[tuple[bool, str]]:
-    judged = course.limits != RolloutLimits() or course.needs_pass
+def _faults_of_mode(course: RolloutSpec, weights: Sequence[float]) -> list[_Fault]:
+    judged = course.limits != RolloutLimits() or course.needs_pass or course.patience_days
     match course.mode:
         case "canary":
             return []
         case "shadow":
             what = f"a shadow has the weights {weights}, must have one step of weight 0 or none"
-            return [(len(weights) > 1 or any(weights), what)]
+            return [(len(weights) > 1 or any(weights), "steps", what)]
         case "blue_green":
             return [
                 (
                     bool(weights) and list(weights) != [0.0, 1.0],
+                    "steps",
                     f"blue/green has the weights {weights}, must be 0 and then 1",
                 ),
                 (
                     course.holdout > 0,
+                    "holdout",
                     "blue/green moves everybody, and so has no holdout: use a standing one",
                 ),
             ]
         case "holdout":
             return [
-                (not course.holdout, "a standing holdout needs a share: holdout, above 0"),
+                (
+                    not course.holdout,
+                    "mode",
+                    "a standing holdout needs a share: holdout, above 0",
+                ),
                 (
                     bool(weights or judged),
-                    "a standing holdout has neither steps nor limits nor verdicts",
+                    "mode",
+                    "a standing holdout has neither steps nor limits nor verdicts nor patience",
                 ),
             ]
 

@@ -1,14 +1,14 @@
 """A rollout that is under way: which share of accounts each arm gets, and how it is to go on."""
 
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 import msgspec
 
 from domain.errors import BadInput
 from domain.versions.manifest import VersionKind
+from storage.config_numbers import Count, Hours, PositiveMagnitude, Share
 
 Mode = Literal["canary", "shadow", "blue_green", "holdout"]
-AccountShare = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 DEFAULT_WEIGHT = 0.1
 """The share of accounts that a new challenger gets unless another is asked for."""
@@ -20,9 +20,9 @@ class RolloutStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     It is kept for `dwell_hours` at least, and until the challenger's arm made so many decisions.
     """
 
-    weight: AccountShare
-    dwell_hours: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    decisions: Annotated[int, msgspec.Meta(ge=0)] = 0
+    weight: Share
+    dwell_hours: Hours = 0.0
+    decisions: Count = 0
 
 
 class RolloutLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,10 +32,10 @@ class RolloutLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     They are looked at once the arm made `after` decisions.
     """
 
-    error_rate: AccountShare | None = None
-    p99_ms: Annotated[float, msgspec.Meta(gt=0)] | None = None
-    degraded: AccountShare | None = None
-    after: Annotated[int, msgspec.Meta(ge=0)] = 0
+    error_rate: Share | None = None
+    p99_ms: PositiveMagnitude | None = None
+    degraded: Share | None = None
+    after: Count = 0
 
 
 class Rollout(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +47,8 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     champion's are given; in mode `blue_green` the weight goes from 0 to 1 at once; in mode
     `holdout` there is no challenger, and no champion is named: the plan outlives champions.
     `step` counts from 0 in `steps`, which are empty where none were declared; it was reached at
-    `since` ("": when the rollout started). `held` says that a person stopped it there.
+    `since` ("": when the rollout started). `held` says that a person stopped it there. A step that
+    is not proven within `patience_days` is rolled back; None: it waits for ever.
     Moments are RFC 3339, UTC. Raises BadInput for shares that cannot be.
     """
 
@@ -65,6 +66,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     holdout: float = 0.0
     limits: RolloutLimits = RolloutLimits()
     needs_pass: bool | None = None
+    patience_days: float | None = None
 
     def __post_init__(self) -> None:
         check_shares(self.weight, self.holdout)
@@ -81,7 +83,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
         return next((i for i in later if self.steps[i].weight > self.weight), None)
 
     @property
-    def told(self) -> str:
+    def in_words(self) -> str:
         """The plan in a few words: `canary, step 2 of 3, weight 0.2, holdout 0.05, on hold`."""
         parts = [] if self.mode == "holdout" else [str(self.mode)]
         if len(self.steps) > 1:
@@ -105,4 +107,5 @@ def check_shares(weight: float, holdout: float) -> None:
         raise BadInput(
             f"weight {weight:g} and holdout {holdout:g} must not exceed 1 together",
             rule="rollout-weight",
+            key="$.holdout",
         )

@@ -31,8 +31,8 @@ def stretches(entries: Sequence[LedgerEntry], kind: VersionKind = "model") -> li
 
     Entries of one moment are one change: what held for no time is left out.
     """
-    held = list(_changes(entries, kind))
-    ends = [*(since for since, _ in held), None][1:]
+    periods = list(_changes(entries, kind))
+    ends = [*(since for since, _ in periods), None][1:]
     return [
         ServingPeriod(
             since_us=since,
@@ -41,7 +41,7 @@ def stretches(entries: Sequence[LedgerEntry], kind: VersionKind = "model") -> li
             challenger=challenger,
             rollout=rollout,
         )
-        for (since, (champion, challenger, rollout)), until in zip(held, ends, strict=True)
+        for (since, (champion, challenger, rollout)), until in zip(periods, ends, strict=True)
         if since != until
     ]
 

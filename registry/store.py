@@ -43,6 +43,7 @@ from registry.version_names import check_name
 from storage.hash_chain import GENESIS
 
 if TYPE_CHECKING:
+    from registry.mlflow_files.report_note import ReportNote
     from registry.tracking import Tracking, Upload
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ NO_MLFLOW = ""
 """The tracking URI of a registry that leaves MLflow alone: whoever changes next tells it."""
 UNREAD_S = 3600.0
 """A version that was placed or read in the last hour is not pruned from the cache."""
+REGISTERED = "registered"
+"""The reason of a registration for which nobody gives one."""
 MIRROR_WAIT_S = 5.0
 """How long a rollback waits for MLflow: serving goes by the cache, which knows already."""
 
@@ -59,7 +62,7 @@ Decide = Callable[[RegistryState], Sequence[LedgerDraft]]
 
 
 def unheard() -> None:
-    """Nobody listens."""
+    """Do nothing: the default callback."""
 
 
 class VersionRegistry(Generic[M]):
@@ -79,10 +82,10 @@ class VersionRegistry(Generic[M]):
         ledger: Ledger,
         clock: Clock,
         cache: Path,
-        told: Callable[[], None] = unheard,
+        on_change: Callable[[], None] = unheard,
     ) -> None:
-        """`told` hears that somebody stands elsewhere now, once ledger and cache have it."""
-        self._told = told
+        """`on_change` is called after a change, once ledger and cache have it."""
+        self._on_change = on_change
         self._uri = tracking_uri
         self._artifact_root = artifact_root
         self._clock = clock
@@ -91,13 +94,15 @@ class VersionRegistry(Generic[M]):
         self._folded: tuple[str, RegistryState] | None = None
         self._catch_up()
 
-    def register(self, folder: Path, *, run_id: str | None, by: str) -> ModelVersion:
+    def register(
+        self, folder: Path, *, run_id: str | None, by: str, reason: str = REGISTERED
+    ) -> ModelVersion:
         """Register a sealed folder as a candidate; its files are logged to the run.
 
         It is listed once all of it is in place: the ledger's entry comes last. Raises BadInput
         where the folder is incomplete or altered, Unavailable where MLflow does not answer.
         """
-        author = Author(by, "registered")
+        author = Author(by, reason)
         part, manifest = local.stage_copy(self.cache, folder, self.made_of)
         try:
             check_name(manifest, self.ledger.entries())
@@ -125,7 +130,7 @@ class VersionRegistry(Generic[M]):
         )
 
     def standing(self) -> RegistryState:
-        """Where every version stands, by the ledger."""
+        """The state of every version, by the ledger."""
         return self._fold(self.ledger.entries())
 
     def fetch(self, version: ModelVersion | str) -> tuple[Path, M]:
@@ -150,6 +155,10 @@ class VersionRegistry(Generic[M]):
         finally:
             local.discard(part)
         return self._open_cached(registration)
+
+    def annotate(self, label: str, note: "ReportNote") -> None:
+        """Show in MLflow what a report says of a version. Raises Missing, Unavailable."""
+        self._tracking.annotate(self.standing().registration(label), note)
 
     def _open_cached(self, registration: Registration) -> local.OpenedVersion[M]:
         local.touch(local.version_folder(self.cache, registration.version.label))
@@ -184,9 +193,10 @@ class VersionRegistry(Generic[M]):
         return self.change(*steps)
 
     def change(self, *steps: Decide) -> RegistryState:
-        """As `commit`; then MLflow is told too, also of a change that is there already.
+        """As `commit`; then MLflow is updated too, also where the change was recorded already.
 
-        A process that died may have made it without telling: who asks again completes it.
+        A process that died may have recorded it without updating MLflow: a repeated change
+        completes it.
         """
         try:
             standing = self.commit(*steps)
@@ -208,29 +218,29 @@ class VersionRegistry(Generic[M]):
         if former.to_stage == Stage.CHAMPION:
             self.fetch(former.subject)
         standing = self.commit(lambda now: back(now, author))
-        told = Thread(target=self._mirror_or_warn, name="mirror", daemon=True)
-        told.start()
-        told.join(MIRROR_WAIT_S)
-        if told.is_alive():
+        mirroring = Thread(target=self._mirror_or_warn, name="mirror", daemon=True)
+        mirroring.start()
+        mirroring.join(MIRROR_WAIT_S)
+        if mirroring.is_alive():
             _log.warning("MLflow does not answer: its aliases follow with the next change")
         return None if standing.champion is None else standing.version(standing.champion)
 
     def commit(self, *steps: Decide) -> RegistryState:
-        """Record what each step makes of the standing that it finds, all or nothing.
+        """Record the entries that each step makes of the present state, all or nothing.
 
-        No other process can come between what the steps see and what is recorded. Then the
-        cache is told.
+        No other process can change the state between reading and recording. Then the cache is
+        updated.
         """
         with self.ledger.exclusive() as writer:
             for step in steps:
                 for draft in step(self._fold(writer.entries())):
                     writer.append(draft)
         standing = self._write_stages()
-        self._told()
+        self._on_change()
         return standing
 
     def reconcile(self) -> None:
-        """Make cache and MLflow say what the ledger says, whatever a dead process left.
+        """Make cache and MLflow agree with the ledger, whatever a dead process left.
 
         Raises Unavailable where MLflow does not answer.
         """
@@ -243,7 +253,7 @@ class VersionRegistry(Generic[M]):
             self._mirror()
 
     def verify(self) -> int | None:
-        """As `Ledger.verify`; entries cut off since the cache last heard are noticed too."""
+        """As `Ledger.verify`; entries cut off since the cache was last written are noticed too."""
         broken = self.ledger.verify()
         try:
             known = local.read_cached_stages(self.cache)
@@ -272,7 +282,7 @@ class VersionRegistry(Generic[M]):
         return Tracking(self._uri, root.absolute().as_uri() if isinstance(root, Path) else root)
 
     def _fold(self, entries: Sequence[LedgerEntry]) -> RegistryState:
-        """The state after these entries, folded anew only where others came last."""
+        """The state after these entries, folded again only where the newest entry is another."""
         head = entries[-1].hash if entries else GENESIS
         if self._folded is None or self._folded[0] != head:
             self._folded = head, fold(entries, self.made_of.kind)
@@ -298,13 +308,13 @@ class VersionRegistry(Generic[M]):
                     todo="Use the ledger and the MLflow store that belong together.",
                 )
             local.place(self.cache, part, version.label)
-            held = Registration(
+            registration = Registration(
                 version=version,
                 manifest_hash=manifest_hash,
                 run_id=upload.run_id,
                 kind=manifest.kind,
             )
-            writer.append(registered(held, author))
+            writer.append(registered(registration, author))
         return version
 
     def _write_stages(self) -> RegistryState:
@@ -324,8 +334,8 @@ class VersionRegistry(Generic[M]):
         except LeadscoreError:
             known = 0
         wanted = [label for label in (standing.champion, standing.challenger) if label]
-        held = all(local.version_folder(self.cache, label).is_dir() for label in wanted)
-        if (wanted or standing.holdout) and held and known < standing.sequence:
+        complete = all(local.version_folder(self.cache, label).is_dir() for label in wanted)
+        if (wanted or standing.holdout) and complete and known < standing.sequence:
             self._write_stages()
 
     def _mirror(self) -> None:
@@ -349,7 +359,7 @@ class VersionRegistry(Generic[M]):
             return
         try:
             self._mirror()
-        except Unavailable as bad:
+        except (Unavailable, ModuleNotFoundError) as bad:
             # ledger and cache have the change: MLflow's aliases follow with the next one
             _log.warning("MLflow's aliases lag behind the ledger: %s", bad)
 

@@ -16,10 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
+from domain.clock import DAY
 from domain.errors import BadInput, Unavailable
 from domain.versions.manifest import MANIFEST, M, Manifest, Sealed, Stage
 from domain.versions.run_record import RunRecord, read_record
@@ -27,10 +29,21 @@ from registry.cache import open_checked
 from registry.ledger_entry import Registration
 from registry.mlflow_files.model_files import write_model_files
 from registry.mlflow_files.relocation import EXPERIMENT
-from registry.mlflow_files.run_log import datasets_of, metrics_of, params_of, tags_of, trial_of
+from registry.mlflow_files.report_note import ReportNote
+from registry.mlflow_files.run_log import (
+    LONGEST,
+    datasets_of,
+    metrics_of,
+    params_of,
+    tags_of,
+    trial_of,
+)
 
 FOLDER = "version"
 """The folder of a run's artifacts that holds a version's files."""
+
+REPORT_FOLDER = "monitoring"
+"""The folder of a run's artifacts that holds the newest report."""
 
 TRIES = 5
 TRIALS = 200
@@ -105,11 +118,11 @@ class Tracking:
         A run that is in `labels`, by its id, has become a version all the same.
         """
         with _answering():
-            found = self._client.get_experiment_by_name(EXPERIMENT)
-            if found is None:
+            experiment = self._client.get_experiment_by_name(EXPERIMENT)
+            if experiment is None:
                 return
-            asked = f"tags.{MARK_TAG} = '{mark}' and attributes.status = 'RUNNING'"
-            for run in self._client.search_runs([found.experiment_id], asked):
+            query = f"tags.{MARK_TAG} = '{mark}' and attributes.status = 'RUNNING'"
+            for run in self._client.search_runs([experiment.experiment_id], query):
                 if label := labels.get(run.info.run_id):
                     self._finish(run.info.run_id, label, at_ms)
                 else:
@@ -152,7 +165,7 @@ class Tracking:
     def create_version(self, upload: Upload, manifest: Sealed, manifest_hash: str) -> int:
         """A new version's number. It stays `incomplete` until the ledger holds it."""
         tags = {
-            **manifest.told(),
+            **manifest.searchable(),
             "kind": manifest.kind,
             STAGE_TAG: INCOMPLETE,
             MANIFEST_TAG: manifest_hash,
@@ -169,23 +182,38 @@ class Tracking:
             return int(version.version)
 
     def mirror(self, name: str, stages: Mapping[int, Stage]) -> None:
-        """Make the tags and aliases of a model's versions say what the ledger says."""
+        """Make the tags and aliases of a model's versions agree with the ledger."""
         with _answering():
-            held = {
-                int(found.version): found
-                for found in self._client.search_model_versions(f"name='{name}'")
+            tagged = {
+                int(version.version): version
+                for version in self._client.search_model_versions(f"name='{name}'")
             }
             for number, stage in stages.items():
-                if number in held and held[number].tags.get(STAGE_TAG) != stage:
+                if number in tagged and tagged[number].tags.get(STAGE_TAG) != stage:
                     self._client.set_model_version_tag(name, str(number), STAGE_TAG, str(stage))
             aliases = self._client.get_registered_model(name).aliases
             for alias in ALIASES:
-                wanted = next((n for n, s in stages.items() if s == alias and n in held), 0)
+                wanted = next((n for n, s in stages.items() if s == alias and n in tagged), 0)
                 now = int(aliases.get(alias, 0))
                 if wanted and wanted != now:
                     self._client.set_registered_model_alias(name, str(alias), str(wanted))
                 elif now and not wanted:
                     self._client.delete_registered_model_alias(name, str(alias))
+
+    def annotate(self, registration: Registration, note: ReportNote) -> None:
+        """Tag a version with a report's findings; its run gets metrics of the moment, and the page.
+
+        A metric's step is the day.
+        """
+        version, run = registration.version, registration.run_id
+        at_ms, day = note.at_us // 1000, note.at_us // DAY
+        metrics = [Metric(name, value, at_ms, day) for name, value in note.metrics.items()]
+        with _answering():
+            self._client.log_batch(run, metrics=metrics)
+            self._client.log_artifact(run, str(note.page), REPORT_FOLDER)
+            for name, value in note.tags.items():
+                short = value[:LONGEST]
+                self._client.set_model_version_tag(version.name, str(version.version), name, short)
 
     def download(self, registration: Registration, part: Path, kind: type[M]) -> M:
         """Fetch a version's files into an empty folder. Raises BadInput unless all are as sealed.
@@ -206,8 +234,8 @@ class Tracking:
     def _check_tag(self, registration: Registration) -> None:
         version = registration.version
         with _answering():
-            found = self._client.get_model_version(version.name, str(version.version))
-        if found.tags.get(MANIFEST_TAG) != registration.manifest_hash:
+            version_now = self._client.get_model_version(version.name, str(version.version))
+        if version_now.tags.get(MANIFEST_TAG) != registration.manifest_hash:
             raise _altered(f"the tag {MANIFEST_TAG!r}", version.label)
 
     def _fetch(self, run_id: str, name: str, part: Path, label: str) -> None:
@@ -221,15 +249,15 @@ class Tracking:
             self._client.download_artifacts(run_id, f"{FOLDER}/{name}", str(target.parent))
 
     def _new_run(self, name: str, start_ms: int, mark: str) -> Any:
-        found = self._client.get_experiment_by_name(EXPERIMENT)
-        if found is None:
+        experiment = self._client.get_experiment_by_name(EXPERIMENT)
+        if experiment is None:
             try:
                 self._client.create_experiment(EXPERIMENT, artifact_location=self._artifact_root)
             except MlflowException as bad:
                 if bad.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-            found = self._client.get_experiment_by_name(EXPERIMENT)
-        return self._client.create_run(found.experiment_id, start_ms, {MARK_TAG: mark}, name)
+            experiment = self._client.get_experiment_by_name(EXPERIMENT)
+        return self._client.create_run(experiment.experiment_id, start_ms, {MARK_TAG: mark}, name)
 
     def _ensure_model(self, name: str) -> None:
         try:

@@ -19,9 +19,10 @@ ALREADY = "stage-differs"
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who makes a change, and why. Raises BadInput where either is blank.
+    """The author of a change, and the reason. Raises BadInput where either is blank.
 
-    `credential`: what the maker is known by, whatever name is given; "" where nothing says so.
+    `credential`: the identity that the change was authenticated by, whatever name is given; "" for
+    none.
     """
 
     by: str
@@ -69,7 +70,7 @@ class GateVerdict:
 
 
 class GateRefusal(Refused):
-    """A gate failed and was not overruled. `results` holds what every gate said."""
+    """A gate failed and was not overruled. `results` holds the result of every gate."""
 
     def __init__(
         self, label: str, results: Sequence[GateResult], options: Sequence[str] = ()
@@ -105,7 +106,7 @@ def move(
     Raises Missing (unknown version) and Refused: already there, the champion would be taken away
     without another in its place, a gate failed, or the champion changed meanwhile.
     """
-    held = _movable(standing, label, stage)
+    former = _movable(standing, label, stage)
     overruled = _judge(standing, label, verdict)
     served = (Stage.CHAMPION, Stage.CHALLENGER)
     moved = LedgerDraft(
@@ -113,36 +114,36 @@ def move(
         subject=label,
         by=author.by,
         reason=author.reason,
-        from_stage=held,
+        from_stage=former,
         to_stage=stage,
         gates=verdict.gates,
         rules=verdict.rules,
         override=overruled,
     )
-    loses_an_arm = stage in served or held == Stage.CHALLENGER
-    through = stage == Stage.CHAMPION and held == Stage.CHALLENGER
+    loses_an_arm = stage in served or former == Stage.CHALLENGER
+    through = stage == Stage.CHAMPION and former == Stage.CHALLENGER
     ended = end_rollout(standing, author, "rollout_finished" if through else "rollout_ended")
     return [*(ended if loses_an_arm else []), moved]
 
 
 def _movable(standing: RegistryState, label: str, stage: Stage) -> Stage:
     """The stage that a version moves from."""
-    held = standing.stages.get(label)
-    if held is None:
+    present = standing.stages.get(label)
+    if present is None:
         raise Missing(f"no version {label!r} is registered", rule="version-known")
-    if held == stage:
+    if present == stage:
         raise Refused(
             f"{label} is {stage} already",
             rule=ALREADY,
             todo="Nothing to do. Use `--stage` to name another stage.",
         )
-    if held == Stage.CHAMPION:
+    if present == Stage.CHAMPION:
         raise Refused(
             f"{label} is champion and cannot become {stage}",
             rule="champion-replaced",
             todo="Promote another version with `--stage champion`, or roll back with `rollback`.",
         )
-    return held
+    return present
 
 
 def _judge(standing: RegistryState, label: str, verdict: GateVerdict) -> bool:
@@ -162,7 +163,7 @@ def request(
     standing: RegistryState, label: str, author: Author, verdict: GateVerdict
 ) -> list[LedgerDraft]:
     """The entry that asks for a promotion to champion; raises what `move` raises."""
-    held = _movable(standing, label, Stage.CHAMPION)
+    former = _movable(standing, label, Stage.CHAMPION)
     overruled = _judge(standing, label, verdict)
     return [
         LedgerDraft(
@@ -170,7 +171,7 @@ def request(
             subject=label,
             by=author.by,
             reason=author.reason,
-            from_stage=held,
+            from_stage=former,
             to_stage=Stage.CHAMPION,
             gates=verdict.gates,
             rules=verdict.rules,
@@ -194,7 +195,7 @@ def requested(standing: RegistryState, label: str) -> LedgerEntry:
 def approve(
     standing: RegistryState, label: str, author: Author, verdict: GateVerdict
 ) -> list[LedgerDraft]:
-    """The entries that complete a request, made by another person than asked.
+    """The entries that complete a request, made by another person than its author.
 
     Raises Missing where none waits, Refused for the same person, and what `move` raises.
     """

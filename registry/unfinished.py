@@ -1,8 +1,7 @@
-"""Registrations that came to no end, known by the marks that they left.
+"""Registrations that were never completed, known by the marks that they left.
 
-Whoever registers holds the lock of a file of its own, its mark; a process that ends, however it
-ends, lets go of it. So a mark whose lock is free is of a registration that was broken off, and what
-it left in MLflow can be brought to an end.
+A registering process holds the lock of a file of its own, its mark, and releases it when it ends,
+in whatever way. So a mark whose lock is free belongs to a registration that failed.
 """
 
 import fcntl
@@ -46,13 +45,13 @@ def forget(cache: Path, mark: str) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    with (folder / LOCK).open("a") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with (folder / LOCK).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _free(mark: Path) -> bool:
-    with suppress(OSError), mark.open("r+") as held:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with suppress(OSError), mark.open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False

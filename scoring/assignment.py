@@ -48,9 +48,9 @@ class Plans:
 
 @dataclass(frozen=True, slots=True)
 class AssignedArm:
-    """Where an account stands in all that is under way.
+    """An account's arm in every rollout that is under way.
 
-    `drawn_by` is the plan by which its routing is drawn at random, "" for none.
+    `drawn_by` is the rollout by which its routing is drawn at random, "" for none.
     """
 
     arms: Arms = BOTH_CHAMPION
@@ -75,8 +75,8 @@ def assign_all(account: str, plans: Plans) -> AssignedArm:
         model=assign(account, plans.model),
         policy="holdout" if standing == "holdout" else assign(account, policy_plan),
     )
-    held = ((plans.holdout, standing), (policy_plan, arms.policy), (plans.model, arms.model))
-    each = tuple(_told(plan, arm) for plan, arm in held if plan is not None)
+    rollouts = ((plans.holdout, standing), (policy_plan, arms.policy), (plans.model, arms.model))
+    each = tuple(_assignment_of(plan, arm) for plan, arm in rollouts if plan is not None)
     if not each:
         return NOWHERE
     drawn_by = next((one.rollout for one in each if one.arm == "holdout"), "")
@@ -85,13 +85,13 @@ def assign_all(account: str, plans: Plans) -> AssignedArm:
 
 def overall(arms: Arms) -> Arm:
     """What an answer says of both arms: holdout before challenger before champion."""
-    held = {arms.model, arms.policy}
-    if "holdout" in held:
+    both = {arms.model, arms.policy}
+    if "holdout" in both:
         return "holdout"
-    return "challenger" if "challenger" in held else "champion"
+    return "challenger" if "challenger" in both else "champion"
 
 
-def _told(plan: Rollout, arm: Arm) -> Assignment:
+def _assignment_of(plan: Rollout, arm: Arm) -> Assignment:
     return Assignment(
         rollout=plan.id,
         kind=plan.kind,

@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class ArmFailures:
-    """Which challengers fail now. Each is told of once, and again only after it worked."""
+    """The challengers that fail at present; a failure is logged once until the challenger works."""
 
     def __init__(self) -> None:
         self._failing: set[str] = set()
@@ -19,7 +19,7 @@ class ArmFailures:
     def attempt(self, label: str, work: Callable[[], T]) -> T | None:
         """What a challenger's work gives; None where it raises, which is noted here."""
         try:
-            made = work()
+            result = work()
         except Exception as bad:
             with self._lock:
                 first = label not in self._failing
@@ -31,4 +31,4 @@ class ArmFailures:
         if label in self._failing:
             with self._lock:
                 self._failing.discard(label)
-        return made
+        return result

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decisions.audit.decision_id import new_decision_id
-from domain.clock import SECOND, iso
+from decisions.overrides.in_force import NONE_IN_FORCE, OverridesInForce
+from domain.clock import SECOND, iso, monotonic_us
 from domain.decisions import DecisionRecord, Facts, PolicyQuestion
 from domain.definition import FeatureDefinition
 from domain.findings import QualityFindings
@@ -31,7 +32,7 @@ FeatureValues = dict[str, float | str]
 
 @dataclass(frozen=True, slots=True)
 class ByVersion:
-    """What one version says of all rows: scores, contributions [n, features], unlike training."""
+    """One version's results for all rows: scores, contributions [n, features], unlike training."""
 
     loaded: Loaded
     scored: Scored
@@ -66,11 +67,12 @@ class ScoredBatch:
     sound: list[bool]
     random_bytes: Callable[[int], bytes]
     failures: ArmFailures = field(default_factory=ArmFailures)
+    overrides: OverridesInForce = NONE_IN_FORCE
 
     def version(self, row: int) -> VersionLabel:
         """Which version answers: that of the arm, or the champion where the arm's failed."""
-        meant = self.assigned[row].version
-        return meant if meant in self.scored else "champion"
+        label = self.assigned[row].version
+        return label if label in self.scored else "champion"
 
     def reason(self, row: int) -> str:
         """Why one answer is degraded, of `domain.ports.DEGRADED_BY`, or ""."""
@@ -89,41 +91,41 @@ class ScoredBatch:
 
 
 def scored_by(
-    live: Live, rows: FeatureRows, found: QualityFindings, failures: ArmFailures
+    live: Live, rows: FeatureRows, findings: QualityFindings, failures: ArmFailures
 ) -> dict[VersionLabel, ByVersion]:
     """What the champion, and a challenger where there is one that works, say of rows."""
-    scored: dict[VersionLabel, ByVersion] = {"champion": _by(live.champion, rows, found)}
+    scored: dict[VersionLabel, ByVersion] = {"champion": _by(live.champion, rows, findings)}
     if (other := live.challenger) is not None:
-        told = failures.attempt(other.scorer.label, lambda: _by(other, rows, found))
-        if told is not None:
-            scored["challenger"] = told
+        by_challenger = failures.attempt(other.scorer.label, lambda: _by(other, rows, findings))
+        if by_challenger is not None:
+            scored["challenger"] = by_challenger
     return scored
 
 
-def _by(loaded: Loaded, rows: FeatureRows, found: QualityFindings) -> ByVersion:
+def _by(loaded: Loaded, rows: FeatureRows, findings: QualityFindings) -> ByVersion:
     scored = loaded.scorer.score(rows.numbers, rows.texts)
-    unlike = loaded.inputs.degraded(rows.numbers, rows.texts, found).tolist()
+    unlike = loaded.inputs.degraded(rows.numbers, rows.texts, findings)
     return ByVersion(loaded, scored, loaded.scorer.explain(scored.leaves), unlike)
 
 
-def records_of(batch: ScoredBatch, asked: Sequence[PolicyQuestion]) -> list[DecisionRecord]:
+def records_of(batch: ScoredBatch, questions: Sequence[PolicyQuestion]) -> list[DecisionRecord]:
     """The record of each row's decision, with its answer.
 
     Where the challenger among policies fails on a row the champion decides alone; its own errors
     are raised.
     """
-    every, challenger = range(len(asked)), batch.policies.challenger
+    every, challenger = range(len(questions)), batch.policies.challenger
     if challenger is None:
-        return _records(batch, asked, every)
+        return _records(batch, questions, every)
     label, alone = challenger.label, replace(batch, policies=without_challenger(batch.policies))
-    made = batch.failures.attempt(label, lambda: _records(batch, asked, every))
-    if made is not None:
-        return made
-    found: list[DecisionRecord] = []
+    records = batch.failures.attempt(label, lambda: _records(batch, questions, every))
+    if records is not None:
+        return records
+    complete: list[DecisionRecord] = []
     for row in every:
-        one = batch.failures.attempt(label, partial(_records, batch, asked, (row,)))
-        found += _records(alone, asked, (row,)) if one is None else one
-    return found
+        one = batch.failures.attempt(label, partial(_records, batch, questions, (row,)))
+        complete += _records(alone, questions, (row,)) if one is None else one
+    return complete
 
 
 def without_challenger(policies: LivePolicies) -> LivePolicies:
@@ -132,21 +134,28 @@ def without_challenger(policies: LivePolicies) -> LivePolicies:
 
 
 def _records(
-    batch: ScoredBatch, asked: Sequence[PolicyQuestion], rows: Sequence[int]
+    batch: ScoredBatch, questions: Sequence[PolicyQuestion], rows: Sequence[int]
 ) -> list[DecisionRecord]:
     """One step for all rows, then the next: what a step needs stays in the processor's caches."""
     values = [_values(batch, row) for row in rows]
-    reasons = [_reasons(batch, row, held) for row, held in zip(rows, values, strict=True)]
-    facts = [_facts(batch, row, held) for row, held in zip(rows, values, strict=True)]
-    routed = [_routed(batch, row, told) for row, told in zip(rows, facts, strict=True)]
-    made = zip(rows, facts, routed, reasons, strict=True)
-    return [_record(batch, row, asked[row], told, way, why) for row, told, way, why in made]
+    reasons = [
+        _reasons(batch, row, shap_values) for row, shap_values in zip(rows, values, strict=True)
+    ]
+    facts = [_facts(batch, row, shap_values) for row, shap_values in zip(rows, values, strict=True)]
+    routed = [
+        _routed(batch, row, facts_of_row) for row, facts_of_row in zip(rows, facts, strict=True)
+    ]
+    parts = zip(rows, facts, routed, reasons, strict=True)
+    return [
+        _record(batch, row, questions[row], facts_of_row, way, why)
+        for row, facts_of_row, way, why in parts
+    ]
 
 
 def _record(
     batch: ScoredBatch,
     row: int,
-    asked: PolicyQuestion,
+    question: PolicyQuestion,
     facts: Facts,
     routed: Routed,
     reasons: tuple[Reason, ...],
@@ -167,18 +176,21 @@ def _record(
             if name != version
         },
         facts=facts,
-        answer=_answer(batch, row, facts, routed, reasons, asked.trace_id),
+        answer=_answer(batch, row, facts, routed, reasons, question.trace_id),
         assigned=assigned.each,
         shadow_decisions=routed.shadow,
         drawn=routed.drawn,
-        request=asked.request,
+        override=routed.override,
+        request=question.request,
+        took_us=None if question.arrived_us is None else monotonic_us() - question.arrived_us,
     )
 
 
 def _routed(batch: ScoredBatch, row: int, facts: Facts) -> Routed:
     lead = batch.rows.leads[row]
     account = lead.account_id or lead.lead_id
-    return route(batch.policies, batch.assigned[row], facts, account)
+    override = batch.overrides.of(lead.lead_id, lead.account_id, batch.rows.as_of_us)
+    return route(batch.policies, batch.assigned[row], facts, account, override)
 
 
 def _values(batch: ScoredBatch, row: int) -> FeatureValues:
@@ -189,10 +201,10 @@ def _values(batch: ScoredBatch, row: int) -> FeatureValues:
 
 def with_none(numbers: Matrix) -> list[list[float | None]]:
     """Numbers [n, m] with None for what is missing."""
-    held = numbers.astype(object)
-    held[np.isnan(numbers)] = None
-    found: list[list[float | None]] = held.tolist()
-    return found
+    objects = numbers.astype(object)
+    objects[np.isnan(numbers)] = None
+    lists: list[list[float | None]] = objects.tolist()
+    return lists
 
 
 def _reasons(batch: ScoredBatch, row: int, values: FeatureValues) -> tuple[Reason, ...]:

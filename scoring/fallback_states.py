@@ -1,8 +1,8 @@
-"""Feature states that are there even while the online store is not.
+"""Feature states that can be read even while the online store is away.
 
-What the store gave is kept for a while, by lead; when it fails, or is left alone because it failed
-of late, leads get their last known states, and those without any their profile alone. So do leads
-that the store lost: it answers, empty, after it was made anew.
+States that the store returned are kept for a while, by lead. When the store fails, or is skipped
+because it failed recently, leads get their last known states, and leads without any only their
+profile. So do leads that the store does not have yet.
 """
 
 from collections import OrderedDict
@@ -49,7 +49,7 @@ _Kept = tuple[bytes, bytes, Sequence[str], int, str, float]
 
 
 class FallbackStateReader:
-    """A StateReader round another, that says which rows are degraded. For many threads."""
+    """A StateReader around another one, which says which rows are degraded. Thread-safe."""
 
     def __init__(
         self,
@@ -106,18 +106,18 @@ class FallbackStateReader:
     def _mended(self, leads: Sequence[LeadRef], states: LeadStates) -> LeadStates:
         """States with something instead of those that the store does not hold, but should."""
         rows = _rows(states, "")
-        gone = [i for i, known_us in enumerate(states.known_us) if not known_us]
-        for i, row in zip(gone, self._instead([leads[i] for i in gone]), strict=True):
+        missing = [i for i, known_us in enumerate(states.known_us) if not known_us]
+        for i, row in zip(missing, self._instead([leads[i] for i in missing]), strict=True):
             if row.known_us:  # else nobody knows more of it
                 rows[i] = row
         return _states(rows)
 
     def _instead(self, leads: Sequence[LeadRef]) -> list[_Row]:
-        """What leads get where the store gives nothing."""
+        """The states that leads get where the store returns none."""
         rows = [self._last(lead) for lead in leads]
         lacking = [lead for lead, row in zip(leads, rows, strict=True) if row is None]
-        found = _rows(self._profiles.profiles(lacking), PROFILE_ONLY) if lacking else []
-        others = iter(found)
+        profile_rows = _rows(self._profiles.profiles(lacking), PROFILE_ONLY) if lacking else []
+        others = iter(profile_rows)
         return [row if row is not None else next(others) for row in rows]
 
     def _last(self, lead: LeadRef) -> _Row | None:

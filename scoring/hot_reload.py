@@ -1,7 +1,7 @@
-"""Follows the registry's local copy: opens what it names anew when it changes.
+"""Follows the registry's local copy, and opens the version that it names when that changes.
 
-What is new is opened and checked before the old leaves; what cannot be opened never answers, and
-the old stays.
+A new version is opened and checked before the old one is dropped; where it cannot be opened the old
+one stays in use.
 """
 
 import logging
@@ -58,8 +58,8 @@ class HotReloader(Generic[T]):
         self._name = name
         self._aside = aside
         self._opening, self._looking = Lock(), Lock()
-        self._held: T | None = None
-        self._seen: Stamp = None
+        self._current: T | None = None
+        self._stamp_seen: Stamp = None
         self._refused: list[Stamp] = []
         self._next = 0.0
 
@@ -69,29 +69,29 @@ class HotReloader(Generic[T]):
         The first call opens it and waits; after that nobody waits: what is new holds once it is
         opened, and until then, or where it cannot be, what held before.
         """
-        held = self._held
-        if held is None:
+        version = self._current
+        if version is None:
             with self._opening:
-                return self._held or self._first()
+                return self._current or self._first()
         if self._monotonic() >= self._next and self._looking.acquire(blocking=False):
             self._next = self._monotonic() + self._interval
-            if self._stamp() == self._seen:
+            if self._stamp() == self._stamp_seen:
                 self._looking.release()
             else:
                 self._aside(self._swap)
-        return self._held or held
+        return self._current or version
 
     def _first(self) -> T:
         self._next = self._monotonic() + self._interval
         stamp = self._stamp()
-        held = self._opened()
-        self._held, self._seen = held, stamp
-        return held
+        opened = self._opened()
+        self._current, self._stamp_seen = opened, stamp
+        return opened
 
     def _swap(self) -> None:
         stamp = self._stamp()
         try:
-            self._held, self._seen = self._opened(), stamp
+            self._current, self._stamp_seen = self._opened(), stamp
         except Exception as bad:  # whatever is wrong with it, it must not answer
             # its files may be mended, so it is tried again at each look, and told of once
             if [stamp] != self._refused:
@@ -102,7 +102,7 @@ class HotReloader(Generic[T]):
 
     def _stamp(self) -> Stamp:
         try:
-            found = (self._cache / STAGES_FILE).stat()
+            status = (self._cache / STAGES_FILE).stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_ino
+        return status.st_mtime_ns, status.st_ino

@@ -28,9 +28,9 @@ USUAL = InputRules()
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A version with what makes its reasons, and what knows the rows it was trained on.
+    """A version with its reasons, and the profile of the rows that it was trained on.
 
-    `fallback` is what it has for leads of whom only the profile is known, None for nothing.
+    `fallback` is its model for leads of whom only the profile is known, None where it has none.
     """
 
     scorer: Scorer
@@ -59,7 +59,7 @@ class Live:
 
 
 class VersionSource(Protocol):
-    """Tells what answers."""
+    """Returns the versions that answer."""
 
     def current(self) -> Live:
         """What answers now. Raises NoModel, Missing or BadInput where nothing ever did."""

@@ -1,14 +1,14 @@
 """A version as an MLflow model: `mlflow.pyfunc.load_model("models:/lead@champion")`.
 
-MLflow imports this module by the name that the version's MLmodel file gives, and hands it the
-folder. Nothing is unpickled: the version's files are data, and each is checked by its hash first.
-The code is this installed package; neither the home nor the service is needed.
+MLflow imports this module by the name that the version's MLmodel file gives, and passes the folder.
+Nothing is unpickled: the version's files are data, and each is checked by its hash first.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -17,10 +17,11 @@ from domain.errors import BadInput
 from domain.versions.explanation_table import load_table
 from domain.versions.manifest import TABLE_FILE, open_sealed
 from feature_repo.catalogue import category_names, number_names
+from scoring.model.reasons import Reasoner
 from scoring.model.scorer import Scorer
 
-CONTRIBUTIONS = "contributions"
-"""The parameter of `predict` that asks for contributions too."""
+CONTRIBUTIONS, REASONS = "contributions", "reasons"
+"""The parameters of `predict` that ask for contributions, and for the service's sentences, too."""
 PREFIX = "contribution_"
 
 
@@ -35,6 +36,7 @@ class VersionModel:
         self._numbers = manifest.features[: len(manifest.features) - len(manifest.categories)]
         self._bias = load_table(folder / TABLE_FILE).bias
         self._scorer = Scorer(manifest.name, folder, manifest, manifest.definition)
+        self._reasoner = Reasoner(manifest.definition, self._scorer.features)
 
     def predict(
         self, frame: pd.DataFrame, params: Mapping[str, Any] | None = None
@@ -44,17 +46,41 @@ class VersionModel:
         A number that is not known is NaN, a category that is not known is "" or None. With
         `params={"contributions": True}` a frame: `probability`, `log_odds` before calibration,
         `bias`, and a column `contribution_<feature>` for each feature; bias and contributions add
-        up to `log_odds`. Raises BadInput where a feature has no column.
+        up to `log_odds`. With `params={"reasons": True}` a frame of `probability` and `reasons`:
+        for each row the service's own, as dicts of feature, value, contribution and text, the
+        strongest first. Raises BadInput where a feature has no column.
         """
         numbers, texts = self._rows(frame)
         scored = self._scorer.score(numbers, texts)
-        if not (params or {}).get(CONTRIBUTIONS):
+        wanted = {name for name, value in (params or {}).items() if value}
+        if not wanted & {CONTRIBUTIONS, REASONS}:
             return scored.scores
-        told = {"probability": scored.scores, "log_odds": scored.margins, "bias": self._bias}
         parts = self._scorer.explain(scored.leaves)
+        answer = pd.DataFrame({"probability": scored.scores}, index=frame.index)
+        if REASONS in wanted:
+            answer[REASONS] = pd.Series(self._reasons(numbers, texts, parts), index=frame.index)
+        if CONTRIBUTIONS not in wanted:
+            return answer
+        answer["log_odds"], answer["bias"] = scored.margins, self._bias
         names = [PREFIX + name for name in self._scorer.features]
         moved = pd.DataFrame(parts, columns=names, index=frame.index)
-        return pd.concat([pd.DataFrame(told, index=frame.index), moved], axis=1)
+        return pd.concat([answer, moved], axis=1)
+
+    def _reasons(
+        self, numbers: NDArray[np.float64], texts: list[list[str]], parts: NDArray[np.float64]
+    ) -> list[list[dict[str, Any]]]:
+        """The service's reasons of each row, from its contributions [n, features]."""
+        names = (*number_names(self._definition), *category_names(self._definition))
+        rows = zip(numbers.tolist(), texts, parts, strict=True)
+        return [
+            [
+                msgspec.to_builtins(reason)
+                for reason in self._reasoner.reasons(
+                    part, dict(zip(names, (*values, *words), strict=True))
+                )
+            ]
+            for values, words, part in rows
+        ]
 
     def _rows(self, frame: pd.DataFrame) -> tuple[NDArray[np.float64], list[list[str]]]:
         """The frame as all of the definition's features, of which the version takes its own."""

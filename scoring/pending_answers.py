@@ -1,4 +1,4 @@
-"""What was asked, and what came of it before it was recorded."""
+"""Questions of one batch and their answers, before the decisions are recorded."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,33 +13,32 @@ AnswerOrError = ScoreAnswer | Exception
 
 @dataclass(frozen=True, slots=True)
 class PendingBatch:
-    """What was asked, and what came of it so far.
+    """Questions, and the answers so far.
 
-    `told` [n] is None where nothing is told yet: where a decision is to be recorded first, or where
-    a request with the same key came before it, at place `first` [n]. `made` are the decisions, by
-    place.
+    `results` [n] is None where there is no answer yet: the decision must be recorded first, or an
+    earlier question has the same key, at place `first` [n]. `records` are the decisions, by place.
     """
 
-    asked: Sequence[PolicyQuestion]
-    told: list[AnswerOrError | None]
+    questions: Sequence[PolicyQuestion]
+    results: list[AnswerOrError | None]
     first: Sequence[int] = ()
-    made: Mapping[int, DecisionRecord] = field(default_factory=dict)
+    records: Mapping[int, DecisionRecord] = field(default_factory=dict)
 
     def answers(self) -> list[AnswerOrError]:
-        """What each is told, once all is recorded."""
-        for i, record in self.made.items():
-            self.told[i] = record.answer
+        """The answer to each question, once all decisions are recorded."""
+        for i, record in self.records.items():
+            self.results[i] = record.answer
         return [
             one if one is not None else self._same(self.first[i], i)
-            for i, one in enumerate(self.told)
+            for i, one in enumerate(self.results)
         ]
 
     def _same(self, first: int, i: int) -> AnswerOrError:
-        """What is told to the second of two that came together with one key."""
-        made = self.told[first]
-        if made is None:
+        """The answer to the second of two questions that came together with one key."""
+        answer = self.results[first]
+        if answer is None:
             raise LookupError("nobody answered")
-        return made if self.asked[first].request == self.asked[i].request else reused()
+        return answer if self.questions[first].request == self.questions[i].request else reused()
 
 
 def reused() -> BadInput:

@@ -1,4 +1,4 @@
-"""What a policy is told of a lead: of all that is known, what it looks at."""
+"""The facts that a policy gets of a lead: only what it refers to."""
 
 from collections.abc import Mapping
 
@@ -21,16 +21,16 @@ def facts_of(
 ) -> Facts:
     """The facts of one lead: `values` of its features by name, `outcome` that closed it, or "".
 
-    The grade is the policy's; `looks_at` are the attributes and features that are told.
+    The grade is the policy's own; `looks_at` are the attributes and features that it gets.
     """
     profile, features = looks_at
-    held = {name: known(values.get(name)) for name in profile if name != "outcome"}
+    facts = {name: known(values.get(name)) for name in profile if name != "outcome"}
     return Facts(
         score=score,
         percentile=percentile,
         grade=policy.grade(score),
         account_known=account_known,
-        profile={"outcome": outcome or None, **held},
+        profile={"outcome": outcome or None, **facts},
         features={name: known(values.get(name)) for name in features},
     )
 

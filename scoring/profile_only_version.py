@@ -36,22 +36,22 @@ def version_of(label: str) -> str:
 
 
 def profile_rows(definition: FeatureDefinition, rows: FeatureRows) -> FeatureRows:
-    """Rows with the attributes of the profile alone: all else is missing, which is not none.
+    """Rows with the attributes of the profile alone; all else is missing, not zero.
 
-    A lead whose behaviour cannot be read must not be told to a policy as one that never came.
+    A policy must be able to tell a lead whose behaviour cannot be read from one that has none.
     """
     kept = {a.name for a in definition.attributes}
     numbers = rows.numbers.copy()
     numbers[:, [name not in kept for name in number_names(definition)]] = np.nan
-    held = [name in kept for name in category_names(definition)]
-    texts = [[t if keep else "" for t, keep in zip(row, held, strict=True)] for row in rows.texts]
+    mask = [name in kept for name in category_names(definition)]
+    texts = [[t if keep else "" for t, keep in zip(row, mask, strict=True)] for row in rows.texts]
     return replace(rows, numbers=numbers, texts=texts)
 
 
 def some_rows(rows: FeatureRows, places: list[int]) -> FeatureRows:
     """Some of the rows, in this order."""
     states = rows.states
-    held = LeadStates(
+    picked = LeadStates(
         leads=states.leads[places],
         accounts=states.accounts[places],
         texts=[states.texts[i] for i in places],
@@ -59,4 +59,4 @@ def some_rows(rows: FeatureRows, places: list[int]) -> FeatureRows:
         degraded=[states.degraded[i] for i in places] if states.degraded else (),
     )
     leads, texts = [rows.leads[i] for i in places], [rows.texts[i] for i in places]
-    return FeatureRows(leads, held, rows.as_of_us, rows.numbers[places], texts)
+    return FeatureRows(leads, picked, rows.as_of_us, rows.numbers[places], texts)

@@ -1,11 +1,13 @@
-"""What is decided of a lead: by the policy of its arm, with the other policy's word beside it."""
+"""What is decided of a lead: by the policy of its arm, the other policy's word beside it."""
 
 from dataclasses import dataclass, field
 
 import msgspec
 
+from decisions.overrides.in_force import applied
+from decisions.overrides.journal import OverrideEntry
 from decisions.policy.holdout import draw
-from domain.decisions import Facts, RandomRouting
+from domain.decisions import AppliedOverride, Facts, RandomRouting
 from domain.ports import Policy
 from domain.scores import Decision
 from scoring.assignment import AssignedArm
@@ -14,11 +16,12 @@ from scoring.live_policy import LivePolicies
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """A decision, what other policies decided on the same facts, and whether it was drawn."""
+    """A decision, what other policies decided on the same facts; whether drawn, or overridden."""
 
     decision: Decision
     shadow: dict[str, Decision] = field(default_factory=dict)
     drawn: RandomRouting | None = None
+    override: AppliedOverride | None = None
 
 
 def answering(policies: LivePolicies, assigned: AssignedArm) -> Policy:
@@ -39,13 +42,24 @@ def looks_at(policies: LivePolicies) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return first, second
 
 
-def route(policies: LivePolicies, assigned: AssignedArm, facts: Facts, account: str) -> Routed:
+def route(
+    policies: LivePolicies,
+    assigned: AssignedArm,
+    facts: Facts,
+    account: str,
+    override: OverrideEntry | None = None,
+) -> Routed:
     """Decide on facts that carry the grade of the answering policy.
 
-    While a rollout is under way both policies decide, in every mode, as both models score.
+    While a rollout is under way both policies decide, in every mode, as both models score. An
+    override counts in every arm alike, and in a holdout nothing is drawn of whom it is about: what
+    rollouts compare is the policies' own.
     """
     mine = answering(policies, assigned)
     shadow = _beside(policies, mine, facts)
+    by_hand = None if override is None else applied(override, mine, facts)
+    if by_hand is not None:
+        return Routed(by_hand[0], shadow, override=by_hand[1])
     if not assigned.drawn_by:
         return Routed(mine.decide(facts), shadow)
     decision, drawn = draw(mine, facts, account, assigned.drawn_by)

@@ -36,7 +36,7 @@ class _Asker:
     outcome: str
     account_known: bool
 
-    def told(self, values: FeatureValues) -> HypotheticalScore:
+    def scored(self, values: FeatureValues) -> HypotheticalScore:
         row = np.array([[values[name] for name in self.names[0]]], dtype=np.float64)
         texts = [[str(values[name]) for name in self.names[1]]]
         scored = self.loaded.scorer.score(row, texts)
@@ -59,6 +59,10 @@ class _Asker:
         )
 
 
+STALE = "the online store does not answer: these are the lead's last known features"
+"""The note of an answer that is less than it should be."""
+
+
 class WhatIfs:
     """Answers what-if questions over the ports of scoring. Safe to use from many threads."""
 
@@ -73,23 +77,24 @@ class WhatIfs:
         The version is that of the lead's arm. Raises BadInput for an unknown feature or a value of
         the wrong kind; NoModel, Unavailable.
         """
-        asked = self._checked(changes)
+        changes_checked = self._checked(changes)
         live, policies = self._ports.versions.current(), self._ports.policy()
         plans = Plans(live.rollout, policies.rollout, policies.holdout)
         assigned = assign_all(lead.account_id or lead.lead_id, plans)
         challenger = live.challenger if assigned.version == "challenger" else None
         loaded, policy = challenger or live.champion, answering(policies, assigned)
-        before, outcome, known_us = self._values(lead)
-        after = before | asked
+        before, outcome, known_us, stale = self._values(lead)
+        after = before | changes_checked
         asker = _Asker(loaded, policy, self._names, outcome, bool(lead.account_id))
         return WhatIf(
             lead_id=lead.lead_id,
             changes=tuple(
-                Change(feature=n, was=known(before[n]), now=known(after[n])) for n in asked
+                Change(feature=n, was=known(before[n]), now=known(after[n]))
+                for n in changes_checked
             ),
-            before=asker.told(before),
-            after=asker.told(after),
-            notes=tuple(_notes(loaded, asked)),
+            before=asker.scored(before),
+            after=asker.scored(after),
+            notes=(*[STALE] * stale, *_notes(loaded, changes_checked)),
             versions=VersionSet(
                 model=loaded.scorer.label,
                 feature_service=self._definition.label,
@@ -100,8 +105,11 @@ class WhatIfs:
             features_as_of=iso(known_us),
         )
 
-    def _values(self, lead: LeadRef) -> tuple[FeatureValues, str, int]:
-        """A lead's features by name, the outcome that closed it, and when they became known."""
+    def _values(self, lead: LeadRef) -> tuple[FeatureValues, str, int, bool]:
+        """A lead's features by name, the outcome that closed it, when they became known.
+
+        Last, whether they are only the last known ones.
+        """
         states = self._ports.states.read([lead])
         if PROFILE_ONLY in states.degraded:
             raise Unavailable(
@@ -110,7 +118,7 @@ class WhatIfs:
         rows = rows_of(self._definition, [lead], states, to_us(self._ports.clock.now()))
         values: FeatureValues = dict(zip(self._names[0], rows.numbers[0].tolist(), strict=True))
         values.update(zip(self._names[1], rows.texts[0], strict=True))
-        return values, states.texts[0][-1], states.known_us[0]
+        return values, states.texts[0][-1], states.known_us[0], any(states.degraded)
 
     def _checked(self, changes: FeatureChanges) -> FeatureValues:
         if not 1 <= len(changes) <= MOST_CHANGES:
@@ -135,8 +143,8 @@ class WhatIfs:
         return float(value)
 
 
-def _unknown(name: str, held: tuple[str, ...]) -> BadInput:
-    close = get_close_matches(name, held, n=3, cutoff=0.5)
+def _unknown(name: str, names: tuple[str, ...]) -> BadInput:
+    close = get_close_matches(name, names, n=3, cutoff=0.5)
     return BadInput(
         "no feature has that name" + (f"; close ones are {', '.join(close)}" if close else ""),
         rule="feature-known",
@@ -144,19 +152,19 @@ def _unknown(name: str, held: tuple[str, ...]) -> BadInput:
     )
 
 
-def _notes(loaded: Loaded, asked: FeatureValues) -> list[str]:
+def _notes(loaded: Loaded, changes: FeatureValues) -> list[str]:
     """What makes the answer doubtful: values that training did not see, features not taken."""
-    label, taken = loaded.scorer.label, set(loaded.scorer.features)
-    found = [
+    label, features = loaded.scorer.label, set(loaded.scorer.features)
+    notes = [
         f"{name} is not a feature that {label} takes: its score does not depend on it"
-        for name in asked
-        if name not in taken
+        for name in changes
+        if name not in features
     ]
-    for name, value in asked.items():
+    for name, value in changes.items():
         why = loaded.inputs.unlike_training(name, value)
         if why:
-            found.append(f"{name}: {why} when {label} was trained; its score is a guess there")
-    return found
+            notes.append(f"{name}: {why} when {label} was trained; its score is a guess there")
+    return notes
 
 
 def read_changes(texts: list[str], definition: FeatureDefinition) -> FeatureChanges:
@@ -164,13 +172,13 @@ def read_changes(texts: list[str], definition: FeatureDefinition) -> FeatureChan
 
     Raises BadInput where a text is none.
     """
-    count, found = set(number_names(definition)), dict[str, FeatureValue]()
+    count, changes_read = set(number_names(definition)), dict[str, FeatureValue]()
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise BadInput("not NAME=VALUE", rule="what-if-changes", where="--what-if")
-        found[name] = _number(name, value) if value and name in count else value or None
-    return found
+        changes_read[name] = _number(name, value) if value and name in count else value or None
+    return changes_read
 
 
 def _number(name: str, value: str) -> float:

@@ -1,7 +1,7 @@
-"""How many events the service holds at once, and what it says when that is enough.
+"""Backpressure: how many events the service holds at once before it answers 429.
 
-A bound on what waits keeps memory bounded and tells producers early: an event that is refused is
-still the producer's, one that is accepted is committed.
+The bound keeps memory bounded and tells producers early: a refused event is still the producer's,
+an accepted one is committed.
 """
 
 import math

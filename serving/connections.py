@@ -73,9 +73,13 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse; refuse a head that is too long."""
+        """Parse; refuse a head that is too long.
+
+        What came with the end of the request before is not counted: most of it may be its body.
+        """
+        waiting = self._late
         super().data_received(data)
-        if self._late is not None:
+        if self._late is not None and self._late is waiting:
             self._head += len(data)
             if self._head > HEAD_BYTES:
                 self._close(_TOO_LONG)
@@ -163,10 +167,10 @@ class BoundedHttp(HttpToolsProtocol):
         if self._late is None:
             self.waiting.end(self)
 
-    def _close(self, said: bytes) -> None:
+    def _close(self, message: bytes) -> None:
         self._end()
         if not self.transport.is_closing():
-            self.transport.write(said)
+            self.transport.write(message)
             self.transport.close()
 
 

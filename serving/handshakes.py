@@ -129,13 +129,13 @@ def bounded_loop(
     """Uvicorn's own choice of event loop; the TLS servers it makes count among `waiting`."""
     make = auto_loop_factory(use_subprocess=use_subprocess)
 
-    def made() -> asyncio.AbstractEventLoop:
+    def make_loop() -> asyncio.AbstractEventLoop:
         loop = make()
         plain: CreateServer = loop.create_server
         loop.create_server = partial(_create_server, plain, waiting)  # type: ignore[method-assign]
         return loop
 
-    return made
+    return make_loop
 
 
 async def _create_server(

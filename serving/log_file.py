@@ -36,15 +36,15 @@ class LogFile:
         self._lock = Lock()
 
     def write(self, lines: bytes) -> None:
-        """Add whole lines, or drop and count them where there is no room. Raises nothing."""
+        """Append whole lines, or drop and count them where there is no room. Never raises."""
         with self._lock:
             self._last.extend(lines.splitlines()[-TAIL:])
-            said = lines
+            text = lines
             if self.dropped:
-                told = f"{self.dropped} lines of this log could not be written and are lost\n"
-                said = told.encode() + lines
+                notice = f"{self.dropped} lines of this log could not be written and are lost\n"
+                text = notice.encode() + lines
             try:
-                self._append(said)
+                self._append(text)
                 self.dropped = 0
             except OSError:
                 self.dropped += lines.count(b"\n")
@@ -61,27 +61,27 @@ class LogFile:
         return thread
 
     def _read(self, stream: IO[bytes]) -> None:
-        held = b""
+        content = b""
         with stream:
             while some := os.read(stream.fileno(), LINE_BYTES):
-                whole, end, held = (held + some).rpartition(b"\n")
+                whole, end, content = (content + some).rpartition(b"\n")
                 if end:
                     self.write(whole + end)
-                elif len(held) >= LINE_BYTES:
-                    self.write(held + b"\n")
-                    held = b""
-            if held:
-                self.write(held + b"\n")
+                elif len(content) >= LINE_BYTES:
+                    self.write(content + b"\n")
+                    content = b""
+            if content:
+                self.write(content + b"\n")
 
-    def _append(self, said: bytes) -> None:
+    def _append(self, text: bytes) -> None:
         descriptor = self._open()
         try:
             size = os.fstat(descriptor).st_size
-            if size and size + len(said) > self._file_bytes:
+            if size and size + len(text) > self._file_bytes:
                 os.close(descriptor)
                 self._put_aside()
                 descriptor, size = self._open(), 0
-            if os.write(descriptor, said) != len(said):  # the disk filled up in the middle
+            if os.write(descriptor, text) != len(text):  # the disk filled up in the middle
                 os.ftruncate(descriptor, size)
                 raise OSError("written in part")
         finally:

@@ -29,9 +29,9 @@ LATE = 4
 
 class _Waiting(NamedTuple, Generic[T, R]):
     item: T
-    told: "asyncio.Future[R]"
+    answer: "asyncio.Future[R]"
     context: Context
-    came: float
+    arrived: float
 
 
 class _Batch(NamedTuple, Generic[T, R]):
@@ -40,12 +40,10 @@ class _Batch(NamedTuple, Generic[T, R]):
 
 
 class MicroBatcher(Generic[T, R]):
-    """Works on batches of items: `work` gives a result for each, and raises nothing.
+    """Works on batches of items: `work` returns a result for each item, and never raises.
 
-    One thread works, on one batch after the other. `most` items in a batch; while so many whole
-    batches wait that they take more than `wait_s`, by the time that batches took of late, what
-    comes is refused. So is, once it is its turn, what waited LATE times that: work that hangs
-    makes nobody wait for the sum of it. To be asked from one event loop.
+    One thread works, one batch after the other, of at most `most` items. Where the batches that
+    wait would take longer than `wait_s`, estimated by recent batches, new items are refused.
     """
 
     def __init__(
@@ -69,11 +67,11 @@ class MicroBatcher(Generic[T, R]):
         if len(self._waiting) // self._most * self._batch_s > self._wait_s:
             raise self._saturated()
         loop = asyncio.get_running_loop()
-        told: asyncio.Future[R] = loop.create_future()
-        self._waiting.append(_Waiting(item, told, copy_context(), now))
+        answer: asyncio.Future[R] = loop.create_future()
+        self._waiting.append(_Waiting(item, answer, copy_context(), now))
         if not self._under_way:
             self._next(loop)
-        return await told
+        return await answer
 
     def close(self) -> None:
         """Finish what was begun."""
@@ -104,10 +102,10 @@ class MicroBatcher(Generic[T, R]):
         since = time.monotonic() - LATE * self._wait_s
         while self._waiting and len(batch) < self._most:
             one = self._waiting.popleft()
-            if one.told.done():
+            if one.answer.done():
                 continue
-            if one.came < since:
-                one.told.set_exception(self._saturated())
+            if one.arrived < since:
+                one.answer.set_exception(self._saturated())
             else:
                 batch.append(one)
         return batch
@@ -124,18 +122,18 @@ class MicroBatcher(Generic[T, R]):
                 results = bad
             else:
                 self._batch_s += SMOOTHING * (time.monotonic() - began - self._batch_s)
-            batch.loop.call_soon_threadsafe(self._told, batch, results)
+            batch.loop.call_soon_threadsafe(self._deliver, batch, results)
             del batch, within, results  # the thread may wait long for the next
 
-    def _told(self, batch: "_Batch[T, R]", results: Sequence[R] | BaseException) -> None:
+    def _deliver(self, batch: "_Batch[T, R]", results: Sequence[R] | BaseException) -> None:
         """Begin the next batch, and tell those of this one."""
         self._ended = time.monotonic()
         self._under_way = False
         self._next(batch.loop)
         for at, one in enumerate(batch.waiting):
-            if one.told.done():
+            if one.answer.done():
                 continue
             if isinstance(results, BaseException):
-                one.told.set_exception(results)
+                one.answer.set_exception(results)
             else:
-                one.told.set_result(results[at])
+                one.answer.set_result(results[at])

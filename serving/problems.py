@@ -38,7 +38,7 @@ class Saturated(Unavailable):
 
 
 class Unauthenticated(Refused):
-    """No credential, or one that is not good; which of them is not told."""
+    """There is no credential, or it is invalid; the answer does not say which."""
 
 
 class Forbidden(Refused):
@@ -128,7 +128,7 @@ def of_error(error: LeadscoreError, status: int | None = None) -> Problem:
 
 
 def internal() -> Problem:
-    """The problem of an error that nobody foresaw: it says nothing of what happened inside."""
+    """The problem document of an unexpected error: it discloses nothing of the cause."""
     return problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "The service failed. Its log has the cause under the trace id of this instance.",
@@ -155,3 +155,24 @@ def of_status(status: int) -> Problem:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return internal()
     return problem(status, "The request cannot be answered as it stands.", rule="bad-request")
+
+
+class ServiceFailed(LeadscoreError):
+    """The service answered with an error that is none of the domain's; `status` is HTTP's."""
+
+    def __init__(self, what: str, *, rule: str, status: int) -> None:
+        super().__init__(what, rule=rule)
+        self.status = status
+
+
+def error_of_answer(status: int, body: bytes) -> LeadscoreError:
+    """The error that an answer stands for: the domain's own where its problem type names one."""
+    try:
+        problem = msgspec.json.decode(body, type=Problem)
+    except msgspec.DecodeError:
+        what = f"The service answered with status {status} and no problem document."
+        return ServiceFailed(what, rule="no-problem-document", status=status)
+    kind = ERRORS.get(problem.type.removeprefix(TYPE_PREFIX))
+    if kind is None:
+        return ServiceFailed(problem.detail, rule=problem.rule, status=problem.status)
+    return kind(problem.detail, rule=problem.rule)

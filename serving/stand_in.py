@@ -1,4 +1,4 @@
-"""What callers are told while no worker process lives: come again, instead of silence."""
+"""Answers 503 while no worker process runs, so that callers are not left without an answer."""
 
 import json
 import select
@@ -18,9 +18,9 @@ _PROBLEM = {
 
 
 def answer_for(listening: socket.socket, seconds: float, retry_after_s: int) -> None:
-    """Answer whoever connects within so many seconds 503, one after the other.
+    """Answer every connection 503 for so many seconds, one after the other.
 
-    `listening` must be non-blocking. What was asked is not looked at.
+    `listening` must be non-blocking. Requests are not read.
     """
     if select.select([listening], [], [], seconds)[0]:
         with suppress(OSError):

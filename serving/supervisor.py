@@ -26,9 +26,9 @@ from config.settings import Settings
 from domain.errors import LeadscoreError, Unavailable
 from serving.auth.factory import access_at
 from serving.auth.tls import tls_options
-from serving.client import error_of
 from serving.listening import listen
 from serving.log_file import LogFile, finish
+from serving.problems import error_of_answer
 from serving.stand_in import answer_for
 from serving.termination import Terminated, until_told
 from serving.worker import STOP_S
@@ -88,7 +88,7 @@ class Server:
     words: LogFile
     metrics: Path
     spawn: Callable[[int], tuple[subprocess.Popen[bytes], Thread]]
-    held: ExitStack
+    resources: ExitStack
     access: str
     """Who needs a credential, in words."""
     workers: list[WorkerProcess] = field(default_factory=list)
@@ -171,7 +171,7 @@ class Server:
                 process.stdin.close()
         finish([worker.words for worker in self.workers], WORDS_S)
         self.listening.close()
-        self.held.close()
+        self.resources.close()
 
     def wait_ready(self, seconds: float = START_S) -> None:
         """Return once `/readyz` says yes; whose name the certificate bears is not looked at.
@@ -186,7 +186,7 @@ class Server:
                 answer = httpx.get(f"{self.url}/readyz", timeout=PROBE_S, verify=False)  # noqa: S501
                 if answer.is_success:
                     return
-                last = error_of(answer)
+                last = error_of_answer(answer.status_code, answer.content)
             except httpx.TransportError:
                 last = None
             if last is not None and not last.retryable:
@@ -214,8 +214,8 @@ def start(settings: Settings, host: str, port: int, workers: int, service: str =
     """
     home = settings.home.resolve()
     encrypted = tls_options(settings)
-    with ExitStack() as held:
-        listening = held.enter_context(listen(host, port))
+    with ExitStack() as stack:
+        listening = stack.enter_context(listen(host, port))
         bound = listening.getsockname()[1]
         secured = msgspec.structs.replace(settings, access=access_at(settings, host))
         home.mkdir(parents=True, exist_ok=True)
@@ -224,7 +224,7 @@ def start(settings: Settings, host: str, port: int, workers: int, service: str =
             (home / "logs").mkdir(exist_ok=True)
         log = LogFile(home / "logs" / f"serving-{bound}.log")
         log.write(f"{told_once(settings.logs, _ACCESS[secured.access])}\n".encode())
-        folder = _temporary(held)
+        folder = _temporary(stack)
         environment = _environment(secured, home, folder)
 
         def spawn(number: int) -> tuple[subprocess.Popen[bytes], Thread]:
@@ -245,18 +245,20 @@ def start(settings: Settings, host: str, port: int, workers: int, service: str =
 
         shown = f"[{host}]" if ":" in host else host
         url = f"{'https' if encrypted else 'http'}://{shown}:{bound}"
-        said = _ACCESS[secured.access]
-        server = Server(url, listening, home, log.path, log, folder, spawn, held.pop_all(), said)
+        access_line = _ACCESS[secured.access]
+        server = Server(
+            url, listening, home, log.path, log, folder, spawn, stack.pop_all(), access_line
+        )
     server.open(workers)
     return server
 
 
-def _temporary(held: ExitStack) -> Path:
+def _temporary(stack: ExitStack) -> Path:
     """A folder for metrics, and what BentoML keeps, until the server stops. Raises Unavailable."""
     from serving.metrics.metric_files import metrics_folder
 
     try:
-        return held.enter_context(metrics_folder())
+        return stack.enter_context(metrics_folder())
     except OSError as bad:
         raise Unavailable(
             f"there is no room for temporary files: {bad.strerror}",
@@ -268,11 +270,11 @@ def _temporary(held: ExitStack) -> Path:
 def serve(
     settings: Settings, host: str, port: int, workers: int = 1, service: str = SERVICE
 ) -> int:
-    """Serve until SIGTERM or SIGINT; returns 0 then. A worker that ends is started anew, for ever.
+    """Serve until SIGTERM or SIGINT, then return 0. A worker that ends is restarted, without limit.
 
     Raises BadInput (port in use), what `/readyz` says, or Unavailable where it never became ready.
     """
-    with until_told() as told:
+    with until_told() as stop:
         server = start(settings, host, port, workers, service)
         sys.stderr.write(f"{server.access}\n")
         try:
@@ -284,7 +286,7 @@ def serve(
         except Terminated:
             return 0
         finally:
-            told.clear()
+            stop.clear()
             server.stop()
 
 
@@ -306,9 +308,9 @@ def _say(server: Server, ended: list[int]) -> None:
         waits = [w.next_s - time.monotonic() for w in server.workers if w.next_s is not None]
         wait_s = max([0.0, *waits])
         when = f"in {wait_s:.0f} s" if wait_s >= 1 else "now"
-        said = f"a worker ended ({status}); another is started {when}\n"
-        sys.stderr.write(said)
-        server.words.write(said.encode())
+        message = f"a worker ended ({status}); another is started {when}\n"
+        sys.stderr.write(message)
+        server.words.write(message.encode())
 
 
 @contextmanager

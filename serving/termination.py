@@ -7,7 +7,7 @@ from types import FrameType
 
 
 class Terminated(BaseException):
-    """The process was told to end."""
+    """SIGTERM or SIGINT was received."""
 
 
 @contextmanager

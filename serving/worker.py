@@ -1,7 +1,7 @@
 """A worker process of `leadscore serve`: BentoML's own, which ends when its supervisor does.
 
-Its standard input is a pipe whose other end the supervisor alone holds. When the supervisor is
-gone, however it went, the pipe ends, and so does the worker: nobody keeps the port.
+Its standard input is a pipe whose other end only the supervisor holds. When the supervisor is gone,
+in whatever way, the pipe ends and the worker exits, so the port is freed.
 """
 
 import os

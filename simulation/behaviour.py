@@ -127,7 +127,7 @@ def _rows(
     uses = _USES[kind] | np.where(mobile, np.int16(Uses.DEVICE), np.int16(0))
     by_user = (kind == SimulatedKind.TICKET) & (drawn.time > at.signed_up[drawn.who])
     uses = np.where(by_user & (rng.random(count) < 0.6), np.int16(Uses.USER), uses)
-    made = rows(
+    events = rows(
         kind.astype(np.int8),
         drawn.time,
         person,
@@ -136,10 +136,10 @@ def _rows(
         word=_words(rng, drawn),
         value=rng.exponential(40.0, count),
     )
-    made["word"][kind == SimulatedKind.SENT] = (
-        made["time"][kind == SimulatedKind.SENT] // (7 * DAY_MS) % 1000
+    events["word"][kind == SimulatedKind.SENT] = (
+        events["time"][kind == SimulatedKind.SENT] // (7 * DAY_MS) % 1000
     )
-    return made
+    return events
 
 
 def _words(rng: np.random.Generator, drawn: _Draws) -> NDArray[np.int64]:

@@ -38,10 +38,10 @@ def rows(
     value: ArrayLike = 0.0,
 ) -> SimulatedEvents:
     """Events from columns of equal length, or one value for all."""
-    made = np.zeros(len(time), dtype=EVENT)
-    made["kind"], made["time"], made["person"], made["uses"] = kind, time, person, uses
-    made["slot"], made["word"], made["value"] = slot, word, value
-    return made
+    events = np.zeros(len(time), dtype=EVENT)
+    events["kind"], events["time"], events["person"], events["uses"] = kind, time, person, uses
+    events["slot"], events["word"], events["value"] = slot, word, value
+    return events
 
 
 def combined(events: SimulatedEvents) -> NDArray[np.int64]:

@@ -95,31 +95,31 @@ def hard_identifiers(world: World, person: int, case: Case) -> dict[str, str]:
     """The identifiers that a signal of the case carries, by kind."""
     email, record = world.email(person), f"L-{person:07d}"
     cookie = world.cookie(person, 0)
-    held: dict[str, str]
+    identifiers: dict[str, str]
     match case:
         case Case.TEAM_MAILBOX:
             team = f"team-blue@company-{world.account[person]:06d}.com"
-            held = {"email": team, "cookie": cookie}
+            identifiers = {"email": team, "cookie": cookie}
         case Case.TEST_ADDRESS:
             address = TEST_ADDRESSES[person % len(TEST_ADDRESSES)]
-            held = {"email": address, "cookie": cookie}
+            identifiers = {"email": address, "cookie": cookie}
         case Case.CONSTANT_COOKIE:
-            held = {"email": email, "cookie": CONSTANT_COOKIE}
+            identifiers = {"email": email, "cookie": CONSTANT_COOKIE}
         case Case.DEFAULT_PHONE:
-            held = {"crm_id": record, "phone": DEFAULT_PHONE}
+            identifiers = {"crm_id": record, "phone": DEFAULT_PHONE}
         case Case.KIOSK_DEVICE:
-            held = {"email": email, "device": f"kiosk-device-{person % KIOSK_DEVICES:04d}"}
+            identifiers = {"email": email, "device": f"kiosk-device-{person % KIOSK_DEVICES:04d}"}
         case Case.OVERWRITTEN_RECORD:
-            held = {"crm_id": f"L-{victim(world, person):07d}", "email": email}
+            identifiers = {"crm_id": f"L-{victim(world, person):07d}", "email": email}
         case Case.BORROWED_USER:
-            held = {"user_id": f"u-{victim(world, person):07d}", "email": email}
+            identifiers = {"user_id": f"u-{victim(world, person):07d}", "email": email}
         case Case.SECOND_EMAIL:
-            held = {"crm_id": record, "email": second_email(world, person)}
+            identifiers = {"crm_id": record, "email": second_email(world, person)}
         case Case.SECOND_RECORD:
-            held = {"crm_id": f"M-{person:07d}", "email": email}
+            identifiers = {"crm_id": f"M-{person:07d}", "email": email}
         case _:
-            held = _of_many(world, person, case)
-    return held
+            identifiers = _of_many(world, person, case)
+    return identifiers
 
 
 def _of_many(world: World, person: int, case: Case) -> dict[str, str]:

@@ -12,25 +12,25 @@ def identifiers_of(world: World, person: int, uses: int, slot: int) -> dict[str,
     """The identifiers that a signal of a person carries, by kind."""
     if uses & _HARD:
         return hard_identifiers(world, person, Case(slot))
-    held: dict[str, str] = {}
+    identifiers: dict[str, str] = {}
     if uses & _CRM:
-        held["crm_id"] = f"L-{person:07d}"
+        identifiers["crm_id"] = f"L-{person:07d}"
         account = world.account_name(person)
         if account is not None:
-            held["account_id"] = account
+            identifiers["account_id"] = account
     if uses & _USER:
-        held["user_id"] = f"u-{person:07d}"
+        identifiers["user_id"] = f"u-{person:07d}"
     if uses & _EMAIL:
-        held["email"] = world.email(person)
+        identifiers["email"] = world.email(person)
     if uses & _SHARED:
-        held["email"] = f"info@company-{world.account[person]:06d}.com"
+        identifiers["email"] = f"info@company-{world.account[person]:06d}.com"
     if uses & _PHONE:
-        held["phone"] = _phone(person)
+        identifiers["phone"] = _phone(person)
     if uses & _DEVICE:
-        held["device"] = f"d-{((person * 4) * ODD + 1) & 0xFFFFFFFFFF:010x}"
+        identifiers["device"] = f"d-{((person * 4) * ODD + 1) & 0xFFFFFFFFFF:010x}"
     if uses & _COOKIE:
-        held["cookie"] = world.cookie(person, slot)
-    return held
+        identifiers["cookie"] = world.cookie(person, slot)
+    return identifiers
 
 
 def _phone(person: int) -> str:

@@ -21,7 +21,7 @@ _REQUIRED = {
 
 
 class Renderer:
-    """Makes lines of the people of one world; `tag` stands in every id.
+    """Renders the events of the people of one world as lines; every id contains `tag`.
 
     It keeps the identifiers it has written, a few hundred bytes a person.
     """
@@ -29,13 +29,13 @@ class Renderer:
     def __init__(self, world: World, tag: str) -> None:
         self._world = world
         self._tag = tag
-        self._held: dict[int, str] = {}
+        self._identifiers_of: dict[int, str] = {}
 
     def lines(self, events: SimulatedEvents, serials: list[int]) -> list[str]:
         """The JSON document of each event, the bad ones spoilt; a serial makes its id."""
         out = [""] * len(events)
         stamps, noted = _stamps(events["time"]), _stamps(events["recorded"])
-        held = self._identifiers(events)
+        identifiers = self._identifiers(events)
         for kind in SimulatedKind:
             at = np.flatnonzero(events["kind"] == kind).tolist()
             source, name = SOURCES[kind], TYPES[kind]
@@ -47,7 +47,7 @@ class Renderer:
                 recorded = f',"recordedtime":"{noted[i]}Z"' if noted[i] else ""
                 out[i] = (
                     f'{start}{serials[i]:08d}{middle},"time":"{stamps[i]}Z"{recorded}'
-                    f',"identifiers":{{{held[i]}}},"data":{{{data}}}}}'
+                    f',"identifiers":{{{identifiers[i]}}},"data":{{{data}}}}}'
                 )
         for i in np.flatnonzero(events["fault"]).tolist():
             kind = SimulatedKind(int(events["kind"][i]))
@@ -57,10 +57,10 @@ class Renderer:
     def _identifiers(self, events: SimulatedEvents) -> list[str]:
         """The members of each event's `identifiers`."""
         keys = combined(events).tolist()
-        for key in set(keys).difference(self._held):
-            told = identifiers_of(self._world, *apart(key)).items()
-            self._held[key] = ",".join([f'"{kind}":"{value}"' for kind, value in told])
-        return [self._held[key] for key in keys]
+        for key in set(keys).difference(self._identifiers_of):
+            pairs = identifiers_of(self._world, *apart(key)).items()
+            self._identifiers_of[key] = ",".join([f'"{kind}":"{value}"' for kind, value in pairs])
+        return [self._identifiers_of[key] for key in keys]
 
     def _data(self, kind: SimulatedKind, events: SimulatedEvents) -> Iterable[str]:
         """The members of each event's `data`."""
@@ -86,7 +86,7 @@ def _stamps(moments: NDArray[np.int64]) -> list[str]:
     return stamps
 
 
-def _said(field: str, kind: SimulatedKind) -> Callable[[int, float], str]:
+def _formatter(field: str, kind: SimulatedKind) -> Callable[[int, float], str]:
     """A data field that holds one of the kind's words."""
     texts = [f'"{field}":"{word}"' for word in WORDS[kind]]
     return lambda word, _: texts[word]
@@ -107,19 +107,19 @@ def _campaign(word: int, _: float) -> str:
 _FILL = MappingProxyType(
     {
         SimulatedKind.PAGE: _page,
-        SimulatedKind.FORM: _said("form", SimulatedKind.FORM),
-        SimulatedKind.FEATURE: _said("feature", SimulatedKind.FEATURE),
-        SimulatedKind.TICKET: _said("severity", SimulatedKind.TICKET),
+        SimulatedKind.FORM: _formatter("form", SimulatedKind.FORM),
+        SimulatedKind.FEATURE: _formatter("feature", SimulatedKind.FEATURE),
+        SimulatedKind.TICKET: _formatter("severity", SimulatedKind.TICKET),
         SimulatedKind.SENT: _campaign,
         SimulatedKind.OPENED: _campaign,
         SimulatedKind.CLICKED: _campaign,
         SimulatedKind.WEBINAR: lambda _, value: f'"minutes":{min(value, 90.0):.0f}',
         SimulatedKind.ACTIVITY: _activity,
         SimulatedKind.CLOSED: lambda word, _: f'"satisfaction":{word}',
-        SimulatedKind.SIGN_UP: _said("plan", SimulatedKind.SIGN_UP),
-        SimulatedKind.CONSENT: _said("consent", SimulatedKind.CONSENT),
+        SimulatedKind.SIGN_UP: _formatter("plan", SimulatedKind.SIGN_UP),
+        SimulatedKind.CONSENT: _formatter("consent", SimulatedKind.CONSENT),
         SimulatedKind.WON: lambda _, value: f'"amount":{value:.2f}',
-        SimulatedKind.LOST: _said("reason", SimulatedKind.LOST),
+        SimulatedKind.LOST: _formatter("reason", SimulatedKind.LOST),
     }
 )
 

@@ -64,8 +64,8 @@ def simulate(
     happened = np.concatenate([part.events for part in parts])
     rng = np.random.default_rng([seed, 2])
     deliveries = deliver(rng, happened, scenario, dates.shift_ms)
-    said = f"{leads} {seed} {scenario!r} {days} {iso(to_us(start))}"
-    tag = blake2b(said.encode(), digest_size=3).hexdigest()
+    parameters = f"{leads} {seed} {scenario!r} {days} {iso(to_us(start))}"
+    tag = blake2b(parameters.encode(), digest_size=3).hexdigest()
     truth = _joined([part.truth for part in parts])
     return Simulation(tag, world, dates, deliveries, truth, hard=scenario.hard > 0)
 

@@ -83,13 +83,13 @@ class World:
 
     def name(self, person: int) -> str:
         """The person's name; people may share one."""
-        given, family = _name(person)
-        return f"{given} {family}"
+        first, family = _name(person)
+        return f"{first} {family}"
 
     def email(self, person: int) -> str:
         """The person's own e-mail address."""
-        given, family = _name(person)
-        return f"{given}.{family}{person}@{self.domain(person)}".lower()
+        first, family = _name(person)
+        return f"{first}.{family}{person}@{self.domain(person)}".lower()
 
     def account_name(self, person: int) -> str | None:
         """The CRM's id of the person's account."""

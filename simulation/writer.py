@@ -94,9 +94,9 @@ def _counted(simulation: Simulation, out: Path, truth: Path) -> WrittenCounts:
 
 
 def _numbers(written: WrittenCounts) -> dict[str, object]:
-    """The counts, without the paths: a truth file says the same wherever it lies."""
-    told = msgspec.structs.asdict(written)
-    return {name: value for name, value in told.items() if name not in {"signals", "truth"}}
+    """The counts without paths: a truth file has the same content wherever it is."""
+    numbers = msgspec.structs.asdict(written)
+    return {name: value for name, value in numbers.items() if name not in {"signals", "truth"}}
 
 
 def _people(world: World, deliveries: Deliveries) -> Iterator[str]:
@@ -104,17 +104,17 @@ def _people(world: World, deliveries: Deliveries) -> Iterator[str]:
     codes = np.unique(combined(deliveries.good))
     edges = np.searchsorted(codes >> 16, np.arange(world.people + 1)).tolist()
     for person in range(world.people):
-        held: dict[str, list[str]] = {}
+        people: dict[str, list[str]] = {}
         for code in codes[edges[person] : edges[person + 1]].tolist():
             for kind, value in identifiers_of(world, *apart(code)).items():
-                if kind not in (ACCOUNT_KIND, NAME_KIND) and value not in held.get(kind, ()):
-                    held.setdefault(kind, []).append(value)
+                if kind not in (ACCOUNT_KIND, NAME_KIND) and value not in people.get(kind, ()):
+                    people.setdefault(kind, []).append(value)
         yield _json(
             {
                 "kind": "person",
                 "person": _name(person),
                 "account": world.account_name(person),
-                "identifiers": held,
+                "identifiers": people,
             }
         )
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 
-def append_only(table: str, name: str, taken: str) -> Mapping[str, tuple[str, ...]]:
+def append_only(table: str, name: str, refusal: str) -> Mapping[str, tuple[str, ...]]:
     """The statements that guard a table, by dialect; harmless to repeat.
 
-    `name` is what the error calls it. `taken` is a condition on NEW, true of a row whose place is
+    `name` is what the error calls it. `refusal` is a condition on NEW, true of a row whose place is
     taken: SQLite's INSERT OR REPLACE removes a row without firing a trigger on DELETE.
     """
     refuse = f"BEGIN SELECT RAISE(ABORT, '{name} is append-only'); END"
@@ -16,7 +16,7 @@ def append_only(table: str, name: str, taken: str) -> Mapping[str, tuple[str, ..
             f"CREATE TRIGGER IF NOT EXISTS {table}_no_delete BEFORE DELETE ON {table} {refuse}",
             (
                 f"CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table} "
-                f"WHEN {taken} {refuse}"
+                f"WHEN {refusal} {refuse}"
             ),
         ),
         "postgresql": (

@@ -73,5 +73,5 @@ class Watchdog:
 
 def _cut(connection: Any) -> None:
     # it may have been closed meanwhile, which is the driver's to say
-    with suppress(Exception), socket.socket(fileno=dup(connection.fileno())) as held:
-        held.shutdown(socket.SHUT_RDWR)
+    with suppress(Exception), socket.socket(fileno=dup(connection.fileno())) as descriptor:
+        descriptor.shutdown(socket.SHUT_RDWR)

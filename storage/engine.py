@@ -21,8 +21,8 @@ LEAST_S = 0.5
 """A connection may be in use for so long at least: less is no sign that its server hangs."""
 
 _files: WeakSet[Engine] = WeakSet()
-_READ_ONLY = "read-only"
-"""What is noted of a connection."""
+READ_ONLY = "read-only"
+"""What is noted of a connection whose file could not be written when it was opened."""
 
 WAIT_S = 30.0
 """How long another's lock is waited for where nobody waits for an answer."""
@@ -61,6 +61,12 @@ def open_engine(url: str, wait_s: float = WAIT_S, *, watched: bool = True) -> En
     return engine
 
 
+def has_database(url: str) -> bool:
+    """Whether there is a database to read: whoever only reads makes none."""
+    parsed = make_url(url)
+    return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
+
+
 def _sqlite(url: str, database: str | None, wait_s: float) -> Engine:
     if database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
@@ -79,15 +85,15 @@ def _mind_writable(engine: Engine, file: Path) -> None:
     """
 
     def opened(_connection: object, record: ConnectionPoolEntry) -> None:
-        record.info[_READ_ONLY] = not os.access(file, os.W_OK)
+        record.info[READ_ONLY] = not os.access(file, os.W_OK)
 
-    def taken(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
-        if record.info.get(_READ_ONLY) and os.access(file, os.W_OK):
+    def checked_out(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if record.info.get(READ_ONLY) and os.access(file, os.W_OK):
             close_idle()
             raise DisconnectionError("the database is read-only")
 
     event.listen(engine, "connect", opened)
-    event.listen(engine, "checkout", taken)
+    event.listen(engine, "checkout", checked_out)
     _files.add(engine)
 
 

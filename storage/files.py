@@ -17,9 +17,9 @@ def private_folder(path: Path) -> None:
     Rights of the owner's group stay as they are. A folder that belongs to another user is let be.
     """
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    held = path.stat()
-    if held.st_mode & 0o007 and held.st_uid == os.geteuid():
-        path.chmod(held.st_mode & 0o7770)
+    status = path.stat()
+    if status.st_mode & 0o007 and status.st_uid == os.geteuid():
+        path.chmod(status.st_mode & 0o7770)
 
 
 @contextmanager
@@ -29,8 +29,8 @@ def exclusive(path: Path) -> Iterator[None]:
     A process that dies lets go of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

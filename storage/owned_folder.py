@@ -28,8 +28,8 @@ def owned_folder(parent: Path, prefix: str) -> Iterator[Path]:
     unnamed = Path(tempfile.mkdtemp(dir=parent, prefix=f"{UNNAMED}{prefix}-")).resolve()
     folder = unnamed.with_name(unnamed.name.removeprefix(UNNAMED))
     try:
-        with (unnamed / OWNER).open("a") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
+        with (unnamed / OWNER).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             unnamed.rename(folder)
             yield folder
     finally:
@@ -68,17 +68,17 @@ def remove_old(paths: Iterable[Path], old_s: float = OLD_S) -> list[Path]:
 
 def _is_mine(folder: Path) -> bool:
     try:
-        held = folder.lstat()
+        status = folder.lstat()
     except OSError:
         return False
-    return held.st_uid == os.geteuid() and folder.is_dir() and not folder.is_symlink()
+    return status.st_uid == os.geteuid() and folder.is_dir() and not folder.is_symlink()
 
 
 def _remove_free(folder: Path) -> bool:
     """Remove a folder unless its owner lives, or it never had one: then it is a person's."""
     try:
-        with (folder / OWNER).open("r+") as held:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with (folder / OWNER).open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
     except OSError:
         return False

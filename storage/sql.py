@@ -1,6 +1,7 @@
 """What SQLite and PostgreSQL are told differently: the write lock, inserts, lists of values."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -19,12 +20,25 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
+from domain.errors import Unavailable
 from storage.postgres_copy import Conflict, copy_rows
 
 _AT_A_TIME = 5_000
 WORTH_A_COPY = 64
 """So many rows go to PostgreSQL by COPY, for which its driver takes a tenth of the time."""
+
+
+@contextmanager
+def answering(database: str, rule: str) -> Iterator[None]:
+    """Turn what a driver raises into Unavailable; `database` names it in the message."""
+    try:
+        yield
+    except DBAPIError as bad:
+        raise Unavailable(
+            f"{database} did not answer ({type(bad.orig).__name__})", rule=rule
+        ) from bad
 
 
 def lock_statement(dialect: str, key: int) -> str:
@@ -101,13 +115,13 @@ def among(
 
     One parameter carries a whole list: a statement of fixed text is compiled once.
     """
-    given: BindParameter[Any] = bindparam("among_values")
+    parameter: BindParameter[Any] = bindparam("among_values")
     if connection.dialect.name == "sqlite":
-        listed = select(func.json_each(given).table_valued("value").c.value)
+        listed = select(func.json_each(parameter).table_valued("value").c.value)
         narrowed = query.where(column.in_(listed))
     else:
-        narrowed = query.where(column == func.any(cast(given, postgresql.ARRAY(column.type))))
-    held = iter(values)
-    while part := list(islice(held, _AT_A_TIME)):
+        narrowed = query.where(column == func.any(cast(parameter, postgresql.ARRAY(column.type))))
+    remaining = iter(values)
+    while part := list(islice(remaining, _AT_A_TIME)):
         packed = json.encode(part).decode() if connection.dialect.name == "sqlite" else part
         yield from connection.execute(narrowed, {"among_values": packed})

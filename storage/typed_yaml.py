@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from domain.errors import BadConfiguration
+from domain.errors import BadConfiguration, BadInput
 from storage.yaml_files import YamlLoader, parse_yaml, read_text
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class YamlFile:
         self._text = read_text(path, rule=rule)
         self.document = parse_yaml(self._text, path.name, rule=rule, loader=loader)
 
-    def to(self, kind: type[T], prepare: Callable[[Any], Any] = lambda held: held) -> T:
+    def to(self, kind: type[T], prepare: Callable[[Any], Any] = lambda document: document) -> T:
         """The document as a value of a type. Raises BadConfiguration."""
         try:
             return msgspec.convert(prepare(self.document), kind)
@@ -39,10 +39,17 @@ class YamlFile:
             raise BadConfiguration(
                 str(bad), rule=self.rule, where=self.where(str(bad)), todo=self.todo
             ) from bad
+        except BadInput as bad:
+            self.locate(bad)
+            raise
 
     def where(self, message: str) -> str:
         """The file, and the line that a message of msgspec is about."""
         return located(self._text, self.name, message)
+
+    def locate(self, bad: BadInput) -> None:
+        """Give an error of a check of ours its file, and the line of the key that it names."""
+        bad.where = self.where(f"at `{bad.key}`" if bad.key else bad.what)
 
 
 def read_typed(
@@ -51,7 +58,7 @@ def read_typed(
     rule: str,
     *,
     todo: str = "",
-    prepare: Callable[[Any], Any] = lambda held: held,
+    prepare: Callable[[Any], Any] = lambda document: document,
 ) -> T:
     """A YAML file as a value of a type; `prepare` changes the document before.
 
@@ -74,12 +81,12 @@ def _line(node: Any, steps: list[str]) -> int | None:
     """The line, from 1, of the node that steps lead to, as far as they lead anywhere."""
     line: int | None = None
     for step in steps:
-        found: tuple[Any, Any] | None = None
+        entry: tuple[Any, Any] | None = None
         if isinstance(node, yaml.MappingNode):
-            found = next((pair for pair in node.value if str(pair[0].value) == step), None)
+            entry = next((pair for pair in node.value if str(pair[0].value) == step), None)
         elif isinstance(node, yaml.SequenceNode) and step.isdecimal():
-            found = (node.value[int(step)],) * 2
-        if found is None:
+            entry = (node.value[int(step)],) * 2
+        if entry is None:
             return line
-        line, node = found[0].start_mark.line + 1, found[1]
+        line, node = entry[0].start_mark.line + 1, entry[1]
     return line

@@ -1,10 +1,11 @@
-"""YAML of files that people write, within bounds, and in which no key stands twice.
+"""YAML of files that people write, within bounds, and in which no key is given twice.
 
-A key that stands twice would silently win. A file is bounded in bytes, in depth, and in how many
-values it comes to once its aliases stand for what they name: few lines can name billions.
+Of a key that is given twice the last would silently win. A file is bounded in bytes, in depth, and
+in how many values it comes to once its aliases are expanded: few lines can name billions.
 """
 
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,9 @@ def _check_bounds(text: str) -> None:
             size = sizes.get(event.anchor or "", MOST_VALUES + 1)
         elif isinstance(event, yaml.ScalarEvent):
             sizes[event.anchor or ""] = size
-        anchor, held = stack[-1]
-        stack[-1] = (anchor, held + size)
-        if held + size > MOST_VALUES:
+        anchor, total = stack[-1]
+        stack[-1] = (anchor, total + size)
+        if total + size > MOST_VALUES:
             todo = "Write out what the aliases stand for, or take fewer."
             raise _Unfit("it comes to too many values", event.start_mark, todo)
 
@@ -103,6 +104,7 @@ def _parse(text: str, kind: YamlLoader) -> Any:
             return None
         for node in _nodes(root):
             _distinct_keys(node)
+            _finite(node)
         return loader.construct_document(root)
     finally:
         loader.dispose()
@@ -118,11 +120,26 @@ def _nodes(node: Any) -> Iterator[Any]:
             yield from _nodes(value)
 
 
+def _finite(node: Any) -> None:
+    """No setting is infinite or no number: bounds and sums after it would hold nothing back."""
+    if node.tag == "tag:yaml.org,2002:float" and not isfinite(_float(node.value)):
+        todo = "Write a finite number; put it in quotes if a text is meant."
+        raise _Unfit(f"{node.value} is not a finite number", node.start_mark, todo)
+
+
+def _float(text: str) -> float:
+    """YAML's reading of a number; 0 for the base-60 kind, which is always finite."""
+    try:
+        return float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
+    except ValueError:
+        return 0.0
+
+
 def _distinct_keys(node: Any) -> None:
     seen: set[str] = set()
     for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
         if str(key.value) in seen:
             raise _Unfit(
-                f"the key {key.value!r} stands twice", key.start_mark, "Leave one of them."
+                f"the key {key.value!r} is given twice", key.start_mark, "Leave one of them."
             )
         seen.add(str(key.value))

@@ -12,6 +12,7 @@ from typing import Literal
 
 from opentelemetry import trace
 
+from config.environment import unknown_variables
 from domain.redaction import redacted
 
 __all__ = ["JsonLines", "RedactingFilter", "configure_logs", "redacted"]
@@ -23,13 +24,13 @@ class RedactingFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """True: every record passes, changed."""
         try:
-            said = record.getMessage()
+            message = record.getMessage()
         except (TypeError, ValueError):
-            said = str(record.msg)
+            message = str(record.msg)
         if record.exc_info and record.exc_info[0] is not None:
             kind, _, where = record.exc_info
-            said += f": {kind.__name__}\n{''.join(traceback.format_tb(where))}"
-        record.msg, record.args = redacted(said), ()
+            message += f": {kind.__name__}\n{''.join(traceback.format_tb(where))}"
+        record.msg, record.args = redacted(message), ()
         record.exc_info, record.exc_text = None, None
         return True
 
@@ -54,7 +55,7 @@ class JsonLines(logging.Formatter):
 
 
 def told_once(form: Literal["text", "json"], message: str) -> str:
-    """A message of the service's own as a line of its log, without its end."""
+    """A message of the service itself as one line of its log, without its end."""
     if form == "text":
         return message
     record = logging.LogRecord("leadscore.serving", logging.INFO, "", 0, message, (), None)
@@ -62,15 +63,20 @@ def told_once(form: Literal["text", "json"], message: str) -> str:
 
 
 def configure_logs(form: Literal["text", "json"]) -> None:
-    """Make all handlers of this process discreet, and in this form; one to stderr if none is."""
+    """Make all handlers of this process discreet, and in this form; one to stderr if none is.
+
+    Then it warns of variables of the environment that look like settings and are none.
+    """
     root = logging.getLogger()
     if not root.handlers:
         logging.basicConfig(level=logging.WARNING, format="%(message)s")
     for handler in _handlers():
-        if not any(isinstance(held, RedactingFilter) for held in handler.filters):
+        if not any(isinstance(each, RedactingFilter) for each in handler.filters):
             handler.addFilter(RedactingFilter())
         if form == "json":
             handler.setFormatter(JsonLines())
+    for warning in unknown_variables():
+        logging.getLogger("leadscore.settings").warning(warning)
 
 
 def _handlers() -> set[logging.Handler]:

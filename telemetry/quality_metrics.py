@@ -52,7 +52,7 @@ class Publisher:
     def __init__(self, findings: QualityFindings, counter: LabelledCounter) -> None:
         self._findings = findings
         self._counter = counter
-        self._told: dict[QualityFinding, int] = {}
+        self._published: dict[QualityFinding, int] = {}
         self._lock = Lock()
 
     def publish(self) -> None:
@@ -60,7 +60,7 @@ class Publisher:
         with self._lock:
             now = self._findings.counts()
             for finding, count in now.items():
-                if more := count - self._told.get(finding, 0):
+                if more := count - self._published.get(finding, 0):
                     child: _Child = self._counter.labels(*finding)
                     child.inc(more)
-            self._told = now
+            self._published = now

@@ -35,8 +35,8 @@ class RedactingExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send; the result is the wrapped exporter's."""
-        kept = [redacted(span) for span in spans if not _of_connection(span)]
-        return self._exporter.export(kept) if kept else SpanExportResult.SUCCESS
+        spans_sent = [redacted(span) for span in spans if not _of_connection(span)]
+        return self._exporter.export(spans_sent) if spans_sent else SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
         """Let go of the connection."""
@@ -49,7 +49,7 @@ class RedactingExporter(SpanExporter):
 
 def redacted(span: ReadableSpan) -> ReadableSpan:
     """A span with only what may leave."""
-    held = (span.attributes or {}).items()
+    attributes = (span.attributes or {}).items()
     return ReadableSpan(
         name=" ".join(label(word) for word in span.name.split()),
         context=_bare(span.context),
@@ -57,7 +57,7 @@ def redacted(span: ReadableSpan) -> ReadableSpan:
         resource=span.resource,
         attributes={
             name: label(value) if isinstance(value, str) else value
-            for name, value in held
+            for name, value in attributes
             if name in HTTP or name.startswith(PREFIX)
         },
         links=[Link(bare) for link in span.links if (bare := _bare(link.context))],

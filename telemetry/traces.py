@@ -33,10 +33,10 @@ class SpanObserver:
     def __init__(self, tracer: trace.Tracer) -> None:
         self._tracer = tracer
 
-    def stage(self, name: str, led: Sequence[str] = ()) -> AbstractContextManager[object]:
+    def stage(self, name: str, parents: Sequence[str] = ()) -> AbstractContextManager[object]:
         """A span of this name, a child of the current one; linked to what led to it."""
         return self._tracer.start_as_current_span(
-            name, links=links(led) if led else None, record_exception=False
+            name, links=links(parents) if parents else None, record_exception=False
         )
 
     def degraded(self, arm: str, reason: str) -> None:
@@ -47,16 +47,16 @@ class SpanObserver:
         """Nothing: a span is of one answer, and the metric tells."""
 
 
-def links(led: Sequence[str]) -> list[trace.Link]:
+def links(leads: Sequence[str]) -> list[trace.Link]:
     """Links to the contexts that these `traceparent` values name; what is none is left out."""
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     extract = TraceContextTextMapPropagator().extract
-    found = [
+    contexts = [
         trace.get_current_span(extract({"traceparent": one})).get_span_context()
-        for one in dict.fromkeys(led)
+        for one in dict.fromkeys(leads)
     ]
-    return [trace.Link(context) for context in found if context.is_valid][:LINKS]
+    return [trace.Link(context) for context in contexts if context.is_valid][:LINKS]
 
 
 def traced(settings: Settings, service: str) -> Observer:

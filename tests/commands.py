@@ -5,13 +5,17 @@ import io
 import os
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from tests.conftest import ROOT
 
 Answer = subprocess.CompletedProcess[str]
+built = lru_cache(maxsize=1)(get_command)
+"""The tree of commands, which is the same for every call."""
 
 
 def environment_of(home: Path) -> dict[str, str]:
@@ -35,6 +39,7 @@ def leadscore(home: Path, *words: str, stdin: str = "") -> Answer:
             patch.setenv(name, value)
         patch.setattr(sys, "argv", ["leadscore", *words])
         patch.setattr(sys, "stdin", given)
+        patch.setattr("typer.main.get_command", built)
         patch.chdir(ROOT)
         mask = os.umask(0)
         os.umask(mask)

@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
@@ -13,6 +16,7 @@ from hypothesis import settings as hypothesis_settings
 
 from config.settings import Settings, quiet_libraries, write_home_settings
 from storage.files import exclusive
+from wiring.live_folders import BUNDLE
 
 quiet_libraries()
 os.environ.pop("RUST_BACKTRACE", None)
@@ -24,7 +28,13 @@ LEADS, DAYS, SEED = 500, 180, 5
 SIGNALS, TRUTH = "s.jsonl", "s.truth.jsonl"
 WHOLE = {"trained", "redis_url", "nats", "own_nats", "postgres"}
 """Fixtures that start a server or train a home."""
+LONG = ("whole", "slow")
+"""Marks of tests that take seconds."""
 ROOT = Path(__file__).parents[1]
+SOAK = os.environ.get("LEADSCORE_SOAK") == "1"
+"""Whether long proofs are run, and in their long form."""
+MAKES = {".py", ".yaml", ".json"}
+"""Ends of the names of files that say what the product makes."""
 
 
 def data_folder() -> Path:
@@ -46,15 +56,34 @@ class SilentProgress:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `whole` what starts a server or needs a trained home: `make test-fast` leaves it."""
+    """Mark as `whole` what starts a server or needs a trained home: `make test-fast` leaves it.
+
+    The order is that of `first_long`: at the end of a run, what is quick fills the gaps.
+    """
     for item in items:
         if WHOLE & set(getattr(item, "fixturenames", ())):
             item.add_marker("whole")
+    order = {path: place for place, path in enumerate(first_long(items))}
+    items.sort(key=lambda item: order[item.path])
+
+
+def first_long(items: Sequence[pytest.Item]) -> list[Path]:
+    """Files: those with tests that take long first, the others after them.
+
+    The trained home is made by the first process that needs it, and the others wait for it: they
+    had better begin with files that do not need it.
+    """
+    paths = [*dict.fromkeys(item.path for item in items)]
+    long = {item.path for item in items if any(map(item.get_closest_marker, LONG))}
+    waits = {i.path for i in items if "trained" in getattr(i, "fixturenames", ())}
+    ranked = sorted(paths, key=lambda path: (path not in long, path in waits))
+    maker = next((path for path in ranked if path in waits), None)
+    return ranked if maker is None else [maker, *(path for path in ranked if path != maker)]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Long proofs, marked `soak`, are run by `make soak` alone."""
-    if item.get_closest_marker("soak") and os.environ.get("LEADSCORE_SOAK") != "1":
+    if item.get_closest_marker("soak") and not SOAK:
         pytest.skip("a long proof: `make soak` runs it")
 
 
@@ -74,31 +103,46 @@ def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """A folder that `make` fills once, however many processes run the tests together.
+def copy_made_once(base: Path, make: Callable[[Path], object], to: Path) -> None:
+    """Copy what `make` fills a folder with: once for all processes that run tests of this code.
 
-    What is in it is read by all of them: who wants to write makes a copy.
+    It is kept below `base` until the code, its commit or the day has changed.
     """
-    base = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
-    folder = base / f"once-{name}"
-    with exclusive(base / f"once-{name}.lock"):
-        if not folder.exists():
-            making = base / f"making-{name}"
-            shutil.rmtree(making, ignore_errors=True)
+    made = base / f"made-by-{code_hash()}"
+    with exclusive(base / "lock"):
+        if not made.exists():
+            for other in base.glob("ma*-*"):
+                shutil.rmtree(other)
+            making = base / f"making-{os.getpid()}"
             making.mkdir()
             make(making)
-            making.rename(folder)
-    return folder
+            making.rename(made)
+        shutil.copytree(made, to, dirs_exist_ok=True)
+
+
+def code_hash() -> str:
+    """Of all that may change what the product makes: code, settings, libraries; commit and day."""
+    asked = ["git", "rev-parse", "HEAD"]
+    commit = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    told = blake2b(f"{commit} {date.today()}".encode(), digest_size=12)  # noqa: DTZ011
+    rooms = {path.parent for path in ROOT.glob("*/__init__.py")}
+    files = [
+        path
+        for room in rooms
+        for path in room.rglob("*")
+        if path.suffix in MAKES and not path.is_relative_to(BUNDLE)
+    ]
+    for path in [*sorted(files), ROOT / "tests" / "conftest.py", ROOT / "requirements/lock.txt"]:
+        told.update(f"{path.relative_to(ROOT)} {path.stat().st_size}\n".encode())
+        told.update(path.read_bytes())
+    return told.hexdigest()
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The trained home: made by one process of the run, copied by each that needs it."""
-    made = made_once(tmp_path_factory, "trained", make_trained)
+    """The trained home: made by one process, copied by each that needs it."""
     folder = tmp_path_factory.mktemp("trained")
-    shutil.copytree(made, folder, dirs_exist_ok=True)
+    copy_made_once(ROOT / ".pytest_cache" / "trained", make_trained, folder)
     settings = Settings(home=folder / "home", clock="watermark")
     return Trained(settings, folder / SIGNALS, folder / TRUTH)
 

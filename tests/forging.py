@@ -13,7 +13,7 @@ from registry.cache import stages_of, write_stages
 from registry.ledger_table import LEDGER
 from registry.registry_state import fold
 from storage.hash_chain import GENESIS, link
-from wiring.agreement import ledger_entries
+from wiring.integrity.agreement import ledger_entries
 from wiring.live_folders import folder_of
 
 Row = dict[str, object]

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.definition import FeatureDefinition
-from domain.measurement import Interval
+from domain.measurement import Interval, together
+from domain.versions.measured import BEATEN, DIFFERENCES, LOWER_IS_BETTER, REGISTERED
 from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.evaluation import baselines, fairness
 from training.evaluation.baselines import Champion, Scores
 from training.evaluation.evaluate import GradeCuts, evaluate
 from training.evaluation.fairness import FAIRNESS_FILE, FairnessReport
-from training.evaluation.results import EVALUATION_FILE, Evaluation
+from training.evaluation.results import EVALUATION_FILE, Evaluation, Rival
 from training.model.fit import Fold
 from training.model.profile_only_model import ProfileModel
 from training.report.charts import charts
@@ -26,33 +27,6 @@ from training.report.fairness_page import audit_page
 from training.report.html_page import page
 
 Array = NDArray[np.float64]
-
-REGISTERED = (
-    "auroc",
-    "average_precision",
-    "brier",
-    "log_loss",
-    "calibration_error",
-    "came_by_told",
-    "came_by_told_at_10pct",
-    "lift_at_10pct",
-    "precision_at_10pct",
-    "recall_at_10pct",
-)
-"""What is registered with a version; `evaluation.json` holds the rest."""
-
-LOWER_IS_BETTER = ("brier", "log_loss")
-
-BEATEN = ("auroc", "average_precision", "brier")
-"""By what a baseline may be shown to beat a version."""
-
-DIFFERENCES = {
-    "prior": ("brier", "log_loss"),
-    "scorecard": BEATEN,
-    "static": BEATEN,
-    "champion": ("auroc", "log_loss", "brier"),
-}
-"""Which differences to a baseline are registered too, as `auroc_over_static` and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,44 +88,65 @@ def assess(
     grades: GradeCuts = (),
 ) -> Assessment:
     """Measure probabilities [n] of a test beside baselines, and audit their groups."""
-    found = evaluate(test, chance, others, seed=config.seed, grades=grades)
-    asked = config.fairness
-    audit = fairness.audit(asked, test, chance, seed=config.seed) if asked.groups else None
-    metrics = {held: found.metrics[held] for held in REGISTERED}
-    for rival in found.rivals:
+    evaluation = evaluate(test, chance, others, seed=config.seed, grades=grades)
+    fairness_config = config.fairness
+    audit = (
+        fairness.audit(fairness_config, test, chance, seed=config.seed)
+        if fairness_config.groups
+        else None
+    )
+    metrics = {
+        defined_metrics: evaluation.metrics[defined_metrics] for defined_metrics in REGISTERED
+    }
+    for rival in evaluation.rivals:
         for measure in DIFFERENCES.get(rival.name, ()):
             if measure in rival.over:
                 metrics[f"{measure}_over_{rival.name}"] = rival.over[measure]
     metrics |= audit.metrics() if audit else {}
-    counts = {"grades_inverted": len(found.inverted)} if grades else {}
-    held = {k: v for k, v in metrics.items() if _whole(v)}
-    return Assessment(held, counts, (*_falling(found), *_beaten(found)), found, audit)
+    counts = {"grades_inverted": len(evaluation.inverted)} if grades else {}
+    defined_metrics = {k: v for k, v in metrics.items() if _whole(v)}
+    return Assessment(
+        defined_metrics, counts, (*_falling(evaluation), *_beaten(evaluation)), evaluation, audit
+    )
 
 
-def _falling(found: Evaluation) -> Iterator[str]:
+def _falling(evaluation: Evaluation) -> Iterator[str]:
     """Grades that are shown to fall."""
-    rate = {band.name: band.observed.value for band in found.grades}
-    for better, other in found.inverted:
+    rate = {band.name: band.observed.value for band in evaluation.grades}
+    for better, other in evaluation.inverted:
         yield (
             f"Grade {better} converts less than {other} on the test: {rate[better]:.1%} and "
             f"{rate[other]:.1%}, further apart than chance makes grades that convert alike."
         )
 
 
-def _beaten(found: Evaluation) -> Iterator[str]:
+def _beaten(evaluation: Evaluation) -> Iterator[str]:
     """Baselines that are shown to be better, and a prior that is no worse."""
-    for rival in found.rivals:
-        if rival.name in ("scorecard", "static"):
-            worse = [m for m in BEATEN if m in rival.over and shown_worse(m, rival.over[m])]
-            if worse:
-                yield f"The baseline {rival.name} is better on the test by {', '.join(worse)}."
-        elif rival.name == "prior" and rival.over and rival.over["brier"].value >= 0:
+    for baseline, measures in beaten_by(evaluation.rivals).items():
+        yield f"The baseline {baseline} is better on the test by {', '.join(measures)}."
+    for rival in evaluation.rivals:
+        if rival.name == "prior" and rival.over and rival.over["brier"].value >= 0:
             yield "Its Brier score on the test is no better than that of one rate for everyone."
 
 
-def shown_worse(measure: str, over: Interval) -> bool:
-    """Whether a difference, version less baseline, is shown to be for the worse."""
-    return over.low > 0 if measure in LOWER_IS_BETTER else over.high < 0
+def beaten_by(rivals: Sequence[Rival]) -> dict[str, list[str]]:
+    """The baselines that are shown to be better, and by which measures.
+
+    All differences together hold with the level of each, as the gate `no_baseline_beats` asks.
+    """
+    over = [
+        (rival.name, measure, rival.over[measure])
+        for rival in rivals
+        if rival.name in ("scorecard", "static")
+        for measure in BEATEN
+        if measure in rival.over and _whole(rival.over[measure])
+    ]
+    better: dict[str, list[str]] = {}
+    wide = together([alone for *_, alone in over])
+    for (baseline, measure, _), interval in zip(over, wide, strict=True):
+        if interval.low > 0 if measure in LOWER_IS_BETTER else interval.high < 0:
+            better.setdefault(baseline, []).append(measure)
+    return better
 
 
 def write(done: Assessment, name: str, importance: Mapping[str, float], folder: Path) -> None:
@@ -159,9 +154,9 @@ def write(done: Assessment, name: str, importance: Mapping[str, float], folder: 
     _json(done.evaluation, folder / EVALUATION_FILE)
     pictures = charts(done.evaluation, importance)
     write_png(pictures, folder / "plots")
-    told = f"# Evaluation: {name}\n\nOn the last part of time; bounds are 95%, by account.\n"
+    heading = f"# Evaluation: {name}\n\nOn the last part of time; bounds are 95%, by account.\n"
     (folder / "evaluation.html").write_text(
-        page(f"Evaluation: {name}", told, figures_html(pictures)), encoding="utf-8"
+        page(f"Evaluation: {name}", heading, figures_html(pictures)), encoding="utf-8"
     )
     if done.audit is not None:
         _json(done.audit, folder / FAIRNESS_FILE)
@@ -170,10 +165,10 @@ def write(done: Assessment, name: str, importance: Mapping[str, float], folder: 
         (folder / "fairness.html").write_text(page(f"Audit: {name}", text), encoding="utf-8")
 
 
-def _whole(held: Interval) -> bool:
+def _whole(interval: Interval) -> bool:
     """Whether there is a number and both its bounds: what is undefined was not measured."""
-    return bool(np.isfinite([held.value, held.low, held.high]).all())
+    return bool(np.isfinite([interval.value, interval.low, interval.high]).all())
 
 
-def _json(held: msgspec.Struct, path: Path) -> None:
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(held)))
+def _json(document: msgspec.Struct, path: Path) -> None:
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(document)))

@@ -1,5 +1,6 @@
-"""What a training run is asked to do: a file, parsed once, unknown keys refused."""
+"""The settings of a training run: a file, parsed once, unknown keys refused."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from itertools import pairwise
@@ -8,18 +9,27 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from domain.errors import Missing
-from storage.typed_yaml import read_typed
+from domain.definition import LONGEST_DAYS
+from domain.errors import BadConfiguration, Missing
+from storage.config_numbers import (
+    Days,
+    Hours,
+    OpenShare,
+    PositiveCount,
+    PositiveDays,
+    PositiveShare,
+    Seed,
+)
+from storage.nearest_names import nearest
+from storage.typed_yaml import YamlFile
 
-OpenShare = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
-Days = Annotated[float, msgspec.Meta(ge=0.0)]
-Positive = Annotated[float, msgspec.Meta(gt=0.0)]
-StepDays = Annotated[float, msgspec.Meta(ge=1 / 24)]
+StepDays = Annotated[float, msgspec.Meta(ge=1 / 24, le=LONGEST_DAYS)]
+NameKind = Literal["feature", "event type", "outcome"]
 Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class _EveryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="rule"):
-    """Parent of the rules: `rule` in the file says which."""
+    """Parent of the cutoff rules: the key `rule` of the file chooses one."""
 
 
 class Every(_EveryRule, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="every"):
@@ -32,7 +42,7 @@ class After(_EveryRule, frozen=True, kw_only=True, forbid_unknown_fields=True, t
     """One cutoff per lead, so many hours after its first event of these types."""
 
     types: tuple[str, ...]
-    delay_hours: Days = 0.0
+    delay_hours: Hours = 0.0
 
 
 class FirstContact(
@@ -43,7 +53,7 @@ class FirstContact(
     With `identified_only` that is the first event by which somebody is named.
     """
 
-    delay_hours: Days = 0.0
+    delay_hours: Hours = 0.0
 
 
 class Waiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,7 +105,7 @@ class Fairness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     groups: tuple[Audit, ...] = ()
     top_share: OpenShare = 0.2
     threshold: OpenShare | None = None
-    min_rows: Annotated[int, msgspec.Meta(ge=1)] = 50
+    min_rows: PositiveCount = 50
 
 
 class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,18 +122,18 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """
 
     outcome: str = "won"
-    horizon_days: Positive = 30.0
+    horizon_days: PositiveDays = 30.0
     cutoffs: Every | After | FirstContact = Every()
     begin: Aware | None = msgspec.field(name="from", default=None)
     split: Split = Split()
-    trials: Annotated[int, msgspec.Meta(ge=1)] = 15
-    seed: int = 7
-    iterations: Annotated[int, msgspec.Meta(ge=10)] = 400
+    trials: PositiveCount = 15
+    seed: Seed = 7
+    iterations: Annotated[int, msgspec.Meta(ge=10, le=100_000)] = 400
     border_count: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 254
     identified_only: bool = True
     exclude: tuple[str, ...] = ()
     exclude_accounts: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ()
-    max_account_share: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.02
+    max_account_share: PositiveShare = 0.02
     waivers: tuple[Waiver, ...] = ()
     warm_start: bool = False
     blend: bool = False
@@ -132,32 +142,69 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     @property
     def embargo_days(self) -> float:
         """The embargo in force."""
-        given = self.split.embargo_days
-        return self.horizon_days if given is None else given
+        stated = self.split.embargo_days
+        return self.horizon_days if stated is None else stated
 
     def document(self) -> dict[str, object]:
         """The settings as plain values, as a version's lineage records them."""
         document: dict[str, object] = msgspec.to_builtins(self)
         return document
 
+    def names(self, kind: NameKind) -> Iterator[tuple[str, str]]:
+        """The names of a kind that it refers to, each after its key in the file."""
+        if kind == "outcome":
+            yield "$.outcome", self.outcome
+            return
+        if kind == "event type":
+            types = self.cutoffs.types if isinstance(self.cutoffs, After) else ()
+            yield from ((f"$.cutoffs.types[{i}]", name) for i, name in enumerate(types))
+            return
+        yield from ((f"$.exclude[{i}]", name) for i, name in enumerate(self.exclude))
+        for i, waiver in enumerate(self.waivers):
+            yield f"$.waivers[{i}].feature", waiver.feature
+        for i, group in enumerate(self.fairness.groups):
+            yield f"$.fairness.groups[{i}].feature", group.feature
+
     def digest(self) -> str:
         """A digest of all settings; the same for settings that were read back from a document."""
-        told = msgspec.convert(self.document(), TrainingConfig)  # 7 and 7.0 are the same
-        return sha256(msgspec.json.encode(told, order="sorted")).hexdigest()
+        config = msgspec.convert(self.document(), TrainingConfig)  # 7 and 7.0 are the same
+        return sha256(msgspec.json.encode(config, order="sorted")).hexdigest()
 
 
-def read_config(path: Path) -> TrainingConfig:
-    """A run's settings from its file. Raises Missing or BadConfiguration."""
+def read_config(
+    path: Path, known: Mapping[NameKind, Iterable[str]] | None = None
+) -> TrainingConfig:
+    """A run's settings from its file. Raises Missing or BadConfiguration.
+
+    `known` are the names that exist, by kind: a setting that names another is refused.
+    """
     if not path.is_file():
         raise Missing("no such file", rule="training-config", where=str(path))
-    todo = "The README lists the settings of a training run."
-    return read_typed(path, TrainingConfig, "training-config", todo=todo, prepare=_dated)
+    todo = "docs/configuration.md tells every key."
+    file = YamlFile(path, "training-config", todo=todo)
+    config = file.to(TrainingConfig, _dated)
+    for kind, names in (known or {}).items():
+        _require_known(config, kind, frozenset(names), file)
+    return config
+
+
+def _require_known(
+    config: TrainingConfig, kind: NameKind, known: frozenset[str], file: YamlFile
+) -> None:
+    for key, name in config.names(kind):
+        if name not in known:
+            raise BadConfiguration(
+                f"unknown {kind} {name!r}",
+                rule="training-config",
+                where=file.where(f"at `{key}`"),
+                todo=nearest(name, known),
+            )
 
 
 def _dated(document: object) -> object:
     """The document with a date for `from` made a moment; an empty one has no settings."""
     if isinstance(document, dict):
-        held = document.get("from")
-        if isinstance(held, date) and not isinstance(held, datetime):
-            return {**document, "from": datetime.combine(held, time(), UTC)}
+        begin = document.get("from")
+        if isinstance(begin, date) and not isinstance(begin, datetime):
+            return {**document, "from": datetime.combine(begin, time(), UTC)}
     return {} if document is None else document

@@ -99,7 +99,7 @@ def _read(then: Lineage, now: Lineage) -> str:
 def _within(part: object, whole: object) -> bool:
     """Whether a document says all that another says; settings that are new say more."""
     if isinstance(part, dict) and isinstance(whole, dict):
-        return all(name in whole and _within(held, whole[name]) for name, held in part.items())
+        return all(name in whole and _within(value, whole[name]) for name, value in part.items())
     return part == whole
 
 

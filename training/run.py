@@ -94,11 +94,11 @@ class TrainingRun:
 
     def study_name(self, parts: RunRows) -> str:
         """A run with the same rows and settings resumes the same study."""
-        told, rows = sha256(self.config.digest().encode()), parts.fitted
+        digest, rows = sha256(self.config.digest().encode()), parts.fitted
         for column in (rows.numbers, rows.labels, rows.moments, rows.groups, rows.weights):
-            told.update(np.ascontiguousarray(column).tobytes())
-        told.update("\0".join(rows.texts.ravel().tolist()).encode())
-        return told.hexdigest()[:16]
+            digest.update(np.ascontiguousarray(column).tobytes())
+        digest.update("\0".join(rows.texts.ravel().tolist()).encode())
+        return digest.hexdigest()[:16]
 
     def execute(
         self,
@@ -118,11 +118,11 @@ class TrainingRun:
         write_record(RunRecord(started_ms=began, trials=trials), folder)
         progress.phase("fitting and calibrating")
         rows, definition = prepared.parts, self.definition
-        made = fit_version(rows, best, self.config, definition)
-        explained = explain(made, rows.test)
-        assessed = assess(made, rows, self.config, definition, against)
+        fitted = fit_version(rows, best, self.config, definition)
+        explained = explain(fitted, rows.test)
+        assessed = assess(fitted, rows, self.config, definition, against)
         origin = self._origin(prepared, self.lineage(provenance, searched))
-        manifest = write_version(made, explained, assessed, rows, self.config, origin, folder)
+        manifest = write_version(fitted, explained, assessed, rows, self.config, origin, folder)
         for text in assessed.warnings:
             progress.warn(text)
         return manifest
@@ -167,7 +167,7 @@ class TrainingRun:
             trials=config.trials,
             fixed={"iterations": config.iterations, "border_count": config.border_count},
             seed=config.seed,
-            told=lambda done, best: progress.trial(done, config.trials, best),
+            on_trial=lambda done, best: progress.trial(done, config.trials, best),
             warmth=studies.warmth,
             worker=studies.worker,
         )

@@ -15,6 +15,7 @@ from domain.versions.explanation_table import ExplanationTable
 from domain.versions.golden_rows import GOLDEN_ROWS, GoldenRows, golden_rows, write_golden
 from domain.versions.input_profile import profile_inputs, write_profile
 from domain.versions.manifest import (
+    LEADS_FILE,
     MODEL_FILE,
     REFERENCE_FILE,
     TABLE_FILE,
@@ -29,6 +30,7 @@ from training.config import TrainingConfig
 from training.data import reference_sample
 from training.data.dataset import Dataset
 from training.data.run_rows import RunRows
+from training.data.scored_leads import leads_frame
 from training.evaluation.tested_rows import write_test_rows
 from training.model import blending, calibrate, fit, shap_table
 from training.model.calibrate import Calibrated
@@ -93,18 +95,18 @@ def fit_version(
     )
 
 
-def explain(made: FittedVersion, test: Dataset) -> Explained:
+def explain(fitted: FittedVersion, test: Dataset) -> Explained:
     """Build the table of explanations, check it, and weigh the features by it."""
-    table = shap_table.build_table(made.model, test.features)
+    table = shap_table.build_table(fitted.model, test.features)
     checked = test.take(np.arange(len(test))[:CHECKED_ROWS])
-    error = shap_table.check_table(table, made.model, fit.pool(checked))
-    leaves = np.asarray(made.model.calc_leaf_indexes(fit.pool(test)), dtype=np.int64)
+    error = shap_table.check_table(table, fitted.model, fit.pool(checked))
+    leaves = np.asarray(fitted.model.calc_leaf_indexes(fit.pool(test)), dtype=np.int64)
     importance = np.abs(table.explain(leaves)).mean(axis=0)
     return Explained(table, error, dict(zip(table.features, importance.tolist(), strict=True)))
 
 
 def assess(
-    made: FittedVersion,
+    fitted: FittedVersion,
     rows: RunRows,
     config: TrainingConfig,
     definition: FeatureDefinition,
@@ -112,12 +114,12 @@ def assess(
 ) -> Assessment:
     """Measure it on the test, beside its rivals and the champion."""
     assessed = AssessedRows(rows.folds, rows.fitted, rows.test)
-    rivals = assessment.rivals(config, definition, assessed, made.profile, against.champion)
-    return assessment.assess(config, rows.test, made.chance, rivals, against.grades)
+    rivals = assessment.rivals(config, definition, assessed, fitted.profile, against.champion)
+    return assessment.assess(config, rows.test, fitted.chance, rivals, against.grades)
 
 
 def write_version(
-    made: FittedVersion,
+    fitted: FittedVersion,
     explained: Explained,
     assessed: Assessment,
     rows: RunRows,
@@ -127,30 +129,33 @@ def write_version(
 ) -> Manifest:
     """Write all that serving and people need into the folder, and seal it."""
     folder.mkdir(parents=True, exist_ok=True)
-    made.model.save_model(str(folder / MODEL_FILE))
+    fitted.model.save_model(str(folder / MODEL_FILE))
     explained.table.save(folder / TABLE_FILE)
-    _write_rows(made, rows, config.seed, folder)
+    _write_rows(fitted, rows, config.seed, folder)
     assessment.write(assessed, origin.name, explained.importance, folder)
-    manifest = _manifest(made, explained, assessed, rows, config, origin, folder)
+    manifest = _manifest(fitted, explained, assessed, rows, config, origin, folder)
     text = model_card.model_card(manifest, origin.removed, assessed.evaluation, assessed.audit)
     (folder / "card.md").write_text(text, encoding="utf-8")
     (folder / "card.html").write_text(page(f"Model card: {origin.name}", text), encoding="utf-8")
     return seal(folder, manifest)
 
 
-def _write_rows(made: FittedVersion, rows: RunRows, seed: int, folder: Path) -> None:
+def _write_rows(version: FittedVersion, rows: RunRows, seed: int, folder: Path) -> None:
     """What later runs hold their inputs and answers against."""
-    test, fitted, fair = rows.test, rows.fitted, made.fair
-    frame = reference_sample.reference_frame(test.take(fair), made.chance[fair], seed)
+    test, fitted, fair = rows.test, rows.fitted, version.fair
+    frame = reference_sample.reference_frame(test.take(fair), version.chance[fair], seed)
     reference_sample.write_reference(frame, folder / REFERENCE_FILE)
-    golden = _golden(test.take(fair[:GOLDEN_ROWS]), made.model, made.calibrated.calibrator)
+    chance = version.calibrated.calibrator.apply(fit.margins(version.model, rows.leads))
+    leads = leads_frame(rows.leads, chance, rows.test_us, seed)
+    reference_sample.write_reference(leads, folder / LEADS_FILE)
+    golden = _golden(test.take(fair[:GOLDEN_ROWS]), version.model, version.calibrated.calibrator)
     write_golden(golden, folder)
-    write_test_rows(rows.test_numbers, test, made.chance, folder)
+    write_test_rows(rows.test_numbers, test, version.chance, folder)
     write_profile(profile_inputs(fitted.features, fitted.numbers, fitted.texts), folder)
 
 
 def _manifest(
-    made: FittedVersion,
+    fitted: FittedVersion,
     explained: Explained,
     assessed: Assessment,
     rows: RunRows,
@@ -158,7 +163,7 @@ def _manifest(
     origin: VersionOrigin,
     folder: Path,
 ) -> Manifest:
-    test, fair, error = rows.test, made.fair, explained.error
+    test, fair, error = rows.test, fitted.fair, explained.error
     exact = Interval(value=error, low=error, high=error)
     return Manifest(
         name=origin.name,
@@ -166,20 +171,20 @@ def _manifest(
         definition=origin.definition,
         features=test.features,
         categories=test.categories,
-        calibrator=made.calibrated.calibrator,
-        calibrator_gains=made.calibrated.gains,
-        quantiles=reference_sample.percentiles(made.chance[fair]),
+        calibrator=fitted.calibrated.calibrator,
+        calibrator_gains=fitted.calibrated.gains,
+        quantiles=reference_sample.percentiles(fitted.chance[fair]),
         outcome=config.outcome,
         horizon_days=config.horizon_days,
         metrics={**assessed.metrics, "explanation_error": exact},
         counts={
-            **_counts(rows, origin.removed, int(made.model.tree_count_)),
+            **_counts(rows, origin.removed, int(fitted.model.tree_count_)),
             **assessed.counts,
         },
         lineage=origin.lineage,
         warnings=(*origin.warnings, *assessed.warnings),
-        blended=made.blended,
-        fallback=write_fallback(made.profile, rows.fitted, test, fair, GOLDEN_ROWS, folder),
+        blended=fitted.blended,
+        fallback=write_fallback(fitted.profile, rows.fitted, test, fair, GOLDEN_ROWS, folder),
     )
 
 
@@ -188,17 +193,21 @@ def _fitted(
 ) -> tuple[Any, fit.OutOfFold, Blended | None]:
     """The model, what its like told of rows not seen, and the blend if one was asked for."""
     seed = config.seed
-    model, told = fit.fit(parts.fitted, best, seed), fit.crossed(parts.fitted, best, seed)
+    model, predictions = fit.fit(parts.fitted, best, seed), fit.crossed(parts.fitted, best, seed)
     if not config.blend:
-        return model, told, None
+        return model, predictions, None
     other = blending.scorecard_of(best)
     later = [fit.across(parts.folds, each, seed) for each in (best, other)]
-    found = blending.weigh(later[0], later[1], seed)
-    if not found.scorecard:
-        return model, told, found
+    blended = blending.weigh(later[0], later[1], seed)
+    if not blended.scorecard:
+        return model, predictions, blended
     scorecard = fit.fit(parts.fitted, other, seed)
     points = fit.crossed(parts.fitted, other, seed)
-    return blending.summed(model, scorecard, found), blending.mixed(told, points, found), found
+    return (
+        blending.summed(model, scorecard, blended),
+        blending.mixed(predictions, points, blended),
+        blended,
+    )
 
 
 def _golden(rows: Dataset, model: Any, calibrator: Calibrator) -> GoldenRows:

@@ -11,7 +11,7 @@ from config.settings import Settings
 from domain.errors import Missing
 from domain.versions.manifest import VersionKind
 from registry.cache import write_stages
-from wiring.agreement import standing_stages
+from wiring.integrity.agreement import standing_stages
 from wiring.live_folders import BUNDLE, folder_of
 
 _PARTS = ("definition.json", "contracts", "live")

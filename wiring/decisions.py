@@ -19,7 +19,7 @@ from domain.verification import Head
 from domain.versions.policy_manifest import POLICY_FILE, PolicyManifest
 from registry.cache import OpenedVersion, open_version
 from storage.engine import WAIT_S, open_engine
-from wiring.agreement import standing_stages
+from wiring.integrity.agreement import standing_stages
 from wiring.live_folders import policy_cache_of
 
 POLICIES = Path(__file__).parents[1] / "decisions" / "policies"
@@ -42,27 +42,27 @@ def open_trail(
     if live:
         patient.dispose()
     engine = open_engine(settings.audit_db, wait_s) if live else patient
-    told = partial(_note, settings)
+    on_append = partial(_note, settings)
     if not settings.audit_spool:
-        return AuditTrail(engine, wait_s, told)
+        return AuditTrail(engine, wait_s, on_append)
     spool = Spool(Path(settings.audit_spool), settings.audit_spool_mb << 20)
     breaker = CircuitBreaker(
-        time.monotonic, told=partial(watch.breaker, "audit"), failures=1, open_s=5.0
+        time.monotonic, on_change=partial(watch.breaker, "audit"), failures=1, open_s=5.0
     )
-    trail = SpooledTrail(engine, wait_s, spool, breaker, told)
+    trail = SpooledTrail(engine, wait_s, spool, breaker, on_append)
     with suppress(Unavailable):
         trail.drain()
     return trail
 
 
 def _note(settings: Settings, newest: Head) -> None:
-    from wiring.checkpoints import note_trail
+    from wiring.integrity.checkpoints import note_trail
 
     note_trail(settings, newest)
 
 
 def open_policy(settings: Settings) -> ZenPolicy:
-    """The policy in force now; whoever runs on follows it by `wiring.policies.follow_policy`."""
+    """The policy in force; a long-running process follows it by `follow_policy`."""
     label, path = in_force(settings)
     return load_policy(path, label)
 

@@ -8,7 +8,7 @@ from feature_repo.store import WAIT_S, FeastStore
 def open_features(
     settings: Settings, definition: FeatureDefinition, wait_s: float = WAIT_S
 ) -> FeastStore:
-    """Feast on this home, told of the definition; the online store may be silent for `wait_s`."""
+    """Feast on this home, for the definition; the online store may be silent for `wait_s`."""
     store = FeastStore(settings.home, definition, settings.online, wait_s)
     store.apply()
     return store

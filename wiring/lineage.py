@@ -1,7 +1,6 @@
-"""Lineage, put together: runs tell of themselves into the home's outbox, and on to a server.
+"""Lineage: runs are recorded in the home's outbox, and sent to a server where there is one.
 
-Telling never stops what is told of: whatever goes wrong with it is logged, and what could not be
-sent waits for the next command.
+Lineage never stops a run: errors are logged, and what could not be sent waits for the next command.
 """
 
 import logging
@@ -38,28 +37,28 @@ class RunInputsOutputs:
     inputs: "list[LineageDataset]" = field(default_factory=list)
     outputs: "list[LineageDataset]" = field(default_factory=list)
 
-    def read_log(self, lineage: Lineage) -> None:
-        """The run read the log, so far."""
+    def add_log(self, lineage: Lineage) -> None:
+        """Note that the run read the log up to here."""
         from registry.lineage.events import event_log
 
-        held = event_log(iso(lineage.watermark_us), lineage.events, lineage.log_hash)
-        self.inputs.append(held)
+        log = event_log(iso(lineage.watermark_us), lineage.events, lineage.log_hash)
+        self.inputs.append(log)
 
-    def read(self, name: str, version: str) -> None:
-        """The run read a version of something."""
+    def add_input(self, name: str, version: str) -> None:
+        """Note that the run read a version of a data set."""
         from registry.lineage.events import LineageDataset
 
         self.inputs.append(LineageDataset(name, version))
 
-    def made(self, name: str, version: str) -> None:
-        """The run made a version of something."""
+    def add_output(self, name: str, version: str) -> None:
+        """Note that the run wrote a version of a data set."""
         from registry.lineage.events import LineageDataset
 
         self.outputs.append(LineageDataset(name, version))
 
 
 class LineageEmitter:
-    """Tells of runs into an outbox, and sends what waits there where there is a server."""
+    """Writes runs into an outbox, and sends waiting events where there is a server."""
 
     def __init__(self, outbox: Outbox, send: Send | None, clock: Clock) -> None:
         self._outbox = outbox
@@ -69,28 +68,28 @@ class LineageEmitter:
     @contextmanager
     def run(self, job: str) -> Iterator[RunInputsOutputs]:
         """Tell that a run of a job starts, and how it ends: whole, failed or interrupted."""
-        run_id, told = str(uuid4()), RunInputsOutputs()
-        self._tell("START", job, run_id, told)
+        run_id, datasets = str(uuid4()), RunInputsOutputs()
+        self._tell("START", job, run_id, datasets)
         try:
-            yield told
+            yield datasets
         except Exception as bad:
             # of other errors the kind alone: their text may hold anything
             error = str(bad) if isinstance(bad, LeadscoreError) else type(bad).__name__
-            self._tell("FAIL", job, run_id, told, error)
+            self._tell("FAIL", job, run_id, datasets, error)
             raise
         except BaseException:
-            self._tell("ABORT", job, run_id, told)
+            self._tell("ABORT", job, run_id, datasets)
             raise
-        self._tell("COMPLETE", job, run_id, told)
+        self._tell("COMPLETE", job, run_id, datasets)
 
     def _tell(
-        self, state: "State", job: str, run_id: str, told: RunInputsOutputs, error: str = ""
+        self, state: "State", job: str, run_id: str, datasets: RunInputsOutputs, error: str = ""
     ) -> None:
         try:
             from registry.lineage.events import event
 
             at = iso(to_us(self._clock.now()))
-            inputs, outputs = tuple(told.inputs), tuple(told.outputs)
+            inputs, outputs = tuple(datasets.inputs), tuple(datasets.outputs)
             self._outbox.add(
                 event(state, job, run_id, at, inputs=inputs, outputs=outputs, error=error)
             )
@@ -101,7 +100,7 @@ class LineageEmitter:
 
 
 def open_teller(settings: Settings) -> LineageEmitter:
-    """What tells of runs on this home."""
+    """The lineage emitter of this home."""
     send = sender(settings.lineage_url, TIMEOUT_S) if settings.lineage_url else None
     return LineageEmitter(outbox_of(settings), send, SystemClock())
 

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from sqlalchemy import make_url
 
@@ -68,15 +67,14 @@ def outages_told() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        told = outage(error)
-        if told is None:
+        unavailable = outage(error)
+        if unavailable is None:
             raise
-        raise told from error
+        raise unavailable from error
 
 
-class _Place(NamedTuple):
-    device: int
-    file: int
+_Place = tuple[int, int]
+"""A device, and a file on it."""
 
 
 class Presence:
@@ -96,14 +94,14 @@ class Presence:
 
     def _look(self) -> list[_Place]:
         try:
-            held = [os.stat(path) for path in self._paths]  # noqa: PTH116 at each request
+            status = [os.stat(path) for path in self._paths]  # noqa: PTH116 at each request
         except OSError as bad:
             raise Unavailable(
                 "the home of the service, or one of its databases, is missing",
                 rule="home-present",
                 todo="Put it back; the service then recovers by itself.",
             ) from bad
-        return [_Place(one.st_dev, one.st_ino) for one in held]
+        return [(one.st_dev, one.st_ino) for one in status]
 
 
 def presence_of(settings: Settings) -> Presence:

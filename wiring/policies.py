@@ -8,22 +8,32 @@ import msgspec
 
 from config.settings import Settings
 from decisions.policy.golden_rows import Difference, differences
+from decisions.policy.jdm import Graph
 from decisions.policy.lint import PolicyFinding
-from decisions.policy.policy import PolicyFile, check_policy, load_policy, name_in, rules_in
+from decisions.policy.policy import load_policy, name_in, normal_form, read_policy, rules_in
 from decisions.policy.table_axes import GRADES
 from decisions.policy.trial_run import tried
 from decisions.policy.zen_policy import ZenPolicy
+from decisions.proof.cases import cases_file
+from decisions.proof.declared import personal
+from decisions.proof.examine import Examination, examine
 from domain.clock import SystemClock, iso, to_us
 from domain.decisions import Facts
-from domain.errors import BadInput, Missing, Refused
+from domain.errors import BadConfiguration, BadInput, Missing, Refused
 from domain.versions.manifest import ModelVersion, seal
-from domain.versions.policy_manifest import GOLDEN_FILE, POLICY_FILE, GoldenRow, PolicyManifest
-from registry.store import PolicyRegistry
+from domain.versions.policy_manifest import (
+    CASES_FILE,
+    GOLDEN_FILE,
+    POLICY_FILE,
+    GoldenRow,
+    PolicyManifest,
+)
+from registry.store import REGISTERED, AnyRegistry
 from scoring.live_policy import LivePolicies, LivePolicy
 from storage.files import private_folder
 from storage.owned_folder import owned_folder
-from wiring.agreement import agreement
 from wiring.decisions import POLICIES, STANDARD, in_force, policy_path
+from wiring.integrity.agreement import agreement
 from wiring.lineage import open_teller
 from wiring.live_folders import policy_cache_of
 from wiring.registry import open_policies
@@ -59,15 +69,28 @@ def policy_of_record(settings: Settings, label: str) -> ZenPolicy:
 
     Where none has that label, the policy in force.
     """
+    named, path = file_of_record(settings, label)
+    return load_policy(path, named)
+
+
+def file_of_record(settings: Settings, label: str) -> tuple[str | None, Path]:
+    """The label and the file of the policy that `policy_of_record` gives."""
     registry = open_policies(settings)
     if label in registry.standing().registrations:
-        return load_policy(registry.fetch(label)[0] / POLICY_FILE, label)
-    named, path = in_force(settings)
-    held = (load_policy(p) for p in sorted(POLICIES.glob("*.json")))
-    return next((p for p in held if p.label == label), load_policy(path, named))
+        return label, registry.fetch(label)[0] / POLICY_FILE
+    packaged = (p for p in sorted(POLICIES.glob("*.json")) if load_policy(p).label == label)
+    path = next(packaged, None)
+    return in_force(settings) if path is None else (None, path)
 
 
-def register(settings: Settings, path: Path, by: str) -> ModelVersion:
+def register(
+    settings: Settings,
+    path: Path,
+    by: str,
+    *,
+    reason: str = REGISTERED,
+    registry: AnyRegistry | None = None,
+) -> ModelVersion:
     """Seal a policy's file with its golden rows, and register it as a candidate.
 
     The registry gives the number: the file's own `version` is its author's note. Raises
@@ -75,31 +98,40 @@ def register(settings: Settings, path: Path, by: str) -> ModelVersion:
     another policy that comes with the product.
     """
     rows = tried(path)
-    policy, registry = load_policy(path), open_policies(settings)
-    held = msgspec.json.decode(path.read_bytes(), type=PolicyFile)
-    _refuse_twin(registry, held.name, policy)
+    policy, registry = load_policy(path), registry or open_policies(settings)
+    file, graph = read_policy(path)
+    _refuse_personal(graph, file.description, path.name)
+    _refuse_twin(registry, file.name, policy)
     manifest = PolicyManifest(
-        name=held.name,
+        name=file.name,
         created=iso(to_us(SystemClock().now())),
         metrics={},
         counts={"golden": len(rows)},
         fingerprint=policy.fingerprint,
-        description=held.description,
+        description=file.description,
     )
     private_folder(settings.home)
     with owned_folder(settings.home, "policy") as scratch:
         folder = scratch / "version"
         folder.mkdir()
-        shutil.copyfile(path, folder / POLICY_FILE)
+        (folder / POLICY_FILE).write_bytes(normal_form(path.read_bytes(), path.name))
+        if cases_file(path).is_file():
+            shutil.copyfile(cases_file(path), folder / CASES_FILE)
         (folder / GOLDEN_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(rows)))
         seal(folder, manifest)
-        with open_teller(settings).run("register") as told:
-            version = registry.register(folder, run_id=None, by=by)
-            told.made(f"policies/{version.name}", version.label)
+        with open_teller(settings).run("register") as lineage_run:
+            version = registry.register(folder, run_id=None, by=by, reason=reason)
+            lineage_run.add_output(f"policies/{version.name}", version.label)
             return version
 
 
-def _refuse_twin(registry: PolicyRegistry, name: str, policy: ZenPolicy) -> None:
+def _refuse_personal(graph: Graph, description: str, name: str) -> None:
+    """A version is sealed and copied: nothing that is personal may be in it."""
+    for one in personal(graph, description):
+        raise BadConfiguration(one.what, rule=one.rule, where=f"{name}: {one.where}")
+
+
+def _refuse_twin(registry: AnyRegistry, name: str, policy: ZenPolicy) -> None:
     packaged = POLICIES / f"{name}.json"
     if not packaged.is_file() or any(v.name == name for v in registry.versions()):
         return
@@ -131,13 +163,14 @@ def compare_files(
     return differences(facts.values(), a, b)
 
 
-def reviewed(settings: Settings, path: Path, grades: Sequence[str] = GRADES) -> list[PolicyFinding]:
-    """All that can be said against a policy's file in this home.
+def examined(
+    settings: Settings, path: Path, grades: Sequence[str] = GRADES, cases: Path | None = None
+) -> Examination:
+    """What is found on a policy's file in this home, and what was looked at.
 
-    Held against the attributes and features that there are, and against the rules of the policy
-    that it follows: the one in force, where they share half of its rules, else the one of the
-    same name that comes along. `grades` are those that leads have. Raises BadInput for others than
-    a policy gives.
+    It is compared with the attributes and features that there are, and with the rules of the policy
+    that it follows: the one in force, where they share half of its rules, else the one of the same
+    name. `cases` are run, else those beside the policy.
     """
     if not grades or not set(grades) <= set(GRADES):
         raise BadInput(
@@ -146,11 +179,16 @@ def reviewed(settings: Settings, path: Path, grades: Sequence[str] = GRADES) -> 
             where="--grades",
             todo="Name some of these, with commas between.",
         )
-    return check_policy(path, known_facts(settings), _follows(settings, path), grades)
+    return examine(path, known_facts(settings), _follows(settings, path), grades, cases)
+
+
+def reviewed(settings: Settings, path: Path, grades: Sequence[str] = GRADES) -> list[PolicyFinding]:
+    """All findings on a policy's file in this home, as `examined`."""
+    return examined(settings, path, grades).findings
 
 
 def known_facts(settings: Settings) -> set[str]:
-    """The attributes and features that a policy may be told of: of the home's feature service."""
+    """The attributes and features that a policy may use: those of the home's feature service."""
     from config.home_definition import definition_of
     from feature_repo.catalogue import category_names, number_names
     from wiring.beginning_service import beginning_service
@@ -177,5 +215,5 @@ def read_golden(folder: Path) -> list[GoldenRow]:
     """The golden rows of a sealed policy. Raises Missing."""
     try:
         return msgspec.json.decode((folder / GOLDEN_FILE).read_bytes(), type=list[GoldenRow])
-    except FileNotFoundError as gone:
-        raise Missing("the golden rows are gone", rule="version-complete") from gone
+    except FileNotFoundError as missing:
+        raise Missing("the golden rows are missing", rule="version-complete") from missing

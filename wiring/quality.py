@@ -1,6 +1,6 @@
 """The quality gates, put together: their rules in one file, their counts for Prometheus."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from signals.contracts.contract import Contract
 from signals.quality.batch_gate import BatchGate
 from signals.quality.event_gate import EventGate
 from signals.quality.ingest_gates import IngestGates
-from signals.quality.rules import BatchRules, EventRules
+from signals.quality.rules import BatchRules, EventRules, ValueRule
 from signals.quality.statistics import fields_of
+from storage.nearest_names import nearest
 from storage.typed_yaml import YamlFile
 
 FILE = "quality.yaml"
@@ -48,27 +49,61 @@ class _Loader(yaml.CSafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, shape) for tag, shape in held if not (first in "oO" and tag.endswith(":bool"))]
-    for first, held in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+    first: [(tag, shape) for tag, shape in pairs if not (first in "oO" and tag.endswith(":bool"))]
+    for first, pairs in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
 
 
-def load_quality(home: Path) -> Quality:
-    """The packaged rules, changed by the home's own file. Raises BadConfiguration."""
+def load_quality(home: Path, contracts: Iterable[Contract] | None = None) -> Quality:
+    """The packaged rules, changed by the home's own file.
+
+    With `contracts`, a rule on an event type or a field that none of them has is refused. Raises
+    BadConfiguration, naming file, line and key.
+    """
     packaged = _read(PACKAGED)
     path = own_file(home, PACKAGED)
     own = packaged if path is None else _read(path)
     merged = _merged(_sections(packaged), _sections(own))
-    return own.to(Quality, lambda _: merged)
+    quality = own.to(Quality, lambda _: merged)
+    try:
+        if contracts is not None:
+            check_value_rules(quality.events.values, contracts)
+    except BadConfiguration as bad:
+        own.locate(bad)
+        raise
+    return quality
+
+
+def check_value_rules(rules: Sequence[ValueRule], contracts: Iterable[Contract]) -> None:
+    """Raise BadConfiguration for a rule on a type or a field that no contract has."""
+    fields = {contract.name: contract.declared for contract in contracts}
+    for i, rule in enumerate(rules):
+        key = f"$.events.values[{i}]"
+        for kind in rule.types:
+            _require(rule, "event type", kind, frozenset(fields), f"{key}.types")
+        known = frozenset[str]().union(*(fields[kind] for kind in rule.types or fields))
+        _require(rule, "field", rule.field, known, f"{key}.field")
+        if rule.not_above is not None:
+            _require(rule, "field", rule.not_above, known, f"{key}.not_above")
+
+
+def _require(rule: ValueRule, what: str, name: str, known: frozenset[str], key: str) -> None:
+    if name not in known:
+        raise BadConfiguration(
+            f"rule {rule.rule!r} refers to an unknown {what}, {name!r}",
+            rule="quality-rules",
+            key=key,
+            todo=f"{nearest(name, known)} `leadscore contracts list` lists event types.",
+        )
 
 
 def _merged(packaged: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Key by key into the sections; a list replaces a list."""
     merged = dict(packaged)
     for key, value in own.items():
-        held = merged.get(key)
-        if isinstance(held, dict) and isinstance(value, dict):
-            value = _merged(held, value)  # noqa: PLW2901
+        section = merged.get(key)
+        if isinstance(section, dict) and isinstance(value, dict):
+            value = _merged(section, value)  # noqa: PLW2901
         merged[key] = value
     return merged
 
@@ -79,7 +114,7 @@ def _read(path: Path) -> YamlFile:
 
 
 def _sections(file: YamlFile) -> dict[str, Any]:
-    held = file.document
-    if not isinstance(held, dict | None):
+    document = file.document
+    if not isinstance(document, dict | None):
         raise BadConfiguration("no sections of rules", rule=file.rule, where=file.name)
-    return held or {}
+    return document or {}

@@ -8,7 +8,8 @@ from config.os_account import os_account
 from config.settings import Settings
 from domain.clock import SystemClock
 from domain.versions.manifest import VersionKind
-from registry.gates import STANDARD_FILE, GateRules, load_gates
+from registry.gate_file import STANDARD_FILE, load_gates
+from registry.gates import GateRules
 from registry.ledger import Ledger
 from registry.mlflow_files.relocation import relocate
 from registry.store import NO_MLFLOW, AnyRegistry, PolicyRegistry, Registry
@@ -43,14 +44,20 @@ def open_both(settings: Settings) -> tuple[Registry, PolicyRegistry]:
     return _models(settings, ledger), _policies(settings, ledger)
 
 
+def open_as(settings: Settings, kind: VersionKind, credential: str) -> AnyRegistry:
+    """As `open_kind`, for changes that are made by a credential's holder."""
+    ledger = Ledger(open_engine(settings.ledger_db), CLOCK, credential, wait_s=ANSWER_WAIT_S)
+    return _policies(settings, ledger) if kind == "policy" else _models(settings, ledger)
+
+
 def open_by_credential(settings: Settings, kind: VersionKind, credential: str) -> AnyRegistry:
     """Versions of one kind, without MLflow, for changes that are made by a credential's holder."""
     engine = open_engine(settings.ledger_db, ANSWER_WAIT_S)
     ledger = Ledger(engine, CLOCK, credential, wait_s=ANSWER_WAIT_S)
-    made = PolicyRegistry if kind == "policy" else Registry
-    told = partial(_note, settings)
-    return made(
-        NO_MLFLOW, settings.home / "artifacts", ledger, CLOCK, folder_of(settings, kind), told
+    registry_type = PolicyRegistry if kind == "policy" else Registry
+    on_change = partial(_note, settings)
+    return registry_type(
+        NO_MLFLOW, settings.home / "artifacts", ledger, CLOCK, folder_of(settings, kind), on_change
     )
 
 
@@ -60,19 +67,21 @@ def gates_of(settings: Settings) -> GateRules:
 
 
 def _note(settings: Settings) -> None:
-    from wiring.checkpoints import checkpoint
+    from wiring.integrity.checkpoints import checkpoint
 
     checkpoint(settings, "stages")
 
 
 def _models(settings: Settings, ledger: Ledger) -> Registry:
-    told, cache = partial(_note, settings), cache_of(settings)
-    return Registry(settings.tracking_uri, _artifacts(settings), ledger, CLOCK, cache, told)
+    on_change, cache = partial(_note, settings), cache_of(settings)
+    return Registry(settings.tracking_uri, _artifacts(settings), ledger, CLOCK, cache, on_change)
 
 
 def _policies(settings: Settings, ledger: Ledger) -> PolicyRegistry:
-    told, cache = partial(_note, settings), policy_cache_of(settings)
-    return PolicyRegistry(settings.tracking_uri, _artifacts(settings), ledger, CLOCK, cache, told)
+    on_change, cache = partial(_note, settings), policy_cache_of(settings)
+    return PolicyRegistry(
+        settings.tracking_uri, _artifacts(settings), ledger, CLOCK, cache, on_change
+    )
 
 
 def _ledger(settings: Settings) -> Ledger:

@@ -20,11 +20,12 @@ from scoring.live_policy import LivePolicies
 from scoring.what_if import WhatIfs
 from signals.store.lead_profiles import Profiles
 from telemetry.traces import traced
-from wiring.agreement import agreement
 from wiring.clock import clock_of
 from wiring.decisions import open_trail
 from wiring.features import open_features
+from wiring.integrity.agreement import agreement
 from wiring.live_folders import cache_of
+from wiring.overrides import follow_overrides
 from wiring.policies import follow_policy
 from wiring.quality import load_quality
 from wiring.signals import SignalPlane, open_signals
@@ -76,18 +77,21 @@ def open_scoring(
     trail = open_trail(settings, live=live, watch=watch)
     clock = clock_of(settings, plane.directory)
     directory, gates = plane.directory, quality.gates(findings)
-    ports = Ports(directory, states, versions, policy, trail, clock, os.urandom, gates, watch)
+    overrides = follow_overrides(settings, directory, clock, LOOK_EVERY_S, time.monotonic)
+    ports = Ports(
+        directory, states, versions, policy, trail, clock, os.urandom, gates, watch, overrides
+    )
     answerer = ScoringService(plane.definition, ports)
-    asked = WhatIfs(plane.definition, ports)
+    what_ifs = WhatIfs(plane.definition, ports)
     return Scoring(
-        plane, features, versions, policy, trail, clock, answerer, findings, ports, asked
+        plane, features, versions, policy, trail, clock, answerer, findings, ports, what_ifs
     )
 
 
 def _steady(
     settings: Settings, plane: SignalPlane, features: FeastStore, watch: Observer
 ) -> FallbackStateReader:
-    breaker = CircuitBreaker(time.monotonic, told=partial(watch.breaker, "features"))
+    breaker = CircuitBreaker(time.monotonic, on_change=partial(watch.breaker, "features"))
     keeping = Keeping(settings.features_keep, settings.features_keep_s)
     profiles = Profiles(plane.engine, plane.definition)
     return FallbackStateReader(features, profiles, breaker, time.monotonic, keeping)

@@ -1,4 +1,4 @@
-"""A home beside the home, for work that makes history anew: others may be at the same."""
+"""A temporary home beside the home, for work that rebuilds history: several may run at once."""
 
 import shutil
 from collections.abc import Iterator

@@ -9,12 +9,10 @@ import msgspec
 
 from config.settings import Settings
 from domain.decisions import DecisionQuery, DecisionRecord, PolicyQuestion
-from domain.errors import LeadscoreError, Unavailable
+from domain.errors import LeadscoreError, NoModel, Unavailable
 from domain.findings import QualityFindings
-from domain.identifiers import accounts_named
 from domain.log_status import LogStanding
 from domain.ports import Observer
-from domain.scores import ScoreAnswer
 from domain.signals import Counts, Receipt
 from domain.what_if import WhatIf, WhatIfRequest
 from scoring.pending_answers import AnswerOrError
@@ -24,20 +22,18 @@ from telemetry.attributes import tag
 from telemetry.gc_tuning import tune_gc
 from wiring.bundle import unpack_bundle
 from wiring.outages import outage, outages_told, presence_of
+from wiring.ranking import RankingFilters, ranked_leads
 from wiring.scoring import Scoring, open_scoring
-
-LOOKS = 20
-"""So often the ranking is looked at for one page of leads of some status."""
 
 ORIGIN = "http"
 """How quarantine names documents that came through the service."""
 
 
 class ServingRuntime:
-    """What the service does, without a word of HTTP. Safe to use from many threads.
+    """What the service does, without HTTP. Safe to use from many threads.
 
     Each call raises Unavailable while the home, its disk or a database cannot be used; a home that
-    was put in the place of the one that was opened is opened anew.
+    was replaced is opened again.
     """
 
     def __init__(self, settings: Settings, open_parts: Callable[[], Scoring]) -> None:
@@ -49,7 +45,7 @@ class ServingRuntime:
         self._presence = presence_of(settings)
 
     @contextmanager
-    def _here(self) -> Iterator[Scoring]:
+    def here(self) -> Iterator[Scoring]:
         """The parts, on the home that is there now. Raises Unavailable."""
         with outages_told():
             if not self._presence.same():
@@ -67,21 +63,23 @@ class ServingRuntime:
             self._scoring.plane.engine.dispose()
             self._scoring, self._presence = fresh, presence_of(self._settings)
 
-    def answer(self, asked: Sequence[PolicyQuestion]) -> list[AnswerOrError]:
-        """Score, decide and record; what each who asked is told, in order. Raises nothing."""
+    def answer(self, questions: Sequence[PolicyQuestion]) -> list[AnswerOrError]:
+        """Score, decide and record; the answers in the order of the questions. Never raises."""
         try:
-            with self._here() as scoring:
-                told = scoring.answerer.answer(asked)
-        except Unavailable as bad:
-            return [bad] * len(asked)
-        return [outage(one) or one if isinstance(one, Exception) else one for one in told]
+            with self.here() as scoring:
+                _check_versions(scoring)
+                answers = scoring.answerer.answer(questions)
+        except (NoModel, Unavailable) as bad:
+            return [bad] * len(questions)
+        return [outage(one) or one if isinstance(one, Exception) else one for one in answers]
 
     def what_if(self, request: WhatIfRequest) -> WhatIf:
         """What a lead would score if it were otherwise; nothing is recorded.
 
         Raises UnknownLead, BadInput, NoModel, Unavailable.
         """
-        with self._here() as scoring:
+        with self.here() as scoring:
+            _check_versions(scoring)
             directory = scoring.plane.directory
             if request.identifiers is not None:
                 lead = directory.find(request.identifiers)
@@ -94,17 +92,17 @@ class ServingRuntime:
 
         Raises Unavailable; Refused where a quality gate stops them.
         """
-        with self._here() as scoring, scoring.ports.watch.stage("ingest"):
+        with self.here() as scoring, scoring.ports.watch.stage("ingest"):
             receipt = scoring.plane.ingest.receive(documents, ORIGIN)
             tag({name: getattr(receipt, name) for name in Counts.__struct_fields__})
             return receipt
 
     def standing(self) -> LogStanding:
-        """Where the log stands. Raises Unavailable."""
-        with self._here() as scoring:
-            held = quarantine.by_rule(scoring.plane.engine)
+        """The state of the log. Raises Unavailable."""
+        with self.here() as scoring:
+            quarantined = quarantine.by_rule(scoring.plane.engine)
             watermark_us = scoring.plane.directory.watermark_us()
-            return LogStanding(watermark_us=watermark_us, quarantined=held)
+            return LogStanding(watermark_us=watermark_us, quarantined=quarantined)
 
     def findings(self) -> tuple[QualityFindings, ...]:
         """What the quality gates found in this process, at the door and when scoring.
@@ -127,27 +125,34 @@ class ServingRuntime:
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Leads by the score of their newest decision, and the cursor of the next page.
 
-        A page is shorter than `limit` where LOOKS at the ranking did not fill it. Raises BadInput
-        where invalid cursor.
+        As `wiring.ranking.ranked_leads`. Raises BadInput where invalid cursor.
         """
-        rows: list[dict[str, Any]] = []
-        with self._here() as scoring:
-            for _ in range(LOOKS):
-                page = scoring.trail.latest(
-                    limit - len(rows),
-                    after=cursor,
-                    grade=grade,
-                    queue=queue,
-                    min_score=min_score,
-                    accounts=None if account is None else accounts_named(account),
-                    eligible=eligible,
-                )
-                answers = [record.answer for record in page.records]
-                rows += map(msgspec.to_builtins, _of_status(scoring, answers, status))
-                cursor = page.cursor
-                if cursor is None or len(rows) == limit:
-                    break
-        return rows, cursor
+        filters = RankingFilters(grade=grade, queue=queue, min_score=min_score, eligible=eligible)
+        records, following = self.ranked(
+            filters, limit=limit, cursor=cursor, status=status, account=account
+        )
+        return [msgspec.to_builtins(record.answer) for record in records], following
+
+    def ranked(
+        self,
+        filters: RankingFilters,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        status: str = "open",
+        account: str | None = None,
+    ) -> tuple[list[DecisionRecord], str | None]:
+        """As `leads`, with the records of the decisions."""
+        with self.here() as scoring:
+            return ranked_leads(
+                scoring.trail,
+                scoring.plane.directory,
+                filters,
+                limit=limit,
+                cursor=cursor,
+                status=status,
+                account=account,
+            )
 
     def decisions(
         self, query: DecisionQuery, limit: int, cursor: str | None = None
@@ -156,18 +161,18 @@ class ServingRuntime:
 
         Raises BadInput where invalid cursor.
         """
-        with self._here() as scoring:
+        with self.here() as scoring:
             page = scoring.trail.search(query, limit, cursor)
         return [entry.record for entry in page.entries], page.cursor
 
     def decision(self, decision_id: str) -> DecisionRecord:
         """One recorded decision. Raises Missing."""
-        with self._here() as scoring:
+        with self.here() as scoring:
             return scoring.trail.get(decision_id)
 
     def ready(self) -> None:
         """Raise NoModel or Unavailable where no lead could be scored."""
-        with self._here() as scoring:
+        with self.here() as scoring:
             scoring.versions.current()
             scoring.plane.directory.watermark_us()
 
@@ -176,13 +181,15 @@ class ServingRuntime:
         self._scoring.plane.engine.dispose()
 
 
-def _of_status(scoring: Scoring, answers: list[ScoreAnswer], status: str) -> list[ScoreAnswer]:
-    """Those of leads that are open, decided, or all."""
-    if status == "all" or not answers:
-        return answers
-    outcomes = scoring.plane.directory.outcomes([a.lead_id for a in answers])
-    pairs = zip(answers, outcomes, strict=True)
-    return [answer for answer, outcome in pairs if bool(outcome) == (status == "decided")]
+def _check_versions(scoring: Scoring) -> None:
+    """Raise NoModel, or Unavailable where what stands cannot be opened: the home is at fault."""
+    try:
+        scoring.versions.current()
+        scoring.policy()
+    except (NoModel, Unavailable):
+        raise
+    except LeadscoreError as bad:
+        raise Unavailable(bad.what, rule=bad.rule, todo=bad.todo) from bad
 
 
 def open_runtime(settings: Settings, watch: Observer | None = None) -> ServingRuntime:

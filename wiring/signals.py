@@ -58,13 +58,13 @@ class LazyWriter:
             self._store = self._open()
         return self._store
 
-    def write_leads(self, *given: object) -> None:
+    def write_leads(self, *arguments: object) -> None:
         """Push lead states."""
-        self._get().write_leads(*given)  # type: ignore[arg-type]
+        self._get().write_leads(*arguments)  # type: ignore[arg-type]
 
-    def write_accounts(self, *given: object) -> None:
+    def write_accounts(self, *arguments: object) -> None:
         """Push account vectors."""
-        self._get().write_accounts(*given)  # type: ignore[arg-type]
+        self._get().write_accounts(*arguments)  # type: ignore[arg-type]
 
     def forget(self, leads: Sequence[str]) -> None:
         """Empty merged leads."""
@@ -103,7 +103,8 @@ def write_definition(path: Path, definition: FeatureDefinition) -> None:
 def open_preparer(settings: Settings) -> Preparer:
     """What reads documents of files, without a database."""
     book = contract_book(settings)
-    door = load_quality(settings.home).door(book.contracts.values())
+    contracts = book.contracts.values()
+    door = load_quality(settings.home, contracts).door(contracts)
     reader = EventValidator(
         book, SystemClock(), door, IdentifierReader(settings.identity), stamp=False
     )
@@ -134,8 +135,8 @@ def open_signals(
         patient.dispose()
         engine = open_engine(settings.signals_db, wait_s, watched=False)
     clock, book = SystemClock(), contract_book(settings)
-    gates = load_quality(settings.home)
-    door = gates.door(book.contracts.values(), let_through=let_through)
+    contracts = book.contracts.values()
+    door = load_quality(settings.home, contracts).door(contracts, let_through=let_through)
     states = StateStore(definition)
     writer = Writer(engine, states, settings.identity, upcast=book.upcast, wait_s=wait_s)
     stamp = live and settings.clock == "system"

@@ -11,7 +11,7 @@ PREFIXES = ("training", "reproduction", "history", "policy")
 
 
 def tidy(settings: Settings) -> list[Path]:
-    """Remove what is nobody's any more; what was removed. Raises nothing."""
+    """Remove leftovers of dead processes; returns what was removed. Never raises."""
     home = settings.home
     unfinished = chain(
         home.glob("*.partial"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from decisions.policy.holdout import draw
-from domain.decisions import DecisionRecord, Facts, RandomRouting
+from domain.decisions import AppliedOverride, DecisionRecord, Facts, RandomRouting, overridden
 from domain.ports import Policy
 from domain.scores import Decision
 
@@ -13,17 +13,24 @@ from domain.scores import Decision
 def replay(record: DecisionRecord, policy: Policy) -> Decision:
     """What the policy decides on the record's facts, the grade worked out anew from the score.
 
-    A routing that was drawn is drawn again.
+    A routing that was drawn is drawn again, an override is applied again.
     """
     return _replayed(record, policy)[0]
 
 
 def _replayed(record: DecisionRecord, policy: Policy) -> tuple[Decision, RandomRouting | None]:
     facts = _graded(record.facts, policy)
+    if record.override is not None:
+        return _by_hand(policy.decide(facts), record.override), None
     if record.drawn is None:
         return policy.decide(facts), None
     account = record.account_id or record.answer.lead_id
     return draw(policy, facts, account, record.drawn.rollout)
+
+
+def _by_hand(own: Decision, override: AppliedOverride) -> Decision:
+    """The policy's decision under the recorded override; as it is where it would have no say."""
+    return overridden(own, override.number, override.change, override.reason) or own
 
 
 def _graded(facts: Facts, policy: Policy) -> Facts:
@@ -45,27 +52,27 @@ def differences(record: DecisionRecord, policy: Policy) -> list[str]:
     ]
     decision, drawn = _replayed(record, policy)
     pairs += _fields(answer.decision, decision)
+    if record.override is not None:
+        own = policy.decide(_graded(facts, policy))
+        pairs += _fields(record.override.instead_of, own, "without the override ")
     if record.drawn is not None and drawn is not None:
         pairs.append(("routings to draw from", record.drawn.among, drawn.among))
         pairs += _fields(record.drawn.instead_of, drawn.instead_of, "without the draw ")
-    return _told(pairs)
+    return _sentences(pairs)
 
 
 def shadow_differences(record: DecisionRecord, policy: Policy) -> list[str]:
     """As `differences`, for what a policy decided unheard, beside the one that answered."""
-    was = record.shadow_decisions.get(policy.label)
-    if was is None:
+    decision_then = record.shadow_decisions.get(policy.label)
+    if decision_then is None:
         return [f"nothing is recorded of {policy.label}"]
     now = policy.decide(_graded(record.facts, policy))
-    return _told(list(_fields(was, now, f"{policy.label} ")))
+    return _sentences(list(_fields(decision_then, now, f"{policy.label} ")))
 
 
-def _fields(was: Decision, now: Decision, of: str = "") -> Iterator[tuple[str, object, object]]:
-    again = msgspec.structs.asdict(now)
-    return (
-        (f"{of}{name}", value, again[name]) for name, value in msgspec.structs.asdict(was).items()
-    )
+def _fields(then: Decision, now: Decision, of: str = "") -> Iterator[tuple[str, object, object]]:
+    return ((f"{of}{name}", getattr(then, name), getattr(now, name)) for name in then.unlike(now))
 
 
-def _told(pairs: list[tuple[str, object, object]]) -> list[str]:
-    return [f"{name} was {was!r}, is {now!r}" for name, was, now in pairs if was != now]
+def _sentences(pairs: list[tuple[str, object, object]]) -> list[str]:
+    return [f"{name} was {then!r}, is {now!r}" for name, then, now in pairs if then != now]

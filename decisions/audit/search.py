@@ -41,19 +41,19 @@ def search(read: RowReader, query: DecisionQuery, limit: int, after: str | None)
     """
     if not 1 <= limit <= LARGEST_PAGE:
         raise BadInput(f"limit is {limit}, must be 1 to {LARGEST_PAGE}", rule="page-limit")
-    before, found = _sequence(after), list[TrailEntry]()
-    for _ in range(LOOKED_AT // CHUNK):
-        chunk = _entries(read, query, before)
+    before, entries = _sequence(after), list[TrailEntry]()
+    for size in _sizes(limit):
+        chunk = _entries(read, query, before, size)
         for entry in chunk:
             before = entry.sequence
             if not _fits(query, entry.record):
                 continue
-            if len(found) == limit:
-                return TrailPage(found, str(found[-1].sequence))
-            found.append(entry)
-        if len(chunk) < CHUNK:
-            return TrailPage(found, None)
-    return TrailPage(found, str(before))
+            if len(entries) == limit:
+                return TrailPage(entries, str(entries[-1].sequence))
+            entries.append(entry)
+        if len(chunk) < size:
+            return TrailPage(entries, None)
+    return TrailPage(entries, str(before))
 
 
 def stream(read: RowReader, query: DecisionQuery, through: int) -> Iterator[TrailEntry]:
@@ -68,12 +68,31 @@ def stream(read: RowReader, query: DecisionQuery, through: int) -> Iterator[Trai
         start = chunk[-1].sequence + 1
 
 
-def _entries(read: RowReader, query: DecisionQuery, before: int | None) -> list[TrailEntry]:
+def following(read: RowReader, after: int, limit: int) -> list[TrailEntry]:
+    """The next decisions behind the entry of this number, oldest first."""
+    a = AUDIT.c
+    query = sa.select(a.sequence, a.body).where(a.sequence > after).order_by(a.sequence)
+    rows = read(query.limit(min(limit, LARGEST_PAGE)))
+    return [TrailEntry(int(row.sequence), _decoder.decode(row.body)) for row in rows]
+
+
+def _sizes(limit: int) -> Iterator[int]:
+    """Rows of each look: a page first, as what columns tell is often enough, then many."""
+    size, left = min(limit + 1, LOOKED_AT), LOOKED_AT
+    while left:
+        yield size
+        left -= size
+        size = min(CHUNK, left)
+
+
+def _entries(
+    read: RowReader, query: DecisionQuery, before: int | None, size: int
+) -> list[TrailEntry]:
     a = AUDIT.c
     select = sa.select(a.sequence, a.body).where(*_conditions(query))
     if before is not None:
         select = select.where(a.sequence < before)
-    rows = read(select.order_by(a.sequence.desc()).limit(CHUNK))
+    rows = read(select.order_by(a.sequence.desc()).limit(size))
     return [TrailEntry(int(row.sequence), _decoder.decode(row.body)) for row in rows]
 
 

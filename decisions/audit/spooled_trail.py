@@ -27,9 +27,9 @@ class SpooledTrail(AuditTrail):
         wait_s: float,
         spool: Spool,
         breaker: CircuitBreaker,
-        told: AnchorCallback = unheard,
+        on_append: AnchorCallback = unheard,
     ) -> None:
-        super().__init__(engine, wait_s, told)
+        super().__init__(engine, wait_s, on_append)
         self._spool = spool
         self._breaker = breaker
 

@@ -47,6 +47,8 @@ RANKING = sa.Table(
     sa.Column("grade", sa.String(8), nullable=False),
     sa.Column("queue", sa.String(128), nullable=False),
     sa.Index("audit_ranking_by_score", sa.text("score DESC"), "lead_id"),
+    sa.Index("audit_ranking_by_grade", "grade", sa.text("score DESC"), "lead_id"),
+    sa.Index("audit_ranking_by_queue", "queue", sa.text("score DESC"), "lead_id"),
 )
 """Each lead's newest decision: derived from the trail, and rewritten as it grows."""
 

@@ -4,19 +4,22 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from decisions.audit.best_of_accounts import AccountStanding, standings
 from decisions.audit.ranking import Page, page
-from decisions.audit.search import TrailEntry, TrailPage, search, stream
+from decisions.audit.search import TrailEntry, TrailPage, following, search, stream
+from decisions.audit.slim_records import Numbered, decoded
 from decisions.audit.tables import AUDIT, RANKING, REQUESTS, guards_of
 from decisions.audit.verification import CHUNK, columns_of, record_of, verify_stores
 from domain.decisions import DecisionQuery, DecisionRecord
 from domain.errors import BadInput, Missing, Refused, Unavailable
 from domain.verification import Anchored, Head, Verified
+from storage.driver_connections import DriverConnections
 from storage.hash_chain import GENESIS, link
 from storage.sql import lock_statement
 
@@ -27,6 +30,7 @@ _RANKED = ("lead_id", "sequence", "decided_us", "score", "grade", "queue")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(DecisionRecord)
 
+T = TypeVar("T")
 TrailRow = dict[str, object]
 
 
@@ -41,6 +45,8 @@ class TrailVerification(msgspec.Struct, frozen=True, kw_only=True):
     broken: int | None
 
 
+AT_ONCE = 2_000
+"""Entries of a batch: bounds memory."""
 AnchorCallback = Callable[[TrailHead], None]
 EVERY = 1_000
 """After so many decisions somebody is told where the chain stands."""
@@ -58,16 +64,17 @@ class AuditTrail:
     """
 
     def __init__(
-        self, engine: sa.Engine, wait_s: float = -1, told: AnchorCallback = unheard
+        self, engine: sa.Engine, wait_s: float = -1, on_append: AnchorCallback = unheard
     ) -> None:
         """`wait_s` bounds the wait for another thread's turn, -1 for no bound.
 
-        How long another process's lock is waited for, the engine's settings say. `told` hears of
-        the newest entry every `EVERY` entries, once it is on disk.
+        How long another process's lock is waited for, the engine's settings say. `on_append` is
+        called with the newest entry every `EVERY` entries, once it is on disk.
         """
-        self._told = told
+        self._on_append = on_append
         guards_of(engine)
         self._engine = engine
+        self._connections = DriverConnections(engine)
         self._wait_s = wait_s
         self._lock = threading.Lock()  # waiting for SQLite's own lock means sleeping
         self._begin = lock_statement(engine.dialect.name, _LOCK)
@@ -101,11 +108,11 @@ class AuditTrail:
                 digest = following
             for sql, shape in (self._insert, self._rank):
                 cursor.executemany(sql, [shape(row) for row in rows])
-            asked = [row for row in rows if row["request_key"]]
-            if asked:
-                cursor.executemany(self._request[0], [self._request[1](row) for row in asked])
+            keyed = [row for row in rows if row["request_key"]]
+            if keyed:
+                cursor.executemany(self._request[0], [self._request[1](row) for row in keyed])
         if sequence // EVERY != first // EVERY:
-            self._told(TrailHead(sequence=sequence, hash=digest))
+            self._on_append(TrailHead(sequence=sequence, hash=digest))
 
     @staticmethod
     def check(records: Sequence[DecisionRecord]) -> None:
@@ -115,25 +122,25 @@ class AuditTrail:
 
     def get(self, decision_id: str) -> DecisionRecord:
         """One decision. Raises Missing; Unavailable."""
-        found = self._read(sa.select(AUDIT.c.body).where(AUDIT.c.decision_id == decision_id))
-        if not found:
+        bodies = self._read(sa.select(AUDIT.c.body).where(AUDIT.c.decision_id == decision_id))
+        if not bodies:
             raise Missing("no decision has that id", rule="decision-known")
-        return _decoder.decode(found[0].body)
+        return _decoder.decode(bodies[0].body)
 
     def answered(self, keys: Sequence[str]) -> dict[str, DecisionRecord]:
         """By key, the decisions that requests of these keys were answered with. Unavailable."""
         query = sa.select(REQUESTS.c.request_key, AUDIT.c.body).join(
             AUDIT, AUDIT.c.decision_id == REQUESTS.c.decision_id
         )
-        found = self._read(query.where(REQUESTS.c.request_key.in_(keys)))
-        held = [(row.request_key, _decoder.decode(row.body)) for row in found]
-        return {k: record for k, record in held if record.request and record.request.key == k}
+        rows = self._read(query.where(REQUESTS.c.request_key.in_(keys)))
+        records = [(row.request_key, _decoder.decode(row.body)) for row in rows]
+        return {k: record for k, record in records if record.request and record.request.key == k}
 
     def of_lead(self, lead_id: str, limit: int = 100) -> list[DecisionRecord]:
         """A lead's decisions, newest first, at most so many. Raises Unavailable."""
         query = sa.select(AUDIT.c.body).where(AUDIT.c.lead_id == lead_id)
-        found = self._read(query.order_by(AUDIT.c.sequence.desc()).limit(limit))
-        return [_decoder.decode(row.body) for row in found]
+        bodies = self._read(query.order_by(AUDIT.c.sequence.desc()).limit(limit))
+        return [_decoder.decode(row.body) for row in bodies]
 
     def records(self, since_us: int | None = None) -> Iterator[DecisionRecord]:
         """All decisions made at that moment or later, in the order of the trail.
@@ -147,6 +154,37 @@ class AuditTrail:
             start = self._read(first)[0][0] or 1
         for row in self._stream(query, start):
             yield _decoder.decode(row.body)
+
+    def batches(self) -> Iterator[list[Numbered]]:
+        """All decisions with their features, in the order of the trail, `AT_ONCE` at a time.
+
+        Raises Unavailable, at any step.
+        """
+        query, start = sa.select(AUDIT.c.sequence, AUDIT.c.body), 1
+        for rows in self._chunks(query, start, AT_ONCE):
+            yield decoded([(row.sequence, row.body) for row in rows])
+
+    def batches_of(
+        self, decode: Callable[[bytes], T], since_us: int | None = None
+    ) -> Iterator[list[T]]:
+        """All decisions made at that moment or later, as `decode` reads them, `AT_ONCE` at a time.
+
+        Raises Unavailable, at any step.
+        """
+        query, start = sa.select(AUDIT.c.sequence, AUDIT.c.body), 1
+        if since_us is not None:
+            query = query.where(AUDIT.c.decided_us >= since_us)
+        for rows in self._chunks(query, start, AT_ONCE):
+            yield [decode(row.body) for row in rows]
+
+    def entries(self, sequences: Sequence[int]) -> Iterator[Numbered]:
+        """The decisions of these numbers, ascending. Raises Unavailable, at any step."""
+        ordered = sorted(sequences)
+        for at in range(0, len(ordered), CHUNK):
+            chosen = AUDIT.c.sequence.in_(ordered[at : at + CHUNK])
+            query = sa.select(AUDIT.c.sequence, AUDIT.c.body).where(chosen)
+            rows = self._read(query.order_by(AUDIT.c.sequence))
+            yield from decoded([(row.sequence, row.body) for row in rows])
 
     def latest(
         self,
@@ -176,6 +214,10 @@ class AuditTrail:
             eligible=eligible,
         )
 
+    def standings(self, accounts: Sequence[str]) -> dict[str, AccountStanding]:
+        """How the leads of accounts stand, by account. Raises Unavailable."""
+        return standings(self._read, accounts)
+
     def search(self, query: DecisionQuery, limit: int = 50, after: str | None = None) -> TrailPage:
         """The newest decisions that fit, before the cursor. Raises BadInput; Unavailable."""
         return search(self._read, query, limit, after)
@@ -184,10 +226,14 @@ class AuditTrail:
         """All decisions that fit, oldest first, up to that entry. Raises Unavailable."""
         return stream(self._read, query, through)
 
+    def following(self, after: int, limit: int) -> list[TrailEntry]:
+        """The next decisions behind that entry, oldest first. Raises Unavailable."""
+        return following(self._read, after, limit)
+
     def head(self) -> TrailHead | None:
         """The newest entry; None where there is none. Raises Unavailable."""
-        found = self._read(self._newest)
-        return TrailHead(sequence=found[0].sequence, hash=found[0].hash) if found else None
+        heads = self._read(self._newest)
+        return TrailHead(sequence=heads[0].sequence, hash=heads[0].hash) if heads else None
 
     def verify(self, anchor: TrailHead | None = None) -> TrailVerification:
         """Read the whole trail: numbering, chain, and that columns say what bodies say.
@@ -197,11 +243,11 @@ class AuditTrail:
         count, expected = 0, GENESIS
         for row in self._stream(sa.select(AUDIT), 1):
             count += 1
-            held = row._mapping
-            kept = anchor is None or anchor.sequence != count or anchor.hash == held["hash"]
-            if not kept or held["sequence"] != count or record_of(held, expected) is None:
+            entry = row._mapping
+            kept = anchor is None or anchor.sequence != count or anchor.hash == entry["hash"]
+            if not kept or entry["sequence"] != count or record_of(entry, expected) is None:
                 return TrailVerification(count=count, broken=count)
-            expected = held["hash"]
+            expected = entry["hash"]
         cut = anchor is not None and anchor.sequence > count
         return TrailVerification(count=count, broken=count + 1 if cut else None)
 
@@ -217,9 +263,15 @@ class AuditTrail:
             raise _unavailable() from bad
 
     def _stream(self, query: sa.Select[Any], start: int) -> Iterator[sa.Row[Any]]:
-        query = query.order_by(AUDIT.c.sequence).limit(CHUNK)
-        while chunk := self._read(query.where(AUDIT.c.sequence >= start)):
+        for chunk in self._chunks(query, start, CHUNK):
             yield from chunk
+
+    def _chunks(
+        self, query: sa.Select[Any], start: int, size: int
+    ) -> Iterator[Sequence[sa.Row[Any]]]:
+        query = query.order_by(AUDIT.c.sequence).limit(size)
+        while chunk := self._read(query.where(AUDIT.c.sequence >= start)):
+            yield chunk
             start = chunk[-1].sequence + 1
 
     @contextmanager
@@ -236,21 +288,14 @@ class AuditTrail:
         # the driver's own cursor: a statement through the engine costs four times as much
         driver: Any = self._engine.dialect.dbapi
         try:
-            connection = self._engine.raw_connection()
-        except (sa.exc.SQLAlchemyError, driver.Error) as bad:
-            raise _unavailable() from bad
-        cursor = connection.cursor()
-        try:
-            cursor.execute(self._begin)
-            yield cursor
-            connection.commit()
+            with self._connections.cursor() as cursor:
+                cursor.execute(self._begin)
+                yield cursor
+                cursor.connection.commit()
         except driver.IntegrityError as bad:
             raise Refused("the decision is already recorded", rule="decision-once") from bad
-        except driver.Error as bad:
+        except (sa.exc.SQLAlchemyError, driver.Error) as bad:
             raise _unavailable() from bad
-        finally:
-            cursor.close()  # an error holds it, and it would hold SQLite's files
-            connection.close()  # back to the pool, which rolls back what was not committed
 
 
 def _unavailable() -> Unavailable:

@@ -38,29 +38,29 @@ class _Trail:
     def __init__(self, read: RowReader, anchored: Anchored) -> None:
         self._read, self._anchored = read, anchored
         self._count, self._hash = 0, GENESIS
-        self._asked = 0
+        self._compared = 0
         self._fault = ""
         self._request: Verified | None = None
 
     def take(self, chunk: Sequence[sa.Row[Any]]) -> bool:
         """Read on; whether all fits so far."""
-        asked: dict[str, tuple[str, int]] = {}
+        expected: dict[str, tuple[str, int]] = {}
         for row in chunk:
-            held = row._mapping
+            entry = row._mapping
             number = self._count + 1
-            record = record_of(held, self._hash)
-            if held["sequence"] != number:
+            record = record_of(entry, self._hash)
+            if entry["sequence"] != number:
                 self._fault = f"entry {number} is missing"
             elif record is None:
                 self._fault = f"entry {number} breaks the hash chain"
-            elif self._anchored.get(number, held["hash"]) != held["hash"]:
+            elif self._anchored.get(number, entry["hash"]) != entry["hash"]:
                 self._fault = f"entry {number} differs from the anchor"
             if self._fault or record is None:
                 return False
-            self._count, self._hash = number, held["hash"]
+            self._count, self._hash = number, entry["hash"]
             if record.request is not None:
-                asked[record.request.key] = (record.answer.decision_id, number)
-        self._compare(asked)
+                expected[record.request.key] = (record.answer.decision_id, number)
+        self._compare(expected)
         return True
 
     def trail(self) -> Verified:
@@ -74,24 +74,24 @@ class _Trail:
             return self._request
         kept = self._read(sa.select(sa.func.count()).select_from(REQUESTS))[0][0]
         # the trail's own fault says why others are left over
-        more = kept > self._asked and not self._fault
-        fault = f"{kept - self._asked} requests were never asked" if more else ""
-        return Verified(store=REQUESTED, count=self._asked, fault=fault)
+        more = kept > self._compared and not self._fault
+        fault = f"{kept - self._compared} requests were never asked" if more else ""
+        return Verified(store=REQUESTED, count=self._compared, fault=fault)
 
-    def _compare(self, asked: dict[str, tuple[str, int]]) -> None:
-        if not asked or self._request is not None:
+    def _compare(self, expected: dict[str, tuple[str, int]]) -> None:
+        if not expected or self._request is not None:
             return
         query = sa.select(REQUESTS.c.request_key, REQUESTS.c.decision_id)
-        rows = self._read(query.where(REQUESTS.c.request_key.in_(list(asked))))
-        held = {row.request_key: row.decision_id for row in rows}
-        for key, (decision, number) in asked.items():
-            if held.get(key) != decision:
+        rows = self._read(query.where(REQUESTS.c.request_key.in_(list(expected))))
+        stored = {row.request_key: row.decision_id for row in rows}
+        for key, (decision, number) in expected.items():
+            if stored.get(key) != decision:
                 fault = f"the request that entry {number} answered is altered or gone"
                 self._request = Verified(
-                    store=REQUESTED, count=self._asked, broken=number, fault=fault
+                    store=REQUESTED, count=self._compared, broken=number, fault=fault
                 )
                 return
-            self._asked += 1
+            self._compared += 1
 
 
 def _chunks(read: RowReader, last: int) -> Iterator[Sequence[sa.Row[Any]]]:
@@ -122,24 +122,24 @@ def _ranking(read: RowReader, last: int) -> Verified:
         (other, "its row of entry {} says what the trail does not"),
         (missing, "it does not have entry {}, or has an older one of that lead"),
     ):
-        if found := read(query):
-            number = found[0][0]
+        if rows := read(query):
+            number = rows[0][0]
             return Verified(store=RANKED, count=count, broken=number, fault=fault.format(number))
     return Verified(store=RANKED, count=count)
 
 
-def record_of(held: sa.RowMapping, expected: str) -> DecisionRecord | None:
+def record_of(row: sa.RowMapping, expected: str) -> DecisionRecord | None:
     """The record of a row whose chain's last hash was `expected`; None where it does not fit."""
-    body: object = held["body"]  # SQLite lets a forger put anything in any column
-    if not isinstance(body, bytes) or held["previous"] != expected:
+    body: object = row["body"]  # SQLite lets a forger put anything in any column
+    if not isinstance(body, bytes) or row["previous"] != expected:
         return None
-    if link(expected, body) != held["hash"]:
+    if link(expected, body) != row["hash"]:
         return None
     try:
         record = _decoder.decode(body)
     except msgspec.DecodeError:
         return None
-    fits = all(held[name] == value for name, value in columns_of(record).items())
+    fits = all(row[name] == value for name, value in columns_of(record).items())
     return record if fits else None
 
 

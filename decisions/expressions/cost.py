@@ -75,15 +75,15 @@ def _literal(value: object) -> int:
 
 
 def _sum(tree: Tree, known: CostWeights) -> tuple[int, int]:
-    held = [_weigh(part, known) for part in tree.parts]
-    total = sum(weight for weight, _ in held) + 1
+    costs = [_weigh(part, known) for part in tree.parts]
+    total = sum(weight for weight, _ in costs) + 1
     # joining copies, a template or a list too
-    work = sum(work for _, work in held) + STEP + total // 100
+    work = sum(work for _, work in costs) + STEP + total // 100
     if tree.shape == "operator":
         if tree.value == "?":
-            return max(weight for weight, _ in held[1:]), work
+            return max(weight for weight, _ in costs[1:]), work
         if tree.value != "+":
-            return (max(w for w, _ in held) if tree.value == "??" else NUMBER), work
+            return (max(w for w, _ in costs) if tree.value == "??" else NUMBER), work
     if total > MOST_WEIGHT:
         raise TooLarge(f"a part of it can have {total:,} characters or items, {_MAY}")
     return total, work
@@ -101,11 +101,11 @@ def _membership(tree: Tree, known: CostWeights) -> tuple[int, int]:
 def weigh_test(tree: Tree, known: CostWeights) -> tuple[int, int]:
     """As `weigh`, of a cell's test: a range among its alternatives is a membership."""
     cell = Tree("name", "$")
-    asked = tuple(
+    costs = tuple(
         Tree("operator", "in", (cell, part)) if part.shape == "range" else part
         for part in tree.parts
     )
-    return weigh(Tree("list", parts=asked), known)
+    return weigh(Tree("list", parts=costs), known)
 
 
 def _width(tree: Tree) -> int:
@@ -121,8 +121,8 @@ def _width(tree: Tree) -> int:
 
 def _whole(end: Tree) -> float | None:
     if end.shape == "operator" and end.value == "-" and len(end.parts) == 1:
-        held = _whole(end.parts[0])
-        return None if held is None else -held
+        whole = _whole(end.parts[0])
+        return None if whole is None else -whole
     return end.value if end.shape == "literal" and isinstance(end.value, float) else None
 
 
@@ -151,9 +151,9 @@ def _loop(tree: Tree, known: CostWeights) -> tuple[int, int]:
 
 
 def _call(tree: Tree, known: CostWeights) -> tuple[int, int]:
-    held = [_weigh(part, known) for part in tree.parts]
-    weights = [weight for weight, _ in held]
-    work = sum(work for _, work in held) + STEP + sum(weights)
+    costs = [_weigh(part, known) for part in tree.parts]
+    weights = [weight for weight, _ in costs]
+    work = sum(work for _, work in costs) + STEP + sum(weights)
     if tree.value in _PATTERNED:
         work += weights[0] * _pattern(tree)
     if tree.value == "fuzzyMatch":

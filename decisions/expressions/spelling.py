@@ -10,8 +10,8 @@ SHORTEST = 5
 
 def near(name: str, others: Iterable[str], shortest: int = SHORTEST) -> str | None:
     """The name among others that this one is probably a slip of."""
-    held = (other for other in sorted(others) if other != name)
-    return next((other for other in held if alike(name, other, shortest)), None)
+    others_sorted = (other for other in sorted(others) if other != name)
+    return next((other for other in others_sorted if alike(name, other, shortest)), None)
 
 
 def alike(one: str, other: str, shortest: int = SHORTEST) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from decisions.expressions.tokens import NotUnderstood, Token, tokens
@@ -61,14 +62,15 @@ class Tree:
         return count
 
 
+@lru_cache(maxsize=8_192)
 def parse(expression: str, *, unary: bool) -> Tree:
     """The tree of an expression; of a unary test, a list of alternatives. NotUnderstood."""
     reader = _Reader(tokens(expression), unary=unary)
-    found = reader.alternatives() if unary else reader.expression()
+    tree = reader.alternatives() if unary else reader.expression()
     reader.end()
-    if found.depth() > LONGEST:
+    if tree.depth() > LONGEST:
         raise NotUnderstood(f"it is deeper than {LONGEST} levels: make several expressions of it")
-    return found
+    return tree
 
 
 class _Reader:
@@ -98,22 +100,22 @@ class _Reader:
 
     def alternatives(self) -> Tree:
         """The tests of a cell, of which one must hold."""
-        found = [self.expression()]
+        trees = [self.expression()]
         while self.take(","):
-            found.append(self.expression())
-        return Tree("list", parts=tuple(found))
+            trees.append(self.expression())
+        return Tree("list", parts=tuple(trees))
 
     def expression(self) -> Tree:
         """Anything, a choice included."""
         with self._deeper():
-            choices, found = [], self._between(0)
+            choices, tree = [], self._between(0)
             while self.take("?"):
-                choices.append((found, self.expression()))
+                choices.append((tree, self.expression()))
                 self._expect(":")
-                found = self._between(0)
+                tree = self._between(0)
         for condition, chosen in reversed(choices):
-            found = Tree("operator", "?", (condition, chosen, found))
-        return found
+            tree = Tree("operator", "?", (condition, chosen, tree))
+        return tree
 
     @contextmanager
     def _deeper(self) -> Iterator[None]:
@@ -127,10 +129,10 @@ class _Reader:
         if level == len(_LEVELS):
             return self._before()
         lacking = self._unary and level == _COMPARED and self._sign(_LEVELS[level], peek=True)
-        found = Tree("name", CELL) if lacking else self._between(level + 1)
+        tree = Tree("name", CELL) if lacking else self._between(level + 1)
         while sign := self._sign(_LEVELS[level]):
-            found = Tree("operator", sign, (found, self._between(level + 1)))
-        return found
+            tree = Tree("operator", sign, (tree, self._between(level + 1)))
+        return tree
 
     def _sign(self, wanted: frozenset[str], *, peek: bool = False) -> str:
         text, begin = self._next.text, self._at
@@ -138,9 +140,9 @@ class _Reader:
             return ""
         if text == "not" and self._pieces[self._at + 1].text == "in":
             text, self._at = "not in", self._at + 1
-        found = text if text in wanted else ""
-        self._at = begin if peek or not found else self._at + 1
-        return found
+        sign = text if text in wanted else ""
+        self._at = begin if peek or not sign else self._at + 1
+        return sign
 
     def _before(self) -> Tree:
         for sign in ("-", "+", "!", "not"):
@@ -149,21 +151,21 @@ class _Reader:
                     return Tree("operator", sign, (self._before(),))
         return self._after(self._first())
 
-    def _after(self, found: Tree) -> Tree:
+    def _after(self, tree: Tree) -> Tree:
         """What follows a value: a member, or a place in it."""
         while True:
-            if found.shape == "name" and self.take("."):
+            if tree.shape == "name" and self.take("."):
                 if self._next.kind != "name":
                     self._fail()
-                found = Tree("name", f"{found.value}.{self._next.text}")
+                tree = Tree("name", f"{tree.value}.{self._next.text}")
                 self._at += 1
             elif self.take("["):
-                found = self._place(found)
+                tree = self._place(tree)
             else:
-                return found
+                return tree
 
-    def _place(self, found: Tree) -> Tree:
-        parts = [found, self.expression()]
+    def _place(self, tree: Tree) -> Tree:
+        parts = [tree, self.expression()]
         if self.take(":"):
             parts.append(self.expression())
         self._expect("]")
@@ -201,15 +203,15 @@ class _Reader:
         return Tree("template", parts=tuple(parts))
 
     def _arguments(self, name: str) -> tuple[Tree, ...]:
-        found: list[Tree] = []
+        trees: list[Tree] = []
         if self.take(")"):
             return ()
         while True:
-            found.append(self.expression())
+            trees.append(self.expression())
             if self.take("as"):
                 raise NotUnderstood(f"{name}() gives its items a name: they are called `#`")
             if self.take(")"):
-                return tuple(found)
+                return tuple(trees)
             self._expect(",")
 
     def _bracket(self, opens: str) -> Tree:
@@ -217,27 +219,27 @@ class _Reader:
             return self._object()
         if opens == "[" and self.take("]"):
             return Tree("list")
-        self._unary, held = False, self._unary
-        found = [self.expression()]
+        self._unary, unary = False, self._unary
+        trees = [self.expression()]
         if self.take(".."):
-            found.append(self.expression())
+            trees.append(self.expression())
             closes = self._next.text
             if not (self.take("]") or self.take(")")):
                 self._fail()
-            tree = Tree("range", opens + closes, tuple(found))
+            tree = Tree("range", opens + closes, tuple(trees))
         elif opens == "(":
             self._expect(")")
-            tree = found[0]
+            tree = trees[0]
         else:
             while self.take(","):
-                found.append(self.expression())
+                trees.append(self.expression())
             self._expect("]")
-            tree = Tree("list", parts=tuple(found))
-        self._unary = held
+            tree = Tree("list", parts=tuple(trees))
+        self._unary = unary
         return tree
 
     def _object(self) -> Tree:
-        found: list[Tree] = []
+        trees: list[Tree] = []
         if self.take("}"):
             return Tree("object")
         while True:
@@ -245,9 +247,9 @@ class _Reader:
                 self._fail()
             self._at += 1
             self._expect(":")
-            found.append(self.expression())
+            trees.append(self.expression())
             if self.take("}"):
-                return Tree("object", parts=tuple(found))
+                return Tree("object", parts=tuple(trees))
             self._expect(",")
 
     def _expect(self, text: str) -> None:
@@ -260,8 +262,8 @@ class _Reader:
     def _failure(self, wanted: str = "") -> NotUnderstood:
         piece = self._next
         what = "it ends" if piece.kind == "end" else f"{piece.text[:20]!r} stands"
-        told = f", {wanted!r} was expected" if wanted else ", which is not understood there"
-        return NotUnderstood(f"{what} at character {piece.at + 1}{told}")
+        expectation = f", {wanted!r} was expected" if wanted else ", which is not understood there"
+        return NotUnderstood(f"{what} at character {piece.at + 1}{expectation}")
 
 
 def _number(text: str) -> float:

@@ -43,25 +43,25 @@ def tokens(expression: str) -> tuple[Token, ...]:
         raise NotUnderstood(
             f"it has {len(expression):,} characters, at most {MOST_CHARACTERS:,} may be"
         )
-    found, _ = _read(expression, 0, inside=False)
-    return found
+    tokens_read, _ = _read(expression, 0, inside=False)
+    return tokens_read
 
 
 def _read(text: str, at: int, *, inside: bool) -> tuple[tuple[Token, ...], int]:
     """The pieces from a place on, to the end or, inside a template, to the brace that closes."""
-    found: list[Token] = []
+    tokens_read: list[Token] = []
     depth = 0
     while True:
         at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
         if at == len(text):
             if inside:
                 raise NotUnderstood("a `${` is not closed")
-            return (*found, Token("end", "", at)), at
+            return (*tokens_read, Token("end", "", at)), at
         if inside and depth == 0 and text[at] == "}":
-            return (*found, Token("end", "", at)), at + 1
+            return (*tokens_read, Token("end", "", at)), at + 1
         token, at = _one(text, at, inside=inside)
         depth += {"{": 1, "}": -1}.get(token.text, 0) if token.kind == "sign" else 0
-        found.append(token)
+        tokens_read.append(token)
 
 
 def _one(text: str, at: int, *, inside: bool) -> tuple[Token, int]:
@@ -76,8 +76,8 @@ def _one(text: str, at: int, *, inside: bool) -> tuple[Token, int]:
             raise NotUnderstood("a template stands within a template")
         return _template(text, at)
     for kind, pattern in _PATTERNS:
-        if found := pattern.match(text, at):
-            return Token(kind, found[0], at), found.end()
+        if match := pattern.match(text, at):
+            return Token(kind, match[0], at), match.end()
     raise NotUnderstood(f"character {at + 1} is {first!r}, which no expression may hold")
 
 
@@ -91,10 +91,10 @@ _PATTERNS: tuple[tuple[TokenKind, re.Pattern[str]], ...] = (
 def _template(text: str, begin: int) -> tuple[Token, int]:
     parts: list[str | tuple[Token, ...]] = []
     at = begin + 1
-    while found := _STOP.search(text, at):
-        parts.append(text[at : found.start()])
-        if found[0] == "`":
-            return Token("template", text[begin : found.end()], begin, tuple(parts)), found.end()
-        inner, at = _read(text, found.end(), inside=True)
+    while match := _STOP.search(text, at):
+        parts.append(text[at : match.start()])
+        if match[0] == "`":
+            return Token("template", text[begin : match.end()], begin, tuple(parts)), match.end()
+        inner, at = _read(text, match.end(), inside=True)
         parts.append(inner)
     raise NotUnderstood(f"the template that begins at character {begin + 1} does not end")

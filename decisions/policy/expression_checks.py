@@ -34,9 +34,9 @@ def names(expression: str, *, unary: bool = False) -> set[str]:
 
 def names_in(tree: Tree, *, unary: bool) -> set[str]:
     """As `names`, of a tree."""
-    found = {str(part.value) for part in tree.walk() if part.shape == "name"}
+    names = {str(part.value) for part in tree.walk() if part.shape == "name"}
     own = {"$"} if unary else set()
-    return {name for name in found if name not in own and not _of_a_loop(name)}
+    return {name for name in names if name not in own and not _of_a_loop(name)}
 
 
 def _of_a_loop(name: str) -> bool:
@@ -58,12 +58,12 @@ def read_by(node: Node) -> Iterator[tuple[str, str, bool]]:
         yield f"key {assignment.key!r}", assignment.value, False
     if node.type != TABLE:
         return
-    for given in node.content.inputs:
-        if given.field:
-            yield f"column {given.name or given.id!r}", given.field, False
+    for column in node.content.inputs:
+        if column.field:
+            yield f"column {column.name or column.id!r}", column.field, False
     for at, row in enumerate(node.content.rules):
-        for given, text in conditions(node, row):
-            yield f"row {at + 1}, column {given.name or given.id!r}", text, bool(given.field)
+        for column, text in conditions(node, row):
+            yield f"row {at + 1}, column {column.name or column.id!r}", text, bool(column.field)
 
 
 def complaint(expression: str, *, unary: bool) -> str | None:
@@ -80,7 +80,7 @@ def complaint(expression: str, *, unary: bool) -> str | None:
     except NotUnderstood as bad:
         return str(bad)
     except RuntimeError as bad:
-        return said(bad)
+        return message_of(bad)
     return None
 
 
@@ -89,15 +89,15 @@ def shown(expression: str) -> str:
     return repr(expression if len(expression) <= SHOWN else f"{expression[:SHOWN]}...")
 
 
-def said(bad: Exception) -> str:
+def message_of(bad: Exception) -> str:
     """What an error of the engine says, without the backtrace that it may append."""
     return str(bad).partition("\n")[0]
 
 
 def named_facts(graph: Graph) -> frozenset[str]:
     """All dotted names that the expressions of a graph read."""
-    found: set[str] = set()
+    facts: set[str] = set()
     for node in graph.nodes:
         for _, text, unary in read_by(node):
-            found |= names(text, unary=unary)
-    return frozenset(found)
+            facts |= names(text, unary=unary)
+    return frozenset(facts)

@@ -12,8 +12,8 @@ import msgspec
 
 from decisions.expressions.syntax import Tree, parse
 from decisions.policy.expression_checks import names, names_in, read_by
-from decisions.policy.jdm import TABLE, Graph, conditions, read_graph
-from decisions.policy.policy import PolicyFile, load_policy
+from decisions.policy.jdm import TABLE, Graph, conditions
+from decisions.policy.policy import load_policy, read_policy
 from decisions.policy.zen_policy import ZenPolicy
 from domain.decisions import Facts
 from domain.ports import Policy
@@ -32,7 +32,7 @@ _NEITHER = "something else"
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Facts on which two policies decide otherwise, with the later one's grade.
 
-    The rules say why, and do not count.
+    The rules and their words say why, and do not count.
     """
 
     facts: Facts
@@ -42,18 +42,14 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def fields(self) -> tuple[str, ...]:
         """What of the decision differs."""
-        return tuple(f for f in _DECIDED if getattr(self.was, f) != getattr(self.now, f))
-
-
-_DECIDED = tuple(f for f in Decision.__struct_fields__ if f != "rules")
+        return tuple(f for f in self.was.unlike(self.now) if f not in ("rules", "because"))
 
 
 def golden_rows(path: Path) -> list[GoldenRow]:
     """The golden rows of a policy's file. Raises BadConfiguration."""
     policy = load_policy(path)
-    held = msgspec.json.decode(path.read_bytes(), type=PolicyFile)
-    graph = read_graph(bytes(held.decision))
-    thresholds = (held.grades.A, held.grades.B, held.grades.C)
+    file, graph = read_policy(path)
+    thresholds = (file.grades.A, file.grades.B, file.grades.C)
     return list(_explored(policy, _values(policy, graph, thresholds)))
 
 
@@ -64,14 +60,15 @@ def graded(policy: Policy, facts: Facts) -> Facts:
 
 def broken(rows: Sequence[GoldenRow], policy: Policy) -> int:
     """On how many rows a policy does not decide as it is recorded to, rules included."""
-    return sum(policy.decide(graded(policy, row.facts)) != row.decision for row in rows)
+    decided = ((row.decision, policy.decide(graded(policy, row.facts))) for row in rows)
+    return sum(bool(was.unlike(now)) for was, now in decided)
 
 
-def differences(facts: Iterable[Facts], was: Policy, now: Policy) -> list[Difference]:
+def differences(facts: Iterable[Facts], former: Policy, now: Policy) -> list[Difference]:
     """The facts on which two policies decide otherwise."""
-    held = ((graded(was, f), graded(now, f)) for f in facts)
-    found = (Difference(facts=b, was=was.decide(a), now=now.decide(b)) for a, b in held)
-    return [one for one in found if one.fields]
+    decided = ((graded(former, f), graded(now, f)) for f in facts)
+    compared = (Difference(facts=b, was=former.decide(a), now=now.decide(b)) for a, b in decided)
+    return [one for one in compared if one.fields]
 
 
 def _values(
@@ -79,13 +76,13 @@ def _values(
 ) -> dict[str, Sequence[FactValue]]:
     """The values that each fact is to take."""
     profile, features = policy.looks_at
-    spoken = _spoken(graph)
+    values_named = _values_named(graph)
     parts = [f"profile.{n}" for n in profile] + [f"features.{n}" for n in features]
     return {
         "score": [s for t in (*thresholds, 0.5) for s in (t / 2, t, min(t * 1.01, 1.0))],
         "percentile": [0.0, 10.0, 50.0, 90.0, 99.0, 100.0],
         "account_known": [0.0, 1.0],
-        **{name: _beside(spoken.get(name, set())) for name in parts},
+        **{name: _beside(values_named.get(name, set())) for name in parts},
     }
 
 
@@ -96,23 +93,23 @@ def _explored(policy: ZenPolicy, values: dict[str, Sequence[FactValue]]) -> Iter
     """
     chance = random.Random(SEED)  # noqa: S311 (which values meet is no secret)
     ways: set[tuple[str, ...]] = set()
-    found: list[dict[str, FactValue]] = [
-        {name: chance.choice(held) for name, held in values.items()}
+    rows: list[dict[str, FactValue]] = [
+        {name: chance.choice(choices) for name, choices in values.items()}
     ]
-    given = 0
+    tries = 0
     for tried in range(TRIES):
-        facts = dict(chance.choice(found))
+        facts = dict(chance.choice(rows))
         for name in chance.sample(sorted(values), min(len(values), 1 + chance.randrange(3))):
             facts[name] = chance.choice(values[name])
         row = _row(policy, facts)
         new = row.decision.rules not in ways
         if new:
             ways.add(row.decision.rules)
-            found.append(facts)
-        if new or TRIES - tried <= ROWS - given:
-            given += 1
+            rows.append(facts)
+        if new or TRIES - tried <= ROWS - tries:
+            tries += 1
             yield row
-        if given == ROWS:
+        if tries == ROWS:
             return
 
 
@@ -121,7 +118,7 @@ def _row(policy: ZenPolicy, facts: dict[str, FactValue]) -> GoldenRow:
         begins = f"{name}."
         return {n.removeprefix(begins): v for n, v in facts.items() if n.startswith(begins)}
 
-    held = graded(
+    probe = graded(
         policy,
         Facts(
             score=float(facts["score"] or 0.0),
@@ -132,18 +129,18 @@ def _row(policy: ZenPolicy, facts: dict[str, FactValue]) -> GoldenRow:
             features=part("features"),
         ),
     )
-    return GoldenRow(facts=held, decision=policy.decide(held))
+    return GoldenRow(facts=probe, decision=policy.decide(probe))
 
 
-def _spoken(graph: Graph) -> dict[str, set[FactValue]]:
+def _values_named(graph: Graph) -> dict[str, set[FactValue]]:
     """The values that the conditions compare each name with."""
-    found: dict[str, set[FactValue]] = {}
+    by_name: dict[str, set[FactValue]] = {}
     for about, tree in _conditions(graph):
         values = {p.value for p in tree.walk() if p.shape == "literal"}
         for name in about:
-            held = found.setdefault(name, set())
-            held.update(v for v in values if isinstance(v, (float, str)) and v != "")
-    return found
+            values_of_name = by_name.setdefault(name, set())
+            values_of_name.update(v for v in values if isinstance(v, (float, str)) and v != "")
+    return by_name
 
 
 def _conditions(graph: Graph) -> Iterator[tuple[set[str], Tree]]:
@@ -152,14 +149,14 @@ def _conditions(graph: Graph) -> Iterator[tuple[set[str], Tree]]:
             if not unary:
                 yield names(text), parse(text, unary=False)
         for row in node.content.rules if node.type == TABLE else ():
-            for given, text in conditions(node, row):
-                tree = parse(text, unary=bool(given.field))
-                yield names(given.field) if given.field else names_in(tree, unary=False), tree
+            for name, text in conditions(node, row):
+                tree = parse(text, unary=bool(name.field))
+                yield names(name.field) if name.field else names_in(tree, unary=False), tree
 
 
-def _beside(spoken: set[FactValue]) -> list[FactValue]:
+def _beside(values: set[FactValue]) -> list[FactValue]:
     """Those values, numbers next to them, another one, and none."""
-    numbers = {n + step for n in spoken if isinstance(n, float) for step in (-1.0, 0.0, 1.0)}
-    texts = {t for t in spoken if isinstance(t, str)}
+    numbers = {n + step for n in values if isinstance(n, float) for step in (-1.0, 0.0, 1.0)}
+    texts = {t for t in values if isinstance(t, str)}
     other: set[FactValue] = {_NEITHER} if texts or not numbers else set()
     return [*sorted(numbers), *sorted(texts), *sorted(map(str, other)), None]

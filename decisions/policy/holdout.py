@@ -23,15 +23,15 @@ def routings(policy: Policy, facts: Facts) -> tuple[Decision, ...]:
     One is asked for each grade, at its least probability, percentiles spread evenly; decisions
     with the same action, queue and priority are one routing. Never empty.
     """
-    held = policy.grades
-    found: dict[tuple[object, ...], Decision] = {}
-    for at, (grade, least) in enumerate(held):
-        percentile = 100.0 * (len(held) - at - 0.5) / len(held)
+    grades = policy.grades
+    decisions: dict[tuple[object, ...], Decision] = {}
+    for at, (grade, least) in enumerate(grades):
+        percentile = 100.0 * (len(grades) - at - 0.5) / len(grades)
         one = policy.decide(
             msgspec.structs.replace(facts, score=least, percentile=percentile, grade=grade)
         )
-        found.setdefault((one.eligible, one.action, one.queue, one.priority), one)
-    return tuple(found.values())
+        decisions.setdefault((one.eligible, one.action, one.queue, one.priority), one)
+    return tuple(decisions.values())
 
 
 def draw(
@@ -44,5 +44,5 @@ def draw(
     """
     possible = routings(policy, facts)
     at = int(bucket(account, SALT + rollout) * len(possible))
-    said = policy.decide(facts)
-    return possible[at], RandomRouting(rollout=rollout, among=len(possible), instead_of=said)
+    decision = policy.decide(facts)
+    return possible[at], RandomRouting(rollout=rollout, among=len(possible), instead_of=decision)

@@ -114,22 +114,22 @@ def read_graph(decision: bytes) -> Graph:
 
     What a node of another kind holds is not looked at: the kind itself is a finding.
     """
-    held = msgspec.json.decode(decision, type=_RawGraph)
+    graph = msgspec.json.decode(decision, type=_RawGraph)
     nodes = tuple(
-        Node(id=n.id, type=n.type, name=n.name or "", content=_content(n)) for n in held.nodes
+        Node(id=n.id, type=n.type, name=n.name or "", content=_content(n)) for n in graph.nodes
     )
-    return Graph(nodes=nodes, edges=held.edges)
+    return Graph(nodes=nodes, edges=graph.edges)
 
 
 def _content(node: _RawNode) -> Content:
     if node.type not in (TABLE, EXPRESSION):
         return Content()
     try:
-        held = msgspec.json.decode(node.content, type=_RawContent)
+        content = msgspec.json.decode(node.content, type=_RawContent)
     except msgspec.ValidationError as bad:
         raise msgspec.ValidationError(f"node {node.id!r}: {bad}") from bad
-    rows = tuple({name: cell or "" for name, cell in row.items()} for row in held.rules)
-    parts = {name: getattr(held, name) for name in Content.__struct_fields__}
+    rows = tuple({name: cell or "" for name, cell in row.items()} for row in content.rules)
+    parts = {name: getattr(content, name) for name in Content.__struct_fields__}
     return Content(**{**parts, "rules": rows})
 
 

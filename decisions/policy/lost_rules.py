@@ -21,10 +21,10 @@ def lost_rules(
     And for each name in an answer that is new, and nearly one that was there before: `label` is
     what the earlier policy is called.
     """
-    return [*_gone(now, before, label, retired), *_slips(now, before, label)]
+    return [*_lost(now, before, label, retired), *_slips(now, before, label)]
 
 
-def _gone(
+def _lost(
     now: Graph, before: Graph, label: str, retired: Collection[str]
 ) -> Iterator[PolicyFinding]:
     known = domains(now)
@@ -36,10 +36,12 @@ def _gone(
             if rule in kept or rule in retired or (here is not None and _renamed(table, at, here)):
                 continue
             where = f"node {(here or table).id!r}"
-            told = f"rule {rule!r} of {label} is gone"
+            sentence = f"rule {rule!r} of {label} is gone"
             fall = "" if here is None else _fall(table, at, here, known)
             todo = "put it back, or name it in the policy's `retired`"
-            yield PolicyFinding(rule="policy-rule-gone", where=where, what=f"{told}{fall}: {todo}")
+            yield PolicyFinding(
+                rule="policy-rule-gone", where=where, what=f"{sentence}{fall}: {todo}"
+            )
 
 
 def rules_of(table: Node) -> list[object]:
@@ -49,10 +51,10 @@ def rules_of(table: Node) -> list[object]:
 
 def _fields(table: Node, row: dict[str, str]) -> dict[str, str]:
     """A row's tests and results by what they are about, its identifier left out."""
-    held = {f"in {c.field}": row.get(c.id, "").strip() for c in table.content.inputs}
-    held |= {f"out {c.field}": row.get(c.id, "").strip() for c in table.content.outputs}
-    held.pop("out rule", None)
-    return {name: text for name, text in held.items() if text}
+    tests = {f"in {c.field}": row.get(c.id, "").strip() for c in table.content.inputs}
+    tests |= {f"out {c.field}": row.get(c.id, "").strip() for c in table.content.outputs}
+    tests.pop("out rule", None)
+    return {name: text for name, text in tests.items() if text}
 
 
 def _renamed(table: Node, at: int, here: Node) -> bool:
@@ -69,11 +71,11 @@ def _fall(table: Node, at: int, here: Node, known: Domains) -> str:
     fields = [c.field for c in here.content.inputs]
     if [c.field for c in table.content.inputs] != fields or None in fields:
         return ""
-    was, now = space_of(table, known, beside=here), space_of(here, known, beside=table)
-    if was.axes != now.axes:
+    former, now = space_of(table, known, beside=here), space_of(here, known, beside=table)
+    if former.axes != now.axes:
         return ""
     earlier = set(rules_of(table)[:at])
-    left: list[Box] = [was.most[at]]
+    left: list[Box] = [former.most[at]]
     caught: list[str] = []
     example = ""
     for place, rule in enumerate(rules_of(here)):
@@ -92,23 +94,23 @@ def _fall(table: Node, at: int, here: Node, known: Domains) -> str:
 def _slips(now: Graph, before: Graph, label: str) -> Iterator[PolicyFinding]:
     for table in now.of_kind(TABLE):
         for name in _NAMES:
-            known, held = _values(before, name), column(table, name)
+            known, values = _values(before, name), column(table, name)
             vanished = known - _values(now, name)
-            for at, row in enumerate(table.content.rules if held else ()):
-                value = cell(row, held)
+            for at, row in enumerate(table.content.rules if values else ()):
+                value = cell(row, values)
                 if not isinstance(value, str) or value in known:
                     continue
-                if meant := near(value, vanished, SHORT):
-                    told = f"{name} {value!r} is nearly {meant!r} of {label}: a slip?"
+                if nearest := near(value, vanished, SHORT):
+                    sentence = f"{name} {value!r} is nearly {nearest!r} of {label}: a slip?"
                     yield PolicyFinding(
-                        rule="policy-spelling", where=row_name(table, at), what=told
+                        rule="policy-spelling", where=row_name(table, at), what=sentence
                     )
 
 
 def _values(graph: Graph, name: str) -> set[str]:
-    held = [
+    values = [
         cell(row, column(table, name))
         for table in graph.of_kind(TABLE)
         for row in table.content.rules
     ]
-    return {value for value in held if isinstance(value, str)}
+    return {value for value in values if isinstance(value, str)}

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 
+from decisions.policy.declarations import Declarations
+from decisions.policy.graph_file import PolicyTerms, as_policy, is_graph
 from decisions.policy.jdm import TABLE, Graph, read_graph
 from decisions.policy.lint import PolicyFinding, check_graph
 from decisions.policy.lost_rules import lost_rules, rules_of
@@ -19,12 +21,6 @@ _NAME = msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)
 _VERSION = msgspec.Meta(pattern=r"^[0-9a-z.]+$", max_length=32)
 MOST_BYTES = 4_000_000
 """A policy's file may be so large."""
-_BARE = (
-    "Put the graph under `decision`, beside `name`, `version` and `grades`: "
-    '{"name": "mine", "version": "1", "grades": {"A": 0.2, "B": 0.1, "C": 0.04}, '
-    '"decision": {...}}.'
-)
-_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 _TODO = "See docs/glossary.md for the fields of a policy."
 
 
@@ -40,19 +36,16 @@ class GradeThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"A, B, C are {self.A}, {self.B}, {self.C}, must descend strictly")
 
 
-class PolicyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PolicyFile(Declarations, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A policy's file, as it stands. `decision` is a JSON Decision Model graph.
 
-    `queues` declares all that it may use (none: any); `retired` names rules of earlier versions
-    that it leaves out on purpose. Both are for the checks alone.
+    What it declares beside is for the checks alone.
     """
 
     name: Annotated[str, _NAME]
     version: Annotated[str, _VERSION]
     description: str = ""
     grades: GradeThresholds
-    queues: tuple[_Text, ...] = ()
-    retired: tuple[_Text, ...] = ()
     decision: msgspec.Raw
 
 
@@ -61,18 +54,20 @@ def load_policy(path: Path, label: str | None = None) -> ZenPolicy:
 
     Raises BadConfiguration naming the file and, where there is one, the node and the row.
     """
-    held, graph = _read(path)
-    if found := _check(held, graph):
-        first = found[0]
+    file, graph = read_policy(path)
+    if findings := _check(file, graph):
+        first = findings[0]
         raise BadConfiguration(
             first.what,
             rule=first.rule,
             where=f"{path.name}: {first.where}",
-            todo="" if len(found) == 1 else f"{len(found) - 1} more: see `leadscore policy check`.",
+            todo=""
+            if len(findings) == 1
+            else f"{len(findings) - 1} more: see `leadscore policy check`.",
         )
-    grades = (held.grades.A, held.grades.B, held.grades.C)
-    named = f"{held.name}-{held.version}" if label is None else label
-    return ZenPolicy(named, grades, bytes(held.decision), graph)
+    grades = (file.grades.A, file.grades.B, file.grades.C)
+    named = f"{file.name}-{file.version}" if label is None else label
+    return ZenPolicy(named, grades, bytes(file.decision), graph)
 
 
 def check_policy(
@@ -89,24 +84,24 @@ def check_policy(
     what a table asks of another one is found.
     """
     try:
-        held, graph = _read(path)
-        if found := _check(held, graph):
-            return found
-        found = review(graph, held.queues, known, grades)
+        file, graph = read_policy(path)
+        if findings := _check(file, graph):
+            return findings
+        findings = review(graph, file.queue_names, known, grades)
         if before is not None:
-            earlier, was = _read(before)
+            earlier, former = read_policy(before)
             label = f"{earlier.name}-{earlier.version}"
-            found += lost_rules(graph, was, label, held.retired)
+            findings += lost_rules(graph, former, label, file.retired)
     except BadConfiguration as bad:
         what = f"{bad.what}. {bad.todo}" if bad.todo else bad.what
         return [PolicyFinding(rule=bad.rule, where="the file", what=what)]
-    return found
+    return findings
 
 
 def rules_in(path: Path) -> set[object]:
     """The rule identifiers in a policy's file; none where it cannot be read."""
     try:
-        return {rule for table in _read(path)[1].of_kind(TABLE) for rule in rules_of(table)}
+        return {rule for table in read_policy(path)[1].of_kind(TABLE) for rule in rules_of(table)}
     except BadConfiguration:
         return set()
 
@@ -114,22 +109,22 @@ def rules_in(path: Path) -> set[object]:
 def name_in(path: Path) -> str:
     """The name of a policy's file; "" where it cannot be read."""
     try:
-        return _read(path)[0].name
+        return read_policy(path)[0].name
     except BadConfiguration:
         return ""
 
 
-def _check(held: PolicyFile, graph: Graph) -> list[PolicyFinding]:
-    return check_graph(graph) or probe(bytes(held.decision), graph)
+def _check(file: PolicyFile, graph: Graph) -> list[PolicyFinding]:
+    return check_graph(graph) or probe(bytes(file.decision), graph)
 
 
-def _read(path: Path) -> tuple[PolicyFile, Graph]:
-    document = _bytes(path)
+def read_policy(path: Path) -> tuple[PolicyFile, Graph]:
+    """A policy's file and its graph, neither checked. Raises BadConfiguration."""
+    document = normal_form(read_bytes(path), path.name)
     try:
-        held = msgspec.json.decode(document, type=PolicyFile)
-        return held, _graph(held.decision, path.name)
+        file = msgspec.json.decode(document, type=PolicyFile)
+        return file, _graph(file.decision, path.name)
     except (msgspec.DecodeError, UnicodeDecodeError) as bad:
-        _refuse_bare_graph(document, path.name)
         raise BadConfiguration(str(bad), rule="policy-file", where=path.name, todo=_TODO) from bad
     except RecursionError as bad:
         raise BadConfiguration(
@@ -137,7 +132,26 @@ def _read(path: Path) -> tuple[PolicyFile, Graph]:
         ) from bad
 
 
-def _bytes(path: Path) -> bytes:
+def normal_form(document: bytes, name: str) -> bytes:
+    """A policy's document with the graph under `decision`, where it stands beside name and grades.
+
+    What is no graph stays as it is. Raises BadConfiguration where a graph lacks what it needs.
+    """
+    try:
+        parsed = msgspec.json.decode(document)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return document
+    if not is_graph(parsed):
+        return document
+    try:
+        return msgspec.json.format(msgspec.json.encode(as_policy(parsed, PolicyTerms())), indent=2)
+    except BadConfiguration as bad:
+        bad.where = name
+        raise
+
+
+def read_bytes(path: Path) -> bytes:
+    """A policy's file as it stands. Raises BadConfiguration where it cannot be, or is too large."""
     try:
         with path.open("rb") as stream:
             document = stream.read(MOST_BYTES + 1)
@@ -150,21 +164,6 @@ def _bytes(path: Path) -> bytes:
             f"the file has more than {MOST_BYTES:,} bytes", rule="policy-file", where=path.name
         )
     return document
-
-
-def _refuse_bare_graph(document: bytes, name: str) -> None:
-    """Say what to do about a graph alone, as the GoRules editor saves it."""
-    try:
-        held = msgspec.json.decode(document)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return
-    if isinstance(held, dict) and {"nodes", "edges"} <= held.keys():
-        raise BadConfiguration(
-            "the file is a bare decision graph, as the GoRules editor saves it",
-            rule="policy-file",
-            where=name,
-            todo=_BARE,
-        )
 
 
 def _graph(decision: msgspec.Raw, name: str) -> Graph:

@@ -5,7 +5,8 @@ does something that hardly anybody wants: a row that no lead reaches, a value th
 name that is nearly another one, a fact that is always null, a rule that got lost.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from decisions.expressions.spelling import near
 from decisions.expressions.syntax import CELL, Tree, parse
@@ -41,18 +42,18 @@ def review(
     `queues` are those that the policy declares (none: any may be used), `known` the attributes
     and features that there are (None: not known), `grades` those that leads have.
     """
-    found = domains(graph, grades)
+    findings = domains(graph, grades)
     return [
-        *_values(graph, found),
-        *(one for table in graph.of_kind(TABLE) for one in _rows(table, found)),
-        *_told_apart(graph, found),
+        *_values(graph, findings),
+        *(one for table in graph.of_kind(TABLE) for one in _rows(table, findings)),
+        *_told_apart(graph, findings),
         *_names(graph, queues),
         *_grades(graph, grades),
         *_facts(graph, known),
     ]
 
 
-def _found(rule: str, where: str, what: str) -> PolicyFinding:
+def _finding(rule: str, where: str, what: str) -> PolicyFinding:
     return PolicyFinding(rule=f"policy-{rule}", where=where, what=what)
 
 
@@ -64,10 +65,10 @@ def _values(graph: Graph, known: Domains) -> Iterator[PolicyFinding]:
                 where = f"node {node.id!r}, {part}"
                 yield from _strange(where, parse(text, unary=False), "", known)
         for at, row in enumerate(node.content.rules if node.type == TABLE else ()):
-            for given, text in conditions(node, row):
-                if given.field:
+            for name, text in conditions(node, row):
+                if name.field:
                     tree = parse(text, unary=True)
-                    yield from _strange(row_name(node, at), tree, given.field, known)
+                    yield from _strange(row_name(node, at), tree, name.field, known)
 
 
 def _strange(where: str, tree: Tree, cell_of: str, known: Domains) -> Iterator[PolicyFinding]:
@@ -76,9 +77,9 @@ def _strange(where: str, tree: Tree, cell_of: str, known: Domains) -> Iterator[P
         if values is None or text in values:
             continue
         texts = [v for v in values if isinstance(v, str)]
-        meant = near(text, texts) or next((t for t in texts if t == text.strip().upper()), None)
-        told = f"{name!r} is never {text!r}, only {', '.join(map(repr, values[:8]))}"
-        yield _found("value-known", where, told + (f": {meant!r}?" if meant else ""))
+        nearest = near(text, texts) or next((t for t in texts if t == text.strip().upper()), None)
+        sentence = f"{name!r} is never {text!r}, only {', '.join(map(repr, values[:8]))}"
+        yield _finding("value-known", where, sentence + (f": {nearest!r}?" if nearest else ""))
 
 
 def _compared(tree: Tree, cell_of: str) -> Iterator[tuple[str, str]]:
@@ -111,10 +112,10 @@ def _rows(table: Node, known: Domains) -> Iterator[PolicyFinding]:
         where = row_name(table, at)
         nowhere = [a.field for a, cells in zip(space.axes, box, strict=True) if not cells]
         if nowhere:
-            told = f"its condition on {nowhere[0]!r} never holds"
-            yield _found("row-reachable", where, told)
+            sentence = f"its condition on {nowhere[0]!r} never holds"
+            yield _finding("row-reachable", where, sentence)
         elif by := _hidden_by(table, space, at):
-            yield _found("row-reachable", where, f"no lead reaches it: {by}")
+            yield _finding("row-reachable", where, f"no lead reaches it: {by}")
 
 
 def _hidden_by(table: Node, space: Space, at: int) -> str:
@@ -146,9 +147,9 @@ def _told_apart(graph: Graph, known: Domains) -> Iterator[PolicyFinding]:
             named = {text for node in graph.nodes for text in _asked_for(node, name)}
             unnamed = [v for v in known[name] if isinstance(v, str) and v not in named]
             if named and name not in reads and len(unnamed) > 1:
-                told = f"{', '.join(map(repr, unnamed))} of {name!r} are told apart here, and "
-                yield _found(
-                    "rule-missing", f"node {table.id!r}", told + "no later rule asks for any"
+                sentence = f"{', '.join(map(repr, unnamed))} of {name!r} are told apart here, and "
+                yield _finding(
+                    "rule-missing", f"node {table.id!r}", sentence + "no later rule asks for any"
                 )
 
 
@@ -158,9 +159,9 @@ def _answers(node: Node) -> list[str]:
 
 def _asked_for(node: Node, name: str) -> Iterator[CellValue]:
     for row in node.content.rules:
-        for given, text in conditions(node, row):
-            tree = parse(text, unary=bool(given.field))
-            if given.field == name or (not given.field and _reads(tree, name)):
+        for column_name, text in conditions(node, row):
+            tree = parse(text, unary=bool(column_name.field))
+            if column_name.field == name or (not column_name.field and _reads(tree, name)):
                 yield from literals(tree)
     for _, text, unary in read_by(node):
         if not unary and _reads(tree := parse(text, unary=False), name):
@@ -174,37 +175,37 @@ def _reads(tree: Tree, name: str) -> bool:
 def _names(graph: Graph, queues: Collection[str]) -> Iterator[PolicyFinding]:
     for table in graph.of_kind(TABLE):
         for name in _NAMES:
-            if (held := column(table, name)) is None:
+            if (values := column(table, name)) is None:
                 continue
-            rows = [cell(row, held) for row in table.content.rules]
+            rows = [cell(row, values) for row in table.content.rules]
+            count = Counter(value for value in rows if isinstance(value, str))
             for at, value in enumerate(rows):
                 if isinstance(value, str):
-                    yield from _name(row_name(table, at), name, value, rows, queues)
+                    yield from _name(row_name(table, at), name, value, count, queues)
 
 
 def _name(
-    where: str, column_name: str, value: str, all_of_it: list[object], queues: Collection[str]
+    where: str, column_name: str, value: str, count: Mapping[str, int], queues: Collection[str]
 ) -> Iterator[PolicyFinding]:
     if column_name == "queue" and queues:
         if value not in queues:
-            meant = near(value, queues)
-            told = f"queue {value!r} is not declared" + (f": {meant!r}?" if meant else "")
-            yield _found("queue-known", where, told)
+            nearest = near(value, queues)
+            sentence = f"queue {value!r} is not declared" + (f": {nearest!r}?" if nearest else "")
+            yield _finding("queue-known", where, sentence)
         return
-    count = all_of_it.count(value)
-    commoner = {v for v in all_of_it if isinstance(v, str) and all_of_it.count(v) >= count}
-    if meant := near(value, commoner):
-        told = f"{column_name} {value!r} is nearly {meant!r}: a slip?"
-        yield _found("spelling", where, told)
+    commoner = [other for other, times in count.items() if times >= count[value]]
+    if nearest := near(value, commoner):
+        sentence = f"{column_name} {value!r} is nearly {nearest!r}: a slip?"
+        yield _finding("spelling", where, sentence)
 
 
 def _grades(graph: Graph, grades: Sequence[str]) -> Iterator[PolicyFinding]:
     for table in graph.of_kind(TABLE):
-        held = column(table, "grade")
-        for at, row in enumerate(table.content.rules if held else ()):
-            if (value := cell(row, held)) not in grades:
-                told = f"grade {value!r} is none of {', '.join(grades)}"
-                yield _found("value-known", row_name(table, at), told)
+        values = column(table, "grade")
+        for at, row in enumerate(table.content.rules if values else ()):
+            if (value := cell(row, values)) not in grades:
+                sentence = f"grade {value!r} is none of {', '.join(grades)}"
+                yield _finding("value-known", row_name(table, at), sentence)
 
 
 def _facts(graph: Graph, known: Collection[str] | None) -> Iterator[PolicyFinding]:
@@ -214,9 +215,11 @@ def _facts(graph: Graph, known: Collection[str] | None) -> Iterator[PolicyFindin
         root, _, rest = name.partition(".")
         if root not in ("profile", "features") or rest in known or name == "profile.outcome":
             continue
-        meant = near(rest, known)
-        told = f"{name!r} is always null: no attribute or feature has that name"
-        yield _found("fact-known", _places(graph, name), told + (f"; {meant!r}?" if meant else ""))
+        nearest = near(rest, known)
+        sentence = f"{name!r} is always null: no attribute or feature has that name"
+        yield _finding(
+            "fact-known", _places(graph, name), sentence + (f"; {nearest!r}?" if nearest else "")
+        )
 
 
 def _places(graph: Graph, name: str) -> str:

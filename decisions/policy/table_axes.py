@@ -66,12 +66,12 @@ class Space:
 
     def example(self, box: Box) -> str:
         """One point of a box, in words, of the columns that matter."""
-        said = [
-            f"{axis.field} {_told(axis.values[_first(cells)])}"
+        parts = [
+            f"{axis.field} {_in_words(axis.values[_first(cells)])}"
             for axis, cells in zip(self.axes, box, strict=True)
             if cells != axis.full
         ]
-        return ", ".join(said) or "any lead"
+        return ", ".join(parts) or "any lead"
 
 
 def _passes(compiled: "zen.Expression", value: CellValue) -> bool:
@@ -85,27 +85,29 @@ def _first(cells: int) -> int:
     return (cells & -cells).bit_length() - 1
 
 
-def _told(value: CellValue) -> str:
+def _in_words(value: CellValue) -> str:
     return "unknown" if value is None else repr(value) if isinstance(value, str) else f"{value}"
 
 
 def domains(graph: Graph, grades: Sequence[str] = GRADES) -> dict[str, tuple[CellValue, ...]]:
     """The names whose values are all known: grades, and results that are literals."""
-    found: dict[str, tuple[CellValue, ...]] = {
+    axes: dict[str, tuple[CellValue, ...]] = {
         "grade": tuple(grades),
         "account_known": (False, True),
     }
     for node in graph.in_order() or ():
         if node.type == TABLE:
             for column in node.content.outputs:
-                held = {_literal(cell(row, column.id)) for row in node.content.rules}
-                found[f"{node.content.output_path}.{column.field}"] = tuple(sorted(held, key=repr))
+                literals_of = {_literal(cell(row, column.id)) for row in node.content.rules}
+                axes[f"{node.content.output_path}.{column.field}"] = tuple(
+                    sorted(literals_of, key=repr)
+                )
         if node.type == EXPRESSION:
             for line in node.content.expressions:
-                leaves = _leaves(parse(line.value, unary=False), found)
+                leaves = _leaves(parse(line.value, unary=False), axes)
                 if leaves is not None:
-                    found[line.key] = tuple(sorted(leaves, key=repr))
-    return found
+                    axes[line.key] = tuple(sorted(leaves, key=repr))
+    return axes
 
 
 def _literal(value: object) -> CellValue:
@@ -126,14 +128,14 @@ def _leaves(tree: Tree, known: Domains) -> set[CellValue] | None:
 
 def literals(tree: Tree) -> set[CellValue]:
     """The texts and numbers in an expression; a number after a minus is negative."""
-    found: set[CellValue] = set()
+    values: set[CellValue] = set()
     for part in tree.walk():
         if part.shape == "literal" and part.value is not None:
-            found.add(part.value)  # type: ignore[arg-type]
+            values.add(part.value)  # type: ignore[arg-type]
         if part.shape == "operator" and part.value == "-" and len(part.parts) == 1:
             inner = part.parts[0].value
-            found |= {-inner} if type(inner) is float else set()
-    return found
+            values |= {-inner} if type(inner) is float else set()
+    return values
 
 
 def is_simple(tree: Tree) -> bool:
@@ -154,16 +156,16 @@ def axis_of(field: str, trees: Sequence[Tree], known: Domains) -> Axis:
     numbers = sorted({v for v in named if type(v) is float})
     if field in _RANGES:
         low, high = _RANGES[field]
-        return Axis(field, tuple(v for v in _between({low, high, *numbers}) if low <= v <= high))
+        return Axis(field, tuple(v for v in between({low, high, *numbers}) if low <= v <= high))
     texts = sorted(v for v in named if isinstance(v, str) and v)
-    return Axis(field, (*_between(set(numbers) or {0.0}), *texts, OTHER, None))
+    return Axis(field, (*between(set(numbers) or {0.0}), *texts, OTHER, None))
 
 
-def _between(marks: set[float]) -> list[float]:
+def between(marks: set[float]) -> list[float]:
     """The marks, what lies between two of them, and before and after all."""
-    held = sorted(marks)
-    gaps = [(a + b) / 2 for a, b in pairwise(held)]
-    return sorted({held[0] - 1, *held, *gaps, held[-1] + 1})
+    ascending = sorted(marks)
+    gaps = [(a + b) / 2 for a, b in pairwise(ascending)]
+    return sorted({ascending[0] - 1, *ascending, *gaps, ascending[-1] + 1})
 
 
 def space_of(table: Node, known: Domains, beside: Node | None = None) -> Space:
@@ -176,14 +178,16 @@ def space_of(table: Node, known: Domains, beside: Node | None = None) -> Space:
         axes.append(axis_of(column.field or "", [*trees[column.id], *also], known))
     cells: dict[tuple[str, str], int | None] = {}
 
-    def told(at: int, test: str) -> int | None:
+    def test_at(at: int, test: str) -> int | None:
         key = (columns[at].id, test)
         if key not in cells:
             plain = columns[at].field and is_simple(parse(test, unary=True))
             cells[key] = axes[at].cells_of(test) if plain else None
         return cells[key]
 
-    least, most = zip(*(_boxes(table, row, axes, told) for row in table.content.rules), strict=True)
+    least, most = zip(
+        *(_boxes(table, row, axes, test_at) for row in table.content.rules), strict=True
+    )
     return Space(tuple(axes), least, most)
 
 
@@ -191,31 +195,31 @@ def _boxes(
     table: Node,
     row: Mapping[str, str],
     axes: Sequence[Axis],
-    told: Callable[[int, str], int | None],
+    test_at: Callable[[int, str], int | None],
 ) -> tuple[Box | None, Box]:
     """What a row catches for certain (None: nothing), and what it may catch."""
     tests = [row.get(c.id, "").strip() for c in table.content.inputs]
-    held = [
-        axis.full if not test else told(at, test)
+    boxes = [
+        axis.full if not test else test_at(at, test)
         for at, (axis, test) in enumerate(zip(axes, tests, strict=True))
     ]
     most = tuple(
-        axis.full if cells is None else cells for axis, cells in zip(axes, held, strict=True)
+        axis.full if cells is None else cells for axis, cells in zip(axes, boxes, strict=True)
     )
-    return (most if None not in held else None), most
+    return (most if None not in boxes else None), most
 
 
 def _tests(table: Node | None, field: str | None, column_id: str | None) -> list[Tree]:
     """The parsed tests of a column, by its id, else of all columns of a field."""
     if table is None or not field:
         return []
-    found = {
+    tests = {
         text
         for row in table.content.rules
         for column, text in conditions(table, row)
         if column.id == column_id or (column_id is None and column.field == field)
     }
-    return [parse(text, unary=True) for text in sorted(found)]
+    return [parse(text, unary=True) for text in sorted(tests)]
 
 
 def meet(one: Box, other: Box) -> Box | None:

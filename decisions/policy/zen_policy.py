@@ -8,8 +8,8 @@ import msgspec
 import zen
 
 from decisions.expressions.cost import LARGEST, TEXT
-from decisions.policy.expression_checks import named_facts, said
-from decisions.policy.jdm import Graph
+from decisions.policy.expression_checks import message_of, named_facts
+from decisions.policy.jdm import OUTPUT, TABLE, Graph, Node, cell, column, conditions
 from decisions.policy.lint import PolicyFinding
 from domain.decisions import Facts
 from domain.errors import BadConfiguration
@@ -17,6 +17,8 @@ from domain.scores import Decision
 
 Fact = float | str | bool | None
 
+LONGEST_WHY = 300
+"""Characters of why an action is the next best one."""
 _KEY = "policy"
 _PARTS = ("profile", "features")
 _RULE = "policy-evaluates"
@@ -38,6 +40,7 @@ class ZenPolicy:
         names = named_facts(graph)
         self._plain = tuple(sorted(n for n in names if n in {"score", "percentile", "grade"}))
         self._account = "account_known" in names
+        self._why_at, self._why = _explanations(graph)
         self._profile = _within("profile", names)
         self._features = _within("features", names)
         body = msgspec.json.encode((grades, msgspec.json.decode(decision)), order="sorted")
@@ -76,17 +79,49 @@ class ZenPolicy:
         context["profile"] = _pick(self._profile, facts.profile)
         context["features"] = _pick(self._features, facts.features)
         try:
-            held = self._engine.evaluate(_KEY, msgspec.json.encode(context))["result"]
+            result = self._engine.evaluate(_KEY, msgspec.json.encode(context))["result"]
         except (RuntimeError, ValueError) as bad:
-            raise BadConfiguration(said(bad), rule=_RULE, where=self._label) from bad
+            raise BadConfiguration(message_of(bad), rule=_RULE, where=self._label) from bad
+        rules = tuple(result["rules"])
+        hours = result.get("service_level_h")
         return Decision(
-            eligible=held["eligible"],
-            action=held["action"],
-            queue=held["queue"],
-            priority=int(held["priority"]),
-            next_best_action=held["next_best_action"],
-            rules=tuple(held["rules"]),
+            eligible=result["eligible"],
+            action=result["action"],
+            queue=result["queue"],
+            priority=int(result["priority"]),
+            next_best_action=result["next_best_action"],
+            rules=rules,
+            owner_pool=result.get("owner_pool", ""),
+            service_level_h=None if hours is None else float(hours),
+            because=self._why[rules[self._why_at]],
         )
+
+
+def _explanations(graph: Graph) -> tuple[int, dict[str, str]]:
+    """At which place of a decision's rules the next best action's stands, and what each says.
+
+    It is what the author says of the row, and the conditions that held.
+    """
+    tables = [node for node in graph.in_order() or () if node.type == TABLE]
+    answer = {
+        line.key: line.value.strip()
+        for end in graph.of_kind(OUTPUT)
+        for node in graph.before(end)
+        for line in node.content.expressions
+    }
+    path = answer["next_best_action"].partition(".")[0]
+    at = next(i for i, table in enumerate(tables) if table.content.output_path == path)
+    table = tables[at]
+    ruled = column(table, "rule")
+    return at, {str(cell(row, ruled)): _explanation(table, row) for row in table.content.rules}
+
+
+def _explanation(table: Node, row: dict[str, str]) -> str:
+    description = row.get("_description", "").strip()
+    conditions_met = ", ".join(f"{c.name} {text}".strip() for c, text in conditions(table, row))
+    if description and conditions_met:
+        return f"{description} ({conditions_met})"[:LONGEST_WHY]
+    return (description or conditions_met or "no other rule fits")[:LONGEST_WHY]
 
 
 def probe(decision: bytes, graph: Graph) -> list[PolicyFinding]:
@@ -98,7 +133,7 @@ def probe(decision: bytes, graph: Graph) -> list[PolicyFinding]:
         try:
             _engine(decision).evaluate(_KEY, msgspec.json.encode(plain | facts))
         except Exception as bad:
-            what = f"with every attribute and feature {value!r}: {said(bad)}"
+            what = f"with every attribute and feature {value!r}: {message_of(bad)}"
             return [PolicyFinding(rule=_RULE, where="the decision", what=what)]
     return []
 
@@ -113,8 +148,8 @@ def _within(part: str, names: frozenset[str]) -> tuple[str, ...]:
     return tuple(sorted(n.split(".")[1] for n in names if n.startswith(f"{part}.")))
 
 
-def _pick(names: tuple[str, ...], held: Mapping[str, Fact]) -> dict[str, Fact]:
-    return {name: _clean(held.get(name)) for name in names}
+def _pick(names: tuple[str, ...], facts: Mapping[str, Fact]) -> dict[str, Fact]:
+    return {name: _clean(facts.get(name)) for name in names}
 
 
 def _clean(value: Fact) -> Fact:

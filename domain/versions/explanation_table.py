@@ -53,8 +53,8 @@ class ExplanationTable:
         out = np.empty((len(leaves), count))
         for at in range(0, len(leaves), CHUNK):
             part = self.values.take(self.starts + leaves[at : at + CHUNK], axis=0)
-            for row, held in enumerate(part.reshape(len(part), flat.size), start=at):
-                out[row] = np.bincount(flat, held, count + 1)[:count]
+            for row, leaf_rows in enumerate(part.reshape(len(part), flat.size), start=at):
+                out[row] = np.bincount(flat, leaf_rows, count + 1)[:count]
         return out
 
     def margins(self, leaves: Leaves) -> NDArray[np.float64]:
@@ -80,16 +80,16 @@ class ExplanationTable:
 def load_table(path: Path) -> ExplanationTable:
     """Read a table. Raises BadInput where the file is none."""
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with np.load(path, allow_pickle=False) as arrays:
             return ExplanationTable(
-                features=tuple(str(name) for name in held["features"]),
-                bias=float(held["bias"]),
-                starts=held["starts"],
-                columns=held["columns"],
-                values=held["values"],
-                levels=held["levels"],
-                borders=held["borders"],
-                missing=held["missing"],
+                features=tuple(str(name) for name in arrays["features"]),
+                bias=float(arrays["bias"]),
+                starts=arrays["starts"],
+                columns=arrays["columns"],
+                values=arrays["values"],
+                levels=arrays["levels"],
+                borders=arrays["borders"],
+                missing=arrays["missing"],
             )
     except (OSError, ValueError, KeyError) as bad:
         raise BadInput(

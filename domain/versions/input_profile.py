@@ -42,8 +42,8 @@ def profile_inputs(
     features: Sequence[str], numbers: NDArray[np.float64], texts: NDArray[np.object_]
 ) -> InputProfile:
     """The profile of rows: numbers [n, a] and texts [n, b], `features` naming the a + b columns."""
-    gone, blank = np.isnan(numbers), texts == ""
-    counted = gone.sum(axis=1) + blank.sum(axis=1)
+    missing, blank = np.isnan(numbers), texts == ""
+    counted = missing.sum(axis=1) + blank.sum(axis=1)
     split = numbers.shape[1]
     return InputProfile(
         rows=len(numbers),
@@ -65,8 +65,8 @@ def read_profile(folder: Path) -> InputProfile | None:
 
 
 def _number(name: str, column: NDArray[np.float64]) -> NumberProfile:
-    held = column[np.isfinite(column)]
-    low, high = (float(held.min()), float(held.max())) if len(held) else (None, None)
+    finite = column[np.isfinite(column)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (None, None)
     return NumberProfile(name=name, low=low, high=high, missing=float(np.isnan(column).mean()))
 
 

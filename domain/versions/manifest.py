@@ -19,6 +19,8 @@ MANIFEST = "manifest.json"
 MODEL_FILE = "model.cbm"
 TABLE_FILE = "explanation.npz"
 REFERENCE_FILE = "reference.parquet"
+LEADS_FILE = "leads.parquet"
+"""Leads as a version scores them: absent of versions from before they were kept."""
 CARD_FILE = "card.md"
 FALLBACK_FOLDER = "fallback"
 """Where, in a version's folder, the files of its fallback are, named as the version's own."""
@@ -114,7 +116,7 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
         """The feature service that it reads, "" for none."""
         return ""
 
-    def told(self) -> dict[str, str]:
+    def searchable(self) -> dict[str, str]:
         """What a listing of versions says of it."""
         return {}
 
@@ -159,7 +161,7 @@ class Manifest(Sealed, frozen=True, kw_only=True):
         """The feature service that it reads."""
         return self.definition.label
 
-    def told(self) -> dict[str, str]:
+    def searchable(self) -> dict[str, str]:
         """What a listing of versions says of it."""
         return {
             "outcome": self.outcome,
@@ -174,11 +176,11 @@ class Manifest(Sealed, frozen=True, kw_only=True):
 
     def faults(self) -> list[str]:
         """What is missing for it to be complete, or contradicts itself, beside files."""
-        held, lineage = self.features, self.lineage
+        features, lineage = self.features, self.lineage
         needed = {
-            "no features": bool(held) and len(set(held)) == len(held),
+            "no features": bool(features) and len(set(features)) == len(features),
             "categories that are not its last features": not self.categories
-            or held[-len(self.categories) :] == self.categories,
+            or features[-len(self.categories) :] == self.categories,
             "no metrics": bool(self.metrics),
             "no counts": bool(self.counts),
             f"percentiles that are not {QUANTILES}, ascending": len(self.quantiles) == QUANTILES
@@ -285,8 +287,8 @@ def open_sealed_as(folder: Path, kind: type[M]) -> M:
     for name in manifest.required:
         if name not in manifest.files:
             raise BadInput(f"{name} is not in the manifest", rule="version-complete")
-    if found := manifest.faults():
-        raise BadInput(f"the manifest has {found[0]}", rule="version-complete")
+    if faults := manifest.faults():
+        raise BadInput(f"the manifest has {faults[0]}", rule="version-complete")
     for name, digest in manifest.files.items():
         path = file_within(folder, name)
         if not path.is_file():

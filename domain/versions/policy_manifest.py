@@ -10,6 +10,8 @@ from domain.versions.manifest import Sealed, VersionKind
 
 POLICY_FILE = "policy.json"
 GOLDEN_FILE = "golden.json"
+CASES_FILE = "policy.cases.yaml"
+"""The test cases beside a policy, where it has some."""
 
 
 class GoldenRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,11 +33,11 @@ class PolicyManifest(Sealed, frozen=True, kw_only=True):
     fingerprint: str
     description: str = ""
 
-    def told(self) -> dict[str, str]:
+    def searchable(self) -> dict[str, str]:
         """What a listing of versions says of it."""
         return {"fingerprint": self.fingerprint}
 
     def faults(self) -> list[str]:
         """What is missing for it to be complete."""
         needed = {"no fingerprint": self.fingerprint, "no golden rows": self.counts.get("golden")}
-        return [what for what, held in needed.items() if not held]
+        return [what for what, present in needed.items() if not present]

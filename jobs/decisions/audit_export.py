@@ -45,10 +45,12 @@ class Namer:
         return plain
 
 
-def export(settings: Settings, query: DecisionQuery, out: Path, told: Callable[[int], None]) -> int:
-    """Write all decisions that fit to a file, oldest first, whole or not at all; how many.
+def export(
+    settings: Settings, query: DecisionQuery, out: Path, on_rows: Callable[[int], None]
+) -> int:
+    """Write all matching decisions to a file, oldest first, whole or not at all; returns how many.
 
-    The suffix says the form: Parquet, CSV or JSON lines. Raises BadInput for another, and
+    The suffix gives the form: Parquet, CSV or JSON lines. Raises BadInput for another, and
     Unavailable.
     """
     if out.suffix not in SUFFIXES:
@@ -66,7 +68,7 @@ def export(settings: Settings, query: DecisionQuery, out: Path, told: Callable[[
             for entry in trail.stream(query, head.sequence) if head else ():
                 write(entry)
                 count += 1
-                told(1)
+                on_rows(1)
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
@@ -104,6 +106,11 @@ def row_of(entry: TrailEntry, namer: Namer) -> dict[str, Any]:
         "reasons": _text(plain["answer"]["reasons"]),
         "features": _text(plain["features"]),
         "texts": _text(plain["texts"]),
+        "owner_pool": decision.owner_pool,
+        "service_level_h": decision.service_level_h,
+        "because": decision.because,
+        "override": None if record.override is None else record.override.number,
+        "override_reason": None if record.override is None else record.override.reason,
     }
 
 
@@ -153,18 +160,19 @@ def _parquet(path: Path, namer: Namer) -> Iterator[Write]:
         flush()
 
 
-_NUMBERS = {"sequence": int, "priority": int, "eligible": bool}
-_FLOATS = ("score", "percentile", "staleness_s", "margin")
+_NUMBERS = {"sequence": int, "priority": int, "eligible": bool, "override": int}
+_FLOATS = ("score", "percentile", "staleness_s", "margin", "service_level_h")
 _NAMES = (
     *("sequence", "decision_id", "decided_at", "as_of", "lead_id", "account_id"),
     *("score", "percentile", "grade", "eligible", "action", "queue", "priority"),
     *("next_best_action", "rules", "model", "policy", "feature_service", "arm"),
     *("degraded_by", "staleness_s", "margin", "trace_id", "reasons", "features", "texts"),
+    *("owner_pool", "service_level_h", "because", "override", "override_reason"),
 )
 COLUMNS: dict[str, type] = {
     name: float if name in _FLOATS else _NUMBERS.get(name, str) for name in _NAMES
 }
-"""The columns of a flat row, with their kinds."""
+"""The columns of a flat row, with their kinds; new ones come last."""
 
 
 def _text(value: object) -> str:

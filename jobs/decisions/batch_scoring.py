@@ -8,6 +8,7 @@ import msgspec
 import pyarrow as pa
 
 from domain.clock import iso
+from domain.decisions import override_number
 from domain.ports import LeadRef
 from domain.scores import ScoreAnswer
 from jobs.decisions.resumable_batch import BatchParts, PartScorer
@@ -38,30 +39,35 @@ SCHEMA = pa.schema(
         ("arm", pa.string()),
         ("features_as_of", pa.string()),
         ("decision_id", pa.string()),
+        ("owner_pool", pa.string()),
+        ("service_level_h", pa.float64()),
+        ("because", pa.string()),
+        ("override", pa.int64()),
     ]
 )
-"""Columns of a file of answers; `reasons` is JSON."""
+"""Columns of a file of answers; `reasons` is JSON, `override` the number of the one that decided.
+New columns come last."""
 
 
 def score_all(
     scoring: Scoring,
     out: Path,
-    told: Callable[[int], None],
-    said: Callable[[str], None] = lambda _: None,
+    on_leads: Callable[[int], None],
+    note: Callable[[str], None] = lambda _: None,
     chunk: int = CHUNK,
 ) -> int:
-    """Score every lead; the file appears when all are in it. How many.
+    """Score every lead; the file appears when all are in it. Returns how many.
 
-    A run that was killed is gone on with where it was, if the leads, the versions and the policy
-    are still the same; where not, it begins anew, and `said` hears why.
+    A run that was killed is resumed if leads, versions and policy are still the same; otherwise it
+    starts over, and `note` is called with the reason.
     """
     with exclusive(out.with_name(f".{out.name}.lock")):
         scorer, parts = PartScorer(scoring, chunk), BatchParts(out)
         run, differs = parts.begin(scorer.now)
         if differs:
-            said(f"an earlier run is not gone on with: {'; '.join(differs)}")
+            note(f"an earlier run is not gone on with: {'; '.join(differs)}")
         elif run != scorer.now:
-            said(f"going on with the run as of {iso(run.as_of_us)}")
+            note(f"going on with the run as of {iso(run.as_of_us)}")
         done = number = 0
         for number, refs in enumerate(_chunks(scoring.plane.directory.all(), chunk), start=1):
             count = parts.rows(number - 1)
@@ -72,7 +78,7 @@ def score_all(
                 parts.add(number - 1, _table(answers))
                 count = len(answers)
             done += count
-            told(count)
+            on_leads(count)
         hold_interrupts()
         parts.join(number, SCHEMA)
     return done
@@ -93,10 +99,11 @@ def _row(a: ScoreAnswer) -> dict[str, object]:
         **msgspec.structs.asdict(a.versions),
         **{name: getattr(a, name) for name in SCHEMA.names if hasattr(a, name)},
         "reasons": msgspec.json.encode(a.reasons).decode(),
+        "override": override_number(a.decision),
     }
 
 
 def _chunks(refs: Iterable[LeadRef], size: int) -> Iterator[list[LeadRef]]:
-    held = iter(refs)
-    while chunk := list(islice(held, size)):
+    remaining = iter(refs)
+    while chunk := list(islice(remaining, size)):
         yield chunk

@@ -5,18 +5,23 @@ from datetime import UTC, date, datetime, time
 import msgspec
 
 from config.settings import Settings
+from decisions.audit.trail import AuditTrail
 from domain.clock import DAY, iso, parse_iso, to_us
 from domain.decisions import DecisionRecord
 from domain.errors import BadInput
 from domain.journeys import FOREVER
 from domain.ports import LeadRef
 from registry.serving_history import ServingPeriod, stretches
+from signals.identity.directory import Directory
 from wiring.decisions import open_trail
 from wiring.registry import open_registry
 from wiring.signals import open_signals
 
 MOST = 100_000
 """Decisions of one lead that are looked through."""
+
+MOST_FORMER = 50
+"""Former ids of a lead whose decisions are looked for."""
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,10 +95,10 @@ def then(settings: Settings, window: Window | None, lead: LeadRef | None) -> The
     """
     entries = open_registry(settings).ledger.entries()
 
-    def meeting(found: list[ServingPeriod]) -> list[ServingPeriod]:
+    def meeting(periods: list[ServingPeriod]) -> list[ServingPeriod]:
         if window is None:
-            return found
-        return [s for s in found if s.meets(window.first_us, window.last_us)]
+            return periods
+        return [s for s in periods if s.meets(window.first_us, window.last_us)]
 
     return Then(
         models=meeting(stretches(entries)),
@@ -107,35 +112,47 @@ def _deciding(settings: Settings, window: Window | None) -> list[Deciding]:
     """Who decided, oldest first; of a moment: on its whole day."""
     since = None if window is None else window.first_us // DAY * DAY
     until = FOREVER if window is None else (window.last_us // DAY + 1) * DAY
-    held: dict[tuple[str, str, str], list[int]] = {}
+    sequences: dict[tuple[str, str, str], list[int]] = {}
     for record in open_trail(settings).records(since):
         if record.decided_us < until:
             versions, at = record.answer.versions, record.decided_us
             key = versions.model, versions.policy, record.answer.arm
-            count, first, last = held.get(key, (0, at, at))
-            held[key] = [count + 1, min(first, at), max(last, at)]
+            count, first, last = sequences.get(key, (0, at, at))
+            sequences[key] = [count + 1, min(first, at), max(last, at)]
     return [
         Deciding(
             model=model, policy=policy, arm=arm, decisions=count, first=iso(first), last=iso(last)
         )
         for (model, policy, arm), (count, first, last) in sorted(
-            held.items(), key=lambda one: one[1][1]
+            sequences.items(), key=lambda one: one[1][1]
         )
     ]
 
 
 def _decisions(settings: Settings, window: Window | None, lead: LeadRef) -> list[Made]:
     """Oldest first, under all ids that the lead had; of a moment: those of its whole day."""
-    trail, days = open_trail(settings), None
+    days = None
     if window is not None:
         days = range(window.first_us // DAY, window.last_us // DAY + 1)
-    merged = {str(row["lead_id"]) for row in open_signals(settings).directory.story(lead)}
-    held = [r for one in sorted({lead.lead_id, *merged}) for r in trail.of_lead(one, MOST)]
-    held = [r for r in held if days is None or r.decided_us // DAY in days]
-    return [_made(r) for r in sorted(held, key=lambda r: r.decided_us)]
+    records = decisions_about(open_trail(settings), open_signals(settings).directory, lead, MOST)
+    records = [r for r in records if days is None or r.decided_us // DAY in days]
+    return [_decision_line(r) for r in records]
 
 
-def _made(record: DecisionRecord) -> Made:
+def decisions_about(
+    trail: AuditTrail, directory: Directory, lead: LeadRef, most: int
+) -> list[DecisionRecord]:
+    """The newest decisions about a lead, oldest first, under all ids that it had.
+
+    Of former ids, `MOST_FORMER` are looked at.
+    """
+    merged = {str(row["lead_id"]) for row in directory.story(lead)} - {str(lead.lead_id)}
+    ids = [str(lead.lead_id), *sorted(merged)[:MOST_FORMER]]
+    records = [record for one in ids for record in reversed(trail.of_lead(one, most))]
+    return sorted(records, key=lambda record: record.decided_us)[-most:]
+
+
+def _decision_line(record: DecisionRecord) -> Made:
     answer = record.answer
     return Made(
         decided=iso(record.decided_us),

@@ -10,7 +10,7 @@ from decisions.audit.replay import differences, shadow_differences
 from domain.bucketing import bucket
 from domain.decisions import DecisionRecord
 from domain.definition import FeatureDefinition
-from domain.errors import LeadscoreError
+from domain.errors import LeadscoreError, Missing
 from feature_repo.catalogue import category_names, number_names
 from registry.cache import OpenedVersion
 from scoring.assignment import arm_at
@@ -18,6 +18,7 @@ from scoring.model.reasons import Reasoner
 from scoring.model.scorer import Scored, Scorer
 from scoring.profile_only_version import of_fallback, version_of
 from wiring.decisions import open_trail
+from wiring.overrides import open_overrides
 from wiring.policies import policy_of_record
 from wiring.registry import open_registry
 
@@ -25,14 +26,15 @@ CLOSE = 1e-9
 
 
 def replay(settings: Settings, decision_id: str) -> list[str]:
-    """How a replay differs from its record, a sentence each; empty where it does not.
+    """The differences of a replay from its record, a sentence each; empty where there are none.
 
-    What was said unheard is made again too: other versions' scores, other policies' decisions.
+    What was recorded unseen is replayed too: other versions' scores, other policies' decisions.
     """
     record = open_trail(settings).get(decision_id)
     policy = policy_of_record(settings, record.answer.versions.policy)
     return [
         *_assigned(record),
+        *_overridden(settings, record),
         *_scored(settings, record),
         *differences(record, policy),
         *_unheard(settings, record),
@@ -48,33 +50,52 @@ def _assigned(record: DecisionRecord) -> Iterator[str]:
             yield f"arm in {one.rollout} was {one.arm!r}, is {now!r}"
 
 
+def _overridden(settings: Settings, record: DecisionRecord) -> Iterator[str]:
+    """Whether the journal of overrides has the one that made the decision, in force then."""
+    one = record.override
+    if one is None:
+        return
+    try:
+        entry = open_overrides(settings).entry(one.number)
+    except Missing:
+        yield f"override {one.number} is not in the journal"
+        return
+    subject = record.answer.lead_id if one.of == "lead" else record.account_id
+    if (entry.of, entry.change, entry.reason) != (one.of, one.change, one.reason):
+        yield f"override {one.number} says otherwise in the journal"
+    if one.of == "account" and subject not in entry.subjects:
+        yield f"override {one.number} is of another account"
+    if not entry.from_us <= record.as_of_us < entry.until_us:
+        yield f"override {one.number} was not in force then"
+
+
 def _scored(settings: Settings, record: DecisionRecord) -> list[str]:
     """Score the recorded features again with the recorded version."""
     label = record.answer.versions.model
     try:
         scorer, scored, definition = _again(settings, label, record)
-    except LeadscoreError as gone:
-        return [f"version {label} cannot be opened: {gone}"]
+    except LeadscoreError as missing:
+        return [f"version {label} cannot be opened: {missing}"]
     again = float(scored.scores[0])
-    found = []
+    replayed = []
     if abs(again - record.answer.score) > CLOSE:
-        found.append(f"score was {record.answer.score!r}, is {again!r}")
+        replayed.append(f"score was {record.answer.score!r}, is {again!r}")
     reasons = Reasoner(definition, scorer.features).reasons(
         scorer.explain(scored.leaves)[0], _values(definition, record)
     )
     was = [(r.feature, round(r.contribution, 9)) for r in record.answer.reasons]
     now = [(r.feature, round(r.contribution, 9)) for r in reasons]
     if was != now:
-        found.append(f"reasons were {was}, are {now}")
-    return found
+        replayed.append(f"reasons were {was}, are {now}")
+    return replayed
 
 
 def _unheard(settings: Settings, record: DecisionRecord) -> Iterator[str]:
     for label, was in record.shadow.items():
         try:
             again = float(_again(settings, label, record)[1].scores[0])
-        except LeadscoreError as gone:
-            yield f"version {label} cannot be opened: {gone}"
+        except LeadscoreError as missing:
+            yield f"version {label} cannot be opened: {missing}"
             continue
         if abs(again - was) > CLOSE:
             yield f"score of {label} was {was!r}, is {again!r}"

@@ -51,18 +51,18 @@ class BatchRun(msgspec.Struct, frozen=True, kw_only=True):
 
     def differences(self, now: "BatchRun") -> list[str]:
         """Why parts of this run cannot stand beside parts made now, a few words each."""
-        found = [
-            f"{name.replace('_us', '').replace('_', ' ')} was {_told(name, was)}, "
-            f"is {_told(name, getattr(now, name))}"
+        differing = [
+            f"{name.replace('_us', '').replace('_', ' ')} was {_shown(name, was)}, "
+            f"is {_shown(name, getattr(now, name))}"
             for name, was in msgspec.structs.asdict(self).items()
             if name not in ("run_id", "as_of_us") and was != getattr(now, name)
         ]
         if not 0 <= now.as_of_us - self.as_of_us <= GOES_STALE_US:
-            found.append(f"as of was {iso(self.as_of_us)}, is {iso(now.as_of_us)}")
-        return found
+            differing.append(f"as of was {iso(self.as_of_us)}, is {iso(now.as_of_us)}")
+        return differing
 
 
-def _told(name: str, value: object) -> str:
+def _shown(name: str, value: object) -> str:
     if name == "watermark_us" and isinstance(value, int):
         return iso(value)
     return value.id + f" at {value.weight:g}" if isinstance(value, Rollout) else f"{value}"
@@ -83,14 +83,14 @@ class BatchParts:
         try:
             earlier = msgspec.json.decode((self.folder / RUN_FILE).read_bytes(), type=BatchRun)
         except (OSError, msgspec.DecodeError):
-            found = ["its notes cannot be read"] if self.folder.is_dir() else []
+            reasons = ["its notes cannot be read"] if self.folder.is_dir() else []
         else:
-            if not (found := earlier.differences(now)):
+            if not (reasons := earlier.differences(now)):
                 return earlier, []
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         write_whole(self.folder / RUN_FILE, msgspec.json.encode(now))
-        return now, found
+        return now, reasons
 
     def _path(self, number: int) -> Path:
         """Where a part is kept."""
@@ -112,12 +112,20 @@ class BatchParts:
 
         The run's notes go last: a run that is killed in between is gone on with, not begun anew.
         """
-        tables = (pq.read_table(self._path(number)) for number in range(count))
+        tables = (_widened(pq.read_table(self._path(number)), schema) for number in range(count))
         write_tables(tables, schema, self._out)
         for path in self.folder.iterdir():
             if path.name != RUN_FILE:
                 path.unlink()
         shutil.rmtree(self.folder)
+
+
+def _widened(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A part with all columns: one of a release before has nothing in those that came later."""
+    for field in schema:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table.select(schema.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +153,17 @@ class _Listed:
 
 
 class _Once:
-    """Satisfies `domain.ports.DecisionLog`: what stands in the trail already stays as it is."""
+    """A `domain.ports.DecisionLog` that leaves decisions in the trail as they are."""
 
     def __init__(self, log: DecisionLog) -> None:
         self._log = log
-        self.held: list[ScoreAnswer] = []
+        self.answers: list[ScoreAnswer] = []
 
     def append(self, records: Sequence[DecisionRecord]) -> None:
         try:
             self._log.append(records)
         except Refused:
-            self.held = [self._log.get(r.answer.decision_id).answer for r in records]
+            self.answers = [self._log.get(r.answer.decision_id).answer for r in records]
 
     def get(self, decision_id: str) -> DecisionRecord:
         return self._log.get(decision_id)
@@ -219,4 +227,4 @@ class PartScorer:
         answers = ScoringService(self._scoring.plane.definition, ports).score(
             [r.lead_id for r in refs]
         )
-        return log.held or answers
+        return log.answers or answers

@@ -8,6 +8,10 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
+from decisions.audit.assistant_journal import ENTRIES, JOURNAL, AssistantJournal
+from decisions.overrides.journal import ENTRIES as OVERRIDE_ENTRIES
+from decisions.overrides.journal import OVERRIDES, OverrideJournal
+from domain.clock import SystemClock
 from domain.errors import BadInput, LeadscoreError, Unavailable
 from domain.verification import Anchored, Verified, cut_off
 from domain.versions.manifest import Manifest, VersionKind
@@ -20,11 +24,17 @@ from signals.events.log_verification import QUARANTINE, verify_log
 from signals.identifiers.normalization import IdentifierReader
 from signals.store.tables import events
 from storage.engine import open_engine
-from wiring.agreement import agreement, ledger_entries
-from wiring.anchors import LEDGER, LOG, TRAIL, Anchors, Kept, open_anchors
-from wiring.checkpoints import checkpoint, engine_of
 from wiring.decisions import open_trail
+from wiring.integrity.agreement import agreement, ledger_entries
+from wiring.integrity.anchors import LEDGER, LOG, TRAIL, Anchors, Kept, open_anchors
+from wiring.integrity.checkpoints import checkpoint, engine_of
 from wiring.live_folders import folder_of
+from workflow.outbox.journal import STORE as EFFECTS
+from workflow.outbox.journal import EffectsJournal
+from workflow.outbox.tables import JOURNAL as EFFECTS_JOURNAL
+from workflow.store.journal import STORE as LEADS
+from workflow.store.journal import verify as verify_workflow
+from workflow.store.tables import JOURNAL as LEADS_JOURNAL
 
 STAGES: dict[VersionKind, str] = {"model": "stages of models", "policy": "stages of policies"}
 ANCHORS = "anchors"
@@ -43,41 +53,89 @@ class HomeVerification(msgspec.Struct, frozen=True, kw_only=True):
         return [store for store in self.stores if store.fault]
 
 
-def verify_home(settings: Settings, given: Path | None = None) -> HomeVerification:
+def verify_home(settings: Settings, anchor_file: Path | None = None) -> HomeVerification:
     """Read every store whole. What fits is anchored, so that the next look knows more.
 
-    `given` is a file of anchors that was kept elsewhere, and counts as well. Memory is bounded, the
-    time grows with the stores. A store that cannot be read is one that does not fit.
+    `anchor_file` is a file of anchors that was kept elsewhere, and counts as well. Memory is
+    bounded, the time grows with the stores. A store that cannot be read is one that does not fit.
     """
     anchors = open_anchors(settings)
     kept = anchors.kept()
-    elsewhere = Kept() if given is None else Anchors(settings.home, given).kept()
+    elsewhere = Kept() if anchor_file is None else Anchors(settings.home, anchor_file).kept()
     anchored = {
         store: {**kept.heads.get(store, {}), **elsewhere.heads.get(store, {})}
         for store in (TRAIL, LEDGER, LOG)
     }
     stores = [
         *_guarded(TRAIL, lambda: open_trail(settings).verify_all(anchored[TRAIL])),
+        *_guarded(JOURNAL, lambda: [_journal(settings)]),
+        *_guarded(OVERRIDES, lambda: [_overrides(settings)]),
+        *_guarded(EFFECTS, lambda: [_effects(settings)]),
+        *_guarded(LEADS, lambda: [_leads(settings)]),
         *_guarded(LEDGER, lambda: _ruled(settings, anchored[LEDGER])),
         *_guarded(LOG, lambda: _logged(settings, anchored[LOG])),
         _anchors(settings, kept),
     ]
-    if given is not None:
+    if anchor_file is not None:
         stores.append(_of_another(elsewhere, f"{ANCHORS} given", strict=True))
-    found = HomeVerification(
+    verification = HomeVerification(
         stores=tuple(stores), anchors=str(anchors.path), notes=tuple(_notes(kept))
     )
-    if not found.faults:
+    if not verification.faults:
         checkpoint(settings, "verified")
-    return found
+    return verification
 
 
 def _guarded(store: str, look: Callable[[], list[Verified]]) -> list[Verified]:
     try:
         return look()
     except (Unavailable, SQLAlchemyError) as bad:
-        told = bad.what if isinstance(bad, Unavailable) else type(bad).__name__
-        return [Verified(store=store, count=0, fault=f"it cannot be read: {told}")]
+        reason = bad.what if isinstance(bad, Unavailable) else type(bad).__name__
+        return [Verified(store=store, count=0, fault=f"it cannot be read: {reason}")]
+
+
+def _journal(settings: Settings) -> Verified:
+    """What assistants asked and proposed; its chain has no anchors."""
+    engine = engine_of(settings.audit_db, ENTRIES.name)
+    if engine is None:
+        return Verified(store=JOURNAL, count=0)
+    try:
+        return AssistantJournal(engine, SystemClock()).verify()
+    finally:
+        engine.dispose()
+
+
+def _overrides(settings: Settings) -> Verified:
+    """Who overrode the policy for whom; its chain has no anchors."""
+    engine = engine_of(settings.audit_db, OVERRIDE_ENTRIES.name)
+    if engine is None:
+        return Verified(store=OVERRIDES, count=0)
+    try:
+        return OverrideJournal(engine, SystemClock()).verify()
+    finally:
+        engine.dispose()
+
+
+def _effects(settings: Settings) -> Verified:
+    """What people and agents did about effects; its chain has no anchors."""
+    engine = engine_of(settings.workflow_db, EFFECTS_JOURNAL.name)
+    if engine is None:
+        return Verified(store=EFFECTS, count=0)
+    try:
+        return EffectsJournal(engine, SystemClock()).verify()
+    finally:
+        engine.dispose()
+
+
+def _leads(settings: Settings) -> Verified:
+    """What moved leads in their workflow; its chain has no anchors."""
+    engine = engine_of(settings.workflow_db, LEADS_JOURNAL.name)
+    if engine is None:
+        return Verified(store=LEADS, count=0)
+    try:
+        return verify_workflow(engine)
+    finally:
+        engine.dispose()
 
 
 def _ruled(settings: Settings, anchored: Anchored) -> list[Verified]:
@@ -113,13 +171,13 @@ def _ledger(settings: Settings, anchored: Anchored) -> tuple[list[LedgerEntry], 
 
 
 def _stages(settings: Settings, kind: VersionKind, entries: list[LedgerEntry]) -> Verified:
-    """What serves stands in the ledger, and every version at hand is as it was registered."""
+    """Whether the versions that serve are the ledger's, and every version's files unchanged."""
     store, cache = STAGES[kind], folder_of(settings, kind)
     try:
-        told = read_or_none(cache)
-        stands = agreement(settings, kind)(told)
-        if told != stands:
-            return Verified(store=store, count=0, fault=_behind(gone=told is None))
+        stages = read_or_none(cache)
+        stands = agreement(settings, kind)(stages)
+        if stages != stands:
+            return Verified(store=store, count=0, fault=_behind(missing=stages is None))
     except LeadscoreError as bad:
         return Verified(store=store, count=0, fault=f"{bad.where}: {bad.what}".lstrip(": "))
     versions = {
@@ -132,9 +190,9 @@ def _stages(settings: Settings, kind: VersionKind, entries: list[LedgerEntry]) -
     return _versions(settings, kind, versions, needed)
 
 
-def _behind(*, gone: bool) -> str:
-    said = "stages.json is gone" if gone else "stages.json is older than the ledger"
-    return f"{said}: the ledger's word is served; the next promotion writes it anew"
+def _behind(*, missing: bool) -> str:
+    sentence = "stages.json is gone" if missing else "stages.json is older than the ledger"
+    return f"{sentence}: the ledger's word is served; the next promotion writes it anew"
 
 
 def _versions(

@@ -24,8 +24,8 @@ def name_of(engine: Engine, account: str) -> str | None:
 
 
 def _named(identifiers: dict[str, str | list[str]], account: str) -> str | None:
-    for kind, held in identifiers.items():
-        for value in [held] if isinstance(held, str) else held:
+    for kind, values in identifiers.items():
+        for value in [values] if isinstance(values, str) else values:
             for name in _names(kind, value.strip()):
                 if account in (account_id(name), account_id(name.lower())):
                     return name
@@ -44,17 +44,17 @@ def _names(kind: str, value: str) -> list[str]:
 
 
 class NamingProgress:
-    """Progress that is told with the names of accounts beside their ids."""
+    """Progress messages with the names of accounts beside their ids."""
 
-    def __init__(self, told: TrainingObserver, engine: Engine) -> None:
-        self._told, self._engine = told, engine
-        self.phase, self.trial = told.phase, told.trial
+    def __init__(self, observer: TrainingObserver, engine: Engine) -> None:
+        self._observer, self._engine = observer, engine
+        self.phase, self.trial = observer.phase, observer.trial
 
     def warn(self, text: str) -> None:
         """Something about the data, with the names that the files have."""
-        self._told.warn(_ACCOUNT.sub(self._with_name, text))
+        self._observer.warn(_ACCOUNT.sub(self._with_name, text))
 
-    def _with_name(self, found: re.Match[str]) -> str:
-        name = name_of(self._engine, found[0])
+    def _with_name(self, match: re.Match[str]) -> str:
+        name = name_of(self._engine, match[0])
         quoted = json.dumps(name, ensure_ascii=False)  # as YAML takes it, be it `0042` or `No`
-        return found[0] if name is None else f"{found[0]} ({quoted} in the files)"
+        return match[0] if name is None else f"{match[0]} ({quoted} in the files)"

@@ -1,7 +1,7 @@
-"""Approvals, put together: promotions that wait, and their completion by a credential's holder.
+"""Approvals: promotions that wait, and their completion by the holder of a credential.
 
-MLflow is neither loaded nor asked: a version that waits is in the home's cache, and MLflow's
-aliases follow with the next change that the command line makes.
+MLflow is neither loaded nor called: a waiting version is in the home's cache, and MLflow's aliases
+follow with the next change that uses it.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ from registry.promotion import Candidate, Promotion
 from registry.registry_state import fold
 from registry.store import AnyRegistry
 from registry.transitions import GateRefusal
-from wiring.agreement import check_ledger, ledger_entries
-from wiring.anchors import open_anchors
+from wiring.integrity.agreement import check_ledger, ledger_entries
+from wiring.integrity.anchors import open_anchors
 from wiring.outages import outages_told
 from wiring.registry import open_by_credential
 
@@ -40,14 +40,14 @@ class HomeApprovals:
         """
         with outages_told():
             entries = _sound(self._settings)
-        found = [
+        approvals = [
             (request.sequence, _pending(request, kind))
             for kind in _KINDS
             for request in fold(entries, kind).requests.values()
         ]
-        return [waiting for _, waiting in sorted(found, key=lambda one: -one[0])[:MOST]]
+        return [waiting for _, waiting in sorted(approvals, key=lambda one: -one[0])[:MOST]]
 
-    def approve(self, asked: ApprovalRequest, credential: str) -> Approval:
+    def approve(self, approval: ApprovalRequest, credential: str) -> Approval:
         """Complete a promotion that waits, as the holder of `credential`; the gates are run again.
 
         The same again, by the same credential, tells what was recorded. Raises Missing where
@@ -55,25 +55,25 @@ class HomeApprovals:
         """
         with outages_told():
             _sound(self._settings)
-            registry = open_by_credential(self._settings, asked.kind, credential)
+            registry = open_by_credential(self._settings, approval.kind, credential)
             try:
-                return _completed(self._settings, registry, asked, credential)
+                return _completed(self._settings, registry, approval, credential)
             finally:
                 registry.ledger.close()
 
 
 def _completed(
-    settings: Settings, registry: AnyRegistry, asked: ApprovalRequest, credential: str
+    settings: Settings, registry: AnyRegistry, approval: ApprovalRequest, credential: str
 ) -> Approval:
-    label = registry.get(asked.version).label
-    if asked.changes is not None and asked.kind != "policy":
+    label = registry.get(approval.version).label
+    if approval.changes is not None and approval.kind != "policy":
         raise Refused(
             "`changes` is of a policy alone.",
             rule="changes-of-policy",
             todo="Leave `changes` out, or name a policy with `kind`.",
         )
     try:
-        _promoted(settings, registry, label, asked, credential)
+        _promoted(settings, registry, label, approval, credential)
     except GateRefusal as refused:
         raise Refused(
             refused.what,
@@ -96,11 +96,15 @@ def _completed(
 
 
 def _promoted(
-    settings: Settings, registry: AnyRegistry, label: str, asked: ApprovalRequest, credential: str
+    settings: Settings,
+    registry: AnyRegistry,
+    label: str,
+    approval: ApprovalRequest,
+    credential: str,
 ) -> Promotion:
-    found = Candidate(registry, label)
+    candidate = Candidate(registry, label)
     return approve_candidate(
-        settings, found, by=credential, reason=asked.reason, changes=asked.changes
+        settings, candidate, by=credential, reason=approval.reason, changes=approval.changes
     )
 
 

@@ -19,7 +19,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelComparison(msgspec.Struct, frozen=True, kw_only=True):
-    """What two versions said of `rows` common rows, of moments from `first` to `last`."""
+    """The scores of two versions on `rows` common rows, of moments from `first` to `last`."""
 
     one: str
     other: str
@@ -34,10 +34,10 @@ def compare(registry: Registry, a: str, b: str) -> ModelComparison:
     """Compare on common rows. Raises Refused where there are too few, or the question differs."""
     versions = registry.get(a), registry.get(b)
     (one, mine), (other, theirs) = (registry.fetch(version) for version in versions)
-    asked = [f"`{m.outcome}` within {m.horizon_days:g} days" for m in (mine, theirs)]
-    if asked[0] != asked[1]:
+    targets = [f"`{m.outcome}` within {m.horizon_days:g} days" for m in (mine, theirs)]
+    if targets[0] != targets[1]:
         raise Refused(
-            f"{versions[0].label} tells of {asked[0]}, {versions[1].label} of {asked[1]}",
+            f"{versions[0].label} tells of {targets[0]}, {versions[1].label} of {targets[1]}",
             rule="same-question",
             todo="Compare versions of one outcome and horizon.",
         )

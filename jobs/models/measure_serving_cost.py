@@ -25,14 +25,14 @@ ROWS = 300
 
 
 def measure(folder: Path, seconds: Callable[[], float]) -> Manifest:
-    """Measure a sealed version as it serves, and seal it anew with what was found.
+    """Measure a sealed version as it serves, and seal it again with the figures.
 
-    `latency_ms`: one lead's score with its explanation, by the clock `seconds`: the median,
-    from the 1st to the 99th percentile. `bytes`: of model and table.
+    `latency_ms`: one lead's score with its explanation, by the clock `seconds`: the median, from
+    the 1st to the 99th percentile. `bytes`: of model and table.
     """
     manifest = open_sealed(folder)
-    taken = _times(folder, manifest, seconds)
-    low, middle, high = (float(q) for q in np.quantile(taken, (0.01, 0.5, 0.99)))
+    times = _times(folder, manifest, seconds)
+    low, middle, high = (float(q) for q in np.quantile(times, (0.01, 0.5, 0.99)))
     latency = Interval(value=middle, low=low, high=high, level=0.98)
     size = sum((folder / name).stat().st_size for name in (MODEL_FILE, TABLE_FILE))
     return seal(
@@ -47,12 +47,12 @@ def measure(folder: Path, seconds: Callable[[], float]) -> Manifest:
 
 def _times(folder: Path, manifest: Manifest, seconds: Callable[[], float]) -> list[float]:
     scorer = Scorer(manifest.name, folder, manifest, manifest.definition)
-    rows, taken = _rows(folder, manifest), []
+    rows, times = _rows(folder, manifest), []
     for numbers, texts in (rows[0], *rows):  # the first one warms up
         begun = seconds()
         scorer.explain(scorer.score(numbers, texts).leaves)
-        taken.append(1_000 * (seconds() - begun))
-    return taken[1:]
+        times.append(1_000 * (seconds() - begun))
+    return times[1:]
 
 
 def _rows(folder: Path, manifest: Manifest) -> list[tuple[Matrix, list[list[str]]]]:

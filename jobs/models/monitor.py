@@ -1,150 +1,95 @@
 """Monitoring, put together: the audit trail, the log's outcomes and the registry's reference."""
 
-import math
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from config.home_files import rules_file
 from config.settings import Settings
-from domain.clock import iso, to_us
-from domain.definition import FeatureDefinition
-from domain.errors import NoModel
-from domain.identifiers import is_identified
-from domain.versions.manifest import REFERENCE_FILE, Manifest, Stage
-from monitoring.canary import STANDARD_FILE, CanaryVerdict, compare, load_rule, not_comparable
-from monitoring.canary_target import Learnt, Target, common
-from monitoring.outcomes import JoinRule, OutcomeTable, join
+from domain.clock import iso, parse_iso, to_us
+from domain.errors import Unavailable
+from domain.versions.manifest import Stage
+from jobs.models.canary import labelled
+from monitoring.objectives import STANDARD_FILE as SLO_FILE
+from monitoring.objectives import load_objectives
+from monitoring.reports.rules import STANDARD_FILE, ReportLimits, load_report_rules
+from registry.mlflow_files.report_note import ReportNote
 from registry.store import Registry
-from signals.events.outcomes import read_outcomes
 from wiring.clock import clock_of
-from wiring.decisions import open_trail
 from wiring.registry import open_registry
 from wiring.signals import open_signals
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from monitoring.reports.report import WrittenReport
+    from monitoring.reports.summary import Summary
 
-    from monitoring.report import Summary
+REPORTS = "reports"
+"""The folder of the home in which reports are, and the workspace of all of them."""
+
+_log = logging.getLogger(__name__)
 
 
-def compare_versions(
-    settings: Settings,
-    champion: str | None,
-    challenger: str | None,
-    horizon_days: float | None = None,
-) -> CanaryVerdict:
-    """Compare two versions, by default champion and challenger, on recorded decisions.
+def write_report(
+    settings: Settings, folder: Path, as_of_us: int | None = None, made_us: int | None = None
+) -> "Summary":
+    """Write the report on the champion's recent decisions. Raises NoModel.
 
-    Versions that learn different things need a target in common, `horizon_days`; without one the
-    verdict is inconclusive and says so.
+    `as_of_us` takes the decisions made, and the outcomes that happened, until an earlier moment.
+    `made_us` is the moment that the report is of, where that is not now: a report that is made
+    again takes the place of the former one. The report in the home is added to the workspace, and
+    the registry's MLflow says where it is.
     """
-    registry = open_registry(settings)
-    rule = load_rule(rules_file(settings, STANDARD_FILE))
-    a = _label(registry, champion, Stage.CHAMPION)
-    b = _label(registry, challenger, Stage.CHALLENGER)
-    learnt = [_learnt(registry.fetch(label)[1]) for label in (a, b)]
-    target = common(learnt[0], learnt[1], horizon_days)
-    if target is None:
-        return not_comparable(a, b, learnt[0], learnt[1], rule)
-    return compare(_judged(settings, target), a, b, rule, target)
+    from jobs.models.report_evidence import ReportedVersion, gathered
+    from monitoring.reports.report import write_files
+    from monitoring.reports.summary import Meta
 
-
-def _learnt(manifest: Manifest) -> Learnt:
-    return Learnt(outcome=manifest.outcome, horizon_days=manifest.horizon_days)
-
-
-def matured(settings: Settings, manifest: Manifest) -> OutcomeTable:
-    """Recorded decisions with what became of them, by a version's outcome and horizon.
-
-    Decisions about visitors whom no identifier named are left out: training saw none.
-    """
-    learnt = _learnt(manifest)
-    return _judged(settings, Target(outcome=learnt.outcome, horizon_days=learnt.horizon_days))
-
-
-def _judged(settings: Settings, target: Target) -> OutcomeTable:
-    plane = open_signals(settings)
-    rule = JoinRule(
-        outcome=target.outcome,
-        horizon_days=target.horizon_days,
-        grace_days=target.waits_days,
-        closing=tuple(o.name for o in plane.definition.outcomes if o.closes),
-    )
-    return join(
-        (r for r in open_trail(settings).records() if is_identified(r.answer.lead_id)),
-        read_outcomes(plane.engine, plane.definition),
-        rule,
-        watermark_us=plane.directory.watermark_us(),
-        canonical=lambda lead: plane.directory.resolve(lead).lead_id,
-    )
-
-
-def write_report(settings: Settings, folder: Path) -> "Summary":
-    """Write the report on the champion's recent decisions. Raises NoModel."""
-    import pandas as pd
-
-    from monitoring.report import Meta, build_report
-
-    registry = open_registry(settings)
-    label = _label(registry, None, Stage.CHAMPION)
-    version, manifest = registry.fetch(label)
-    table = matured(settings, manifest)
-    if not len(table):
-        c = table.counts
-        raise NoModel(
-            f"{c.decisions} decisions are recorded, {c.closed} of them on leads already decided",
-            rule="decisions-recorded",
-            todo="Score leads that are still open: `leadscore score`, or POST /score.",
-        )
-    definition = open_signals(settings).definition
-    current = _frame(settings, table, label, definition, manifest)
-    clock = clock_of(settings, open_signals(settings).directory)
+    registry, plane = open_registry(settings), open_signals(settings)
+    label = labelled(registry, None, Stage.CHAMPION)
+    version = ReportedVersion(label, *registry.fetch(label), plane, settings)
+    now_us = to_us(clock_of(settings, plane.directory).now()) if as_of_us is None else as_of_us
+    evidence, context, immature = gathered(version, now_us, as_of_us)
     meta = Meta(
         model=label,
         home=settings.home.name,
-        made=iso(to_us(clock.now())),
-        decisions=len(current),
-        immature=int(current["label"].isna().sum()),
+        made=iso(made_us or now_us),
+        decisions=len(evidence.rows) + immature,
+        immature=immature,
     )
-    reference = pd.read_parquet(version / REFERENCE_FILE)
-    return build_report(reference, current, meta, folder)
+    limits = _limits(settings)
+    written = write_files(evidence, meta, folder, context, limits)
+    if folder == settings.home / REPORTS:
+        _keep(registry, folder, written, limits)
+    return written.summary
 
 
-def _frame(
-    settings: Settings,
-    table: OutcomeTable,
-    label: str,
-    definition: FeatureDefinition,
-    manifest: Manifest,
-) -> "pd.DataFrame":
-    """Recent decisions: the version's features, its score, and the label once it is known."""
-    import pandas as pd
-
-    from feature_repo.catalogue import category_names, number_names
-
-    names = (*number_names(definition), *category_names(definition))
-    rows = {}
-    for r in open_trail(settings).records():
-        numbers = [math.nan if v is None else v for v in r.features]
-        rows[r.answer.decision_id] = dict(zip(names, (*numbers, *r.texts), strict=True))
-    kept = [rows[i] for i in table.decision_ids]
-    frame = pd.DataFrame(kept)[list(manifest.features)]
-    frame["score"] = table.scores_of(label)
-    frame["label"] = [
-        float(y) if ripe else math.nan for y, ripe in zip(table.y, table.matured, strict=True)
-    ]
-    frame["account"] = table.account
-    return frame[frame["score"].notna()].reset_index(drop=True)
+def _limits(settings: Settings) -> ReportLimits:
+    objectives = load_objectives(rules_file(settings, SLO_FILE))
+    return ReportLimits(
+        rules=load_report_rules(rules_file(settings, STANDARD_FILE)),
+        calibration_error=objectives.calibration_error,
+        degraded=1 - objectives.degraded.target,
+    )
 
 
-def _label(registry: Registry, given: str | None, stage: Stage) -> str:
-    if given is not None:
-        return registry.get(given).label
-    found = registry.at(stage)
-    if found is None:
-        raise NoModel(
-            f"no version is {stage}",
-            rule=f"{stage}-known",
-            todo=f"`leadscore promote VERSION --stage {stage} --reason TEXT` makes one.",
-        )
-    return found.label
+def _keep(registry: Registry, folder: Path, written: "WrittenReport", limits: ReportLimits) -> None:
+    """Add a report to the workspace, and tell MLflow; a report without MLflow is one, too."""
+    from monitoring.reports.workspace import save_snapshot
+
+    summary = written.summary
+    saved = save_snapshot(folder, written.snapshot, summary, limits.rules.keep_snapshots)
+    note = ReportNote(
+        tags={
+            "monitoring.verdict": summary.verdict,
+            "monitoring.made": summary.meta.made,
+            "monitoring.report": f"{REPORTS}/report.html",
+            "monitoring.snapshot": f"{REPORTS}/{saved.file}",
+            "monitoring.page": saved.page,
+        },
+        metrics={f"monitoring.{f.name}": f.value for f in summary.figures if f.by == "all"},
+        at_us=to_us(parse_iso(summary.meta.made)),
+        page=folder / "report.html",
+    )
+    try:
+        registry.annotate(summary.meta.model, note)
+    except Unavailable as away:
+        _log.warning("the report is written, but MLflow does not link to it: %s", away)

@@ -4,13 +4,16 @@ from collections.abc import Callable
 
 from config.settings import Settings
 from decisions.policy.golden_rows import broken
-from decisions.policy.policy import check_policy, load_policy
+from decisions.policy.policy import load_policy
+from decisions.proof.examine import examine
 from domain.errors import LeadscoreError
 from domain.versions.manifest import ModelVersion, Stage, VersionKind
 from domain.versions.policy_manifest import POLICY_FILE
 from registry import promotion
+from registry.ledger_entry import GateResult
 from registry.promotion import Candidate, Promotion, Terms
 from registry.rollout_state import DEFAULT_WEIGHT
+from registry.store import AnyRegistry
 from wiring.decisions import in_force
 from wiring.lineage import open_teller
 from wiring.policies import compare_files, known_facts, read_golden
@@ -24,7 +27,7 @@ def candidate(settings: Settings, kind: VersionKind, label: str) -> Candidate:
 
 def promote(
     settings: Settings,
-    found: Candidate,
+    candidate: Candidate,
     stage: Stage,
     *,
     by: str,
@@ -41,12 +44,30 @@ def promote(
     """
 
     def act() -> Promotion:
-        terms = _terms(settings, found, changes, weight)
+        terms = _terms(settings, candidate, changes, weight)
         return promotion.promote(
-            found.registry, found, stage, by=by, reason=reason, override=override, terms=terms
+            candidate.registry,
+            candidate,
+            stage,
+            by=by,
+            reason=reason,
+            override=override,
+            terms=terms,
         )
 
-    return _emitting(settings, found, stage, act)
+    return _emitting(settings, candidate, stage, act)
+
+
+def ask(
+    settings: Settings, candidate: Candidate, *, by: str, reason: str, changes: int | None = None
+) -> Promotion:
+    """Ask for a version to become champion: it waits for a second person, whatever the rules."""
+
+    def act() -> Promotion:
+        terms = _terms(settings, candidate, changes, None)
+        return promotion.ask(candidate, by=by, reason=reason, terms=terms)
+
+    return _emitting(settings, candidate, Stage.CHAMPION, act)
 
 
 def approve(
@@ -55,59 +76,71 @@ def approve(
     """Approve a promotion as its second person: of the policy of that label, else of a model."""
     models, policies = open_both(settings)
     of_policy = label in policies.standing().registrations
-    found = Candidate(policies if of_policy else models, label)
-    return approve_candidate(settings, found, by=by, reason=reason, changes=changes)
+    candidate = Candidate(policies if of_policy else models, label)
+    return approve_candidate(settings, candidate, by=by, reason=reason, changes=changes)
 
 
 def approve_candidate(
-    settings: Settings, found: Candidate, *, by: str, reason: str, changes: int | None = None
+    settings: Settings, candidate: Candidate, *, by: str, reason: str, changes: int | None = None
 ) -> Promotion:
     """Approve the promotion of a version that was found, as its second person."""
 
     def act() -> Promotion:
-        terms = _terms(settings, found, changes, None)
-        return promotion.approve(found.registry, found, by=by, reason=reason, terms=terms)
+        terms = _terms(settings, candidate, changes, None)
+        return promotion.approve(candidate.registry, candidate, by=by, reason=reason, terms=terms)
 
-    return _emitting(settings, found, Stage.CHAMPION, act)
+    return _emitting(settings, candidate, Stage.CHAMPION, act)
 
 
-def rollback(settings: Settings, kind: VersionKind, *, by: str, reason: str) -> ModelVersion | None:
+def rollback(
+    settings: Settings,
+    kind: VersionKind,
+    *,
+    by: str,
+    reason: str,
+    registry: AnyRegistry | None = None,
+) -> ModelVersion | None:
     """Put back what was in force before the champion; None: the policy of the product."""
-    return open_kind(settings, kind).rollback(by=by, reason=reason)
+    return (registry or open_kind(settings, kind)).rollback(by=by, reason=reason)
+
+
+def gates_before(settings: Settings, candidate: Candidate, stage: Stage) -> tuple[GateResult, ...]:
+    """What the gates of a stage say of a version now; nothing is promoted."""
+    return promotion.judge(candidate, stage, _terms(settings, candidate, None, None)).gates
 
 
 def _emitting(
-    settings: Settings, found: Candidate, stage: Stage, act: Callable[[], Promotion]
+    settings: Settings, candidate: Candidate, stage: Stage, act: Callable[[], Promotion]
 ) -> Promotion:
     """Promote by `act`, in a run of the lineage; a request has made nothing yet."""
-    kind, version = found.registry.made_of.kind, found.version
+    kind, version = candidate.registry.made_of.kind, candidate.version
     folder = "models" if kind == "model" else "policies"
     with open_teller(settings).run("promote") as run:
-        run.read(f"{folder}/{version.name}", version.label)
+        run.add_input(f"{folder}/{version.name}", version.label)
         done = act()
         if not done.waiting:
-            run.made(f"stages/{kind}/{stage}", version.label)
+            run.add_output(f"stages/{kind}/{stage}", version.label)
         return done
 
 
 def _terms(
-    settings: Settings, found: Candidate, changes: int | None, weight: float | None
+    settings: Settings, candidate: Candidate, changes: int | None, weight: float | None
 ) -> Terms:
     """Under which terms a version is promoted: of a policy, what its gates look at is measured."""
     rules = gates_of(settings)
-    if found.registry.made_of.kind == "model":
+    if candidate.registry.made_of.kind == "model":
         return Terms(rules=rules, weight=weight)
     stated = {} if changes is None else {"golden_changed": changes}
-    return Terms(rules=rules, weight=None, measured=_measured(settings, found), stated=stated)
+    return Terms(rules=rules, weight=None, measured=_measured(settings, candidate), stated=stated)
 
 
-def _measured(settings: Settings, found: Candidate) -> dict[str, int]:
-    label, folder = found.opened.label, found.opened.folder
-    path, champion = folder / POLICY_FILE, found.champion
+def _measured(settings: Settings, candidate: Candidate) -> dict[str, int]:
+    label, folder = candidate.opened.label, candidate.opened.folder
+    path, champion = folder / POLICY_FILE, candidate.champion
     checked = None if isinstance(champion, LeadscoreError) else champion
     changed = compare_files(in_force(settings, checked), (label, path))
     return {
-        "findings": len(check_policy(path, known_facts(settings))),
+        "findings": len(examine(path, known_facts(settings)).findings),
         "golden_broken": broken(read_golden(folder), load_policy(path)),
         "golden_changed": len(changed),
     }

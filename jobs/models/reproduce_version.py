@@ -1,4 +1,4 @@
-"""A version made again: the log as it was, the recorded configuration and seed, trained anew."""
+"""Reproduces a version: the log as it was, the recorded configuration and seed, trained again."""
 
 from pathlib import Path
 
@@ -26,28 +26,30 @@ def reproduce(settings: Settings, version: str, progress: TrainingObserver) -> R
     label = registry.get(version).label
     folder, manifest = registry.fetch(label)
     with scratch_home(settings, manifest.definition, "reproduction") as scratch:
-        config, made = _config(manifest.lineage), provenance()
+        config, provenance_now = _config(manifest.lineage), provenance()
         try:
             run = prepared(scratch, config, progress, manifest.lineage.events)
         except msgspec.DecodeError:
             recorded = manifest.lineage.log_hash
             torn = Input(name="log", recorded=recorded, now="an event that cannot be read")
             return conclude(label, [torn], None)
-        inputs = _inputs(manifest, run, made)
+        inputs = _inputs(manifest, run, provenance_now)
         if not inputs[0].same:
             return conclude(label, inputs, None)
         again = scratch.home / "version"
-        rebuilt = run.execute(again, _studies(scratch.home, manifest.lineage), made, progress)
+        rebuilt = run.execute(
+            again, _studies(scratch.home, manifest.lineage), provenance_now, progress
+        )
         inputs += search_of(manifest.lineage, rebuilt.lineage)
         return conclude(label, inputs, compare(folder, again, manifest, rebuilt))
 
 
 def _studies(home: Path, lineage: Lineage) -> Studies:
     """A place for the search, which begins with what it began with then."""
-    held = lineage.searched
-    if held is None or not held.warmed_by:
+    search = lineage.searched
+    if search is None or not search.warmed_by:
         return Studies(home / "studies")
-    warmth = WarmStart(study=held.warmed_by, parameters=held.warm_parameters)
+    warmth = WarmStart(study=search.warmed_by, parameters=search.warm_parameters)
     return Studies(home / "studies", warmth=warmth)
 
 
@@ -62,8 +64,8 @@ def _config(lineage: Lineage) -> TrainingConfig:
         ) from bad
 
 
-def _inputs(manifest: Manifest, run: TrainingRun, made: Provenance) -> list[Input]:
-    now = run.lineage(made)
+def _inputs(manifest: Manifest, run: TrainingRun, provenance_now: Provenance) -> list[Input]:
+    now = run.lineage(provenance_now)
     kept = manifest.definition.fingerprint
     definition = Input(name="feature definition", recorded=kept, now=run.definition.fingerprint)
     log, *others = inputs_of(manifest.lineage, now)

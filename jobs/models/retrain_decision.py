@@ -11,6 +11,7 @@ from domain.versions.manifest import Stage
 from monitoring.triggers import (
     STANDARD_FILE,
     Reported,
+    ReportedCause,
     Retraining,
     TriggerEvidence,
     decide,
@@ -30,23 +31,23 @@ def consider(settings: Settings, by: str) -> Retraining:
     """Decide by the home's triggers, or the standard ones, and record it with its reasons."""
     registry = open_registry(settings)
     limits = load_limits(rules_file(settings, STANDARD_FILE))
-    made = decide(evidence(settings, registry), limits)
+    retraining = decide(evidence(settings, registry), limits)
     registry.ledger.append(
         LedgerDraft(
             kind="retraining_considered",
-            subject=made.evidence.champion or MODEL,
+            subject=retraining.evidence.champion or MODEL,
             by=by,
-            reason=f"{'needed' if made.needed else 'not needed'}: {made.why}",
+            reason=f"{'needed' if retraining.needed else 'not needed'}: {retraining.why}",
             gates=tuple(
                 GateResult(
                     name=t.name, value=t.value, limit=t.limit, passed=not t.fired, note=t.note
                 )
-                for t in made.triggers
+                for t in retraining.triggers
             ),
-            rules=made.limits,
+            rules=retraining.limits,
         )
     )
-    return made
+    return retraining
 
 
 def evidence(settings: Settings, registry: Registry) -> TriggerEvidence:
@@ -75,20 +76,21 @@ class _Meta(msgspec.Struct, frozen=True):
 
 
 class _Report(msgspec.Struct, frozen=True):
-    """The part of `monitoring.report.Summary` that triggers look at: its libraries stay away."""
+    """The part of a report's `Summary` that triggers look at: its libraries stay away."""
 
     meta: _Meta
     drift_share: float
     measures: dict[str, Interval]
+    causes: tuple[ReportedCause, ...] = ()
 
 
 def _report(settings: Settings) -> Reported | None:
-    """What the home's newest report says. Raises BadInput where it cannot be read."""
+    """The home's newest report. Raises BadInput where it cannot be read."""
     path = settings.home / "reports" / REPORT
     if not path.is_file():
         return None
     try:
-        held = msgspec.json.decode(path.read_bytes(), type=_Report)
+        report = msgspec.json.decode(path.read_bytes(), type=_Report)
     except msgspec.DecodeError as bad:
         raise BadInput(
             str(bad),
@@ -97,7 +99,8 @@ def _report(settings: Settings) -> Reported | None:
             todo="Run `leadscore monitor report` again.",
         ) from bad
     return Reported(
-        model=held.meta.model,
-        drift_share=held.drift_share,
-        calibration_error=held.measures.get("calibration_error"),
+        model=report.meta.model,
+        drift_share=report.drift_share,
+        causes=report.causes,
+        calibration_error=report.measures.get("calibration_error"),
     )

@@ -6,19 +6,28 @@ from typing import TypeVar
 import msgspec
 
 from config.settings import Settings
-from domain.clock import parse_iso, to_us
+from domain.clock import SECOND, SystemClock, parse_iso, to_us
 from domain.errors import BadInput
 from domain.versions.manifest import Stage, VersionKind
 from jobs.interrupts import hold_interrupts
+from jobs.models.canary_record import keep_verdict
 from jobs.models.promote import promote
 from monitoring.canary import CanaryVerdict
+from monitoring.prometheus_figures import prometheus_figures, worse_of
 from monitoring.rollout_figures import arm_figures
 from registry.global_holdout import start_holdout
 from registry.promotion import Candidate, Promotion
 from registry.rollout import Ticked, start, tick
-from registry.rollout_decision import ArmFigures, Judged, RolloutEvidence
+from registry.rollout_decision import (
+    ArmFigures,
+    Judged,
+    RolloutDecision,
+    RolloutEvidence,
+    decide,
+)
 from registry.rollout_spec import RolloutSpec, course_of
 from registry.rollout_state import Rollout
+from registry.store import AnyRegistry
 from registry.transitions import running
 from storage.typed_yaml import YamlFile
 from wiring.decisions import open_trail
@@ -33,15 +42,21 @@ def read_course(path: Path) -> RolloutSpec:
     try:
         return course_of(file.document, path.name)
     except BadInput as bad:
-        bad.where = file.where(bad.what)
+        file.locate(bad)
         raise
 
 
 def begin(
-    settings: Settings, kind: VersionKind, course: RolloutSpec, *, by: str, reason: str
+    settings: Settings,
+    kind: VersionKind,
+    course: RolloutSpec,
+    *,
+    by: str,
+    reason: str,
+    registry: AnyRegistry | None = None,
 ) -> Rollout:
     """Start a rollout, or let a holdout stand. Raises what these raise."""
-    registry = open_kind(settings, kind)
+    registry = registry or open_kind(settings, kind)
     if course.mode == "holdout":
         return start_holdout(registry, course.holdout, by=by, reason=reason)
     return start(registry, by=by, reason=reason, course=course)
@@ -62,15 +77,31 @@ def tick_rollout(
     no rollout is under way, BadInput for a file that says something else.
     """
     registry = open_kind(settings, kind)
+    evidence = _gathered(settings, running(registry.standing()), figures, verdict)
+    hold_interrupts()
+    return tick(registry, evidence, by=by), evidence
+
+
+def look(settings: Settings, kind: VersionKind) -> tuple[RolloutDecision, RolloutEvidence]:
+    """What a tick would decide now, and on what; nothing is done.
+
+    Raises Missing where no rollout is under way.
+    """
+    registry = open_kind(settings, kind)
     plan = running(registry.standing())
-    evidence = RolloutEvidence(
+    evidence = _gathered(settings, plan, None, None)
+    return decide(plan, registry.now(), evidence), evidence
+
+
+def _gathered(
+    settings: Settings, plan: Rollout, figures: Path | None, verdict: Path | None
+) -> RolloutEvidence:
+    return RolloutEvidence(
         rollout=plan.id,
         step=plan.step,
         figures=_figures(settings, plan, figures),
         judged=_judged(settings, plan, verdict),
     )
-    hold_interrupts()
-    return tick(registry, evidence, by=by), evidence
 
 
 def finish(
@@ -81,17 +112,18 @@ def finish(
     reason: str,
     changes: int | None = None,
     override: bool = False,
+    registry: AnyRegistry | None = None,
 ) -> Promotion:
     """Make the challenger of the rollout under way champion, if its gates let it.
 
     `changes` and `override` as for the promotion of a policy. Raises Missing where no rollout is
     under way, and what a promotion raises.
     """
-    registry = open_kind(settings, kind)
-    found = Candidate(registry, running(registry.standing()).challenger)
+    registry = registry or open_kind(settings, kind)
+    candidate = Candidate(registry, running(registry.standing()).challenger)
     return promote(
         settings,
-        found,
+        candidate,
         Stage.CHAMPION,
         by=by,
         reason=reason,
@@ -101,24 +133,29 @@ def finish(
 
 
 def _figures(settings: Settings, plan: Rollout, path: Path | None) -> ArmFigures:
-    told = ArmFigures() if path is None else _read(path, ArmFigures, "rollout-figures")
+    stated = ArmFigures() if path is None else _read(path, ArmFigures, "rollout-figures")
     since = None
     if settings.clock == "system":  # else decisions are made in the time of their events
         since = to_us(parse_iso(plan.since or plan.started))
-    found = arm_figures(open_trail(settings).records(since), plan)
-    said = {n: v for n, v in msgspec.structs.asdict(told).items() if v is not None}
-    return msgspec.structs.replace(found, **said)
+    measured = arm_figures(open_trail(settings).records(since), plan)
+    if settings.prometheus:
+        begun_us = to_us(parse_iso(plan.since or plan.started))
+        spent_s = (to_us(SystemClock().now()) - begun_us) / SECOND
+        measured = worse_of(measured, prometheus_figures(settings.prometheus, spent_s))
+    values = {n: v for n, v in msgspec.structs.asdict(stated).items() if v is not None}
+    return msgspec.structs.replace(measured, **values)
 
 
 def _judged(settings: Settings, plan: Rollout, path: Path | None) -> Judged | None:
     if path is not None:
         verdict = _read(path, CanaryVerdict, "rollout-verdict")
     elif plan.kind == "policy":
-        return None
+        return _judged_policies(settings, plan)
     else:
-        from jobs.models.monitor import compare_versions
+        from jobs.models.canary import compare_versions
 
         verdict = compare_versions(settings, plan.champion, plan.challenger)
+        keep_verdict(settings, verdict)
     if (verdict.champion, verdict.challenger) != (plan.champion, plan.challenger):
         raise BadInput(
             f"the verdict is on {verdict.champion} and {verdict.challenger}, "
@@ -126,6 +163,22 @@ def _judged(settings: Settings, plan: Rollout, path: Path | None) -> Judged | No
             rule="rollout-verdict",
         )
     name = f"canary-{verdict.rule.version}"
+    return Judged(
+        name=name,
+        outcome=verdict.outcome,
+        reasons=verdict.reasons,
+        certificate=verdict.certificate,
+    )
+
+
+def _judged_policies(settings: Settings, plan: Rollout) -> Judged | None:
+    """The verdict on arms that route; None where no model says which outcome counts."""
+    from jobs.models.canary import compare_routing
+
+    verdict = compare_routing(settings, plan)
+    if verdict is None:
+        return None
+    name = f"policy-canary-{verdict.rule.version}"
     return Judged(name=name, outcome=verdict.outcome, reasons=verdict.reasons)
 
 

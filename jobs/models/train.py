@@ -54,20 +54,20 @@ def train(
     progress = NamingProgress(progress, open_signals(settings).engine)
     with scratch_home(settings, definition_of(settings), "training") as scratch:
         folder = scratch.home / "version"
-        with teller.run("train") as told:
+        with teller.run("train") as lineage_run:
             run = prepared(scratch, config, progress)
-            made = provenance()
-            told.read_log(run.lineage(made))
-            run.execute(folder, studies(settings, config), made, progress, against(settings))
+            origin = provenance()
+            lineage_run.add_log(run.lineage(origin))
+            run.execute(folder, studies(settings, config), origin, progress, against(settings))
             progress.phase("measuring and registering")
             measure(folder, time.perf_counter)
             sealed = file_hash(folder / MANIFEST)
-            told.made(f"trained/{MODEL}", sealed)
+            lineage_run.add_output(f"trained/{MODEL}", sealed)
         hold_interrupts()
-        with teller.run("register") as told:
-            told.read(f"trained/{MODEL}", sealed)
+        with teller.run("register") as lineage_run:
+            lineage_run.add_input(f"trained/{MODEL}", sealed)
             version = open_registry(settings).register(folder, run_id=None, by=by)
-            told.made(f"models/{MODEL}", version.label)
+            lineage_run.add_output(f"models/{MODEL}", version.label)
             return version
 
 
@@ -118,7 +118,7 @@ def prepared(
 
 
 def _looks(config: TrainingConfig) -> SnapshotSchedule | None:
-    """The moments of all cutoffs, where the rule says them before the log is read."""
+    """The moments of all cutoffs, where the rule gives them before the log is read."""
     rule = config.cutoffs
     if not isinstance(rule, Every):
         return None
@@ -136,11 +136,11 @@ def checked(settings: Settings, definition: FeatureDefinition, history: History)
     def read(
         leads: Sequence[str], accounts: Sequence[str], moments_us: Sequence[int]
     ) -> "pd.DataFrame":
-        frame, found = history(leads, accounts, moments_us), QualityFindings()
+        frame, findings = history(leads, accounts, moments_us), QualityFindings()
         try:
-            check_frame(frame, schema, found, definition.label)
+            check_frame(frame, schema, findings, definition.label)
         finally:
-            store(settings, found)
+            store(settings, findings)
         return frame
 
     return read
@@ -158,7 +158,7 @@ def provenance() -> Provenance:
 
 def _commit() -> str:
     try:
-        said = subprocess.run(
+        commit = subprocess.run(
             ["git", "-C", str(ROOT), "rev-parse", "HEAD"],
             capture_output=True,
             text=True,
@@ -167,4 +167,4 @@ def _commit() -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return said.stdout.strip()
+    return commit.stdout.strip()

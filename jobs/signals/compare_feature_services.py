@@ -78,10 +78,10 @@ class Differences:
 
     def add(self, in_use: NamedColumns, built: NamedColumns) -> None:
         """Add the same leads' values by both services."""
-        for held, counted in zip((in_use, built), self._missing, strict=True):
-            for name, values in held.items():
-                counted[name] = counted.get(name, 0) + int(_gone(values).sum())
-                self.rows += len(values) if held is built and name == next(iter(built)) else 0
+        for cells, counted in zip((in_use, built), self._missing, strict=True):
+            for name, values in cells.items():
+                counted[name] = counted.get(name, 0) + int(_missing_cells(values).sum())
+                self.rows += len(values) if cells is built and name == next(iter(built)) else 0
         for name in built.keys() & in_use.keys():
             self._compare(name, in_use[name], built[name])
 
@@ -109,7 +109,7 @@ class Differences:
 
     def both(self, names: Sequence[str]) -> list[Both]:
         """Features of both sides, those that differ for most leads first."""
-        found = [
+        changes = [
             Both(
                 name=n,
                 differ=self._differ.get(n, 0),
@@ -120,7 +120,7 @@ class Differences:
             )
             for n in names
         ]
-        return sorted(found, key=lambda one: -one.differ)
+        return sorted(changes, key=lambda one: -one.differ)
 
     def _share(self, name: str, *, built: bool) -> float:
         return self._missing[built].get(name, 0) / max(self.rows, 1)
@@ -136,22 +136,22 @@ def compare(settings: Settings, label: str) -> ServiceComparison:
             todo="Run `leadscore features build --service F.yaml` again.",
         )
     other, folder = kept_definition(settings, label), folder_of(settings, label)
-    found = Differences()
+    differences = Differences()
     sides = [(current, folder / BESIDE), (other, folder / STATES)]
     moment = built.as_of_us / SECOND
     for ids, one, two in _chunks(sides):
-        found.add(*(named(d, c, ids, moment) for d, c in ((current, one), (other, two))))
+        differences.add(*(named(d, c, ids, moment) for d, c in ((current, one), (other, two))))
     mine, theirs = ([f.name for f in catalogue(d)] for d in (current, other))
-    both = found.both([n for n in theirs if n in set(mine)])
+    both = differences.both([n for n in theirs if n in set(mine)])
     return ServiceComparison(
         service=label,
         in_use=current.label,
         as_of=iso(built.as_of_us),
         events=built.events,
-        leads=found.rows,
+        leads=differences.rows,
         same=sum(one.differ == 0 for one in both),
-        added=found.alone([n for n in theirs if n not in set(mine)], built=True),
-        removed=found.alone([n for n in mine if n not in set(theirs)], built=False),
+        added=differences.alone([n for n in theirs if n not in set(mine)], built=True),
+        removed=differences.alone([n for n in mine if n not in set(theirs)], built=False),
         both=both,
     )
 
@@ -183,13 +183,13 @@ def named(
     """Named features of leads at a moment, in seconds; one that is not stored saw nothing."""
     store = StateStore(definition)
     width = store.layout.width
-    held = {row.lead_id: row for row in store.load(connection, ids)}
+    by_lead = {row.lead_id: row for row in store.load(connection, ids)}
     states, texts = np.zeros((len(ids), width)), [[""] * store.texts for _ in ids]
     groups = np.zeros((len(ids), store.layout.account_width))
-    keys = sorted({row.account for row in held.values()} - {""})
+    keys = sorted({row.account for row in by_lead.values()} - {""})
     vectors = dict(zip(keys, store.account_vectors(connection, keys), strict=True)) if keys else {}
     for i, lead in enumerate(ids):
-        if (row := held.get(lead)) is not None:
+        if (row := by_lead.get(lead)) is not None:
             states[i], texts[i] = row.state, [value for _, _, value in row.texts]
             if row.account:
                 groups[i] = vectors[row.account]
@@ -201,6 +201,6 @@ def named(
     }
 
 
-def _gone(values: NDArray[np.float64] | NDArray[np.str_]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.isnan(values) if values.dtype.kind == "f" else values == ""
-    return found
+def _missing_cells(values: NDArray[np.float64] | NDArray[np.str_]) -> NDArray[np.bool_]:
+    missing: NDArray[np.bool_] = np.isnan(values) if values.dtype.kind == "f" else values == ""
+    return missing

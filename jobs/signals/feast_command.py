@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
+from config.environment import process_environment
 from config.home_definition import definition_of
-from config.settings import Settings, process_environment
+from config.settings import Settings
 from domain.errors import Missing
 from feature_repo import store
 
@@ -29,13 +30,13 @@ def run_feast(settings: Settings, arguments: Sequence[str]) -> int:
     definition_of(settings)
     _check(arguments)
     with TemporaryDirectory(prefix="feast-") as folder:
-        held = Path(folder) / "feature_store.yaml"
+        configuration = Path(folder) / "feature_store.yaml"
         wanted = store.document(settings.home, settings.online, store.WAIT_S)
-        held.write_text(yaml.safe_dump(wanted, sort_keys=False))
-        given = process_environment(LEADSCORE_HOME=str(settings.home.resolve()))
+        configuration.write_text(yaml.safe_dump(wanted, sort_keys=False))
+        environment = process_environment(LEADSCORE_HOME=str(settings.home.resolve()))
         ran = subprocess.run(
-            command(held, arguments),
-            env=given,
+            command(configuration, arguments),
+            env=environment,
             cwd=store.CONFIGURATION.parent,  # where Python looks for code first
             check=False,
         )
@@ -45,12 +46,12 @@ def run_feast(settings: Settings, arguments: Sequence[str]) -> int:
 def command(configuration: Path, arguments: Sequence[str]) -> list[str]:
     """The command, listening on this machine alone unless an address is given."""
     repository = str(store.CONFIGURATION.parent)
-    made = [sys.executable, "-W", "ignore", "-m", "feast.cli.cli"]
-    made += ["-c", repository, "-f", str(configuration), *arguments]
+    command_line = [sys.executable, "-W", "ignore", "-m", "feast.cli.cli"]
+    command_line += ["-c", repository, "-f", str(configuration), *arguments]
     listens = bool(arguments) and arguments[0] in LISTENING
     if listens and not any(one.split("=")[0] in HOSTS for one in arguments):
-        made += ["--host", "127.0.0.1"]
-    return made
+        command_line += ["--host", "127.0.0.1"]
+    return command_line
 
 
 def _check(arguments: Sequence[str]) -> None:

@@ -75,13 +75,13 @@ def services(settings: Settings) -> list[Service]:
     """The service in use, then those that are kept, by label. Raises Missing for an empty home."""
     current = definition_of(settings)
     kept = {d.label: d for d in _kept(settings) if d.label != current.label}
-    found = [_service(settings, current, "in use")]
+    listed = [_service(settings, current, "in use")]
     ever = _used(settings).ever
-    found += [
+    listed += [
         _service(settings, d, "used before" if label in ever else "built")
         for label, d in sorted(kept.items())
     ]
-    return found
+    return listed
 
 
 def _service(settings: Settings, d: FeatureDefinition, standing: str) -> Service:
@@ -102,8 +102,8 @@ def folder_of(settings: Settings, label: str) -> Path:
 
 def kept_definition(settings: Settings, label: str) -> FeatureDefinition:
     """The definition kept under a label. Raises Missing."""
-    found = {d.label: d for d in _kept(settings)}
-    if label not in found:
+    by_label = {d.label: d for d in _kept(settings)}
+    if label not in by_label:
         raise Missing(
             f"no feature service {label!r} is kept",
             rule="service-kept",
@@ -111,7 +111,7 @@ def kept_definition(settings: Settings, label: str) -> FeatureDefinition:
             todo="`leadscore features services` lists them; "
             "`leadscore features build --service F.yaml` makes one.",
         )
-    return found[label]
+    return by_label[label]
 
 
 def built_of(settings: Settings, label: str) -> Built:
@@ -182,7 +182,7 @@ def _refuse_same_label(
 
 @contextmanager
 def _snapshot(engine: Engine) -> Iterator[Connection]:
-    """A connection that sees one moment of the database, and keeps nobody from writing."""
+    """A connection that reads one state of the database, and blocks no writer."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN")
@@ -247,7 +247,7 @@ def _fold(
 def use(settings: Settings, definition: FeatureDefinition, progress: Callable[[int], None]) -> int:
     """Keep live state for this definition from now on, and the one before for a rollback.
 
-    How many events were folded anew.
+    Returns how many events were folded again.
     """
     current = definition_of(settings)
     _refuse_same_label(settings, current, definition)

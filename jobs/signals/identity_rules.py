@@ -27,16 +27,16 @@ class RulesInForce(msgspec.Struct, frozen=True, kw_only=True):
 def rules_in_force(settings: Settings) -> RulesInForce:
     """What `identity` in the settings comes to."""
     rules: IdentityRules = settings.identity
-    held = rules.protections
+    in_force = rules.protections
     kinds = {digit_of(kind): str(kind) for kind in (*STRENGTH, NAME_KIND)}
     return RulesInForce(
         phone_region=rules.phone_region,
         limits={
             kinds[digit]: {kinds[other]: most for other, most in limits}
-            for digit, limits in held.owned.items()
+            for digit, limits in in_force.owned.items()
         },
-        neighbours=held.neighbours,
-        lead={kinds[digit]: most for digit, most in held.lead.items()},
+        neighbours=in_force.neighbours,
+        lead={kinds[digit]: most for digit, most in in_force.lead.items()},
         consumer_domains=len(rules.consumers),
         mailboxes=len(rules.mailbox_names),
         digest=f"{rules.digest:014x}",

@@ -1,7 +1,5 @@
 """Files into the signal plane: JSON lines as they are, tables by a mapping."""
 
-import io
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -9,20 +7,26 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 from threading import Thread
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
 import msgspec
 
 from config.home_definition import definition_of
 from config.settings import Settings
-from domain.errors import BadInput, Missing, Refused
+from domain.errors import BadInput, Refused
 from domain.findings import QualityFindings
 from domain.signals import Counts
 from jobs.interrupts import hold_interrupts
+from jobs.signals.input_files import (
+    PIECE,
+    PIECE_BYTES,
+    STDIN,
+    batches,
+    check_file,
+    documents_of,
+    origin_of,
+)
 from signals.events.preparation import PreparedDocuments, size_of
-from signals.files import json_documents
-from signals.files.bounded_reading import buffered, telling, unpacked
-from signals.files.file_kinds import GZIP, HEAD, PARQUET, ZIP, marked_encoding, refuse_unread
 from signals.identifiers.left_out import LeftOutCells, listed
 from signals.mapping.compiler import MappedRow, MappingCounts
 from signals.mapping.mapping import Mapping, load_mapping
@@ -32,14 +36,11 @@ from wiring.beginning_service import beginning_service
 from wiring.read_ahead import prepared_ahead, reading_process
 from wiring.signals import SignalPlane, adopt, open_signals
 
-PIECE = 15_000
-"""Documents read at a time."""
-
 TRANSACTION = 75_000
 """Documents of one transaction. The more, the more rarely is one lead loaded and saved."""
 
-PIECE_BYTES, TRANSACTION_BYTES = 16_000_000, 64_000_000
-"""Fewer, where they are long: so many bytes are read, and committed, at a time."""
+TRANSACTION_BYTES = 64_000_000
+"""Fewer, where they are long: so many bytes are committed at a time."""
 
 WORTH_A_PROCESS = 16_000_000
 """Bytes from which on another process reads: it takes a second to start."""
@@ -47,9 +48,7 @@ WORTH_A_PROCESS = 16_000_000
 OTHER_RULES = "made-by-other-rules"
 """Found where identities of a home were made by other rules or lists than those in force."""
 
-STDIN = "-"
 RowCallback = Callable[[int], None]
-T = TypeVar("T")
 
 
 class FileCounts(Counts):
@@ -63,13 +62,13 @@ def ingest_files(
     settings: Settings,
     files: Iterable[str],
     mapping: Path | None,
-    told: RowCallback,
+    on_rows: RowCallback,
     *,
     let_through: bool = False,
     done: dict[str, FileCounts] | None = None,
     findings: QualityFindings | None = None,
 ) -> dict[str, FileCounts]:
-    """Take files in, one after the other; what became of each. `told` hears of every batch.
+    """Take files in, one after the other; what became of each. `on_rows` hears of every batch.
 
     `done` is filled in with each file that is finished, also where a later one fails, and
     `findings` with what was found wanting in accepted events.
@@ -92,7 +91,7 @@ def ingest_files(
             counts = {} if done is None else done
             refused = 0
             for name in names:
-                counts[name], bad = _ingest(settings, plane, name, mapped, (pool, told))
+                counts[name], bad = _ingest(settings, plane, name, mapped, (pool, on_rows))
                 refused += bad
             hold_interrupts()  # all is committed: what is left makes it known
             _refuse_nothing(counts, refused)
@@ -149,27 +148,27 @@ def _ingest(
     """What became of a file's documents, and how many of them were refused, now or before."""
     total, origin, tally = Counts(), origin_of(name), MappingCounts()
     refused = 0
-    pool, told = helped
+    pool, on_rows = helped
     with _deliveries(name, origin, mapping, tally) as deliveries:
-        held: deque[_Delivery] = deque()
-        documents = _noted(deliveries, held)
+        earlier: deque[_Delivery] = deque()
+        documents = _noted(deliveries, earlier)
         prepare = plane.ingest.preparer.prepare
         prepared = (
             prepared_ahead(pool, settings, origin, documents)
             if pool
             else (prepare(some, origin) for some in documents)
         )
-        read = (_with_rejected(ready, held.popleft()) for ready in prepared)
+        read = (_with_rejected(ready, earlier.popleft()) for ready in prepared)
         for parts in _transactions(read):
             size = sum(map(size_of, parts))
             whole = total.received == 0 and size < PIECE and _bytes(parts) < PIECE_BYTES
             total = sum(plane.ingest.commit_parts(parts, whole=whole), total)
             refused += sum(len(part.refused) for part in parts)
-            told(size)
+            on_rows(size)
     unmet = mapping.unmet(Path(name), tally) if mapping else ()
     left_out = listed(tally.left_out)
-    taken = FileCounts(**msgspec.structs.asdict(total), left_out=left_out, unmet=unmet)
-    return taken, refused
+    counts = FileCounts(**msgspec.structs.asdict(total), left_out=left_out, unmet=unmet)
+    return counts, refused
 
 
 def _refuse_nothing(counts: dict[str, FileCounts], refused: int) -> None:
@@ -183,11 +182,11 @@ def _refuse_nothing(counts: dict[str, FileCounts], refused: int) -> None:
 
 
 def _noted(
-    deliveries: Iterable[_Delivery], held: deque[_Delivery]
+    deliveries: Iterable[_Delivery], earlier: deque[_Delivery]
 ) -> Iterator[list[tuple[int, bytes]]]:
     """The deliveries' documents; the deliveries themselves are kept at hand."""
     for delivery in deliveries:
-        held.append(delivery)
+        earlier.append(delivery)
         yield delivery.documents
 
 
@@ -200,28 +199,28 @@ def _transactions(parts: Iterable[PreparedDocuments]) -> Iterator[list[PreparedD
 
     The first lists are shorter: there is work to do while the rest is read.
     """
-    held: list[PreparedDocuments] = []
+    pending: list[PreparedDocuments] = []
     enough, size, length = PIECE, 0, 0
     try:
         for part in parts:
-            held.append(part)
+            pending.append(part)
             size, length = size + size_of(part), length + _bytes([part])
             if size >= enough or length >= TRANSACTION_BYTES:
-                yield held
-                held, size, length = [], 0, 0
+                yield pending
+                pending, size, length = [], 0, 0
                 enough = min(2 * enough, TRANSACTION)
     except BadInput:
-        if held:
-            yield held
+        if pending:
+            yield pending
         raise
-    if held:
-        yield held
+    if pending:
+        yield pending
 
 
 def _bytes(parts: Iterable[PreparedDocuments]) -> int:
-    taken = (body for part in parts for body in part.arrivals.bodies)
+    bodies = (body for part in parts for body in part.arrivals.bodies)
     refused = (one.body for part in parts for one in part.refused)
-    return sum(map(len, chain(taken, refused)))
+    return sum(map(len, chain(bodies, refused)))
 
 
 @contextmanager
@@ -253,82 +252,3 @@ def _mapped(rows: list[MappedRow], origin: str, source: str) -> _Delivery:
         if r.rule
     ]
     return _Delivery([(r.line, r.document) for r in rows if not r.rule], rejected)
-
-
-def origin_of(name: str) -> str:
-    """How quarantine names the documents of a file."""
-    return Path(name).name if name != STDIN else "standard input"
-
-
-def check_file(name: str, mapping: Path | None) -> None:
-    """Raise Missing or BadInput where a file cannot be taken in."""
-    path = Path(name)
-    if name == STDIN:
-        if mapping:
-            raise BadInput("a mapping reads files, not standard input", rule="mapping-needs-file")
-        return
-    if not path.is_file():
-        what = "it is no regular file" if path.exists() else "no such file"
-        todo = "Pipe it in, and name it -." if path.exists() and not path.is_dir() else ""
-        raise Missing(what, rule="file-exists", where=name, todo=todo)
-    plain = path.name.removesuffix(".gz")
-    if mapping is None and plain.lower().endswith((".csv", ".tsv", ".parquet", ".xlsx", ".xlsm")):
-        raise BadInput(
-            "CSV and Parquet files need a mapping",
-            rule="table-needs-mapping",
-            where=path.name,
-            todo="Give --mapping M.yaml; see examples/ for mappings that work.",
-        )
-
-
-@contextmanager
-def documents_of(name: str) -> Iterator[Iterator[tuple[int, bytes]]]:
-    """The JSON documents of a file, of a gzip file, or of standard input, each with its line.
-
-    Raises BadInput.
-    """
-    where = origin_of(name)
-    with telling(where), _opened(name) as raw:
-        packed = raw.peek(HEAD).startswith(GZIP)
-        if name.endswith(".gz") and not packed:
-            raise BadInput(
-                "the file is named .gz but is not gzip",
-                rule="not-gzip",
-                where=where,
-                todo="Rename it to what it is.",
-            )
-        stream = unpacked(raw, where) if packed else raw
-        _refuse_binary(stream.peek(HEAD)[:HEAD], where)
-        yield json_documents.documents(stream, where)
-
-
-def _opened(name: str) -> AbstractContextManager[io.BufferedReader]:
-    if name != STDIN:
-        return Path(name).open("rb")
-    return nullcontext(buffered(cast("io.BufferedReader", sys.stdin.buffer).read1))
-
-
-def _refuse_binary(head: bytes, where: str) -> None:
-    refuse_unread(head, where)
-    marked, _ = marked_encoding(head)
-    if head.startswith((PARQUET, ZIP)) or b"\0" in head or marked not in ("", "utf-8"):
-        raise BadInput(
-            "the file is binary, not lines of JSON",
-            rule="file-readable",
-            where=where,
-            todo="Tables need --mapping; JSON must be UTF-8, one document a line, or a list.",
-        )
-
-
-def batches(items: Iterable[T], length: Callable[[T], int] = lambda _: 0) -> Iterator[list[T]]:
-    """Items in lists of so many as are read at a time; `length` tells an item's bytes."""
-    batch: list[T] = []
-    size = 0
-    for item in items:
-        batch.append(item)
-        size += length(item)
-        if len(batch) == PIECE or size >= PIECE_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from config.settings import Settings
-from jobs.signals.ingest_files import RowCallback, batches, check_file, documents_of, origin_of
+from jobs.signals.ingest_files import RowCallback
+from jobs.signals.input_files import batches, check_file, documents_of, origin_of
 from jobs.signals.worker import bus_of
 from signals.mapping.compiler import MappedRow, MappingCounts
 from signals.mapping.mapping import Mapping, load_mapping
@@ -21,7 +22,7 @@ def publish_files(
     settings: Settings,
     files: Iterable[str],
     mapping: Path | None,
-    told: RowCallback,
+    on_rows: RowCallback,
     tally: MappingCounts | None = None,
 ) -> dict[str, int]:
     """Put every document of files on the bus, in order, keyed by lead; how many per file.
@@ -36,14 +37,14 @@ def publish_files(
     for name in names:
         check_file(name, mapping)
     mapped = load_mapping(mapping) if mapping else None
-    return asyncio.run(_publish(settings, names, (mapped, tally or MappingCounts()), told))
+    return asyncio.run(_publish(settings, names, (mapped, tally or MappingCounts()), on_rows))
 
 
 async def _publish(
     settings: Settings,
     names: list[str],
     mapped: tuple[Mapping | None, MappingCounts],
-    told: RowCallback,
+    on_rows: RowCallback,
 ) -> dict[str, int]:
     sent: dict[str, int] = {}
     async with _bus(settings) as publish:
@@ -51,7 +52,7 @@ async def _publish(
             sent[name] = 0
             for batch in batches(_documents(name, *mapped), lambda one: len(one.body)):
                 sent[name] += await publish(batch)
-                told(len(batch))
+                on_rows(len(batch))
     return sent
 
 

@@ -40,7 +40,7 @@ class Usual(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, int]
 
 
-def found(settings: Settings, gate: str | None = None) -> list[Found]:
+def findings(settings: Settings, gate: str | None = None) -> list[Found]:
     """The stored counts of one gate or of all, most first. Raises Missing for an empty home."""
     with _transaction(settings) as connection:
         counts = stored_findings(connection)
@@ -55,8 +55,8 @@ def found(settings: Settings, gate: str | None = None) -> list[Found]:
 def usual(settings: Settings) -> list[Usual]:
     """Every profile, by label. Raises Missing for an empty home."""
     with _transaction(settings) as connection:
-        held = all_profiles(connection)
-    return [_usual(about, profile) for about, profile in held.items()]
+        profiles = all_profiles(connection)
+    return [_usual(about, profile) for about, profile in profiles.items()]
 
 
 def forget(settings: Settings, about: str) -> None:
@@ -89,6 +89,6 @@ def _usual(about: str, profile: Profile) -> Usual:
         newest=iso(profile.at_us),
         rows=profile.volume.median_count(),
         refused=profile.refused.median_share(),
-        nulls={name: held.nulls.median_share() for name, held in profile.fields.items()},
-        values={name: len(held.values) for name, held in profile.fields.items() if held.values},
+        nulls={name: field.nulls.median_share() for name, field in profile.fields.items()},
+        values={name: len(field.values) for name, field in profile.fields.items() if field.values},
     )

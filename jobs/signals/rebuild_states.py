@@ -1,4 +1,4 @@
-"""States made anew from the log, for another definition."""
+"""Rebuilds all states from the log, for another definition."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ from wiring.signals import contract_book, open_signals, write_definition
 def rebuild_states(
     settings: Settings, definition: FeatureDefinition, progress: Callable[[int], None]
 ) -> Counts:
-    """Keep state for another definition from now on: everything is made anew from the log."""
+    """Keep state for another definition from now on: everything is rebuilt from the log."""
     engine = open_engine(settings.signals_db)
     create_tables(engine)
     upcast = contract_book(settings).upcast

@@ -1,4 +1,4 @@
-"""The offline history made anew from the log."""
+"""Rebuilds the offline history from the log."""
 
 from collections.abc import Sequence
 
@@ -23,10 +23,10 @@ def replay_history(
     through: int | None = None,
     looks: SnapshotSchedule | None = None,
 ) -> Journeys:
-    """Write the offline history anew from the log; what the log says of leads.
+    """Write the offline history from the log; returns the journeys of leads.
 
-    `through`: from the first so many events that arrived. `looks`: history will be asked for at
-    these moments alone.
+    `through`: only the first so many events that arrived. `looks`: the moments at which history is
+    read.
     """
     from feature_repo.store import HistoryFile
     from feature_repo.views import ACCOUNTS, LEADS

@@ -6,14 +6,16 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from config.settings import Settings
-from domain.errors import BadConfiguration, LeadscoreError
+from domain.errors import BadConfiguration, LeadscoreError, Unavailable
 from jobs.signals.ingest_files import found_home
 from jobs.signals.worker_metrics import WorkerStatus, serve_metrics
+from jobs.signals.worker_patience import Patience
 from signals.mapping.mapping import load_mapping
 from signals.stream.handler import Handler, pause
 from signals.stream.options import StreamOptions
@@ -24,7 +26,12 @@ from wiring.bundle import unpack_bundle
 from wiring.signals import SignalPlane, open_signals
 
 LOOK_EVERY_S = 0.5
+LOOK_S = 10.0
+"""How long one look at the bus may take."""
 INTERRUPTED = 130
+
+LEAVE_S = 5.0
+"""How long what is in hand is waited for where the bus is given up."""
 
 WAIT_S = 20.0
 """How long another worker's transaction or push is waited for: to come back later takes longer, and
@@ -55,13 +62,14 @@ def run_worker(
     *,
     mapping: Path | None = None,
     metrics_port: int | None = None,
-    until_idle: bool = False,
+    give_up_s: float | None = None,
 ) -> Handler:
-    """Consume events until SIGTERM or SIGINT, or until nothing is pending.
+    """Consume events until SIGTERM or SIGINT; with `give_up_s`, until nothing is pending.
 
     The handler that is returned has the counts. A home that is empty is founded with the
     mapping's features, the bundle's, or the standard ones. Raises BadConfiguration without a bus;
-    Unavailable where bus or database do not answer at the start: later, they are waited for.
+    Unavailable where bus or database do not answer at the start: later, they are waited for, with
+    `give_up_s` for so many seconds in which nothing moves.
     """
     bus_of(settings)
     configure_logs(settings.logs)
@@ -70,7 +78,7 @@ def run_worker(
     found_home(settings, load_mapping(mapping) if mapping else None)
     plane = open_plane(settings)
     tune_gc()
-    return asyncio.run(_run(settings, options, plane, metrics_port, until_idle=until_idle))
+    return asyncio.run(_run(settings, options, plane, metrics_port, give_up_s))
 
 
 def open_plane(settings: Settings) -> SignalPlane:
@@ -94,8 +102,7 @@ async def _run(
     options: StreamOptions,
     plane: SignalPlane,
     metrics_port: int | None,
-    *,
-    until_idle: bool,
+    give_up_s: float | None,
 ) -> Handler:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -108,17 +115,33 @@ async def _run(
         standing.quarantine = plane.engine
         standing.findings = plane.ingest.findings
         serve_metrics(standing, metrics_port)
-    looking = asyncio.create_task(_look(worker, plane, standing, stopping, until_idle=until_idle))
+    patience = None if give_up_s is None else Patience(give_up_s)
+    looking = asyncio.create_task(_look(worker, plane, standing, stopping, patience))
     sys.stderr.write("consuming events; Ctrl-C ends it, twice at once\n")
     try:
         await asyncio.to_thread(_warm, settings, plane)
-        await worker.run(stopping)
+        if patience is not None:
+            patience.begin(time.monotonic())
+        await _until_done(worker.run(stopping), looking)
         await _push_last(handler)
     finally:
         looking.cancel()
         await close()
         plane.engine.dispose()
     return handler
+
+
+async def _until_done(work: Coroutine[object, object, None], looking: "asyncio.Task[None]") -> None:
+    """Wait for the work, or for who looks at it to give up. Raises what either raises."""
+    running = asyncio.create_task(work)
+    await asyncio.wait({running, looking}, return_when=asyncio.FIRST_COMPLETED)
+    given_up = looking.exception() if looking.done() else None
+    if given_up is None:
+        await running
+        return
+    await asyncio.wait({running}, timeout=LEAVE_S)
+    running.cancel()
+    raise given_up
 
 
 def _stop(stopping: asyncio.Event) -> None:
@@ -174,18 +197,34 @@ async def _look(
     plane: SignalPlane,
     standing: WorkerStatus,
     stopping: asyncio.Event,
-    *,
-    until_idle: bool,
+    patience: Patience | None,
 ) -> None:
-    """Keep lag and watermark fresh for the metrics; tell the worker to stop where it is idle."""
+    """Keep lag and watermark fresh for the metrics.
+
+    With `patience`, tell the worker to stop where it is idle; raise Unavailable where that ends.
+    """
     while not await pause(stopping, LOOK_EVERY_S):
-        try:
-            standing.pending = await worker.pending()
-            standing.behind_s = await worker.oldest_s()
-            watermark = await asyncio.to_thread(plane.directory.watermark_us)
-            standing.watermark_us = watermark
-        except Exception as bad:
-            log.warning("lag is not known: %s", type(bad).__name__)
+        pending = await _pending(worker, plane, standing)
+        if patience is None:
             continue
-        if until_idle and standing.pending == 0:
+        if pending == 0:
             stopping.set()
+            return
+        try:
+            patience.look(time.monotonic(), pending, standing.handler.steps)
+        except Unavailable:
+            stopping.set()
+            raise
+
+
+async def _pending(worker: Worker, plane: SignalPlane, standing: WorkerStatus) -> int | None:
+    """How many messages wait, None where the bus does not say; note it, lag and watermark."""
+    pending: int | None = None
+    try:
+        async with asyncio.timeout(LOOK_S):
+            pending = standing.pending = await worker.pending()
+            standing.behind_s = await worker.oldest_s()
+            standing.watermark_us = await asyncio.to_thread(plane.directory.watermark_us)
+    except Exception as bad:
+        log.warning("lag is not known: %s", type(bad).__name__)
+    return pending

@@ -19,7 +19,7 @@ from telemetry.quality_metrics import metric
 
 @dataclass(slots=True)
 class WorkerStatus:
-    """Where a worker stands: its handler's counts, and what was last seen of bus and log."""
+    """The state of a worker: its handler's counts, and the last reading of bus and log."""
 
     handler: Handler
     pending: int = 0
@@ -30,7 +30,7 @@ class WorkerStatus:
 
 
 class WorkerCollector(Collector):
-    """Reads a worker's standing when asked."""
+    """Reads a worker's state at each scrape."""
 
     def __init__(self, standing: WorkerStatus) -> None:
         self._standing = standing
@@ -78,12 +78,12 @@ class WorkerCollector(Collector):
         ):
             yield GaugeMetricFamily(f"leadscore_{name}", text, value)
         if standing.quarantine is not None:
-            held = GaugeMetricFamily(
+            gauge = GaugeMetricFamily(
                 "leadscore_quarantine", "Documents in quarantine, by rule.", None, ["rule"]
             )
             for rule, count in quarantine.by_rule(standing.quarantine).items():
-                held.add_metric([rule], count)
-            yield held
+                gauge.add_metric([rule], count)
+            yield gauge
 
 
 def serve_metrics(standing: WorkerStatus, port: int) -> None:

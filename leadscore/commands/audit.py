@@ -57,6 +57,10 @@ def _put_arms(record: "DecisionRecord") -> None:
             ],
         )
     unheard = [(f"{label}, unheard", d) for label, d in record.shadow_decisions.items()]
+    if record.override is not None:
+        put(f"override {record.override.number} of its {record.override.of} changed the decision")
+        own = record.override.instead_of
+        unheard.append((f"{record.answer.versions.policy}, not overridden", own))
     if record.drawn is not None:
         put(f"the routing was drawn by {record.drawn.rollout}, one of {record.drawn.among}")
         unheard.append((f"{record.answer.versions.policy}, not drawn", record.drawn.instead_of))

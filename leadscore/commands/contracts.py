@@ -20,7 +20,7 @@ contracts = group("Event contracts: what the data of each event type holds.")
 @contracts.command("list")
 def list_contracts(as_json: AsJson = False) -> None:
     """The event types that are accepted here."""
-    newest = {c.name: c for c in sorted(_held(), key=lambda c: (c.name, c.version))}
+    newest = {c.name: c for c in sorted(_known_contracts(), key=lambda c: (c.name, c.version))}
     if as_json:
         put_json(list(newest.values()))
         return
@@ -125,7 +125,7 @@ def _own_folders(home: Path) -> list[Path]:
     return [PACKAGED, home] if home.is_dir() else [PACKAGED]
 
 
-def _held() -> "list[Contract]":
+def _known_contracts() -> "list[Contract]":
     from config.settings import load_settings
     from signals.contracts.registry import PACKAGED, all_contracts
 
@@ -135,18 +135,18 @@ def _held() -> "list[Contract]":
 def _find(event_type: str, version: int | None) -> "Contract":
     from difflib import get_close_matches
 
-    held = {c.version: c for c in _held() if c.name == event_type}
-    if not held:
-        close = get_close_matches(event_type, {c.name for c in _held()}, 1)
+    versions = {c.version: c for c in _known_contracts() if c.name == event_type}
+    if not versions:
+        close = get_close_matches(event_type, {c.name for c in _known_contracts()}, 1)
         raise Missing(
             f"no contract for type {event_type}",
             rule="unknown-type",
             todo=f"Did you mean {close[0]}?" if close else "`leadscore contracts list` shows all.",
         )
-    if version is not None and version not in held:
+    if version is not None and version not in versions:
         raise Missing(
             f"no version {version} of {event_type}",
             rule="unknown-version",
-            todo=f"There is {', '.join(map(str, sorted(held)))}.",
+            todo=f"There is {', '.join(map(str, sorted(versions)))}.",
         )
-    return held[version or max(held)]
+    return versions[version or max(versions)]

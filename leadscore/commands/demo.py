@@ -1,36 +1,45 @@
 """The whole loop on simulated journeys, in one command.
 
-The journeys are cut at a moment: what was known until then is ingested, trained on and scored;
-what came after tells which scores were right.
+The journeys are cut at two moments: what was known until the first is ingested, trained on and
+scored; what came until the second tells which scores were right, and the operating loop takes the
+challenger further. Then a broken version is tried, and what came last takes it back.
 """
 
 import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from config.settings import Settings, load_settings, write_home_settings
+from console import PORT
 from domain.clock import DAY, SECOND, from_us, iso
 from domain.errors import BadInput
 from domain.scores import ScoreAnswer
-from domain.signals import Counts, Signal, decode
+from domain.signals import Counts, Receipt, Signal, decode
 from domain.versions.manifest import ModelVersion, Stage
 from jobs.interrupts import interrupts_restored
+from leadscore.commands import demo_loop
 from leadscore.commands.leads import story
 from leadscore.terminal.output import put, say
-from leadscore.terminal.progress import TrainingProgress, counting
+from leadscore.terminal.progress import counting, training_progress
+from registry.rollout_state import Rollout
 
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
 MARK = "demo"
-DAYS = 270
+DAYS = 310
 AFTER_DAYS = 40
-"""How much of the end is held back: a horizon, and the time that outcomes take to arrive."""
+"""How much comes after a cut: a horizon, and the time that outcomes take to arrive."""
 
 CHAMPION = {"trials": 5, "iterations": 200, "border_count": 64}
 CHALLENGER = {"trials": 8, "iterations": 250, "border_count": 64, "seed": 11}
-WEIGHT = 0.3
 BATCH = 250
+WAIT_S = 30.0
 WATCHED = 200
 MINUTE = 60 * SECOND
 Watched = tuple[ScoreAnswer, ScoreAnswer]
@@ -42,18 +51,27 @@ def run(leads: int, seed: int, home: Path | None) -> None:
     began = time.monotonic()
     settings = _fresh_home(home)
     folder = settings.home / MARK
-    before, after = _simulate(folder, leads, seed)
-    first = _ingest(settings, before, "what was known until the cut")
+    before, after, last = _simulate(folder, leads, seed)
+    counts = _ingest(settings, before, "what was known until the cut")
     champion = _train(settings, "champion", CHAMPION, Stage.CHAMPION)
     challenger = _train(settings, "challenger", CHALLENGER, Stage.CHALLENGER)
+    demo_loop.schedule(settings)
+    plan = demo_loop.start(settings)
     answers, watched = _serve_and_score(settings)
-    second = _ingest(settings, after, f"the {AFTER_DAYS} days after the cut")
+    counts += _ingest(settings, after, f"the {AFTER_DAYS} days after the cut")
     verdict = _compare(settings)
-    report = _report(settings)
+    _heading("operating: the report, and the next step of the rollout")
+    steps = [demo_loop.step(settings, plan)]
+    broken = _broken(settings, challenger.label)
+    counts += _ingest(settings, last, f"{AFTER_DAYS} days more")
+    _heading("operating: the rollout of the broken version")
+    steps.append(demo_loop.step(settings, broken))
     took = time.monotonic() - began
-    _summary(first + second, [champion, challenger], answers, watched)
+    _summary(counts, [champion, challenger], answers, watched)
     put(f"canary       {verdict}")
-    put(f"report       {report}")
+    put(f"report       {settings.home / 'reports' / 'report.html'}")
+    for what, line in zip(("the loop", ""), steps, strict=True):
+        put(f"{what:<13}{line}")
     put(f"took         {took:.0f} s, all of it in {settings.home}")
     _where_next(settings)
 
@@ -76,8 +94,8 @@ def _fresh_home(home: Path | None) -> Settings:
     return msgspec.structs.replace(settings, clock="watermark")
 
 
-def _simulate(folder: Path, leads: int, seed: int) -> tuple[Path, Path]:
-    """Simulate, and cut the file in two at a moment of delivery."""
+def _simulate(folder: Path, leads: int, seed: int) -> list[Path]:
+    """Simulate, and cut the file in three, each time at a moment of delivery."""
     from simulation.scenarios import scenario
     from simulation.simulator import simulate
     from simulation.writer import write
@@ -87,13 +105,13 @@ def _simulate(folder: Path, leads: int, seed: int) -> tuple[Path, Path]:
     written = write(simulate(leads, seed, scenario("steady"), days=DAYS), whole)
     lines = whole.read_bytes().splitlines(keepends=True)
     known = [_known(line) for line in lines]
-    cut = max(k for k in known if k) - AFTER_DAYS * DAY
-    at = next(i for i, k in enumerate(known) if k and k > cut)
-    before, after = folder / "before.jsonl", folder / "after.jsonl"
-    before.write_bytes(b"".join(lines[:at]))
-    after.write_bytes(b"".join(lines[at:]))
-    say(f"  {written.received:,} signals, cut at {iso(cut)[:10]}")
-    return before, after
+    cuts = [max(known) - days * DAY for days in (2 * AFTER_DAYS, AFTER_DAYS)]
+    at = [next(i for i, k in enumerate(known) if k > cut) for cut in cuts]
+    parts = [folder / f"{name}.jsonl" for name in ("before", "after", "last")]
+    for path, begin, end in zip(parts, (0, *at), (*at, len(lines)), strict=True):
+        path.write_bytes(b"".join(lines[begin:end]))
+    say(f"  {written.received:,} signals, cut at {' and '.join(iso(cut)[:10] for cut in cuts)}")
+    return parts
 
 
 def _known(line: bytes) -> int:
@@ -118,8 +136,8 @@ def _train(settings: Settings, what: str, changes: dict[str, int], stage: Stage)
 
     _heading(f"training the {what}")
     config = msgspec.structs.replace(TrainingConfig(), **changes)
-    with interrupts_restored():
-        version = train(settings, config, TrainingProgress(), "demo")
+    with interrupts_restored(), training_progress() as progress:
+        version = train(settings, config, progress, "demo")
     return _promoted(settings, version.label, stage)
 
 
@@ -132,7 +150,7 @@ def _promoted(settings: Settings, label: str, stage: Stage) -> ModelVersion:
     from registry.transitions import GateRefusal
     from wiring.registry import open_registry
 
-    registry, terms = open_registry(settings), Terms(weight=WEIGHT)
+    registry, terms = open_registry(settings), Terms(weight=None)
     try:
         done = promote(registry, label, stage, by="demo", reason="demonstration", terms=terms)
     except GateRefusal as refusal:
@@ -154,25 +172,48 @@ def _promoted(settings: Settings, label: str, stage: Stage) -> ModelVersion:
 
 def _serve_and_score(settings: Settings) -> tuple[list[ScoreAnswer], Watched]:
     """Score every lead over HTTP; then send one lead's new signals, and score it again."""
-    from serving.client import Client
+    import httpx
+
     from serving.supervisor import running
     from wiring.signals import open_signals
 
     _heading("serving on a free port, scoring over HTTP")
-    plane = open_signals(settings)
-    ids = [str(ref.lead_id) for ref in plane.directory.all()]
-    answers: list[ScoreAnswer] = []
-    with running(settings) as url, Client(url) as client:
-        with counting("leads scored") as counter:
-            for at in range(0, len(ids), BATCH):
-                part = client.score_batch(ids[at : at + BATCH]).answers
-                answers += part
-                counter.add(len(part))
+    directory = open_signals(settings).directory
+    with running(settings) as url, httpx.Client(base_url=url, timeout=WAIT_S) as http:
+        answers = _score_all(settings, http)
         lead, crm_id = _lead_to_watch(settings, answers)
-        sent = client.send_events(_new_interest(crm_id, plane.directory.watermark_us()))
+        interest = {"events": _new_interest(crm_id, directory.watermark_us())}
+        sent = _posted(http, "/events", interest, Receipt)
         say(f"  {sent.accepted} new signals of one lead sent, scored again")
-        fresh = client.score(identifiers={"crm_id": crm_id})
+        fresh = _posted(http, "/score", {"identifiers": {"crm_id": crm_id}}, ScoreAnswer)
     return answers, (lead, fresh)
+
+
+def _score_all(settings: Settings, http: "httpx.Client") -> list[ScoreAnswer]:
+    """Score every lead over HTTP."""
+    from serving.http.answers import BatchAnswer
+    from wiring.signals import open_signals
+
+    ids = [str(ref.lead_id) for ref in open_signals(settings).directory.all()]
+    answers: list[ScoreAnswer] = []
+    with counting("leads scored") as counter:
+        for at in range(0, len(ids), BATCH):
+            batch = {"lead_ids": ids[at : at + BATCH]}
+            part = _posted(http, "/score_batch", batch, BatchAnswer).answers
+            answers += part
+            counter.add(len(part))
+    return answers
+
+
+def _posted(http: "httpx.Client", path: str, body: object, kind: type[T]) -> T:
+    """The answer of the service. Raises the error that it answers with."""
+    from serving.problems import error_of_answer
+
+    headers = {"content-type": "application/json"}
+    answer = http.post(path, content=msgspec.json.encode(body), headers=headers)
+    if not answer.is_success:
+        raise error_of_answer(answer.status_code, answer.content)
+    return msgspec.json.decode(answer.content, type=kind)
 
 
 def _lead_to_watch(settings: Settings, answers: Sequence[ScoreAnswer]) -> tuple[ScoreAnswer, str]:
@@ -213,22 +254,30 @@ def _new_interest(crm_id: str, now_us: int) -> list[Signal]:
 
 
 def _compare(settings: Settings) -> str:
-    from jobs.models.monitor import compare_versions
+    from jobs.models.canary import compare_versions
+    from jobs.models.canary_record import keep_verdict
     from monitoring.canary_report import to_markdown
 
     _heading("comparing champion and challenger on outcomes that have matured")
     verdict = compare_versions(settings, None, None)
-    (settings.home / "reports").mkdir(exist_ok=True)
+    keep_verdict(settings, verdict)
     (settings.home / "reports" / "canary.md").write_text(to_markdown(verdict))
     return f"{verdict.outcome}; {settings.home / 'reports' / 'canary.md'}"
 
 
-def _report(settings: Settings) -> Path:
-    from jobs.models.monitor import write_report
+def _broken(settings: Settings, label: str) -> Rollout:
+    """Let a broken version be the challenger, and score every lead once more."""
+    import httpx
 
-    _heading("reporting drift, calibration and lift")
-    write_report(settings, settings.home / "reports")
-    return settings.home / "reports" / "report.html"
+    from serving.supervisor import running
+
+    _heading("trying a broken version: like the challenger, its scores shuffled")
+    broken = demo_loop.register_broken(settings, label)
+    _promoted(settings, broken, Stage.CHALLENGER)
+    plan = demo_loop.start(settings)
+    with running(settings) as url, httpx.Client(base_url=url, timeout=WAIT_S) as http:
+        _score_all(settings, http)
+    return plan
 
 
 def _summary(
@@ -264,10 +313,11 @@ def _where_next(settings: Settings) -> None:
         ("make serve", f"answers on http://{settings.host}:{settings.port}"),
         (".venv/bin/leadscore --help", "every other command, such as `models list`"),
         (f".venv/bin/mlflow ui --backend-store-uri sqlite:///{settings.home / 'mlflow.db'}", ""),
+        (".venv/bin/leadscore console", f"look and act on http://127.0.0.1:{PORT}/console"),
     )
     put("\nWhere to look next:")
     for command, what in steps:
-        put(f"  {home}{command:<28}{what}".rstrip())
+        put(f"  {home}{command:<31}{what}".rstrip())
 
 
 def _heading(text: str) -> None:

@@ -32,11 +32,11 @@ def show_features(
     from leadscore.terminal.lookup import features_of
 
     quiet_libraries()
-    found = features_of(load_settings(), lead, as_of)
+    comparison = features_of(load_settings(), lead, as_of)
     if as_json:
-        put_json(found)
+        put_json(comparison)
         return
-    put_table(["feature", "value"], [[k, "-" if v is None else v] for k, v in found.items()])
+    put_table(["feature", "value"], [[k, "-" if v is None else v] for k, v in comparison.items()])
 
 
 @features.command("services")
@@ -45,13 +45,13 @@ def list_services(as_json: AsJson = False) -> None:
     from config.settings import load_settings
     from jobs.signals.feature_services import services
 
-    found = services(load_settings())
+    comparison = services(load_settings())
     if as_json:
-        put_json(found)
+        put_json(comparison)
         return
     put_table(
         ["service", "standing", "features", "built as of"],
-        [[s.label, s.standing, s.features, s.built_as_of or "-"] for s in found],
+        [[s.label, s.standing, s.features, s.built_as_of or "-"] for s in comparison],
     )
 
 
@@ -99,29 +99,29 @@ def compare_service(label: Label, as_json: AsJson = False) -> None:
     from config.settings import load_settings
     from jobs.signals.compare_feature_services import compare
 
-    found = compare(load_settings(), label)
+    comparison = compare(load_settings(), label)
     if as_json:
-        put_json(found)
+        put_json(comparison)
         return
     put(
-        f"{found.service} against {found.in_use}: {found.leads:,} leads, {found.events:,} events, "
-        f"as of {found.as_of}"
+        f"{comparison.service} against {comparison.in_use}: {comparison.leads:,} leads, "
+        f"{comparison.events:,} events, as of {comparison.as_of}"
     )
-    _put_comparison(found)
+    _put_comparison(comparison)
 
 
-def _put_comparison(found: "ServiceComparison") -> None:
-    differing = [one for one in found.both if one.differ]
+def _put_comparison(comparison: "ServiceComparison") -> None:
+    differing = [one for one in comparison.both if one.differ]
     put(
-        f"{len(found.added)} features added, {len(found.removed)} removed, "
-        f"{found.same} the same, {len(differing)} differ"
+        f"{len(comparison.added)} features added, {len(comparison.removed)} removed, "
+        f"{comparison.same} the same, {len(differing)} differ"
     )
     rows = [
         ["differs", b.name, b.differ, b.mean, b.largest, b.missing_in_use, b.missing]
         for b in differing
     ]
-    rows += [["added", a.name, "-", "-", "-", "-", a.missing] for a in found.added]
-    rows += [["removed", a.name, "-", "-", "-", a.missing, "-"] for a in found.removed]
+    rows += [["added", a.name, "-", "-", "-", "-", a.missing] for a in comparison.added]
+    rows += [["removed", a.name, "-", "-", "-", a.missing, "-"] for a in comparison.removed]
     if rows:
         put_table(
             ["", "feature", "leads", "mean gap", "largest gap", "missing in use", "missing"], rows

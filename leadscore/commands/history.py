@@ -37,11 +37,11 @@ def history(
         return
     window = None if at is None else window_of(at)
     ref = None if lead is None else find(open_signals(settings).directory, lead)
-    found = then(settings, window, ref)
+    state = then(settings, window, ref)
     if as_json:
-        put_json(found)
+        put_json(state)
         return
-    _put_then(found, asked_for_lead=lead is not None)
+    _put_then(state, asked_for_lead=lead is not None)
 
 
 def _put_entries(entries: "Sequence[LedgerEntry]", *, as_json: bool) -> None:
@@ -56,7 +56,7 @@ def _put_entries(entries: "Sequence[LedgerEntry]", *, as_json: bool) -> None:
                 iso(e.at_us)[:16],
                 e.kind,
                 e.subject,
-                e.to_stage or (e.rollout.told if e.rollout else ""),
+                e.to_stage or (e.rollout.in_words if e.rollout else ""),
                 _gates(e),
                 f"{e.by} ({e.credential})" if e.credential else e.by,
                 e.reason,
@@ -74,16 +74,16 @@ def _gates(entry: "LedgerEntry") -> str:
     return f"{len(entry.gates) - len(failed)}/{len(entry.gates)}{overruled}"
 
 
-def _put_then(found: "Then", *, asked_for_lead: bool) -> None:
+def _put_then(state: "Then", *, asked_for_lead: bool) -> None:
     put_table(
         ["served", "from", "to", "champion", "challenger", "rollout"],
         [
             [name, *_stretch(one)]
-            for name, held in (("model", found.models), ("policy", found.policies))
-            for one in held
+            for name, entries in (("model", state.models), ("policy", state.policies))
+            for one in entries
         ],
     )
-    if found.deciding is not None:
+    if state.deciding is not None:
         put()
         put("The clock of this home follows its events; promotions are dated by the machine's. By")
         put("the events' time these decided:")
@@ -91,7 +91,7 @@ def _put_then(found: "Then", *, asked_for_lead: bool) -> None:
             ["model", "arm", "policy", "decisions", "first", "last"],
             [
                 [d.model, d.arm, d.policy, f"{d.decisions:,}", d.first[:19], d.last[:19]]
-                for d in found.deciding
+                for d in state.deciding
             ],
         )
     if not asked_for_lead:
@@ -101,7 +101,7 @@ def _put_then(found: "Then", *, asked_for_lead: bool) -> None:
         ["decided", "model", "arm", "policy", "score", "grade", "decision"],
         [
             [d.decided[:19], d.model, d.arm, d.policy, d.score, d.grade, d.decision_id]
-            for d in found.decisions
+            for d in state.decisions
         ],
     )
 
@@ -113,5 +113,5 @@ def _stretch(one: "ServingPeriod") -> list[str]:
         "now" if one.until_us is None else iso(one.until_us)[:19],
         one.champion or "-",
         one.challenger or "-",
-        f"{plan.id}: {plan.told}" if plan else "-",
+        f"{plan.id}: {plan.in_words}" if plan else "-",
     ]

@@ -10,8 +10,6 @@ from leadscore.terminal.options import AsJson, group
 from leadscore.terminal.output import put, put_json, put_table, say
 
 if TYPE_CHECKING:
-    from config.settings import Settings
-    from domain.ports import LeadRef
     from wiring.signals import SignalPlane
 
 identity = group("Who is who.")
@@ -24,56 +22,15 @@ Lead = Annotated[
 def show_identity(key: Lead, as_json: AsJson = False) -> None:
     """Who this is, and why: its identifiers, what is kept apart, the merges and splits."""
     from config.settings import load_settings
+    from jobs.leads.lead_identity import identity_document
     from leadscore.terminal.lookup import find
     from wiring.signals import open_signals
 
     settings = load_settings()
     plane = open_signals(settings)
-    document = _document(settings, plane, find(plane.directory, key))
+    document = identity_document(settings, plane, find(plane.directory, key))
     _say_if_other_rules(plane)
     put_json(document) if as_json else _put_identity(document)
-
-
-def _document(settings: "Settings", plane: "SignalPlane", ref: "LeadRef") -> dict[str, Any]:
-    """What is known of one lead's identity, as the JSON has it."""
-    from domain.clock import iso
-    from domain.identifiers import kind_of
-    from signals.identity.explanations import reasons
-
-    directory = plane.directory
-    names, apart = directory.names(ref), directory.kept_apart(ref)
-    because = reasons(plane.engine, settings.identity.protections, [*names, *apart])
-    separated = directory.separated(ref)
-    return {
-        "lead_id": ref.lead_id,
-        "account_id": ref.account_id,
-        "identifiers": [
-            {
-                "kind": kind_of(one.key),
-                "key": one.key,
-                "rule": one.rule,
-                "because": because.get(one.key, ""),
-            }
-            for one in names
-        ],
-        "kept_apart": [
-            {
-                "kind": kind_of(one.key),
-                "key": one.key,
-                "lead_id": one.lead_id,
-                "rule": one.rule,
-                "because": because.get(one.key, ""),
-                "decided": separated.get(one.key, ""),
-            }
-            for one in apart
-        ],
-        "together": [
-            {**one._asdict(), "known_us": iso(one.known_us)} for one in directory.together(ref)
-        ],
-        "changes": [
-            {**one, "known": iso(int(str(one.pop("known_us"))))} for one in directory.story(ref)
-        ],
-    }
 
 
 def _put_identity(document: dict[str, Any]) -> None:

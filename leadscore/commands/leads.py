@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain.errors import BadInput, Missing
+from leadscore.terminal.extras import require
 from leadscore.terminal.interruption import interrupted_with
 from leadscore.terminal.options import AsJson
 from leadscore.terminal.output import put, put_json, say
@@ -35,6 +36,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score leads: explained, decided, recorded."""
+    require("serve")
     from config.settings import load_settings, quiet_libraries
     from jobs.decisions.score_files import check_out
     from leadscore.terminal.lookup import find
@@ -112,10 +114,10 @@ def supposed(answer: "WhatIf") -> str:
     v = answer.versions
     lines = [f"{answer.lead_id}, if"]
     lines += [f"  {c.feature} were {_shown(c.now)} (it is {_shown(c.was)})" for c in answer.changes]
-    for name, told in (("as it is", answer.before), ("as it would be", answer.after)):
-        d, standing = told.decision, f"better than {told.percentile:.0f}% of leads"
-        lines.append(f"{name}: {told.score:.1%} likely, grade {told.grade}, {standing}")
-        lines += [f"  {'+' if r.contribution > 0 else '-'} {r.text}" for r in told.reasons]
+    for name, side in (("as it is", answer.before), ("as it would be", answer.after)):
+        d, standing = side.decision, f"better than {side.percentile:.0f}% of leads"
+        lines.append(f"{name}: {side.score:.1%} likely, grade {side.grade}, {standing}")
+        lines += [f"  {'+' if r.contribution > 0 else '-'} {r.text}" for r in side.reasons]
         lines.append(f"  -> {'' if d.eligible else 'not eligible; '}{d.action}, queue {d.queue}")
     lines += [f"note: {note}" for note in answer.notes]
     return "\n".join([*lines, f"{v.model} ({answer.arm}), {v.policy}; nothing was recorded"])
@@ -130,11 +132,14 @@ def story(answer: "ScoreAnswer") -> str:
     d = answer.decision
     v, standing = answer.versions, f"better than {answer.percentile:.0f}% of leads"
     routed = f"queue {d.queue}, priority {d.priority}, next: {d.next_best_action}"
+    routed += f", by {d.owner_pool}" if d.owner_pool else ""
+    routed += f" within {d.service_level_h:g} h" if d.service_level_h else ""
     rules = ", ".join(d.rules)
     lines = [
         f"{answer.lead_id}: {answer.score:.1%} likely, grade {answer.grade}, {standing}",
         *(f"  {'+' if r.contribution > 0 else '-'} {r.text}" for r in answer.reasons),
         f"  -> {'' if d.eligible else 'not eligible; '}{d.action}, {routed} ({rules})",
+        *([f"     because: {d.because}"] if d.because else []),
         f"  {v.model} ({answer.arm}), {v.feature_service}, {v.policy}",
         *([f"  degraded: {answer.degraded_by}"] if answer.degraded_by else []),
         f"  features as of {answer.features_as_of[:16]}, decision {answer.decision_id}",

@@ -10,10 +10,11 @@ import typer
 
 from domain.errors import BadInput
 from domain.versions.manifest import ModelVersion, Stage
+from leadscore.terminal.extras import require
 from leadscore.terminal.interruption import interrupted_with
 from leadscore.terminal.options import AsJson, By, Reason, group
 from leadscore.terminal.output import put, put_json, put_table, say
-from leadscore.terminal.progress import TrainingProgress
+from leadscore.terminal.progress import training_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -60,11 +61,12 @@ def train(
     from config.settings import load_settings, quiet_libraries
     from jobs.models.training_settings import training_config
 
+    require("train")
     quiet_libraries()
     settings = load_settings()
-    asked = training_config(settings, config)
+    course = training_config(settings, config)
     changes = {k: v for k, v in {"trials": trials, "seed": seed}.items() if v is not None}
-    asked = msgspec.structs.replace(asked, **changes)
+    course = msgspec.structs.replace(course, **changes)
     definition_of(settings)
     if if_needed and not _is_needed(settings, by or user(), as_json=as_json):
         return
@@ -72,12 +74,16 @@ def train(
     from jobs.models.train import train as run
 
     if search_only:
-        found = take_part(settings, asked, TrainingProgress())
-        put_json(found) if as_json else put(f"study {found.study}: {found.parameters}")
+        with training_progress() as progress:
+            result = take_part(settings, course, progress)
+        put_json(result) if as_json else put(f"study {result.study}: {result.parameters}")
         return
 
-    with interrupted_with(lambda: "no version was registered; the trials that are done stay"):
-        version = run(settings, asked, TrainingProgress(), by or user())
+    with (
+        interrupted_with(lambda: "no version was registered; the trials that are done stay"),
+        training_progress() as progress,
+    ):
+        version = run(settings, course, progress, by or user())
     if as_json:
         put_json(_document(version))
         return
@@ -90,22 +96,22 @@ def _is_needed(settings: "Settings", by: str, *, as_json: bool) -> bool:
     """Whether the triggers ask for training; where not, why not is the answer."""
     from jobs.models.retrain_decision import consider
 
-    found = consider(settings, by)
-    if found.needed:
-        say(f"training is needed: {found.why}")
+    result = consider(settings, by)
+    if result.needed:
+        say(f"training is needed: {result.why}")
     elif as_json:
-        put_json(found)
+        put_json(result)
     else:
-        put(f"no training is needed: {found.why}")
-    return found.needed
+        put(f"no training is needed: {result.why}")
+    return result.needed
 
 
 @models.command("list")
 def list_models(as_json: AsJson = False) -> None:
     """Every version: stage, when it was made, how good it is."""
-    held = _registry().versions()
+    versions = _registry().versions()
     if as_json:
-        put_json([_document(v) for v in held])
+        put_json([_document(v) for v in versions])
         return
     put_table(
         ["version", "stage", "created", "features", "AUROC", "log loss"],
@@ -118,7 +124,7 @@ def list_models(as_json: AsJson = False) -> None:
                 v.metrics["auroc"],
                 f"{v.metrics['log_loss'].value:.4f}",
             ]
-            for v in held
+            for v in versions
         ],
     )
 
@@ -127,31 +133,32 @@ def list_models(as_json: AsJson = False) -> None:
 def show_model(version: Version, as_json: AsJson = False) -> None:
     """One version: its card."""
     registry = _registry()
-    found = registry.get(version)
-    folder, manifest = registry.fetch(found)
+    result = registry.get(version)
+    folder, manifest = registry.fetch(result)
     if as_json:
-        put_json({"version": _document(found), "manifest": manifest})
+        put_json({"version": _document(result), "manifest": manifest})
         return
-    put(f"{found.label}, stage {found.stage}, files in {folder}\n")
+    put(f"{result.label}, stage {result.stage}, files in {folder}\n")
     put((folder / "card.md").read_text())
 
 
 @models.command("compare")
 def compare_models(a: Version, b: Version, as_json: AsJson = False) -> None:
     """Two versions side by side, on the rows that both were tested on."""
+    require("train")
     from jobs.models.compare_models import compare
 
-    found = compare(_registry(), a, b)
+    result = compare(_registry(), a, b)
     if as_json:
-        put_json(found)
+        put_json(result)
         return
     put(
-        f"{found.rows:,} rows of both tests, {found.positives:,} with the outcome, of moments from "
-        f"{found.first[:10]} to {found.last[:10]}"
+        f"{result.rows:,} rows of both tests, {result.positives:,} with the outcome, "
+        f"of moments from {result.first[:10]} to {result.last[:10]}"
     )
     put_table(
-        ["measure", found.one, found.other, "difference"],
-        [[m.name, m.one, m.other, m.difference] for m in found.measures],
+        ["measure", result.one, result.other, "difference"],
+        [[m.name, m.one, m.other, m.difference] for m in result.measures],
     )
 
 
@@ -175,15 +182,15 @@ def promote(
     quiet_libraries()
     wanted, settings = stage_of(stage), load_settings()
     with interrupted_with(lambda: "nothing was promoted", "Give the same command again."):
-        found = candidate(settings, "model", version)
-        warnings = found.opened.manifest.warnings
+        result = candidate(settings, "model", version)
+        warnings = result.opened.manifest.warnings
     for text in warnings:
         say(f"noticed in training: {text}")
     with promoted(as_json=as_json) as report:
         report(
             run(
                 settings,
-                found,
+                result,
                 wanted,
                 by=by or user(),
                 reason=reason,
@@ -246,7 +253,7 @@ def _put_promotion(done: "Promotion", *, as_json: bool) -> None:
         return
     put(f"{done.version.label}: {done.former} -> {done.version.stage}")
     if done.rollout:
-        put(f"rollout {done.rollout.id}: {done.rollout.told}")
+        put(f"rollout {done.rollout.id}: {done.rollout.in_words}")
 
 
 def rollback(reason: Reason, by: By = "") -> None:

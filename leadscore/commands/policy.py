@@ -1,20 +1,26 @@
 """Commands about policies: what is done about a score, as versions."""
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from domain.errors import Refused
+from domain.errors import BadInput, Refused
+from leadscore.commands.policy_overrides import override
 from leadscore.terminal.options import AsJson, By, Reason, group
-from leadscore.terminal.output import put, put_json, put_table
+from leadscore.terminal.output import put, put_json, put_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from decisions.policy.golden_rows import Difference
+    from decisions.policy.graph_file import PolicyTerms
+    from decisions.proof.examine import Examination
+    from jobs.decisions.edit_policy import TableChange
 
 policy = group("Policies: what is done about a score.")
+policy.add_typer(override, name="override")
 Label = Annotated[str, typer.Argument(metavar="VERSION", help="A registered one, as routing-3.")]
 Source = Annotated[
     str, typer.Argument(help="A file, a registered version, or one that comes along.")
@@ -23,6 +29,14 @@ Changes = Annotated[
     int | None,
     typer.Option(min=0, help="On how many golden rows it decides unlike the champion, stated."),
 ]
+Name = Annotated[str | None, typer.Option(help="Of a graph of the GoRules editor: its name.")]
+Version = Annotated[
+    str | None, typer.Option("--version", help="Of a graph: its author's note of a version.")
+]
+Thresholds = Annotated[
+    str | None, typer.Option(help="Of a graph: the least probabilities of A,B,C, as 0.2,0.1,0.04.")
+]
+GRADES = ("A", "B", "C", "D")
 SHOWN = 10
 
 
@@ -37,11 +51,11 @@ def list_policies(as_json: AsJson = False) -> None:
     quiet_libraries()
     settings = load_settings()
     label, path = in_force(settings)
-    held = [
+    listed = [
         {"policy": v.label, "name": v.name, "stage": str(v.stage), "in_force": v.label == label}
         for v in (open_policies(settings).versions() if settings.home.is_dir() else ())
     ]
-    held += [
+    listed += [
         {
             "policy": load_policy(p).label,
             "name": p.stem,
@@ -51,43 +65,94 @@ def list_policies(as_json: AsJson = False) -> None:
         for p in sorted(POLICIES.glob("*.json"))
     ]
     if as_json:
-        put_json(held)
+        put_json(listed)
         return
-    rows = [[h["policy"], h["stage"], "yes" if h["in_force"] else ""] for h in held]
+    rows = [[h["policy"], h["stage"], "yes" if h["in_force"] else ""] for h in listed]
     put_table(["policy", "stage", "in force"], rows)
 
 
 @policy.command("check")
 def check(
     file: Source,
+    cases: Annotated[
+        Path | None,
+        typer.Option(help="Test cases; else POLICY.cases.yaml beside the policy, if there is one."),
+    ] = None,
+    name: Name = None,
+    version: Version = None,
+    thresholds: Thresholds = None,
     grades: Annotated[
         str | None,
         typer.Option(help="The grades that leads have, as A,B,C; else all that a policy gives."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a policy; exit 1 where something is found, 3 where there is no such policy.
+    """Check and prove a policy; exit 1 where something is found, 3 where there is no such policy.
 
-    Held against the attributes and features of this home, and against the rules of the policy in
-    force that it follows, or of the one of its name that comes along. A table that asks for a
-    grade that no lead has is found.
+    Every lead that its tables tell apart is looked at: rules that never fire, overlaps, gaps, a
+    higher score with a lower priority, consent, capacity of queues; each finding has a lead that
+    proves it. Its test cases are run. It is held against the attributes and features of this home,
+    and against the rules of the policy in force that it follows, or of the one of its name that
+    comes along. A table that asks for a grade that no lead has is found.
     """
     from config.settings import load_settings, quiet_libraries
-    from wiring.policies import policy_file, reviewed
+    from jobs.decisions.edit_policy import completed
+    from wiring.policies import examined, policy_file
+
+    quiet_libraries()
+    settings, terms = load_settings(), _terms(name, version, thresholds)
+    named = GRADES if grades is None else [one.strip() for one in grades.split(",")]
+    with completed(policy_file(settings, file)[1], terms) as path:
+        examination = examined(settings, path, named, cases)
+    _put_examination(examination, file, as_json=as_json)
+
+
+@policy.command("edit")
+def edit(
+    source: Source,
+    to: Annotated[
+        Path | None, typer.Option(help="Write its tables as .xlsx, or as .csv files, one a table.")
+    ] = None,
+    origin: Annotated[
+        Path | None,
+        typer.Option("--from", help="Read tables from .xlsx or .csv, or a graph of GoRules .json."),
+    ] = None,
+    table: Annotated[str | None, typer.Option(help="This table alone, in that very file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="With --from: the policy's new file.")] = None,
+    name: Name = None,
+    version: Version = None,
+    thresholds: Thresholds = None,
+    as_json: AsJson = False,
+) -> None:
+    """A policy's tables to a spreadsheet (--to), or from one into a new file (--from, --out).
+
+    What is read is checked as by `policy check`; exit 1 where something is found. The file is
+    written all the same, so that it can be looked at; nothing is registered.
+    """
+    from config.settings import load_settings, quiet_libraries
+    from jobs.decisions.edit_policy import changes, encoded, read_edit, write_sheets
+    from storage.files import write_whole
+    from wiring.policies import examined, policy_file
 
     quiet_libraries()
     settings = load_settings()
-    path = policy_file(settings, file)[1]
-    named = () if grades is None else ([one.strip() for one in grades.split(",")],)
-    findings = reviewed(settings, path, *named)
-    if as_json:
-        put_json(findings)
-    else:
-        put_table(["rule", "where", "what"], [[f.rule, f.where, f.what] for f in findings])
-    if findings:
-        raise Refused(f"{len(findings)} findings", rule="policy-check", where=file)
-    if not as_json:
-        put("nothing found")
+    path = policy_file(settings, source)[1]
+    if (to is None) == (origin is None) or (origin is None) != (out is None):
+        raise BadInput(
+            "give --to FILE, or --from FILE with --out FILE",
+            rule="policy-edit",
+            where="policy edit",
+        )
+    if to is not None:
+        written = [str(one) for one in write_sheets(path, to, table)]
+        put_json(written) if as_json else put("\n".join(f"wrote {one}" for one in written))
+    if origin is not None and out is not None:
+        document = read_edit(path, origin, _terms(name, version, thresholds), table)
+        write_whole(out, encoded(document))
+        edits = changes(path, document)
+        if not as_json:
+            _put_changes(edits, out)
+        _put_examination(examined(settings, out), str(out), as_json=as_json, changes=edits)
 
 
 @policy.command("diff")
@@ -101,13 +166,13 @@ def diff(
     from wiring.policies import compare
 
     quiet_libraries()
-    found = compare(load_settings(), now, against)
+    differences = compare(load_settings(), now, against)
     if as_json:
-        put_json(found)
+        put_json(differences)
     else:
-        _put_differences(found)
-    if found:
-        raise Refused(f"{len(found)} golden rows differ", rule="policies-alike", where=now)
+        _put_differences(differences)
+    if differences:
+        raise Refused(f"{len(differences)} golden rows differ", rule="policies-alike", where=now)
     if not as_json:
         put("no golden row differs")
 
@@ -115,17 +180,22 @@ def diff(
 @policy.command("register")
 def register(
     file: Annotated[str, typer.Argument(help="A policy file, or one that comes along.")],
+    name: Name = None,
+    file_version: Version = None,
+    thresholds: Thresholds = None,
     by: By = "",
     as_json: AsJson = False,
 ) -> None:
     """Register a policy as a candidate; the registry gives its number."""
     from config.settings import load_settings, quiet_libraries
+    from jobs.decisions.edit_policy import completed
     from leadscore.commands.models import user
     from wiring.decisions import policy_path
     from wiring.policies import register as run
 
     quiet_libraries()
-    version = run(load_settings(), policy_path(file), by or user())
+    with completed(policy_path(file), _terms(name, file_version, thresholds)) as path:
+        version = run(load_settings(), path, by or user())
     if as_json:
         put_json({"label": version.label, "stage": version.stage})
         return
@@ -181,10 +251,47 @@ def rollback(reason: Reason, by: By = "") -> None:
         put(f"{version.label} is champion again")
 
 
-def _put_differences(found: "Sequence[Difference]") -> None:
+def _terms(name: str | None, version: str | None, thresholds: str | None) -> "PolicyTerms":
+    from decisions.policy.graph_file import PolicyTerms, thresholds_of
+
+    least = None if thresholds is None else thresholds_of(thresholds)
+    return PolicyTerms(name=name, version=version, thresholds=least)
+
+
+def _put_examination(
+    examination: "Examination",
+    file: str,
+    *,
+    as_json: bool,
+    changes: "Sequence[TableChange] | None" = None,
+) -> None:
+    """What was found, what could not be looked at, how many cases ran; Refused where anything."""
+    findings = examination.findings
+    for limit in examination.limits:
+        say(f"not proven: {limit}")
+    if as_json:
+        put_json(findings if changes is None else {"changes": changes, "findings": findings})
+    else:
+        put_table(["rule", "where", "what"], [[f.rule, f.where, f.what] for f in findings])
+    if findings:
+        raise Refused(f"{len(findings)} findings", rule="policy-check", where=file)
+    if not as_json:
+        cases = examination.cases
+        put("nothing found" + (f"; {cases} cases decided as expected" if cases else ""))
+
+
+def _put_changes(changes: "Sequence[TableChange]", out: Path) -> None:
+    for one in changes:
+        kinds = {"added": one.added, "removed": one.removed, "changed": one.changed}
+        words = [f"{kind} {', '.join(rules)}" for kind, rules in kinds.items() if rules]
+        put(f"{one.table}: {'; '.join([*words, *['order changed'] * one.moved])}")
+    put(f"wrote {out}" if changes else f"wrote {out}, with the same tables")
+
+
+def _put_differences(differences: "Sequence[Difference]") -> None:
     kinds = Counter(
         (field, str(getattr(one.was, field)), str(getattr(one.now, field)))
-        for one in found
+        for one in differences
         for field in one.fields
     )
     rows = [[*kind, count] for kind, count in kinds.most_common()]

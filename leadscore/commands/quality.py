@@ -23,10 +23,10 @@ def show(
     What a running service finds at the model's input stands on its /metrics.
     """
     from config.settings import load_settings, quiet_libraries
-    from jobs.signals.quality_report import found
+    from jobs.signals.quality_report import findings
 
     quiet_libraries()
-    rows = found(load_settings(), gate)
+    rows = findings(load_settings(), gate)
     if as_json:
         put_json(rows)
         return
@@ -42,9 +42,9 @@ def profiles(as_json: AsJson = False) -> None:
     from jobs.signals.quality_report import usual
 
     quiet_libraries()
-    held = usual(load_settings())
+    levels = usual(load_settings())
     if as_json:
-        put_json(held)
+        put_json(levels)
         return
     put_table(
         ["source/type", "batches", "rows", "refused", "nulls by field"],
@@ -56,7 +56,7 @@ def profiles(as_json: AsJson = False) -> None:
                 u.refused,
                 " ".join(f"{n} {p:.0%}" for n, p in u.nulls.items()),
             ]
-            for u in held
+            for u in levels
         ],
     )
 

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain.errors import Refused
+from leadscore.terminal.extras import require
 from leadscore.terminal.options import AsJson
 from leadscore.terminal.output import put, put_json, put_table
-from leadscore.terminal.progress import TrainingProgress
+from leadscore.terminal.progress import training_progress
 
 if TYPE_CHECKING:
     from training.reproduction import Reproduction
@@ -23,39 +24,43 @@ def reproduce(
     from config.home_definition import definition_of
     from config.settings import load_settings, quiet_libraries
 
+    require("train")
     quiet_libraries()
     settings = load_settings()
     definition_of(settings)
     from jobs.models.reproduce_version import reproduce as run  # only now: it takes seconds to load
 
-    found = run(settings, version, TrainingProgress())
+    with training_progress() as progress:
+        reproduction = run(settings, version, progress)
     if as_json:
-        put_json(found)
+        put_json(reproduction)
     else:
-        _put(found)
-    if not found.equal:
-        raise Refused(_why(found), rule="reproduced", where=found.version)
+        _put(reproduction)
+    if not reproduction.equal:
+        raise Refused(_why(reproduction), rule="reproduced", where=reproduction.version)
 
 
-def _put(found: "Reproduction") -> None:
+def _put(reproduction: "Reproduction") -> None:
     put_table(
         ["input", "", "recorded", "now"],
         [
             [i.name, "same" if i.same else "DIFFERS", i.recorded[:40], "" if i.same else i.now[:40]]
-            for i in found.inputs
+            for i in reproduction.inputs
         ],
     )
-    held = found.predictions
-    if held is not None and held.largest is not None:
-        put(f"{held.rows_now:,} rows, largest difference of a score {held.largest:.3g}")
-    if found.equal:
-        put(f"{found.version}: equal predictions")
+    predictions = reproduction.predictions
+    if predictions is not None and predictions.largest is not None:
+        rows, largest = predictions.rows_now, predictions.largest
+        put(f"{rows:,} rows, largest difference of a score {largest:.3g}")
+    if reproduction.equal:
+        put(f"{reproduction.version}: equal predictions")
 
 
-def _why(found: "Reproduction") -> str:
-    differing = f"differing inputs: {', '.join(found.differing) or 'none that is recorded'}"
-    held = found.predictions
-    if held is None:
+def _why(reproduction: "Reproduction") -> str:
+    differing = f"differing inputs: {', '.join(reproduction.differing) or 'none that is recorded'}"
+    predictions = reproduction.predictions
+    if predictions is None:
         return f"it could not be done again; {differing}"
-    columns = f"; columns that differ: {', '.join(held.columns)}" if held.columns else ""
+    names = ", ".join(predictions.columns)
+    columns = f"; columns that differ: {names}" if names else ""
     return f"the predictions differ; {differing}{columns}"

@@ -14,6 +14,7 @@ from leadscore.terminal.output import put, put_json
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from jobs.models.canary import CheckedStep
     from registry.rollout_spec import RolloutSpec
     from registry.rollout_state import Rollout
     from registry.store import AnyRegistry
@@ -58,17 +59,17 @@ def start(
     from jobs.models.rollouts import begin, read_course
 
     settings = _settings()
-    given = {"mode": mode, "steps": step, "holdout": holdout}
-    said = {name: value for name, value in given.items() if value not in (None, [])}
-    if plan is not None and said:
+    options = {"mode": mode, "steps": step, "holdout": holdout}
+    chosen = {name: value for name, value in options.items() if value not in (None, [])}
+    if plan is not None and chosen:
         raise BadInput(
-            f"--plan and {', '.join(sorted(said))} are given",
+            f"--plan and {', '.join(sorted(chosen))} are given",
             rule="rollout-plan",
             todo="Give a file, or options.",
         )
-    course = read_course(plan) if plan is not None else _course(said)
-    made = begin(settings, _kind(kind), course, by=by or user(), reason=reason)
-    _put_plan(made, as_json=as_json)
+    course = read_course(plan) if plan is not None else _course(chosen)
+    started = begin(settings, _kind(kind), course, by=by or user(), reason=reason)
+    _put_plan(started, as_json=as_json)
 
 
 @rollout.command("status")
@@ -81,10 +82,10 @@ def status(
 
     settings = _settings()
     kinds: tuple[VersionKind, ...] = ("model", "policy") if kind is None else (_kind(kind),)
-    held = {each: open_kind(settings, each).standing() for each in kinds}
-    plans: dict[str, Rollout | None] = {each: now.rollout for each, now in held.items()}
-    if "policy" in held:
-        plans["holdout"] = held["policy"].holdout
+    standings = {each: open_kind(settings, each).standing() for each in kinds}
+    plans: dict[str, Rollout | None] = {each: now.rollout for each, now in standings.items()}
+    if "policy" in standings:
+        plans["holdout"] = standings["policy"].holdout
     if as_json:
         put_json(plans)
         return
@@ -175,6 +176,51 @@ def tick(
         raise Refused(f"{done.plan.id} is rolled back", rule="rollout-rolled-back")
 
 
+@rollout.command("verify")
+def verify(
+    name: Annotated[str | None, typer.Argument(help="A rollout's id; else all.")] = None,
+    kind: Kind = "model",
+    as_json: AsJson = False,
+) -> None:
+    """Make the certificates again that steps rest on; exit 1 where one comes out otherwise."""
+    from jobs.models.canary import verify_rollout
+
+    steps = verify_rollout(_settings(), _kind(kind), name)
+    if as_json:
+        put_json(
+            [
+                {
+                    "sequence": step.entry.sequence,
+                    "rollout": step.entry.rollout.id if step.entry.rollout else "",
+                    "sound": step.sound,
+                    "recorded": step.recorded,
+                    "recomputed": step.recomputed,
+                }
+                for step in steps
+            ]
+        )
+    else:
+        for step in steps:
+            put(_checked_line(step))
+    if wrong := [step.entry.sequence for step in steps if not step.sound]:
+        raise Refused(
+            f"ledger entries {', '.join(map(str, wrong))}: the certificate comes out otherwise",
+            rule="rollout-certificate",
+            todo="Leads that were merged, split or erased since change what became of decisions; "
+            "`leadscore audit verify` says whether trail and ledger are sound.",
+        )
+
+
+def _checked_line(step: "CheckedStep") -> str:
+    one = step.recorded
+    result = "sound" if step.sound else "differs"
+    return (
+        f"{step.entry.sequence:>5}  {step.entry.kind:<20} {result:<8} "
+        f"{one.accounts} accounts, log evidence no worse {one.log_no_worse:+.3f}, "
+        f"worse {one.log_worse:+.3f}, proof from {one.log_needed:.3f}"
+    )
+
+
 @rollout.command("finish")
 def finish(
     reason: Reason,
@@ -189,9 +235,9 @@ def finish(
     """Make the challenger champion, if its gates let it: the rollout ends."""
     from jobs.models.rollouts import finish as run
 
-    who, asked = by or user(), _kind(kind)
+    who, of_kind = by or user(), _kind(kind)
     with promoted(as_json=as_json) as report:
-        report(run(_settings(), asked, by=who, reason=reason, changes=changes, override=override))
+        report(run(_settings(), of_kind, by=who, reason=reason, changes=changes, override=override))
 
 
 def _settings() -> "Settings":
@@ -215,11 +261,11 @@ def _kind(text: str) -> VersionKind:
     raise BadInput(f"--kind is {text!r}, must be model or policy", rule="rollout-kind")
 
 
-def _course(said: dict[str, Any]) -> "RolloutSpec":
+def _course(chosen: dict[str, Any]) -> "RolloutSpec":
     from registry.rollout_spec import course_of
 
-    steps = [_step(text) for text in said.get("steps", ())]
-    return course_of({**said, "steps": steps}, "options")
+    steps = [_step(text) for text in chosen.get("steps", ())]
+    return course_of({**chosen, "steps": steps}, "options")
 
 
 def _step(text: str) -> dict[str, float | int]:
@@ -244,4 +290,4 @@ def _put_plan(plan: "Rollout", *, as_json: bool) -> None:
 
 def _line(plan: "Rollout") -> str:
     arms = f"{plan.champion} -> {plan.challenger}, " if plan.challenger else ""
-    return f"{plan.id}: {arms}{plan.told}, since {(plan.since or plan.started)[:16]}"
+    return f"{plan.id}: {arms}{plan.in_words}, since {(plan.since or plan.started)[:16]}"

@@ -113,12 +113,12 @@ def _put_counts(counts: "dict[str, FileCounts]", *, as_json: bool) -> None:
 def _put_wanting(counts: "dict[str, FileCounts]") -> None:
     rows = [
         [Path(f).name, left.where, left.rule, left.count]
-        for f, taken in counts.items()
-        for left in taken.left_out
+        for f, count in counts.items()
+        for left in count.left_out
     ]
-    for f, taken in counts.items():
-        if taken.unmet:
-            say(f"{Path(f).name}: no row became {', '.join(taken.unmet)}. Does its `when` fit?")
+    for f, count in counts.items():
+        if count.unmet:
+            say(f"{Path(f).name}: no row became {', '.join(count.unmet)}. Does its `when` fit?")
     if rows:
         put("")
         put_table(["file", "left out of its rows", "rule", "cells"], rows)
@@ -133,13 +133,13 @@ def list_quarantine(
 ) -> None:
     """What is quarantined, newest first, and how much by rule."""
     from config.settings import load_settings
-    from signals.store import quarantine as held
+    from signals.store import quarantine as quarantine_store
     from wiring.signals import open_signals
 
     engine = open_signals(load_settings()).engine
-    found, counts = held.listed(engine, rule, limit), held.by_rule(engine)
+    listed, counts = quarantine_store.listed(engine, rule, limit), quarantine_store.by_rule(engine)
     if as_json:
-        put_json({"by_rule": counts, "quarantined": found})
+        put_json({"by_rule": counts, "quarantined": listed})
         return
     if not counts:
         put("nothing is in quarantine")
@@ -148,7 +148,7 @@ def list_quarantine(
     put("")
     put_table(
         ["id", "rule", "from", "line", "detail"],
-        [[q.id, q.rule, q.origin, q.line, q.detail] for q in found],
+        [[q.id, q.rule, q.origin, q.line, q.detail] for q in listed],
     )
 
 
@@ -156,10 +156,10 @@ def list_quarantine(
 def show_quarantine(quarantine_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """One quarantined document, as it came. It may hold personal data."""
     from config.settings import load_settings
-    from signals.store import quarantine as held
+    from signals.store import quarantine as quarantine_store
     from wiring.signals import open_signals
 
-    body = held.body_of(open_signals(load_settings()).engine, quarantine_id)
+    body = quarantine_store.body_of(open_signals(load_settings()).engine, quarantine_id)
     put(body.decode(errors="backslashreplace").rstrip("\n"))
 
 
@@ -170,13 +170,13 @@ def replay_quarantine(as_json: AsJson = False) -> None:
     A row of a table can't be tried without its file: ingest that again with the mended mapping.
     """
     from config.settings import load_settings, quiet_libraries
-    from signals.store import quarantine as held
+    from signals.store import quarantine as quarantine_store
     from wiring.signals import open_signals
 
     quiet_libraries()
     plane = open_signals(load_settings())
     counts = plane.ingest.replay_quarantine()
-    files = held.files_of_rows(plane.engine)
+    files = quarantine_store.files_of_rows(plane.engine)
     if as_json:
         put_json({**msgspec.structs.asdict(counts), "rows_of": files})
     else:

@@ -31,18 +31,18 @@ def verify(anchor: AnchorFile = None, as_json: AsJson = False) -> None:
     from jobs.decisions.verify_home import verify_home
 
     quiet_libraries()
-    found = verify_home(load_settings(), _given(anchor))
+    verification = verify_home(load_settings(), _existing(anchor))
     if as_json:
-        put_json(found)
+        put_json(verification)
     else:
         put_table(
             ["store", "read", "found"],
-            [[s.store, s.count, s.fault or "sound"] for s in found.stores],
+            [[s.store, s.count, s.fault or "sound"] for s in verification.stores],
         )
-        for note in found.notes:
+        for note in verification.notes:
             say(note)
-    if found.faults:
-        first = found.faults[0]
+    if verification.faults:
+        first = verification.faults[0]
         raise Refused(
             first.fault,
             rule="audit-sound",
@@ -54,8 +54,8 @@ def verify(anchor: AnchorFile = None, as_json: AsJson = False) -> None:
 def checkpoint(anew: Anew = "") -> None:
     """Write down outside the home where every chain stands now."""
     from config.settings import load_settings
-    from wiring.anchors import open_anchors
-    from wiring.checkpoints import checkpoint as write
+    from wiring.integrity.anchors import open_anchors
+    from wiring.integrity.checkpoints import checkpoint as write
 
     settings = load_settings()
     if not write(settings, "asked", anew):
@@ -68,7 +68,7 @@ def checkpoint(anew: Anew = "") -> None:
     put(f"anchored in {open_anchors(settings).path}")
 
 
-def _given(anchor: Path | None) -> Path | None:
+def _existing(anchor: Path | None) -> Path | None:
     if anchor is not None and not anchor.is_file():
         raise Missing("there is no such file", rule="anchors-file", where="--anchor")
     return anchor

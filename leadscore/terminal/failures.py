@@ -4,10 +4,13 @@ import sqlite3
 import sys
 
 from domain.errors import BadInput, LeadscoreError, Unavailable
+from leadscore.terminal.extras import missing_extra
 
 
 def explained(error: Exception) -> LeadscoreError | None:
     """The error as one of ours; None for what is a fault of the program."""
+    if isinstance(error, ModuleNotFoundError):
+        return missing_extra(error.name)
     if isinstance(error, OSError):
         return BadInput(
             f"the file or folder cannot be used: {error.strerror or type(error).__name__}",
@@ -22,9 +25,9 @@ def explained(error: Exception) -> LeadscoreError | None:
         return None
     from wiring.outages import database_outage
 
-    said = type(getattr(error, "orig", error)).__name__
+    kind = type(getattr(error, "orig", error)).__name__
     return database_outage(error) or Unavailable(
-        f"a database of the home cannot be used: {said}",
+        f"a database of the home cannot be used: {kind}",
         rule="database-usable",
         todo="Nothing that was acknowledged is lost. Repair it, then try again.",
     )

@@ -1,38 +1,14 @@
 """Finding a lead by what a person types, and its features now or then."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from config.settings import Settings
 from domain.clock import parse_iso, to_us
 from domain.errors import BadInput, UnknownLead
-from domain.identifiers import STRENGTH
-from domain.ports import LeadDirectory, LeadRef
+from jobs.leads.lead_lookup import find, identifier_of
 
-if TYPE_CHECKING:
-    from wiring.signals import SignalPlane
-
+__all__ = ("FeatureValues", "features_of", "find", "identifier_of", "moment")
 FeatureValues = Mapping[str, float | str | None]
-
-
-def find(directory: LeadDirectory, key: str) -> LeadRef:
-    """The lead of a lead id, or of kind:value. Raises UnknownLead or BadInput."""
-    if ":" not in key:
-        return directory.resolve(key)
-    kind, value = identifier_of(key)
-    return directory.find({kind: value})
-
-
-def identifier_of(text: str) -> tuple[str, str]:
-    """Kind and value of kind:value. Raises BadInput."""
-    kind, colon, value = text.partition(":")
-    if not colon or kind not in STRENGTH:
-        raise BadInput(
-            f"{kind!r} is not a kind of identifier" if colon else "not kind:value",
-            rule="identifier-kind",
-            todo=f"The kinds are {', '.join(STRENGTH)}.",
-        )
-    return kind, value
 
 
 def features_of(settings: Settings, key: str, as_of: str | None) -> FeatureValues:
@@ -67,36 +43,17 @@ def _now(settings: Settings, key: str) -> FeatureValues:
 
 def _then(settings: Settings, key: str, moment_us: int) -> FeatureValues:
     """By the offline history, made anew from the log: what training would see."""
-    from wiring.scratch_home import scratch_home
+    from jobs.leads.features_then import features_then
     from wiring.signals import open_signals
 
     plane = open_signals(settings)
     lead = find(plane.directory, key)
-    with scratch_home(settings, plane.definition, "history") as scratch:
-        return _history(scratch, plane, lead, moment_us)
-
-
-def _history(
-    scratch: Settings, plane: "SignalPlane", lead: LeadRef, moment_us: int
-) -> FeatureValues:
-    from feature_repo.catalogue import catalogue
-    from jobs.signals.replay_log import replay_history
-    from wiring.features import open_features
-
-    journeys = replay_history(scratch, plane, ())
-    spans = [
-        s
-        for s in journeys.spans.values()
-        if s.final == lead.lead_id and s.born_us <= moment_us < s.ended_us
-    ]
-    if not spans:
+    frame = features_then(settings, plane, [lead.lead_id], moment_us)
+    if frame.empty:
         raise UnknownLead(
             "the lead was not known at that time", rule="unknown-lead", where="--as-of"
         )
-    span = min(spans, key=lambda s: s.lead_id)
-    features = open_features(scratch, plane.definition)
-    frame = features.history([span.lead_id], [span.account_at(moment_us)], [moment_us])
-    return _clean({f.name: frame[f.name].iloc[0] for f in catalogue(plane.definition)})
+    return _clean({str(name): value for name, value in frame.iloc[0].items()})
 
 
 def _clean(values: Mapping[str, float | str]) -> FeatureValues:

@@ -6,6 +6,9 @@ from typing import Any
 
 import msgspec
 
+_WIDTH = 1_000_000
+"""Of a table, at most: terminals break lines themselves, and who greps wants them whole."""
+
 
 def say(text: str = "") -> None:
     """A line for people, to standard error."""
@@ -23,16 +26,31 @@ def put_json(value: Any) -> None:
 
 
 def put_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """The answer as columns; numbers are set right, words left."""
-    held = [[_cell(value) for value in row] for row in rows]
-    rights = [all(_numeric(row[i]) for row in held) for i in range(len(headings))]
-    widths = [max(len(h), *(len(r[i]) for r in held), 0) for i, h in enumerate(headings)]
-    for row in [list(headings), *held]:
-        cells = [
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(row, widths, rights, strict=True)
-        ]
-        put("  ".join(cells).rstrip())
+    """The answer as columns; numbers are set right, words left.
+
+    A row is a line, however long. Where standard output is no terminal it is nothing but text.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    texts = [[_cell(value) for value in row] for row in rows]
+    for i, heading in enumerate(headings):
+        right = all(_numeric(row[i]) for row in texts)
+        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
+    for row in texts:
+        table.add_row(*row)
+    console = Console(
+        width=_WIDTH,
+        force_terminal=sys.stdout.isatty(),
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+    with console.capture() as printed:
+        console.print(table)
+    for line in printed.get().splitlines():
+        put(line.rstrip())
 
 
 def _cell(value: object) -> str:

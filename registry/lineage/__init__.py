@@ -1,1 +1,1 @@
-"""Lineage: which run read what and made what, and the outbox that tells a server."""
+"""Lineage: which run read and wrote which data sets, and the outbox to a server."""

@@ -1,6 +1,6 @@
-"""Lineage as OpenLineage events: which run read what and made what.
+"""Lineage as OpenLineage events: which run read and wrote which data sets.
 
-Loading this module loads OpenLineage: only whoever emits does. See https://openlineage.io/spec.
+Loading this module loads OpenLineage: only emitters do. See https://openlineage.io/spec.
 """
 
 from typing import Literal
@@ -75,7 +75,7 @@ def event(
     kind = job_type_job.JobTypeJobFacet(
         processingType="BATCH", integration="LEADSCORE", jobType="COMMAND", producer=PRODUCER
     )
-    made = RunEvent(
+    run_event = RunEvent(
         eventType=RunState[state],
         eventTime=at,
         run=Run(runId=run_id, facets=facets),
@@ -84,7 +84,7 @@ def event(
         outputs=[OutputDataset(namespace=NAMESPACE, name=d.name, facets=_of(d)) for d in outputs],
         producer=PRODUCER,
     )
-    return Serde.to_json(made).encode()
+    return Serde.to_json(run_event).encode()
 
 
 def _of(data: LineageDataset) -> dict[str, DatasetFacet]:

@@ -17,6 +17,8 @@ from domain.versions.manifest import Manifest
 
 LOADER = "scoring.mlflow_model"
 """The module that MLflow loads a version with: it unpickles nothing."""
+WANTED = ("contributions", "reasons")
+"""What a caller of `predict` may ask for beside probabilities."""
 REQUIRED = ("leadscore", "mlflow", "catboost", "numba", "numpy", "pandas", "scipy")
 
 
@@ -38,13 +40,13 @@ def write_model_files(manifest: Manifest, folder: Path) -> None:
 
 
 def signature(manifest: Manifest) -> ModelSignature:
-    """The model's features by name and kind; a probability; whether contributions are wanted."""
+    """The model's features by name and kind; a probability; what is wanted beside it."""
     texts = set(manifest.categories)
     inputs = [ColSpec("string" if f in texts else "double", f) for f in manifest.features]
     return ModelSignature(
         inputs=Schema(inputs),
         outputs=Schema([ColSpec("double", "probability")]),
-        params=ParamSchema([ParamSpec("contributions", "boolean", default=False)]),
+        params=ParamSchema([ParamSpec(name, "boolean", default=False) for name in WANTED]),
     )
 
 
@@ -55,10 +57,10 @@ def example(manifest: Manifest) -> pd.DataFrame:
 
 
 def _requirements() -> list[str]:
-    found = []
+    requirements = []
     for name in REQUIRED:
         try:
-            found.append(f"{name}=={installed(name)}")
+            requirements.append(f"{name}=={installed(name)}")
         except PackageNotFoundError:
             continue
-    return found
+    return requirements

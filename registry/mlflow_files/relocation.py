@@ -29,30 +29,30 @@ def relocate(database: Path, artifacts: Path) -> bool:
     wanted = artifacts.resolve().as_uri()
     try:
         with closing(sqlite3.connect(database, timeout=WAIT_S)) as connection:
-            held = _location(connection)
-            if held is None or held == wanted:
+            present = _location(connection)
+            if present is None or present == wanted:
                 return False
             with connection:
                 for table, column in ADDRESSES:
-                    _change(connection, table, column, held, wanted)
+                    _change(connection, table, column, present, wanted)
             return True
     except sqlite3.Error:
         return False
 
 
 def _location(connection: sqlite3.Connection) -> str | None:
-    asked = "SELECT artifact_location FROM experiments WHERE name = ?"
-    found = connection.execute(asked, (EXPERIMENT,)).fetchone()
-    if found is None or not str(found[0]).startswith("file:"):
+    query = "SELECT artifact_location FROM experiments WHERE name = ?"
+    row = connection.execute(query, (EXPERIMENT,)).fetchone()
+    if row is None or not str(row[0]).startswith("file:"):
         return None
-    return str(found[0]).rstrip("/")
+    return str(row[0]).rstrip("/")
 
 
 def _change(
-    connection: sqlite3.Connection, table: str, column: str, held: str, wanted: str
+    connection: sqlite3.Connection, table: str, column: str, present: str, wanted: str
 ) -> None:
     connection.execute(
         f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 names from above
         f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
-        (wanted, len(held) + 1, held, len(held) + 1, held + "/"),
+        (wanted, len(present) + 1, present, len(present) + 1, present + "/"),
     )

@@ -1,4 +1,4 @@
-"""What MLflow is told of a training run: parameters, metrics, tags, data sets, its trials.
+"""What MLflow records of a training run: parameters, metrics, tags, data sets, its trials.
 
 Loading this module loads MLflow: only `registry.tracking` does.
 """
@@ -41,15 +41,17 @@ def metrics_of(manifest: Sealed, at_ms: int) -> list[Any]:
     return [Metric(name, value, at_ms, 0) for name, value in (ends | counts).items()]
 
 
-def params_of(manifest: Sealed, held: Mapping[str, str]) -> list[Any]:
+def params_of(manifest: Sealed, logged: Mapping[str, str]) -> list[Any]:
     """Parameters that the run has not got: MLflow refuses to change one."""
-    said: dict[str, object] = dict(manifest.told())
+    parameters: dict[str, object] = dict(manifest.searchable())
     if isinstance(manifest, Manifest):
         lineage = manifest.lineage
-        said |= {f"config.{name}": value for name, value in _flat(lineage.configuration).items()}
+        parameters |= {
+            f"config.{name}": value for name, value in _flat(lineage.configuration).items()
+        }
         if lineage.searched is not None:
-            said |= lineage.searched.parameters
-    return [Param(name, _text(value)) for name, value in said.items() if name not in held]
+            parameters |= lineage.searched.parameters
+    return [Param(name, _text(value)) for name, value in parameters.items() if name not in logged]
 
 
 def tags_of(manifest: Sealed) -> list[Any]:
@@ -118,14 +120,17 @@ def _digest(*parts: str) -> str:
 
 
 def _profile(counts: Mapping[str, int], part: str) -> dict[str, int]:
-    held = {"num_rows": counts.get(f"{part}_rows"), "positives": counts.get(f"{part}_positives")}
-    return {name: count for name, count in held.items() if count is not None}
+    counts_of_part = {
+        "num_rows": counts.get(f"{part}_rows"),
+        "positives": counts.get(f"{part}_positives"),
+    }
+    return {name: count for name, count in counts_of_part.items() if count is not None}
 
 
-def _flat(held: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+def _flat(document: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """A configuration without levels: `split.test_share`."""
     out: dict[str, object] = {}
-    for name, value in held.items():
+    for name, value in document.items():
         if isinstance(value, dict):
             out |= _flat(value, f"{prefix}{name}.")
         else:
@@ -134,5 +139,5 @@ def _flat(held: Mapping[str, object], prefix: str = "") -> dict[str, object]:
 
 
 def _text(value: object) -> str:
-    said = value if isinstance(value, str) else json.dumps(value)
-    return said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

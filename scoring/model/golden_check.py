@@ -1,4 +1,4 @@
-"""A version that was just opened, compared with what it said when it was made."""
+"""Compares a version that was just opened with its golden rows, scored when it was made."""
 
 from pathlib import Path
 
@@ -23,19 +23,19 @@ def check_golden(scorer: Scorer, folder: Path, definition: FeatureDefinition) ->
     """
     rows = read_golden(folder) or of_reference(folder, scorer.manifest)
     count = len(scorer.features) - len(scorer.manifest.categories)
-    held = np.full((len(rows.scores), len(number_names(definition))), np.nan)
-    held[:, _places(number_names(definition), scorer.features[:count])] = np.array(
+    numbers = np.full((len(rows.scores), len(number_names(definition))), np.nan)
+    numbers[:, _places(number_names(definition), scorer.features[:count])] = np.array(
         rows.numbers, dtype=np.float64
-    ).reshape(len(held), count)
+    ).reshape(len(numbers), count)
     places = _places(category_names(definition), scorer.manifest.categories)
     texts = [[""] * len(category_names(definition)) for _ in rows.texts]
-    for row, said in zip(texts, rows.texts, strict=True):
-        for place, text in zip(places, said, strict=True):
+    for row, categories in zip(texts, rows.texts, strict=True):
+        for place, text in zip(places, categories, strict=True):
             row[place] = text
-    scored = scorer.score(held, texts)
+    scored = scorer.score(numbers, texts)
     scorer.explain(scored.leaves)
     # the first request, most often of one row, must find everything warm
-    alone = scorer.score(held[:1], texts[:1])
+    alone = scorer.score(numbers[:1], texts[:1])
     gaps = [np.abs(scored.scores - rows.scores), np.abs(alone.scores - rows.scores[:1])]
     if rows.margins:
         gaps.append(np.abs(scored.margins - rows.margins))
@@ -66,6 +66,6 @@ def of_reference(folder: Path, manifest: Manifest) -> GoldenRows:
     )
 
 
-def _places(held: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
-    at = {name: place for place, name in enumerate(held)}
+def _places(names: tuple[str, ...], wanted: tuple[str, ...]) -> list[int]:
+    at = {name: place for place, name in enumerate(names)}
     return [at[name] for name in wanted]

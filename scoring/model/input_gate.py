@@ -19,6 +19,8 @@ from domain.versions.input_profile import InputProfile, profile_inputs, read_pro
 from domain.versions.manifest import REFERENCE_FILE, Manifest
 from feature_repo.catalogue import category_names, number_names
 from feature_repo.quality import FeatureRules
+from feature_repo.row_kernels import count_breaks
+from storage.config_numbers import Magnitude, PositiveCount, Share
 
 GATE = "input"
 RANGE, UNSEEN, MISSING, NULL_RATE = (
@@ -37,10 +39,10 @@ class InputRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     much where, over at least `least_rows` rows, `missing_slack` more is missing than in training.
     """
 
-    slack: float = 0.1
-    degraded_share: float = 0.2
-    missing_slack: float = 0.1
-    least_rows: int = 200
+    slack: Magnitude = 0.1
+    degraded_share: Share = 0.2
+    missing_slack: Share = 0.1
+    least_rows: PositiveCount = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +81,21 @@ class InputGate:
         self._most_odd = rules.degraded_share * count
 
     def degraded(
-        self, numbers: Matrix, texts: Sequence[Sequence[str]], found: QualityFindings
-    ) -> NDArray[np.bool_]:
+        self, numbers: Matrix, texts: Sequence[Sequence[str]], findings: QualityFindings
+    ) -> list[bool]:
         """Whether each row [n] is too unlike training, of all numbers [n, features] and texts.
 
         Every feature out of profile is counted.
         """
-        outside = (numbers < self._low) | (numbers > self._high)
-        odd = _by_row(outside)
-        gone = np.isnan(numbers) & self._used
-        missing = _by_row(gone)
+        outside, absent = count_breaks(numbers, self._low, self._high, self._used)
+        odd: list[int] = outside.tolist()
+        missing: list[int] = absent.tolist()
         if len(numbers) >= self._rules.least_rows:
-            self._null_rates(gone, texts, found)
+            self._null_rates(np.isnan(numbers) & self._used, texts, findings)
         if any(odd):
-            sums = outside.sum(axis=0)
+            sums = ((numbers < self._low) | (numbers > self._high)).sum(axis=0)
             for at in np.flatnonzero(sums).tolist():
-                found.add(GATE, RANGE, self._names[at], int(sums[at]))
+                findings.add(GATE, RANGE, self._names[at], int(sums[at]))
         for i, row in enumerate(texts):
             for name, place, known in self._categories:
                 value = row[place]
@@ -102,12 +103,11 @@ class InputGate:
                     missing[i] += 1
                 elif known is not None and value not in known:
                     odd[i] += 1
-                    found.add(GATE, UNSEEN, name)
+                    findings.add(GATE, UNSEEN, name)
         lacking = [m > self._most_missing for m in missing]
         if any(lacking):
-            found.add(GATE, MISSING, "", sum(lacking))
-        pairs = zip(lacking, odd, strict=True)
-        return np.array([lacks or o > self._most_odd for lacks, o in pairs], dtype=np.bool_)
+            findings.add(GATE, MISSING, "", sum(lacking))
+        return [lacks or o > self._most_odd for lacks, o in zip(lacking, odd, strict=True)]
 
     def unlike_training(self, name: str, value: float | str) -> str:
         """Why a feature's value is unlike what training saw of it, in words; "" where it is not."""
@@ -120,23 +120,18 @@ class InputGate:
         return "" if inside else f"values were from {low:,.6g} to {high:,.6g}"
 
     def _null_rates(
-        self, gone: NDArray[np.bool_], texts: Sequence[Sequence[str]], found: QualityFindings
+        self,
+        missing_cells: NDArray[np.bool_],
+        texts: Sequence[Sequence[str]],
+        findings: QualityFindings,
     ) -> None:
         """Count the columns that miss more than they did in training."""
-        shares = dict(zip(self._names, gone.mean(axis=0).tolist(), strict=True))
+        shares = dict(zip(self._names, missing_cells.mean(axis=0).tolist(), strict=True))
         for name, place, _ in self._categories:
             shares[name] = sum(not row[place] for row in texts) / len(texts)
         for name, usual in self._usual.items():
             if shares[name] > usual + self._rules.missing_slack:
-                found.add(GATE, NULL_RATE, name)
-
-
-def _by_row(marks: NDArray[np.bool_]) -> list[int]:
-    """How many marks each row has; for one row, the usual case, without numpy's axes."""
-    if len(marks) == 1:
-        return [int(np.count_nonzero(marks))]
-    counts: list[int] = marks.sum(axis=1).tolist()
-    return counts
+                findings.add(GATE, NULL_RATE, name)
 
 
 def _ranges(

@@ -58,9 +58,9 @@ class _Category:
     def learn(self, values: Sequence[str], leaves: Leaves) -> None:
         """Keep what values answer, given the leaves [values or more, trees] they lead to."""
         bits = leaves.T[self.trees, : len(values)] & self._mask
-        held = self.answers
-        places = {**held.places, **{v: i for i, v in enumerate(values, len(held.places))}}
-        self.answers = _Answers(places, np.concatenate([held.bits, bits], axis=1))
+        answers = self.answers
+        places = {**answers.places, **{v: i for i, v in enumerate(values, len(answers.places))}}
+        self.answers = _Answers(places, np.concatenate([answers.bits, bits], axis=1))
 
 
 class LeafFinder:
@@ -90,8 +90,8 @@ class LeafFinder:
     def find(self, numbers: Matrix, texts: Sequence[Sequence[str]]) -> Leaves:
         """The leaves of rows: numbers [n, all] and n rows of all category texts."""
         out = np.zeros((len(self._starts) - 1, len(numbers)), dtype=np.uint32)
-        held = np.ascontiguousarray(numbers.T, dtype=np.float32)
-        _walk(held, self._starts, self._bits, self._columns, self._borders, self._missing, out)
+        columns = np.ascontiguousarray(numbers.T, dtype=np.float32)
+        _walk(columns, self._starts, self._bits, self._columns, self._borders, self._missing, out)
         for category, known in zip(self._categories.values(), self._known(texts), strict=True):
             places, at = known.places, category.place
             values = np.array([places[row[at]] for row in texts], dtype=np.int64)
@@ -100,13 +100,13 @@ class LeafFinder:
 
     def _known(self, texts: Sequence[Sequence[str]]) -> list[_Answers]:
         """What is known of each category, all values of these rows among it."""
-        held = [one.answers for one in self._categories.values()]
+        answers = [one.answers for one in self._categories.values()]
         if all(
             row[one.place] in known.places
-            for one, known in zip(self._categories.values(), held, strict=True)
+            for one, known in zip(self._categories.values(), answers, strict=True)
             for row in texts
         ):
-            return held
+            return answers
         with self._lock:
             self._learn(texts)
             return [one.answers for one in self._categories.values()]

@@ -58,21 +58,21 @@ class Reasoner:
         return tuple(self._reason(self._features[at], total, values) for at, total in pairs)
 
     def _reason(self, name: str, total: float, values: FeatureValues) -> Reason:
-        held = values[name]
-        value = None if held == "" or (isinstance(held, float) and math.isnan(held)) else held
-        said = self._say(self._known[name], values)
+        raw = values[name]
+        value = None if raw == "" or (isinstance(raw, float) and math.isnan(raw)) else raw
+        sentence = self._say(self._known[name], values)
         return Reason(
             feature=name,
             value=value,
             contribution=total,
-            text=f"{said[:1].upper()}{said[1:]}: {effect(total)}",
+            text=f"{sentence[:1].upper()}{sentence[1:]}: {effect(total)}",
         )
 
     def _say(self, feature: Feature, values: FeatureValues) -> str:
         group, name = feature.group, feature.name
         if group in self._families:
-            said = _family(self._families[group], group, values)
-            return said + _trend(values[name]) if name == f"{group}_velocity" else said
+            sentence = _family(self._families[group], group, values)
+            return sentence + _trend(values[name]) if name == f"{group}_velocity" else sentence
         match group:
             case "activity":
                 return _activity(name, values)
@@ -83,8 +83,8 @@ class Reasoner:
             case "account":
                 return _account(values)
             case _:
-                said, unit = _plain(values[name]), UNITS.get(name, "")
-                return f"{feature.text}: {said}{unit if said != UNKNOWN else ''}"
+                sentence, unit = _plain(values[name]), UNITS.get(name, "")
+                return f"{feature.text}: {sentence}{unit if sentence != UNKNOWN else ''}"
 
 
 def effect(contribution: float) -> str:

@@ -26,7 +26,7 @@ from scoring.model.shap_gather import Floats, Gatherer
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What is said of rows: log-odds, calibrated probability, percentile 0 to 100.
+    """The scores of rows: log-odds, calibrated probability, percentile 0 to 100.
 
     `leaves` [n, trees] are the leaves reached, of which `Scorer.explain` makes contributions.
     """
@@ -103,13 +103,13 @@ def _load(path: Path, label: str) -> CatBoostClassifier:
     return model
 
 
-def _places(held: Sequence[str], wanted: Sequence[str], label: str) -> NDArray[np.int64]:
-    missing = sorted(set(wanted) - set(held))
+def _places(names: Sequence[str], wanted: Sequence[str], label: str) -> NDArray[np.int64]:
+    missing = sorted(set(wanted) - set(names))
     if missing:
         raise BadInput(
             f"{label} needs features that this home does not keep: {', '.join(missing[:5])}",
             rule="features-kept",
             todo="Run `leadscore features rebuild` with the version's feature service.",
         )
-    at = {name: place for place, name in enumerate(held)}
+    at = {name: place for place, name in enumerate(names)}
     return np.array([at[name] for name in wanted], dtype=np.int64)

@@ -26,7 +26,7 @@ def strongest(
         if before < 0 or abs(contributions[place]) > abs(contributions[before]):
             loudest[group] = place
     places, totals = np.empty(groups, dtype=np.int64), np.empty(groups)
-    found = above = below = 0
+    count = above = below = 0
     while True:
         best = -1
         for group in range(groups):
@@ -35,9 +35,9 @@ def strongest(
             if room and size >= smallest and (best < 0 or size > abs(sums[best])):
                 best = group
         if best < 0:
-            return places[:found], totals[:found]
-        places[found], totals[found] = loudest[best], sums[best]
-        found += 1
+            return places[:count], totals[:count]
+        places[count], totals[count] = loudest[best], sums[best]
+        count += 1
         above += sums[best] > 0
         below += sums[best] <= 0
         sums[best] = 0.0

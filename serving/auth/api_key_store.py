@@ -59,6 +59,7 @@ class KeyStore:
     def __init__(self, engine: sa.Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
+        self._known = False
 
     def create(
         self,
@@ -67,10 +68,11 @@ class KeyStore:
         expires: datetime | None = None,
         sources: Collection[str] = (),
     ) -> tuple[Key, str]:
-        """A new key, and what its holder sends: this is the only time that anybody sees it.
+        """A new key, and the secret that its holder sends: it is shown only this once.
 
         `sources`: the only sources whose events it may send. Raises BadInput where the name is
-        none, no scope is given, it would be expired already, or the sources bind nothing.
+        invalid, no scope is given, the key would be expired already, or sources are given without
+        the scope ingest.
         """
         now = self._clock.now()
         check_terms(name, expires, now)
@@ -95,12 +97,12 @@ class KeyStore:
 
     def get(self, key_id: str) -> Key:
         """One key. Raises Missing."""
-        found = [key for key in self.keys() if key.key_id == key_id]
-        if not found:
+        matches = [key for key in self.keys() if key.key_id == key_id]
+        if not matches:
             raise Missing(
                 "unknown key", rule="key-known", todo="`leadscore keys list` shows all keys."
             )
-        return found[0]
+        return matches[0]
 
     def keys(self) -> list[Key]:
         """All keys, the newest first."""
@@ -117,12 +119,12 @@ class KeyStore:
         if self.get(key_id).revoked:
             raise Refused("the key is already revoked", rule="key-live", where=key_id)
         live = KEYS.update().where(KEYS.c.key_id == key_id, KEYS.c.revoked_us.is_(None))
-        said = {"revoked_us": to_us(self._clock.now()), "reason": reason.strip()}
+        values = {"revoked_us": to_us(self._clock.now()), "reason": reason.strip()}
         with self._transaction() as connection:
-            connection.execute(live.values(said))
+            connection.execute(live.values(values))
         return self.get(key_id)
 
-    def held(self) -> dict[str, StoredKey]:
+    def stored(self) -> dict[str, StoredKey]:
         """All keys by id, as the service checks them."""
         rows, sources = self._rows()
         return {
@@ -139,7 +141,7 @@ class KeyStore:
     def any_live(self) -> bool:
         """Whether there is a key that is neither revoked nor expired."""
         now_s = to_us(self._clock.now()) / SECOND
-        return any(not key.revoked and key.until_s > now_s for key in self.held().values())
+        return any(not key.revoked and key.until_s > now_s for key in self.stored().values())
 
     def close(self) -> None:
         """Let go of the database."""
@@ -149,31 +151,41 @@ class KeyStore:
         """All keys, and by key the sources that bind it."""
         database = self._engine.url.database or ""
         if self._engine.dialect.name == "sqlite" and not Path(database).is_file():
-            if not Path(database).parent.is_dir():  # a home that was moved away has its keys still
-                raise Unavailable("The database of API keys is missing.", rule="access-available")
-            return [], {}  # whoever only reads makes no file
+            return self._none(home_is_there=Path(database).parent.is_dir())
         sources: dict[str, list[str]] = {}
         with self._transaction() as connection:
             tables = sa.inspect(connection).get_table_names()
             if KEYS.name not in tables:
-                return [], {}
+                return self._none()
             if SOURCES.name in tables:
                 for row in connection.execute(sa.select(SOURCES)):
                     sources.setdefault(row.key_id, []).append(row.source)
-            return list(connection.execute(sa.select(KEYS))), sources
+            keys = list(connection.execute(sa.select(KEYS)))
+        self._known = True
+        return keys, sources
+
+    def _none(self, *, home_is_there: bool = True) -> tuple[list[Any], dict[str, list[str]]]:
+        """No keys, and no file made by who only reads.
+
+        Raises Unavailable where there were some, or the home was moved away: they are keys still.
+        """
+        if self._known or not home_is_there:
+            raise Unavailable("The database of API keys is missing.", rule="access-available")
+        return [], {}
 
     def _make_tables(self) -> None:
-        with _answering():
+        with answering():
             migrate(self._engine, "keys", KEYS.metadata)
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
-        with _answering(), self._engine.begin() as connection:
+        with answering(), self._engine.begin() as connection:
             yield connection
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def answering() -> Iterator[None]:
+    """Raise Unavailable where the database of the keys fails."""
     try:
         yield
     except sa.exc.SQLAlchemyError as bad:

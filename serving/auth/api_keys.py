@@ -25,12 +25,20 @@ MOST_SOURCES = 32
 
 
 class Scope(StrEnum):
-    """What a caller may do; `admin` includes all the others."""
+    """What a caller may do; `admin` includes all the others but `personal`.
+
+    `work`: to see where leads stand in their workflow, and to accept, reject and complete them.
+    `propose` and `personal` are of tools alone (`jobs.assistants`): to leave a proposal for a
+    person, and to be shown personal data.
+    """
 
     SCORE = "score"
     INGEST = "ingest"
     READ = "read"
     APPROVE = "approve"
+    WORK = "work"
+    PROPOSE = "propose"
+    PERSONAL = "personal"
     ADMIN = "admin"
 
 
@@ -88,12 +96,12 @@ def new_key() -> tuple[str, str]:
 def scopes_of(words: Collection[str]) -> frozenset[Scope]:
     """The scopes that are named. Raises BadInput where there is none, or one of no such name."""
     try:
-        found = frozenset(map(Scope, words))
+        scopes = frozenset(map(Scope, words))
     except ValueError:
-        found = frozenset()
-    if not found:
+        scopes = frozenset()
+    if not scopes:
         raise BadInput(f"scopes are {', '.join(Scope)}; at least one", rule="key-scopes")
-    return found
+    return scopes
 
 
 def check_sources(sources: Collection[str], scopes: Collection[Scope]) -> None:

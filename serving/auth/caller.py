@@ -7,7 +7,7 @@ from serving.auth.api_keys import Scope
 
 
 class AccessRefusal(StrEnum):
-    """Why a request is refused: for the count alone, no caller is told."""
+    """Why a request is refused; only the metrics say it, the caller is not told."""
 
     MISSING = "missing"
     MALFORMED = "malformed"
@@ -23,7 +23,7 @@ class AccessRefusal(StrEnum):
 
 
 class Caller(NamedTuple):
-    """Whoever is let in: an id that is no secret, what it may do, until when (seconds, epoch).
+    """An authenticated caller: a public id, its scopes, and an expiry (seconds, epoch).
 
     `sources`: the only sources whose events it may send; none means all.
     """
@@ -38,7 +38,7 @@ class Caller(NamedTuple):
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
     def is_named(self) -> bool:
-        """Whether it is known who it is: not by this machine alone, or by a token of nobody."""
+        """Whether the caller has an identity: a key, or a token with a subject."""
         return self.caller_id not in (HERE, NOBODY)
 
 
@@ -49,6 +49,8 @@ NOBODY = f"{TOKEN}nobody"
 """The id of a caller whose token has no subject."""
 CALLER = "leadscore.caller"
 """Where the access layer says, in a request's scope, who asks."""
+SCOPES = "leadscore.scopes"
+"""Where it says what the caller may."""
 
 
 def credential_of(caller_id: str) -> str:

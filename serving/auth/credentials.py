@@ -1,4 +1,4 @@
-"""Who calls: a credential is an API key or a token of the issuer, each told by its form."""
+"""Credentials: API keys and tokens of the issuer, told apart by their form."""
 
 import hmac
 import time
@@ -19,7 +19,7 @@ _NOBODY = StoredKey(digest=bytes(32), scopes=frozenset(), until_s=0.0, revoked=T
 class ApiKeyChecker:
     """Checks API keys against the newest reading of their table.
 
-    `now` tells seconds since 1970.
+    `now` returns seconds since 1970.
     """
 
     def __init__(
@@ -35,30 +35,43 @@ class ApiKeyChecker:
     def check(self, key_id: str, secret: str) -> Caller | AccessRefusal:
         """The caller. Raises Unavailable where the keys have not been read for too long."""
         known = self._followed.value().get(key_id)
-        held = known or _NOBODY
+        key = known or _NOBODY
         # compared whether or not there is such a key: both take the same time
-        right = hmac.compare_digest(digest_of(secret), held.digest)
+        right = hmac.compare_digest(digest_of(secret), key.digest)
         if known is None:
             return AccessRefusal.UNKNOWN_KEY
-        if not right:
-            return AccessRefusal.WRONG_SECRET
-        if held.revoked:
+        return self._live(key_id, key) if right else AccessRefusal.WRONG_SECRET
+
+    def look_again(self) -> None:
+        """Read the keys now: one may have been made a moment ago. Blocks."""
+        self._followed.refresh()
+
+    def known(self, key_id: str) -> Caller | AccessRefusal:
+        """The caller of a key that was checked before: whether it is still good.
+
+        Raises Unavailable where the keys have not been read for too long.
+        """
+        key = self._followed.value().get(key_id)
+        return AccessRefusal.UNKNOWN_KEY if key is None else self._live(key_id, key)
+
+    def _live(self, key_id: str, key: StoredKey) -> Caller | AccessRefusal:
+        if key.revoked:
             return AccessRefusal.REVOKED
-        if self._now() >= held.until_s:
+        if self._now() >= key.until_s:
             return AccessRefusal.EXPIRED
-        return Caller(key_id, held.scopes, sources=held.sources)
+        return Caller(key_id, key.scopes, key.until_s, key.sources)
 
 
 class Credentials:
     """All that a credential may be."""
 
     def __init__(self, keys: ApiKeyChecker, tokens: "JwtChecker | None") -> None:
-        self._keys = keys
+        self.keys = keys
         self.tokens = tokens
 
     def close(self) -> None:
         """Follow keys and signers no longer."""
-        self._keys.close()
+        self.keys.close()
         if self.tokens is not None:
             self.tokens.close()
 
@@ -66,7 +79,7 @@ class Credentials:
         """Who sent it. Raises Unavailable."""
         key = split_key(sent)
         if key is not None:
-            return self._keys.check(*key)
+            return self.keys.check(*key)
         if self.tokens is None or sent.count(".") != 2 or len(sent) > LONGEST_TOKEN:
             return AccessRefusal.MALFORMED
         return self.tokens.check(sent)

@@ -1,14 +1,16 @@
-"""The access layer as the settings say, and whether a service may listen where it is told to."""
+"""Builds the access layer from the settings, and checks whether a service may listen on a host."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from starlette.types import ASGIApp
 
-from config.settings import Settings, runs_as_service
+from config.environment import runs_as_service
+from config.settings import Settings
 from domain.errors import Missing
 from serving.auth.api_key_store import open_keys
 from serving.auth.caller import AccessRefusal
+from serving.auth.console_gate import EntryRules, OwnerLink
 from serving.auth.credentials import ApiKeyChecker, Credentials
 from serving.auth.loopback import loopback_address
 from serving.auth.middleware import AccessMiddleware
@@ -38,17 +40,32 @@ def _refusals() -> Any:
 
 def guard(app: ASGIApp, settings: Settings) -> AccessMiddleware:
     """The access layer around an application; begins to follow the keys, waiting a little."""
-    store = open_keys(settings)
-    keys = PolledValue("keys", store.held, every_s=KEYS_EVERY_S, keep_s=KEYS_KEPT_S)
-    keys.start()
-    tokens = _tokens(settings)
-    counter = _refusals()
+    rules = gate_rules(settings)
     return AccessMiddleware(
         app,
-        Credentials(ApiKeyChecker(keys), tokens),
-        RateLimiter(settings.rate, settings.burst),
+        credentials_of(settings),
+        rules.rate,
+        open_here=rules.open_here,
+        count=rules.count,
+    )
+
+
+def credentials_of(settings: Settings) -> Credentials:
+    """Keys and tokens as the settings have them; begins to follow them, waiting a little."""
+    store = open_keys(settings)
+    keys = PolledValue("keys", store.stored, every_s=KEYS_EVERY_S, keep_s=KEYS_KEPT_S)
+    keys.start()
+    return Credentials(ApiKeyChecker(keys), _tokens(settings))
+
+
+def gate_rules(settings: Settings, owner: OwnerLink | None = None) -> EntryRules:
+    """How callers are let in, by the settings: each layer counts a caller's requests by itself."""
+    counter = _refusals()
+    return EntryRules(
         open_here=settings.access == "loopback",
+        rate=RateLimiter(settings.rate, settings.burst),
         count=lambda reason: counter.labels(str(reason)).inc(),
+        owner=owner,
     )
 
 
@@ -77,8 +94,8 @@ def access_at(settings: Settings, host: str) -> Literal["loopback", "required"]:
     Raises Missing where a credential would be needed, and there is none that could be good;
     Unavailable where the keys cannot be read.
     """
-    asked = settings.access or ("required" if runs_as_service() else "loopback")
-    if asked == "loopback" and loopback_address(host):
+    access = settings.access or ("required" if runs_as_service() else "loopback")
+    if access == "loopback" and loopback_address(host):
         return "loopback"
     if not settings.jwt_issuer:
         _require_live_key(settings)

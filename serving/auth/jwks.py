@@ -1,12 +1,12 @@
 """The public keys of a token issuer: a JSON Web Key Set, from a URL or a file."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
-from jwt import PyJWK
+from jwt import PyJWK, PyJWKSet
 from jwt.exceptions import PyJWTError
 
 from domain.errors import Unavailable
@@ -14,7 +14,10 @@ from domain.errors import Unavailable
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 """Signatures with a private key; a shared secret is none."""
 FETCH_S = 5.0
+"""How long an issuer may take to begin its answer, and to go on with it; twice that for all."""
 LARGEST = 1 << 20
+"""Bytes of a key set."""
+MOST_KEYS = 500
 
 Signers = dict[str, PyJWK]
 """Public keys by `kid`."""
@@ -30,48 +33,55 @@ def reader(where: str) -> Callable[[], Signers]:
 def signers(document: bytes) -> Signers:
     """The keys of a set that tokens may be signed with, by `kid`; others are left out.
 
-    Raises Unavailable where it is no key set, or has none that can be used.
+    Raises Unavailable where it is no key set, holds too many keys, or none that can be used.
     """
     try:
         listed = json.loads(document)["keys"]
-        found = [(one.get("kid"), _signer(one)) for one in listed]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        if len(listed) > MOST_KEYS:
+            raise Unavailable(f"the key set holds more than {MOST_KEYS} keys", rule="key-set")
+        keys = PyJWKSet(listed).keys
+    except (PyJWTError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _unusable() from None
-    held = {kid: key for kid, key in found if isinstance(kid, str) and key is not None}
-    if not held:
+    by_id = {key.key_id: key for key in keys if isinstance(key.key_id, str) and _signs(key)}
+    if not by_id:
         raise _unusable()
-    return held
+    return by_id
 
 
-def _signer(jwk: dict[str, Any]) -> PyJWK | None:
-    if jwk.get("use", "sig") != "sig":
-        return None
-    try:
-        key = PyJWK(jwk)
-    except (PyJWTError, ValueError):
-        return None
-    return key if key.algorithm_name in ALGORITHMS else None
+def _signs(key: PyJWK) -> bool:
+    return key.public_key_use in (None, "sig") and key.algorithm_name in ALGORITHMS
 
 
 def _fetched(url: str) -> bytes:
+    until = time.monotonic() + 2 * FETCH_S
     try:
         with httpx.stream("GET", url, timeout=FETCH_S) as answer:
             answer.raise_for_status()
-            held = b""
+            document = b""
             for part in answer.iter_bytes():
-                held += part
-                if len(held) > LARGEST:
+                document += part
+                if len(document) > LARGEST:
                     raise _unusable()
-            return held
+                if time.monotonic() > until:
+                    raise _silent()
+            return document
     except (httpx.HTTPError, httpx.InvalidURL):
-        raise Unavailable("the key set does not answer", rule="key-set") from None
+        raise _silent() from None
 
 
 def _of_file(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            document = file.read(LARGEST + 1)
     except OSError:
         raise Unavailable("the file of the key set cannot be read", rule="key-set") from None
+    if len(document) > LARGEST:
+        raise _unusable()
+    return document
+
+
+def _silent() -> Unavailable:
+    return Unavailable("the key set does not answer", rule="key-set")
 
 
 def _unusable() -> Unavailable:

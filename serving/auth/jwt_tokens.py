@@ -64,10 +64,10 @@ class JwtChecker:
         seen = sha256(token.encode()).digest()
         caller = self._good.get(seen)
         if caller is None:
-            made = self._checked(token, signers)
-            if isinstance(made, AccessRefusal):
-                return made
-            caller = self._remember(seen, made)
+            checked = self._checked(token, signers)
+            if isinstance(checked, AccessRefusal):
+                return checked
+            caller = self._remember(seen, checked)
         return caller if self._now() < caller.until_s else AccessRefusal.EXPIRED
 
     def _checked(self, token: str, signers: Signers) -> Caller | AccessRefusal:
@@ -99,8 +99,8 @@ class JwtChecker:
 
 
 def _caller(claims: dict[str, Any]) -> Caller:
-    said = claims.get("scope", "")
-    words = said.split() if isinstance(said, str) else []
+    scope = claims.get("scope", "")
+    words = scope.split() if isinstance(scope, str) else []
     scopes = frozenset(SCOPES[word] for word in words if word in SCOPES)
     # the subject may be a person: a hash is enough to tell callers apart
     subject = str(claims.get("sub") or "")

@@ -56,12 +56,11 @@ def loopback_host(value: bytes) -> bool:
 
 
 def made_here(scope: Scope) -> bool:
-    """Whether both ends of a connection are this machine, and nobody sent it on from elsewhere.
+    """Whether both ends of a connection are this machine, and no proxy forwarded it.
 
-    What a proxy passes on came from elsewhere: it says so in a header, or, as nginx does by
-    default, speaks HTTP/1.0 to what is behind it. A page in a browser runs on this machine too,
-    but speaks for whoever wrote it: it names its origin, its site, or a host that was made to mean
-    this machine.
+    A forwarded request came from elsewhere: proxies say so in a header or, as nginx does by
+    default, speak HTTP/1.0 to the server behind them. A page in a browser runs on this machine too,
+    but names its own site in a header.
     """
     for end in ("server", "client"):
         address = scope.get(end)

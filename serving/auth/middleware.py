@@ -1,7 +1,7 @@
-"""Who may ask what, and how often: the layer between the boundary and the service.
+"""Access control between the outermost layer and the service: scopes and rates.
 
-One document answers for every credential that is not good, one for every scope that is lacking:
-why, is counted and not told.
+All invalid credentials get the same answer, and so do all missing scopes; the cause is counted in
+the metrics only.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from starlette.types import Scope as Request
 
 from domain.errors import LeadscoreError, Unavailable
 from serving.auth.api_keys import Scope
-from serving.auth.caller import CALLER, HERE, AccessRefusal, Caller
+from serving.auth.caller import CALLER, HERE, SCOPES, AccessRefusal, Caller
 from serving.auth.credentials import Credentials
 from serving.auth.loopback import made_here
-from serving.auth.open_paths import APPROVALS, OPEN
+from serving.auth.open_paths import APPROVALS, OPEN, TOOLS, WORKFLOW
 from serving.auth.rate_limit import RateLimiter
 from serving.auth.source_binding import SOURCES
 from serving.problems import Forbidden, RateLimited, Unauthenticated, of_error
@@ -33,7 +33,9 @@ NEEDED: Mapping[str, Scope | None] = MappingProxyType(
         "/leads": Scope.READ,
         "/decisions": Scope.READ,
         APPROVALS: Scope.APPROVE,
+        WORKFLOW: Scope.WORK,
         "/metrics": Scope.READ,
+        TOOLS: None,  # each tool needs a scope of its own
         "/docs.json": None,
         "/schema.json": None,
         "/unknown": None,
@@ -42,16 +44,16 @@ NEEDED: Mapping[str, Scope | None] = MappingProxyType(
 """The scope that a path needs, None where any caller will do; a path not listed needs admin."""
 LONG_BODY = 1 << 16
 """A refused request's body above this is not read to its end: the connection is closed."""
-SIGNED = frozenset({("POST", APPROVALS)})
+SIGNED = frozenset({("POST", APPROVALS), ("POST", WORKFLOW)})
 """What is recorded as done by a credential: that the caller is on this machine is not enough."""
 _HERE = Caller(HERE, frozenset({Scope.ADMIN}))
 
 
 class AccessMiddleware:
-    """An ASGI application around another.
+    """An ASGI application around another one.
 
-    `open_here`: callers on this machine need no credential. `count` is told each refusal. The
-    credentials are closed when the application ends.
+    `open_here`: callers on this machine need no credential. `count` is called with each refusal.
+    The credentials are closed when the application ends.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class AccessMiddleware:
         count: Callable[[AccessRefusal], None],
     ) -> None:
         self.app = app
-        self._credentials = credentials
+        self.credentials = credentials
         self._rate = rate
         self._open_here = open_here
         self._count = count
@@ -76,12 +78,12 @@ class AccessMiddleware:
             return
         if scope["path"] not in OPEN:
             try:
-                sent = _taken(scope)
-                found = self._caller(scope, sent)
-                if found is AccessRefusal.UNKNOWN_SIGNER:
+                sent = _credential_in(scope)
+                caller = self._caller(scope, sent)
+                if caller is AccessRefusal.UNKNOWN_SIGNER:
                     await self._look_again()
-                    found = self._caller(scope, sent)
-                self._admit(scope, found)
+                    caller = self._caller(scope, sent)
+                self._admit(scope, caller)
             except LeadscoreError as error:
                 await _response(error, scope)(scope, receive, send)
                 return
@@ -94,7 +96,7 @@ class AccessMiddleware:
         try:
             await self.app(scope, receive, send)
         finally:
-            self._credentials.close()
+            self.credentials.close()
 
     def _caller(self, scope: Request, sent: str | None) -> Caller | AccessRefusal:
         """Who asks. Raises Unavailable."""
@@ -102,13 +104,13 @@ class AccessMiddleware:
             here = self._open_here and made_here(scope) and not _signed(scope)
             return _HERE if here else AccessRefusal.MISSING
         try:
-            return self._credentials.check(sent)
+            return self.credentials.check(sent)
         except Unavailable:
             self._count(AccessRefusal.UNAVAILABLE)
             raise
 
     async def _look_again(self) -> None:
-        tokens = self._credentials.tokens
+        tokens = self.credentials.tokens
         if tokens is not None:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(tokens.looking, tokens.look_again)
@@ -131,6 +133,7 @@ class AccessMiddleware:
             self._count(AccessRefusal.SCOPE)
             raise _nameless()
         scope[CALLER] = caller.caller_id
+        scope[SCOPES] = caller.scopes
         scope[SOURCES] = caller.sources
 
 
@@ -138,17 +141,17 @@ def _signed(scope: Request) -> bool:
     return (scope["method"], scope["path"]) in SIGNED
 
 
-def _taken(scope: Request) -> str | None:
+def _credential_in(scope: Request) -> str | None:
     """The credential, "" where it cannot be one, None where none is sent.
 
     It is taken out of the request: whatever comes after cannot tell it to a log or a trace.
     """
     headers = scope["headers"]
-    found = dict(headers).get(b"authorization")
-    if found is None:
+    header = dict(headers).get(b"authorization")
+    if header is None:
         return None
     scope["headers"] = kept = [pair for pair in headers if pair[0] != b"authorization"]
-    scheme, _, sent = found.partition(b" ")
+    scheme, _, sent = header.partition(b" ")
     if len(kept) != len(headers) - 1 or scheme.lower() != b"bearer" or not sent.isascii():
         return ""
     return str(sent.strip(), "ascii")

@@ -10,9 +10,9 @@ CALLERS = 10_000
 
 
 class RateLimiter:
-    """`per_s` requests a second for each caller, `burst` at once; 0 a second sets no limit.
+    """Token buckets: `per_s` requests a second for each caller, `burst` at once; 0: no limit.
 
-    `timer` tells seconds. Used by one thread: the event loop's.
+    `timer` returns seconds. Used by one thread only, that of the event loop.
     """
 
     def __init__(
@@ -21,17 +21,17 @@ class RateLimiter:
         self._per_s = per_s
         self._burst = float(burst)
         self._timer = timer
-        self._held: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait_s(self, caller: str) -> int:
         """0 where the caller may ask now, which counts; else whole seconds until it may."""
         if not self._per_s:
             return 0
         now = self._timer()
-        left, at = self._held.pop(caller, (self._burst, now))
+        left, at = self._buckets.pop(caller, (self._burst, now))
         left = min(self._burst, left + (now - at) * self._per_s)
         allowed = left >= 1
-        self._held[caller] = (left - 1 if allowed else left, now)
-        if len(self._held) > CALLERS:
-            self._held.popitem(last=False)
+        self._buckets[caller] = (left - 1 if allowed else left, now)
+        if len(self._buckets) > CALLERS:
+            self._buckets.popitem(last=False)
         return 0 if allowed else max(1, math.ceil((1 - left) / self._per_s))

@@ -8,7 +8,7 @@ from domain.errors import BadConfiguration
 
 
 def tls_options(settings: Settings) -> list[str]:
-    """What a worker is told so that it speaks HTTPS; nothing where no certificate is set.
+    """The arguments with which a worker speaks HTTPS; none where no certificate is set.
 
     Raises BadConfiguration where certificate and key cannot be used together.
     """

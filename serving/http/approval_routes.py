@@ -35,7 +35,7 @@ class Approvals(Protocol):
         """The promotions that wait, the newest first. Raises Unavailable."""
         ...
 
-    def approve(self, asked: ApprovalRequest, credential: str) -> Approval:
+    def approve(self, approval: ApprovalRequest, credential: str) -> Approval:
         """Complete one of them. Raises Missing, BadInput, Refused, Unavailable."""
         ...
 
@@ -54,18 +54,18 @@ def approval_route() -> Route:
         return answered(await to_thread.run_sync(work, limiter=limiter))
 
     async def approvals(request: Request) -> Response:
-        held: Approvals = bentoml.get_current_service().approvals()
+        approvals_of_home: Approvals = bentoml.get_current_service().approvals()
         if request.method != "POST":
-            return await apart(lambda: {"approvals": held.pending()})
-        asked = schemas.decode(ApprovalRequest, await _body(request))
+            return await apart(lambda: {"approvals": approvals_of_home.pending()})
+        approval = schemas.decode(ApprovalRequest, await _body(request))
         credential = credential_of(request.scope[CALLER])
-        return await apart(lambda: held.approve(asked, credential))
+        return await apart(lambda: approvals_of_home.approve(approval, credential))
 
     return Route(APPROVALS, guarded(approvals), methods=["GET", "POST"])
 
 
 async def _body(request: Request) -> bytes:
-    """The body; empty where the caller went away: nobody is there to be answered."""
+    """The body; empty where the client disconnected: nobody waits for the answer."""
     try:
         return await request.body()
     except ClientDisconnect:

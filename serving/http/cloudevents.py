@@ -40,25 +40,25 @@ class Sent(NamedTuple):
 
 def takes(headers: Headers) -> bool:
     """Whether `POST /events` takes a body that came with these headers."""
-    held = dict(headers)
-    if b"content-type" not in held:
+    values = dict(headers)
+    if b"content-type" not in values:
         return True
-    media, charset = _media(held[b"content-type"])
+    media, charset = _media(values[b"content-type"])
     if media in {ONE, BATCH}:
         return charset in _UTF8
-    return media == JSON or (MARK in held and media.endswith("+json"))
+    return media == JSON or (MARK in values and media.endswith("+json"))
 
 
 def sent(headers: Headers, body: bytes) -> Sent:
-    """The events of a request. Raises MalformedBody or BadInput where they cannot be told apart."""
+    """The events of a request. Raises MalformedBody or BadInput where they cannot be separated."""
     pairs = list(headers)
-    held = dict(pairs)
-    media, _ = _media(held.get(b"content-type", b""))
+    values = dict(pairs)
+    media, _ = _media(values.get(b"content-type", b""))
     if media == ONE:
         return Sent([plain(schemas.decode(msgspec.Raw, body))], alone=True)
     if media == BATCH:
         return Sent([plain(one) for one in schemas.decode(CloudEventBatch, body)])
-    if MARK in held:
+    if MARK in values:
         return Sent([_of_headers(pairs, body)], alone=True)
     return Sent([bytes(one) for one in schemas.decode(schemas.EventsRequest, body).events])
 
@@ -70,44 +70,44 @@ def plain(event: msgspec.Raw) -> bytes:
     text. What is none of that stays as it is: the contract says what is wrong with it.
     """
     try:
-        held = msgspec.json.decode(event, type=dict[str, msgspec.Raw])
+        fields = msgspec.json.decode(event, type=dict[str, msgspec.Raw])
     except msgspec.DecodeError:
         return bytes(event)
-    kept = {name: value for name, value in held.items() if bytes(value) != b"null"}
+    kept = {name: value for name, value in fields.items() if bytes(value) != b"null"}
     if "data_base64" in kept:
         kept["data"] = _of_base64(kept.pop("data_base64"))
     if "identifiers" in kept:
         kept["identifiers"] = _unpacked(kept["identifiers"])
-    return bytes(event) if kept == held else msgspec.json.encode(kept)
+    return bytes(event) if kept == fields else msgspec.json.encode(kept)
 
 
 def _of_headers(headers: Headers, body: bytes) -> bytes:
     """An event of binary mode as a document."""
-    held: dict[str, msgspec.Raw] = {}
+    fields: dict[str, msgspec.Raw] = {}
     for name, value in headers:
         if not name.startswith(PREFIX):
             continue
         attribute = name.removeprefix(PREFIX).decode("latin-1")
-        if attribute in held:
+        if attribute in fields:
             raise BadInput("A ce- header is given twice.", rule="cloudevents-header")
-        held[attribute] = _packed(_text(value))
-    if "dataversion" in held:
-        held["dataversion"] = _unpacked(held["dataversion"])
-    if "identifiers" in held:
-        held["identifiers"] = _unpacked(held["identifiers"])
-    held.pop("data", None)
+        fields[attribute] = _packed(_text(value))
+    if "dataversion" in fields:
+        fields["dataversion"] = _unpacked(fields["dataversion"])
+    if "identifiers" in fields:
+        fields["identifiers"] = _unpacked(fields["identifiers"])
+    fields.pop("data", None)
     if body.strip():
-        held["data"] = schemas.decode(msgspec.Raw, body)
-    return msgspec.json.encode(held)
+        fields["data"] = schemas.decode(msgspec.Raw, body)
+    return msgspec.json.encode(fields)
 
 
 def _text(value: bytes) -> str:
     """An attribute's text from its header: quotes are taken off, percent signs are decoded."""
-    held = value.decode("latin-1").strip()
-    if len(held) > 1 and held[0] == held[-1] == '"':
-        held = _ESCAPED.sub(r"\1", held[1:-1])
+    text = value.decode("latin-1").strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = _ESCAPED.sub(r"\1", text[1:-1])
     try:
-        return unquote_to_bytes(held.encode("latin-1")).decode()
+        return unquote_to_bytes(text.encode("latin-1")).decode()
     except UnicodeDecodeError:
         raise BadInput(
             "A ce- header is not percent-encoded UTF-8.", rule="cloudevents-header"

@@ -94,8 +94,10 @@ class Direct:
             around = propagate.extract(scope, getter=cast("Getter[Scope]", asgi_getter))
             parent = trace.get_current_span(around).get_span_context()
         trace_id = parent.trace_id if parent.is_valid else _ids.generate_trace_id()
-        held = trace.SpanContext(trace_id, _ids.generate_span_id(), is_remote=False)
-        token = context.attach(trace.set_span_in_context(trace.NonRecordingSpan(held), around))
+        span_context = trace.SpanContext(trace_id, _ids.generate_span_id(), is_remote=False)
+        token = context.attach(
+            trace.set_span_in_context(trace.NonRecordingSpan(span_context), around)
+        )
         try:
             await self._answer(scope, receive, send)
         finally:
@@ -106,24 +108,25 @@ class Direct:
         began = time.perf_counter()
         if traffic is not None:
             traffic.began(path)
+        status = None
         try:
             response = await self._response(scope, receive)
-            status = response.status_code
             headers = [*response.raw_headers, *_headers()]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            if traffic is not None:
-                traffic.answered(path, status, time.perf_counter() - began)
+            code = response.status_code
+            await send({"type": "http.response.start", "status": code, "headers": headers})
+            status = code
             await send({"type": "http.response.body", "body": response.body})
         finally:
-            if traffic is not None:
-                traffic.ended(path)
+            if traffic is not None:  # counted once the answer is on its way
+                seconds = time.perf_counter() - began
+                asyncio.get_running_loop().call_soon(traffic.ended, path, status, seconds)
 
     async def _response(self, scope: Scope, receive: Receive) -> Response:
         answer = self._answers[scope["path"]]
         try:
             async with asyncio.timeout(self._timeout_s) as limit:
-                came = Came(await _body(receive), scope)
-                return await answer(bentoml.get_current_service(), came)
+                request = Came(await _body(receive), scope)
+                return await answer(bentoml.get_current_service(), request)
         except Exception as error:
             if limit.expired():
                 return problems.of_status(504).response()
@@ -173,7 +176,7 @@ class Traffic:
         """`layer` is BentoML's, which has the instruments."""
         self._layer = layer
         self._in_progress = lru_cache(maxsize=None)(self._in_progress_at)
-        self._told = lru_cache(maxsize=None)(self._told_with)
+        self._headers_of = lru_cache(maxsize=None)(self._headers_with)
         self._newest: Any = None
 
     def began(self, path: str) -> None:
@@ -183,14 +186,12 @@ class Traffic:
         self._newest.set_to_current_time()
         self._in_progress(path).inc()
 
-    def answered(self, path: str, status: int, seconds: float) -> None:
-        """It was answered."""
-        count, duration = self._told(path, status)
-        count.inc()
-        duration.observe(seconds)
-
-    def ended(self, path: str) -> None:
-        """Nobody works on it any more."""
+    def ended(self, path: str, status: int | None, seconds: float) -> None:
+        """Nobody works on it any more; it was answered with this status, None where it was not."""
+        if status is not None:
+            count, duration = self._headers_of(path, status)
+            count.inc()
+            duration.observe(seconds)
         self._in_progress(path).dec()
 
     def _set_up(self) -> None:
@@ -201,7 +202,7 @@ class Traffic:
     def _in_progress_at(self, path: str) -> Any:
         return self._layer.metrics_request_in_progress.labels(endpoint=path, **_service())
 
-    def _told_with(self, path: str, status: int) -> tuple[Any, Any]:
+    def _headers_with(self, path: str, status: int) -> tuple[Any, Any]:
         labels = {"endpoint": path, "http_response_code": status, **_service()}
         layer = self._layer
         return (

@@ -50,19 +50,19 @@ class EdgeMiddleware:
                 scope, receive, send
             )
             return
-        declared = _declared(scope)
-        held = _held(scope) if declared is None else declared
-        if held and self._in_flight + held > self._most:
+        declared = declared_length(scope)
+        size = _chunked_size(scope) if declared is None else declared
+        if size and self._in_flight + size > self._most:
             refused = problems.of_error(_too_much_in_flight())
             await refused.response({"connection": "close"})(scope, receive, send)
             return
         self._bound_path(scope)
-        taken = _Counted(receive, answer) if declared is None else receive
-        self._in_flight += held
+        body = _Counted(receive, answer) if declared is None else receive
+        self._in_flight += size
         try:
-            await self.app(scope, taken, answer)
+            await self.app(scope, body, answer)
         finally:
-            self._in_flight -= held
+            self._in_flight -= size
 
     def _bound_path(self, scope: Scope) -> None:
         path = scope["path"]
@@ -140,12 +140,12 @@ def _refusal(scope: Scope) -> int | None:
     return None
 
 
-def _declared(scope: Scope) -> int | None:
-    """The bytes of a request's body, where it says so."""
+def declared_length(scope: Scope) -> int | None:
+    """The length of a request's body where a header gives it."""
     return next((int(value) for name, value in scope["headers"] if name == b"content-length"), None)
 
 
-def _held(scope: Scope) -> int:
+def _chunked_size(scope: Scope) -> int:
     """The bytes that a body without a length counts as: the longest that is taken."""
     chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
     return MAX_BODY_BYTES if chunked else 0

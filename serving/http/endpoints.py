@@ -7,7 +7,7 @@ import bentoml
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Scope
 
-from serving.http import openapi
+from serving.http.openapi_schemas import schema_of
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -31,7 +31,7 @@ def _spec(kind: type) -> type:
 
         @classmethod
         def model_json_schema(cls, *_: Any, **__: Any) -> dict[str, Any]:
-            return openapi.schema_of(kind)
+            return schema_of(kind)
 
         @classmethod
         async def from_http_request(cls, request: Request, _serde: object) -> Came:
@@ -46,5 +46,5 @@ def _spec(kind: type) -> type:
 
 def endpoint(takes: type, gives: type) -> Callable[[Method], Method]:
     """Make a method an endpoint that takes and gives JSON of these schemas."""
-    made = bentoml.api(input_spec=_spec(takes), output_spec=_spec(gives))
-    return cast("Callable[[Method], Method]", made)
+    api = bentoml.api(input_spec=_spec(takes), output_spec=_spec(gives))
+    return cast("Callable[[Method], Method]", api)

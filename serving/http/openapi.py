@@ -2,80 +2,13 @@
 
 from functools import cache
 from http import HTTPStatus
-from typing import Any
 
-import msgspec
-
-from domain.approvals import Approval, ApprovalRequest, PendingApproval
-from domain.decisions import DecisionRecord
-from domain.scores import ScoreAnswer
-from domain.signals import Receipt, Signal
-from domain.what_if import WhatIf, WhatIfRequest
 from serving.auth.api_keys import Scope
-from serving.auth.open_paths import APPROVALS
+from serving.auth.open_paths import APPROVALS, WORKFLOW
 from serving.http import cloudevents, idempotency, openapi_examples
 from serving.http import schemas as bodies
-from serving.http.answers import BatchAnswer, DecisionsPage, LeadsPage, PendingApprovals
-from serving.problems import MEDIA_TYPE, Problem
-
-JsonDict = dict[str, Any]
-
-
-DESCRIBED = (
-    bodies.ScoreRequest,
-    bodies.BatchRequest,
-    WhatIfRequest,
-    bodies.EventsRequest,
-    bodies.LeadsQuery,
-    ScoreAnswer,
-    BatchAnswer,
-    WhatIf,
-    Receipt,
-    Signal,
-    LeadsPage,
-    bodies.DecisionsQuery,
-    DecisionsPage,
-    DecisionRecord,
-    ApprovalRequest,
-    Approval,
-    PendingApproval,
-    PendingApprovals,
-    Problem,
-)
-"""All types that the API's description shows."""
-
-
-@cache
-def schemas() -> JsonDict:
-    """The JSON schemas of all that is sent and answered, by name."""
-    _, found = msgspec.json.schema_components(DESCRIBED, ref_template="#/components/schemas/{name}")
-    return _exactly(found)
-
-
-def schema_of(kind: type) -> JsonDict:
-    """The JSON schema of one type, complete in itself; the caller's to change."""
-    (_,), found = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
-    held = _exactly(found)
-    return {**held.pop(kind.__name__), "$defs": held}
-
-
-def _exactly(found: JsonDict) -> JsonDict:
-    """Schemas with what `bodies.check_choice` checks beyond the types: one of two, known kinds."""
-    names = (bodies.ScoreRequest.__name__, WhatIfRequest.__name__)
-    return found | {name: _one_of_two(found[name]) for name in names if name in found}
-
-
-def _one_of_two(held: JsonDict) -> JsonDict:
-    _, identifiers = sorted(
-        held["properties"]["identifiers"]["anyOf"], key=lambda one: one["type"] != "null"
-    )
-    given = {
-        "lead_id": {"lead_id": {"type": "string"}, "identifiers": {"type": "null"}},
-        "identifiers": {"identifiers": {"type": "object"}, "lead_id": {"type": "null"}},
-    }
-    identifiers["propertyNames"] = {"enum": sorted(bodies.KINDS)}
-    one = [{"required": [field], "properties": kinds} for field, kinds in given.items()]
-    return {**held, "oneOf": one}
+from serving.http.openapi_schemas import JsonDict, schema_of, schemas
+from serving.problems import MEDIA_TYPE
 
 
 @cache
@@ -92,20 +25,44 @@ def describe() -> JsonDict:
             "otherwise.",
         },
         "servers": [{"url": "."}],
-        "paths": {
-            "/score": {"post": _score()},
-            "/score_batch": {"post": _score_batch()},
-            "/what_if": {"post": _what_if()},
-            "/events": {"post": _events()},
-            "/leads": {"get": _leads()},
-            "/decisions": {"get": _decisions()},
-            "/decisions/{decision_id}": {"get": _decision()},
-            APPROVALS: {"get": _pending(), "post": _approve()},
-            **{path: {"get": _probe(name, text)} for path, name, text in _PROBES},
-            "/metrics": {"get": _metrics()},
-        },
+        "tags": [{"name": name, "description": text} for name, (text, _) in _TAGS.items()],
+        "paths": _tagged(
+            {
+                "/score": {"post": _score()},
+                "/score_batch": {"post": _score_batch()},
+                "/what_if": {"post": _what_if()},
+                "/events": {"post": _events()},
+                "/leads": {"get": _leads()},
+                "/decisions": {"get": _decisions()},
+                "/decisions/{decision_id}": {"get": _decision()},
+                APPROVALS: {"get": _pending(), "post": _approve()},
+                WORKFLOW: {"get": _standing(), "post": _act()},
+                **{path: {"get": _probe(name, text)} for path, name, text in _PROBES},
+                "/metrics": {"get": _metrics()},
+            }
+        ),
         "components": {"schemas": schemas(), "securitySchemes": SECURITY},
     }
+
+
+_TAGS = {
+    "scores": ("Scores with reasons and decisions.", ("/score", "/what_if")),
+    "events": ("The way in for signals and outcomes.", ("/events",)),
+    "records": ("What was scored and decided.", ("/leads", "/decisions")),
+    "approvals": ("Promotions that wait for a second person.", (APPROVALS,)),
+    "workflow": ("Leads in their workflow, and what their owners do.", (WORKFLOW,)),
+    "probes": ("Health and metrics.", ("/livez", "/readyz", "/metrics")),
+}
+"""What operations are grouped by: a name, what it tells, how its paths begin."""
+
+
+def _tagged(paths: dict[str, JsonDict]) -> dict[str, JsonDict]:
+    """The same paths, each operation under its tag."""
+    for path, item in paths.items():
+        (tag,) = (name for name, (_, begins) in _TAGS.items() if path.startswith(begins))
+        for operation in item.values():
+            operation["tags"] = [tag]
+    return paths
 
 
 _PROBES = (
@@ -211,40 +168,42 @@ _ONCE: JsonDict = {
 
 def _score() -> JsonDict:
     answer = _json("ScoreAnswer", openapi_examples.ANSWER)
-    made = _operation("score", "Score one lead", Scope.SCORE, answer, _problems(404, *_POSTED))
+    operation = _operation("score", "Score one lead", Scope.SCORE, answer, _problems(404, *_POSTED))
     shown: dict[str, object] = {
         "by id": {"lead_id": openapi_examples.LEAD},
         "by identifiers": {"identifiers": {"crm_id": "00Q5g000001"}},
     }
-    made["responses"]["200"]["links"] = {
+    operation["responses"]["200"]["links"] = {
         "decision": {
             "operationId": "decision",
             "parameters": {"decision_id": "$response.body#/decision_id"},
         }
     }
-    return {**made, "parameters": [_ONCE], "requestBody": _body("ScoreRequest", shown)}
+    return {**operation, "parameters": [_ONCE], "requestBody": _body("ScoreRequest", shown)}
 
 
 def _score_batch() -> JsonDict:
     answer = _json(
         "BatchAnswer", {"answers": [openapi_examples.ANSWER], "unknown": [openapi_examples.NOBODY]}
     )
-    made = _operation("score_batch", "Score many leads", Scope.SCORE, answer, _problems(*_POSTED))
+    operation = _operation(
+        "score_batch", "Score many leads", Scope.SCORE, answer, _problems(*_POSTED)
+    )
     shown: dict[str, object] = {
         "two leads": {"lead_ids": [openapi_examples.LEAD, openapi_examples.NOBODY]}
     }
-    return {**made, "parameters": [_ONCE], "requestBody": _body("BatchRequest", shown)}
+    return {**operation, "parameters": [_ONCE], "requestBody": _body("BatchRequest", shown)}
 
 
 def _what_if() -> JsonDict:
     summary = "Score a lead as if it were otherwise; nothing is recorded"
     answer = _json("WhatIf", openapi_examples.WHAT_IF)
-    made = _operation("what_if", summary, Scope.SCORE, answer, _problems(404, *_POSTED))
-    asked = {"employees": 900.0, "industry": "software", "country": None}
+    operation = _operation("what_if", summary, Scope.SCORE, answer, _problems(404, *_POSTED))
+    changes = {"employees": 900.0, "industry": "software", "country": None}
     shown: dict[str, object] = {
-        "other profile": {"lead_id": openapi_examples.LEAD, "changes": asked}
+        "other profile": {"lead_id": openapi_examples.LEAD, "changes": changes}
     }
-    return {**made, "requestBody": _body("WhatIfRequest", shown)}
+    return {**operation, "requestBody": _body("WhatIfRequest", shown)}
 
 
 _EVENTS_TEXT = (
@@ -259,7 +218,7 @@ _EVENTS_TEXT = (
 
 def _events() -> JsonDict:
     answer = _json("Receipt", openapi_examples.RECEIPT)
-    made = _operation("events", "Take events in", Scope.INGEST, answer, _problems(*_POSTED))
+    operation = _operation("events", "Take events in", Scope.INGEST, answer, _problems(*_POSTED))
     body = _body("EventsRequest", {"one event": openapi_examples.EVENTS})
     one, batch = openapi_examples.EVENTS["events"][0], schema_of(bodies.EventsRequest)
     body["content"][cloudevents.ONE] = {"schema": _ref("Signal"), "example": one}
@@ -267,14 +226,14 @@ def _events() -> JsonDict:
         "schema": {**batch["properties"]["events"], "minItems": 0},
         "example": [one],
     }
-    return {**made, "description": _EVENTS_TEXT, "requestBody": body}
+    return {**operation, "description": _EVENTS_TEXT, "requestBody": body}
 
 
 def _leads() -> JsonDict:
     answer = _json("LeadsPage", {"leads": [openapi_examples.ANSWER], "next_cursor": None})
     parameters = _parameters("LeadsQuery")
-    made = _operation("leads", "List leads by score", Scope.READ, answer, _problems(422, *ANY))
-    made["responses"]["200"]["links"] = {
+    operation = _operation("leads", "List leads by score", Scope.READ, answer, _problems(422, *ANY))
+    operation["responses"]["200"]["links"] = {
         "next": {
             "operationId": "leads",
             "parameters": {"cursor": "$response.body#/next_cursor"},
@@ -288,7 +247,7 @@ def _leads() -> JsonDict:
             "requestBody": {"lead_id": "$response.body#/leads/0/lead_id"},
         },
     }
-    return {**made, "parameters": parameters}
+    return {**operation, "parameters": parameters}
 
 
 def _parameters(query: str) -> list[JsonDict]:
@@ -301,14 +260,14 @@ def _parameters(query: str) -> list[JsonDict]:
 def _decisions() -> JsonDict:
     answer = _json("DecisionsPage", {"decisions": [openapi_examples.RECORD], "next_cursor": None})
     text = "List recorded decisions, newest first"
-    made = _operation("decisions", text, Scope.READ, answer, _problems(422, *ANY))
-    return {**made, "parameters": _parameters("DecisionsQuery")}
+    operation = _operation("decisions", text, Scope.READ, answer, _problems(422, *ANY))
+    return {**operation, "parameters": _parameters("DecisionsQuery")}
 
 
 def _decision() -> JsonDict:
     answer = _json("DecisionRecord", openapi_examples.RECORD)
     problems = _problems(404, *ANY, _404=openapi_examples.NO_DECISION)
-    made = _operation("decision", "The record of one decision", Scope.READ, answer, problems)
+    operation = _operation("decision", "The record of one decision", Scope.READ, answer, problems)
     parameter = {
         "name": "decision_id",
         "in": "path",
@@ -316,7 +275,7 @@ def _decision() -> JsonDict:
         "schema": {"type": "string"},
         "example": openapi_examples.ANSWER["decision_id"],
     }
-    return {**made, "parameters": [parameter]}
+    return {**operation, "parameters": [parameter]}
 
 
 def _pending() -> JsonDict:
@@ -329,12 +288,16 @@ def _approve() -> JsonDict:
     answer = _json("Approval", openapi_examples.APPROVAL)
     text = "Approve a promotion that another person asked for"
     problems = _problems(404, 409, *_POSTED, _404=openapi_examples.NOT_REQUESTED)
-    made = _operation("approve", text, Scope.APPROVE, answer, problems)
+    operation = _operation("approve", text, Scope.APPROVE, answer, problems)
     shown: dict[str, object] = {
         "a model": {"version": "lead-3", "kind": "model", "reason": "seen"},
         "a policy": {"version": "standard-2", "kind": "policy", "reason": "seen", "changes": 3},
     }
-    return {**made, "description": _APPROVE_TEXT, "requestBody": _body("ApprovalRequest", shown)}
+    return {
+        **operation,
+        "description": _APPROVE_TEXT,
+        "requestBody": _body("ApprovalRequest", shown),
+    }
 
 
 _APPROVE_TEXT = (
@@ -342,6 +305,38 @@ _APPROVE_TEXT = (
     "that the request comes with, recorded in the ledger as a key's id or the hash of a token's "
     "subject; callers on the service's own machine need one too. Who asked cannot approve. The "
     "same again, by the same credential, tells what was recorded."
+)
+
+
+def _standing() -> JsonDict:
+    answer = _json("LeadStanding", openapi_examples.STANDING)
+    text = "Where a lead stands in its workflow"
+    problems = _problems(404, 422, *ANY, _404=openapi_examples.NOT_IN_WORKFLOW)
+    operation = _operation("standing", text, Scope.WORK, answer, problems)
+    return {**operation, "parameters": _parameters("StandingQuery")}
+
+
+def _act() -> JsonDict:
+    answer = _json("LeadStanding", openapi_examples.STANDING)
+    text = "Accept, reject or complete a lead"
+    problems = _problems(404, 409, *_POSTED, _404=openapi_examples.NOT_IN_WORKFLOW)
+    operation = _operation("act", text, Scope.WORK, answer, problems)
+    shown: dict[str, object] = {
+        "accept": {"lead_id": openapi_examples.STANDING["lead_id"], "action": "accept"},
+        "reject": {
+            "lead_id": openapi_examples.STANDING["lead_id"],
+            "action": "reject",
+            "reason": "not my region",
+            "request_id": "7c1e",
+        },
+    }
+    return {**operation, "description": _ACT_TEXT, "requestBody": _body("LeadAction", shown)}
+
+
+_ACT_TEXT = (
+    "What actions there are, the home's `workflow.yaml` says; the standing of a lead lists those "
+    "that its state takes. Who acts is the credential that the request comes with, recorded in the "
+    "journal of the workflow. The same `request_id` again does nothing more."
 )
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 

@@ -26,6 +26,9 @@ ANSWER: dict[str, Any] = {
         "priority": 1,
         "next_best_action": "call",
         "rules": ["grade-a-to-sales"],
+        "owner_pool": "inside_sales",
+        "service_level_h": 4.0,
+        "because": "A demonstration was asked for (Days since demo request <= 3)",
     },
     "versions": {
         "model": "leadscore-3",
@@ -161,6 +164,27 @@ APPROVAL: dict[str, Any] = {
     "credential": "key:9f86d081884c7d65",
     "reason": "seen",
     "failed_gates": [],
+}
+NOT_IN_WORKFLOW = _problem(
+    404,
+    "missing",
+    "workflow-lead",
+    "the workflow has no lead of that id. `leadscore workflow run` takes what was decided; a lead "
+    "comes in with that.",
+)
+STANDING: dict[str, Any] = {
+    "lead_id": "lead_0d86bdd8226f40cc4",
+    "account_id": "acct_5f2c",
+    "version": "standard-1",
+    "state": "routed",
+    "since": "2026-01-15T09:30:00Z",
+    "owner": "anna",
+    "attempts": 1,
+    "due": {
+        "acceptance_reminder": "2026-01-15T11:30:00Z",
+        "acceptance_due": "2026-01-15T13:30:00Z",
+    },
+    "actions": ["accept", "reject"],
 }
 NOT_READY = _problem(
     503, "no-model", "no-champion", "No version is champion. Train a version and promote it."

@@ -68,16 +68,16 @@ def _runtime() -> "ServingRuntime":
 
 
 async def _leads(request: Request) -> Response:
-    asked = schemas.query(request.query_params.multi_items(), schemas.LeadsQuery)
-    fields = msgspec.structs.asdict(asked)
+    query = schemas.query(request.query_params.multi_items(), schemas.LeadsQuery)
+    fields = msgspec.structs.asdict(query)
     rows, following = await to_thread.run_sync(lambda: _runtime().leads(**fields))
     return answered({"leads": rows, "next_cursor": following})
 
 
 async def _decision(request: Request) -> Response:
     if "decision_id" not in request.path_params:
-        asked = schemas.query(request.query_params.multi_items(), schemas.DecisionsQuery)
-        query, page = asked.decisions(), (asked.limit, asked.cursor)
+        parameters = schemas.query(request.query_params.multi_items(), schemas.DecisionsQuery)
+        query, page = parameters.decisions(), (parameters.limit, parameters.cursor)
         records, following = await to_thread.run_sync(lambda: _runtime().decisions(query, *page))
         return answered({"decisions": records, "next_cursor": following})
     wanted = schemas.decision_key(request.path_params.get("decision_id"))

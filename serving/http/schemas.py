@@ -1,6 +1,5 @@
 """What callers may send: the bodies and queries of the service, their limits, their decoding."""
 
-import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -10,8 +9,10 @@ from domain.clock import parse_iso, to_us
 from domain.decisions import DecisionQuery
 from domain.errors import BadInput, Missing
 from domain.identifiers import IdentifierKind, accounts_named
+from domain.redaction import without_values
 from domain.what_if import WhatIfRequest
 from serving.problems import MalformedBody
+from workflow.actions import WorkflowLeadKey
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """Bodies above this size are refused unread."""
@@ -78,6 +79,12 @@ class LeadsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     eligible: bool | None = None
 
 
+class StandingQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The lead whose place in its workflow is wanted."""
+
+    lead_id: WorkflowLeadKey
+
+
 class DecisionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which recorded decisions to list, newest first, and how many at a time.
 
@@ -113,8 +120,6 @@ class DecisionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 T = TypeVar("T")
-_SAFE = re.compile(r"^(Expected |Object missing required field )")
-_PLACE = re.compile(r" - at `(\$[\w.\[\]]*)`$")
 
 
 def decode(kind: type[T], body: bytes) -> T:
@@ -129,7 +134,7 @@ def decode(kind: type[T], body: bytes) -> T:
         except msgspec.ValidationError as bad:
             # what is wrong with its start says nothing of whether the rest is JSON
             msgspec.json.decode(body)
-            raise BadInput(_without_values(str(bad)), rule="body-valid") from None
+            raise BadInput(without_values(str(bad)), rule="body-valid") from None
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         raise MalformedBody(
             "The body is not well-formed JSON in UTF-8.", rule="json-well-formed"
@@ -146,7 +151,7 @@ def query(pairs: Iterable[tuple[str, str]], kind: type[T]) -> T:
     try:
         return msgspec.convert(named, kind, strict=False)
     except msgspec.ValidationError as bad:
-        raise BadInput(_without_values(str(bad)), rule="query-valid") from None
+        raise BadInput(without_values(str(bad)), rule="query-valid") from None
 
 
 def _moment(text: str) -> int:
@@ -164,24 +169,13 @@ def decision_key(wanted: str | None) -> str:
     return wanted
 
 
-def check_choice(asked: ScoreRequest | WhatIfRequest) -> None:
+def check_choice(body: ScoreRequest | WhatIfRequest) -> None:
     """Raise BadInput unless exactly one of lead_id and identifiers is given, of known kinds."""
-    if (asked.lead_id is None) == (asked.identifiers is None):
+    if (body.lead_id is None) == (body.identifiers is None):
         raise BadInput(
             "Exactly one of lead_id and identifiers must be given.", rule="lead-or-identifiers"
         )
-    if asked.identifiers is not None and not asked.identifiers.keys() <= KINDS:
+    if body.identifiers is not None and not body.identifiers.keys() <= KINDS:
         raise BadInput(
             f"The kinds of identifier are {', '.join(sorted(KINDS))}.", rule="identifier-kind"
         )
-
-
-def _without_values(message: str) -> str:
-    """What a validation error says, but for whatever the caller sent."""
-    place = _PLACE.search(message)
-    at = f" At {place[1]}." if place else ""
-    if _SAFE.match(message):
-        return message[: place.start() if place else None].rstrip(".") + "." + at
-    if message.startswith("Object contains unknown field"):
-        return f"An unknown field is given.{at}"
-    return f"A value is not valid.{at}"

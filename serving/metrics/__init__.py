@@ -1,1 +1,1 @@
-"""What `/metrics` says of scoring and intake, and the files it is kept in."""
+"""The metrics of scoring and intake on `/metrics`, and the files in which they are kept."""

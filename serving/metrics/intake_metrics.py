@@ -25,7 +25,7 @@ LOOK_EVERY_S = 5.0
 
 
 class IntakeInstruments(NamedTuple):
-    """What Prometheus is told with."""
+    """The Prometheus instruments of intake."""
 
     events: Any
     refused: Any
@@ -68,7 +68,7 @@ def instruments() -> IntakeInstruments:
 
 
 class IntakeMetrics:
-    """Tells Prometheus of an intake."""
+    """Publishes the state of an intake to Prometheus."""
 
     def __init__(self, intake: IntakeLimiter) -> None:
         self._intake = intake
@@ -104,12 +104,12 @@ class IntakeMetrics:
         except Unavailable:
             return
         instruments().watermark.set(standing.watermark_us / SECOND)
-        for rule, held in standing.quarantined.items():
-            instruments().quarantine.labels(rule).set(held)
+        for rule, count in standing.quarantined.items():
+            instruments().quarantine.labels(rule).set(count)
 
 
 class GateMetrics:
-    """Tells Prometheus what the quality gates of this process found."""
+    """Publishes the findings of this process's quality gates to Prometheus."""
 
     def __init__(self) -> None:
         self._of: tuple[QualityFindings, ...] = ()
@@ -119,10 +119,10 @@ class GateMetrics:
     def tell(self, runtime: "ServingRuntime") -> None:
         """Bring the counter up to date: after each request."""
         with self._opening:
-            found = runtime.findings()
-            if len(found) != len(self._of) or any(map(is_not, found, self._of)):
-                self._of = found  # a home that is opened anew counts from 0
-                self._publishers = [Publisher(f, _gates()) for f in found]
+            findings = runtime.findings()
+            if len(findings) != len(self._of) or any(map(is_not, findings, self._of)):
+                self._of = findings  # a home that is opened anew counts from 0
+                self._publishers = [Publisher(f, _gates()) for f in findings]
             publishers = self._publishers
         for publisher in publishers:
             publisher.publish()

@@ -48,10 +48,10 @@ def metrics_folder() -> Iterator[Path]:
 
 def _has_room(folder: Path) -> bool:
     try:
-        held = os.statvfs(folder)
+        space = os.statvfs(folder)
     except OSError:
         return False
-    return os.access(folder, os.W_OK | os.X_OK) and held.f_bavail * held.f_frsize >= ROOM
+    return os.access(folder, os.W_OK | os.X_OK) and space.f_bavail * space.f_frsize >= ROOM
 
 
 class GivenPages(mmap_dict.MmapedDict):
@@ -129,12 +129,12 @@ def keep_bentos_metrics_in_memory() -> None:
     beside_the_models = bentoml.serving.ensure_prometheus_dir
 
     def ensure() -> str:
-        held = ExitStack()
+        stack = ExitStack()
         try:
-            folder = held.enter_context(metrics_folder())
+            folder = stack.enter_context(metrics_folder())
         except OSError:
             return str(beside_the_models())
-        atexit.register(held.close)
+        atexit.register(stack.close)
         return str(folder)
 
     bentoml.serving.ensure_prometheus_dir = ensure

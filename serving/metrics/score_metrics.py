@@ -5,6 +5,7 @@ labels are bounded: arms, versions that served in this process, problem types, r
 The metrics library is imported when the first worker opens (see `intake_metrics`).
 """
 
+from collections import deque
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
@@ -27,12 +28,14 @@ NONE = ""
 """The arm and the versions of an answer that was none."""
 ARMS = ("champion", "challenger", "holdout")
 STAGES = ("features", "score", "policy", "audit", "ingest")
+MOST_TIMED = 64
+"""Stages that wait to be observed, until the answer that they were timed for is told."""
 TIMED_OUT = "timed-out"
 """The outcome of a request that was given up before it was answered."""
 
 
 class ScoreInstruments(NamedTuple):
-    """What Prometheus is told with."""
+    """The Prometheus instruments of scoring."""
 
     answers: Any
     seconds: Any
@@ -112,7 +115,7 @@ def begin() -> None:
         _stage(name)
 
 
-def told(answers: Sequence[ScoreAnswer], seconds: float, endpoint: str = "score") -> None:
+def count_answers(answers: Sequence[ScoreAnswer], seconds: float, endpoint: str = "score") -> None:
     """A request to an endpoint was answered with these, so many seconds after it arrived."""
     if not answers:
         return
@@ -122,17 +125,37 @@ def told(answers: Sequence[ScoreAnswer], seconds: float, endpoint: str = "score"
         _answers(answer.arm, versions.model, versions.policy, outcome).inc()
         _score(versions.model).observe(answer.score)
         instruments().staleness.observe(answer.staleness_s)
-    first = answers[0]
-    _seconds(endpoint, first.arm).observe(seconds)
-    if recording():
+    _seconds(endpoint, answers[0].arm).observe(seconds)
+    observe_stages()
+
+
+def tag_answers(answers: Sequence[ScoreAnswer]) -> None:
+    """Say on the current span, where it is recorded, what a request is answered with."""
+    if answers and recording():
+        first = answers[0]
         tag({"arm": first.arm, "rows": len(answers), **asdict(first.versions)})
 
 
+_timed: deque[tuple[Any, float]] = deque()
+"""Stages that ended, and are not observed yet: by their children, in seconds."""
+
+
+def observe_stages() -> None:
+    """Tell Prometheus of the stages that ended: where nobody waits for an answer."""
+    while _timed:
+        try:
+            child, seconds = _timed.popleft()
+        except IndexError:  # another thread was quicker
+            return
+        child.observe(seconds)
+
+
 def refused(error: BaseException) -> None:
-    """A request was refused; an error that nobody foresaw counts as `internal`."""
+    """Count a refused request; an unexpected error counts as `internal`."""
     kind = slug_of(error) if isinstance(error, Exception) else TIMED_OUT
     _answers(NONE, NONE, NONE, kind).inc()
     tag({"outcome": kind})
+    observe_stages()
 
 
 class StageMetrics:
@@ -142,9 +165,9 @@ class StageMetrics:
         # a watch that does nothing is not asked at each stage
         self._inner = None if isinstance(inner, NullObserver) else inner
 
-    def stage(self, name: str, led: Sequence[str] = ()) -> AbstractContextManager[object]:
+    def stage(self, name: str, parents: Sequence[str] = ()) -> AbstractContextManager[object]:
         """Time the block."""
-        return _Timed(_stage(name), self._inner.stage(name, led) if self._inner else None)
+        return _Timed(_stage(name), self._inner.stage(name, parents) if self._inner else None)
 
     def degraded(self, arm: str, reason: str) -> None:
         """Count it."""
@@ -175,6 +198,8 @@ class _Timed:
         error: BaseException | None,
         where: TracebackType | None,
     ) -> None:
-        self._child.observe(perf_counter() - self._began)
+        _timed.append((self._child, perf_counter() - self._began))
+        if len(_timed) >= MOST_TIMED:
+            observe_stages()
         if self._inner is not None:
             self._inner.__exit__(kind, error, where)

@@ -49,10 +49,10 @@ from signals.contracts.field_compatibility import Breach, narrowings
 
 def edits(before: Contract, after: Contract) -> Iterator[Breach]:
     """The rules that an edit of one version breaks. None: it may stay that version."""
-    held = {f.name: f for f in after.fields}
+    fields = {f.name: f for f in after.fields}
     for field in before.fields:
-        if field.name in held:
-            yield from _changed(field, held[field.name])
+        if field.name in fields:
+            yield from _changed(field, fields[field.name])
         else:
             yield Breach("field-removed", field.name, "it is gone")
     for field in after.fields:
@@ -84,9 +84,9 @@ def changes(
     before: Iterable[Contract], after: Iterable[Contract]
 ) -> Iterator[tuple[Contract, Breach]]:
     """The rules that the change of a whole set breaks, each with the earlier contract."""
-    held = {(c.name, c.version): c for c in after}
+    contracts = {(c.name, c.version): c for c in after}
     for contract in before:
-        now = held.get((contract.name, contract.version))
+        now = contracts.get((contract.name, contract.version))
         if now is None:
             yield contract, Breach("version-vanished", "", "the log may hold events of it")
         else:

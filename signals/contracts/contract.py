@@ -47,7 +47,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         >>> Field(name="n", kind="number", minimum=0).limits
         'at least 0'
         """
-        told = (
+        pairs = (
             ("one of", ", ".join(self.enum) or None),
             ("at least", None if self.minimum is None else f"{self.minimum:.12g}"),
             ("at most", None if self.maximum is None else f"{self.maximum:.12g}"),
@@ -55,7 +55,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
             ("characters at most", self.max_length),
             ("matching", self.pattern),
         )
-        return ", ".join(f"{word} {value}" for word, value in told if value is not None)
+        return ", ".join(f"{word} {value}" for word, value in pairs if value is not None)
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):

@@ -67,8 +67,8 @@ def contract_text(contract: Contract) -> str:
     document = msgspec.json.decode(msgspec.json.encode(_document(contract)))
     schema, *steps = (c["value"] for c in document["schema"][0]["customProperties"])
     schema["properties"] = {n: FlowMapping(p) for n, p in schema["properties"].items()}
-    for held in (*steps, document.get("slaProperties", [])):
-        held[:] = map(FlowMapping, held)
+    for mappings in (*steps, document.get("slaProperties", [])):
+        mappings[:] = map(FlowMapping, mappings)
     return dump_yaml(document)
 
 
@@ -81,8 +81,8 @@ def _refused(what: str, where: str, todo: str) -> BadConfiguration:
 def _contract(document: Document, file_name: str) -> Contract:
     if len(document.schema) != 1:
         raise ValueError(f"{len(document.schema)} schema objects, must be 1, named {OBJECT}")
-    held = document.schema[0]
-    schema = read_schema(held.custom("jsonSchema"))
+    data = document.schema[0]
+    schema = read_schema(data.custom("jsonSchema"))
     if not document.id.endswith(document.name):
         raise ValueError(f"the id {document.id!r} does not end with the name {document.name!r}")
     contract = Contract(
@@ -91,20 +91,22 @@ def _contract(document: Document, file_name: str) -> Contract:
         channel=document.domain,
         purpose=document.description.get("purpose") or "",
         owner=document.owner,
-        fields=tuple(_fields(held, schema, document.retention(OBJECT))),
+        fields=tuple(_fields(data, schema, document.retention(OBJECT))),
         extra=schema.additional_properties,
-        upcast=tuple(read_step(step) for step in held.custom("upcast") or ()),
+        upcast=tuple(read_step(step) for step in data.custom("upcast") or ()),
     )
     if contract.file_name != file_name:
         raise ValueError(f"a file of this content is called {contract.file_name}")
     return contract
 
 
-def _fields(held: SchemaObject, schema: DataSchema, retention: dict[str, int]) -> Iterator[Field]:
-    told = {p.name for p in held.properties}
-    for name in sorted((schema.properties.keys() | set(schema.required) | retention.keys()) ^ told):
-        raise ValueError(f"{name} does not stand in both properties and JSON Schema")
-    for told_of in held.properties:
+def _fields(data: SchemaObject, schema: DataSchema, retention: dict[str, int]) -> Iterator[Field]:
+    names = {p.name for p in data.properties}
+    for name in sorted(
+        (schema.properties.keys() | set(schema.required) | retention.keys()) ^ names
+    ):
+        raise ValueError(f"{name} must be in both properties and JSON Schema")
+    for told_of in data.properties:
         field = read_field(told_of.name, schema)
         _agree(told_of, field)
         yield msgspec.structs.replace(
@@ -115,16 +117,20 @@ def _fields(held: SchemaObject, schema: DataSchema, retention: dict[str, int]) -
         )
 
 
-def _agree(told: Property, field: Field) -> None:
-    said = {"logicalType": told.logical_type, "required": told.required}
-    meant = {"logicalType": field.kind, "required": field.required}
+def _agree(stated: Property, field: Field) -> None:
+    in_properties = {"logicalType": stated.logical_type, "required": stated.required}
+    in_schema = {"logicalType": field.kind, "required": field.required}
     shape = write_schema(Contract(name="", channel="", fields=(field,)))["properties"][field.name]
-    for key, value in said.items():
-        if value != meant[key]:
-            raise ValueError(f"{told.name}: {key} is {value}, the JSON Schema says {meant[key]}")
-    for key, value in told.logical_type_options.items():
+    for key, value in in_properties.items():
+        if value != in_schema[key]:
+            raise ValueError(
+                f"{stated.name}: {key} is {value}, the JSON Schema says {in_schema[key]}"
+            )
+    for key, value in stated.logical_type_options.items():
         if value != shape.get(key):
-            raise ValueError(f"{told.name}: {key} is {value}, in the JSON Schema {shape.get(key)}")
+            raise ValueError(
+                f"{stated.name}: {key} is {value}, in the JSON Schema {shape.get(key)}"
+            )
 
 
 def _document(contract: Contract) -> Document:
@@ -132,7 +138,7 @@ def _document(contract: Contract) -> Document:
     if contract.upcast:
         steps = [write_step(step) for step in contract.upcast]
         customs.append(Custom(property="upcast", value=steps))
-    held = SchemaObject(
+    data = SchemaObject(
         name=OBJECT,
         logical_type="object",
         custom_properties=tuple(customs),
@@ -148,7 +154,7 @@ def _document(contract: Contract) -> Document:
         domain=contract.channel,
         description={"purpose": contract.purpose},
         team={"name": contract.owner},
-        schema=(held,),
+        schema=(data,),
         sla_properties=tuple(
             ServiceLevel(
                 property="retention", value=f.retention_days, unit="d", element=f"{OBJECT}.{f.name}"

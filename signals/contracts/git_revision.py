@@ -29,8 +29,8 @@ def _git(folder: Path, revision: str, *words: str) -> str:
     except FileNotFoundError as bad:
         raise _neither(revision, "git is not installed") from bad
     except subprocess.CalledProcessError as bad:
-        said = str(bad.stderr).strip().partition("\n")[0]
-        raise _neither(revision, said.removeprefix("fatal: ")) from bad
+        reason = str(bad.stderr).strip().partition("\n")[0]
+        raise _neither(revision, reason.removeprefix("fatal: ")) from bad
     return done.stdout
 
 

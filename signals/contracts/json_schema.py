@@ -13,7 +13,7 @@ from signals.contracts.contract import Contract, Field, FieldKind
 from signals.contracts.patterns import compile_pattern
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-Length = Annotated[int, msgspec.Meta(ge=0)]
+Length = Annotated[int, msgspec.Meta(ge=0, le=1 << 20)]
 Nullable = tuple[FieldKind, Literal["null"]]
 
 
@@ -60,23 +60,23 @@ def read_schema(document: object) -> DataSchema:
 
 def read_field(name: str, schema: DataSchema) -> Field:
     """The shape of one field. Raises KeyError and ValueError for what would not be enforced."""
-    held = schema.properties[name]
-    required, nullable = name in schema.required, held.nullable
+    spec = schema.properties[name]
+    required, nullable = name in schema.required, spec.nullable
     if required and nullable:
         raise ValueError(f"{name} is required and may be null: choose one")
-    if held.enum and (None in held.enum) != nullable:
-        raise ValueError(f"{name}: null stands in one of type and enum, it must in both or neither")
+    if spec.enum and (None in spec.enum) != nullable:
+        raise ValueError(f"{name}: null must be in both type and enum, or in neither")
     field = Field(
         name=name,
-        kind=held.kind,
+        kind=spec.kind,
         required=required,
         nullable=required or nullable,
-        minimum=held.minimum,
-        maximum=held.maximum,
-        min_length=held.min_length,
-        max_length=held.max_length,
-        pattern=held.pattern,
-        enum=tuple(value for value in held.enum or () if value is not None),
+        minimum=spec.minimum,
+        maximum=spec.maximum,
+        min_length=spec.min_length,
+        max_length=spec.max_length,
+        pattern=spec.pattern,
+        enum=tuple(value for value in spec.enum or () if value is not None),
     )
     _check(field)
     return field

@@ -135,8 +135,8 @@ def _ladders(
     contracts: Sequence[Contract], own: set[tuple[str, int]]
 ) -> Iterator[tuple[Contract, Breach]]:
     """What is wrong between versions, where one of them is in `own`."""
-    held = {(c.name, c.version): c for c in contracts}
-    for _, group in groupby(sorted(held.items()), key=lambda item: item[0][0]):
+    by_version = {(c.name, c.version): c for c in contracts}
+    for _, group in groupby(sorted(by_version.items()), key=lambda item: item[0][0]):
         ladder = [contract for _, contract in group]
         lowest = ladder[0]
         if lowest.upcast:

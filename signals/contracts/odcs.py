@@ -140,7 +140,7 @@ class Document(_Part, frozen=True, kw_only=True):
 
     def retention(self, of: str) -> dict[str, int]:
         """Days of retention by field of an object. Raises ValueError."""
-        held: dict[str, int] = {}
+        days: dict[str, int] = {}
         for sla in self.sla_properties:
             if sla.property != "retention":
                 continue
@@ -148,7 +148,7 @@ class Document(_Part, frozen=True, kw_only=True):
                 raise ValueError(f"retention of {sla.element} must be whole days, unit d")
             for element in (sla.element or "").split(","):
                 name = element.strip().removeprefix(f"{of}.")
-                if name in held:
-                    raise ValueError(f"retention of {name} stands twice")
-                held[name] = sla.value
-        return held
+                if name in days:
+                    raise ValueError(f"retention of {name} is given twice")
+                days[name] = sla.value
+        return days

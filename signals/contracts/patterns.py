@@ -28,6 +28,6 @@ def compile_pattern(pattern: str) -> Matches:
     try:
         search = re2.compile(pattern, options).search
     except re2.error as bad:
-        told = bad.args[0].decode(errors="replace") if bad.args else "it cannot be read"
-        raise ValueError(f"not a regular expression of RE2: {told}") from bad
+        reason = bad.args[0].decode(errors="replace") if bad.args else "it cannot be read"
+        raise ValueError(f"not a regular expression of RE2: {reason}") from bad
     return lambda text: search(text) is not None

@@ -52,14 +52,15 @@ class ContractRegistry:
         self.versions: dict[str, list[Contract]] = {}
         for c in {(c.name, c.version): c for c in contracts}.values():
             self.versions.setdefault(c.name, []).append(c)
-        for held in self.versions.values():
-            held.sort(key=lambda c: c.version)
-        self.contracts = {name: held[-1] for name, held in self.versions.items()}
+        for versions in self.versions.values():
+            versions.sort(key=lambda c: c.version)
+        self.contracts = {name: versions[-1] for name, versions in self.versions.items()}
         self._newest = {name: c.version for name, c in self.contracts.items()}
         self._shapes = {
-            name: {c.version: _shape(c) for c in held} for name, held in self.versions.items()
+            name: {c.version: _shape(c) for c in versions}
+            for name, versions in self.versions.items()
         }
-        self._upcasts = {name: chain(held) for name, held in self.versions.items()}
+        self._upcasts = {name: chain(versions) for name, versions in self.versions.items()}
 
     def check(self, signal: Signal) -> None:
         """Raise BadSignal where a signal does not keep its contract at the version it names."""
@@ -102,10 +103,10 @@ class ContractRegistry:
         newest = self._newest.get(signal.type)
         if newest is None:
             return BadSignal(f"no contract for type {signal.type}", rule="unknown-type")
-        said = f"{signal.type} version {signal.dataversion}"
+        name = f"{signal.type} version {signal.dataversion}"
         if signal.dataversion > newest:
-            return BadSignal(f"{said} is newer than {newest}", rule="newer-version")
-        return BadSignal(f"no contract for {said}", rule="unknown-version")
+            return BadSignal(f"{name} is newer than {newest}", rule="newer-version")
+        return BadSignal(f"no contract for {name}", rule="unknown-version")
 
 
 def blank(message: str) -> str:
@@ -167,9 +168,9 @@ def _kind(f: Field) -> Any:
         "min_length": f.min_length,
         "max_length": f.max_length,
     }
-    given = {name: limit for name, limit in limits.items() if limit is not None}
+    stated = {name: limit for name, limit in limits.items() if limit is not None}
     kind = _TYPES[f.kind]
-    return Annotated[kind, msgspec.Meta(**given)] if given else kind
+    return Annotated[kind, msgspec.Meta(**stated)] if stated else kind
 
 
 def _bound(kind: FieldKind, bound: float | None) -> float | None:
@@ -191,8 +192,8 @@ def all_contracts(*folders: Path) -> list[Contract]:
 
     A folder that is not there has none. Raises BadConfiguration naming the file.
     """
-    held = [read_contract(path) for folder in folders for path in _files(folder)]
-    return list({(c.name, c.version): c for c in held}.values())
+    contracts = [read_contract(path) for folder in folders for path in _files(folder)]
+    return list({(c.name, c.version): c for c in contracts}.values())
 
 
 def _files(folder: Path) -> list[Path]:

@@ -79,6 +79,10 @@ class Clamp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     minimum: int | float | None = None
     maximum: int | float | None = None
 
+    def __post_init__(self) -> None:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum is {self.minimum} and maximum {self.maximum}")
+
 
 UpcastStep = Rename | Default | Drop | MapValues | Scale | Round | AsText | Clamp
 _KINDS: dict[str, type[UpcastStep]] = {

@@ -1,11 +1,4 @@
-"""Older data read as newer: what the steps between two versions do, and what they lead to.
-
-`upcaster` works on data, `foresee` on what a contract says of them, so that before any event is
-read it is known whether all data of the old version become data of the new one.
-
-Fields that the older version does not name are not read under the newer version's names: they
-meant nothing then.
-"""
+"""Older data read as newer: what the steps between two versions do, and what they result in."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -41,21 +34,21 @@ def upcaster(older: Contract, newer: Contract) -> Upcast:
     strangers = (declared | {name for s in steps for name in names_of(s)}) - older.declared
 
     def upcast(data: EventData) -> EventData:
-        held = {name: value for name, value in data.items() if name not in strangers}
+        kept_data = {name: value for name, value in data.items() if name not in strangers}
         for step in steps:
-            run(step, held)
-        return held if extra else {n: v for n, v in held.items() if n in declared}
+            run(step, kept_data)
+        return kept_data if extra else {n: v for n, v in kept_data.items() if n in declared}
 
     return upcast
 
 
 def chain(versions: Sequence[Contract]) -> dict[int, Upcast]:
     """By version, what makes its data into data of the last. Versions ascend."""
-    found: dict[int, Upcast] = {}
+    upcasts: dict[int, Upcast] = {}
     ups = [upcaster(a, b) for a, b in pairwise(versions)]
     for at, contract in enumerate(versions[:-1]):
-        found[contract.version] = _after(ups[at:])
-    return found
+        upcasts[contract.version] = _after(ups[at:])
+    return upcasts
 
 
 def _after(ups: Sequence[Upcast]) -> Upcast:
@@ -82,9 +75,9 @@ def follow(older: Contract, steps: Sequence[UpcastStep]) -> tuple[dict[str, Fiel
     return course.fields, course.breaches
 
 
-def _arrival(held: dict[str, Field], newer: Contract) -> Iterator[Breach]:
+def _arrival(fields: dict[str, Field], newer: Contract) -> Iterator[Breach]:
     for field_ in newer.fields:
-        before = held.pop(field_.name, None)
+        before = fields.pop(field_.name, None)
         if before is not None:
             yield from narrowings(before, field_)
             if _level(field_) < _level(before):
@@ -94,7 +87,7 @@ def _arrival(held: dict[str, Field], newer: Contract) -> Iterator[Breach]:
         elif field_.required:
             what = "required, and older data have none: add a default"
             yield Breach("upcast-required", field_.name, what)
-    for name in held:
+    for name in fields:
         yield Breach("upcast-unsaid", name, "the newer version has no such field: drop or rename")
 
 
@@ -111,38 +104,38 @@ class _Course:
 
     def take(self, step: UpcastStep) -> None:
         name: str = getattr(step, step.__struct_fields__[0])
-        held = self.fields.get(name)
+        field = self.fields.get(name)
         if isinstance(step, Default):
-            self._default(step, held)
-        elif held is None:
+            self._default(step, field)
+        elif field is None:
             self._refuse(name, "there is no such field at this step")
         elif isinstance(step, Drop):
             del self.fields[name]
         elif isinstance(step, Rename):
-            self._rename(step, held)
-        elif (changed := _after_step(step, held)) is None:
-            self._refuse(name, f"a {held.kind} field cannot take this step")
+            self._rename(step, field)
+        elif (changed := _after_step(step, field)) is None:
+            self._refuse(name, f"a {field.kind} field cannot take this step")
         else:
             self.fields[name] = changed
 
     def _refuse(self, name: str, what: str) -> None:
         self.breaches.append(Breach("upcast-step", name, what))
 
-    def _rename(self, step: Rename, held: Field) -> None:
+    def _rename(self, step: Rename, field: Field) -> None:
         if step.to in self.fields:
             self._refuse(step.to, "there is such a field already: drop or rename it first")
             return
         del self.fields[step.rename]
-        self.fields[step.to] = msgspec.structs.replace(held, name=step.to)
+        self.fields[step.to] = msgspec.structs.replace(field, name=step.to)
 
-    def _default(self, step: Default, held: Field | None) -> None:
+    def _default(self, step: Default, field: Field | None) -> None:
         constant = _constant(step)
-        if held is None:
+        if field is None:
             self.fields[step.default] = constant
-        elif not held.required:
-            joined = _join(held, constant)
+        elif not field.required:
+            joined = _join(field, constant)
             if joined is None:
-                self._refuse(step.default, f"the default is no {held.kind}")
+                self._refuse(step.default, f"the default is no {field.kind}")
             else:
                 self.fields[step.default] = joined
 
@@ -166,28 +159,28 @@ def _constant(step: Default) -> Field:
     )
 
 
-def _join(held: Field, constant: Field) -> Field | None:
+def _join(field: Field, constant: Field) -> Field | None:
     """A field that may be either; None where their kinds differ."""
-    if constant.kind != held.kind and (constant.kind, held.kind) != ("integer", "number"):
+    if constant.kind != field.kind and (constant.kind, field.kind) != ("integer", "number"):
         return None
-    joined = msgspec.structs.replace(held, required=True)
-    if held.kind == "string" and not held.enum:
-        return joined if _fits(constant, held) else _free(joined)
-    if held.kind == "string":
-        return msgspec.structs.replace(joined, enum=(*held.enum, *constant.enum))
+    joined = msgspec.structs.replace(field, required=True)
+    if field.kind == "string" and not field.enum:
+        return joined if _fits(constant, field) else _free(joined)
+    if field.kind == "string":
+        return msgspec.structs.replace(joined, enum=(*field.enum, *constant.enum))
     return msgspec.structs.replace(
         joined,
-        minimum=_widest(min, held.minimum, constant.minimum),
-        maximum=_widest(max, held.maximum, constant.maximum),
+        minimum=_widest(min, field.minimum, constant.minimum),
+        maximum=_widest(max, field.maximum, constant.maximum),
     )
 
 
-def _fits(constant: Field, held: Field) -> bool:
-    return not any(narrowings(constant, msgspec.structs.replace(held, required=True)))
+def _fits(constant: Field, field: Field) -> bool:
+    return not any(narrowings(constant, msgspec.structs.replace(field, required=True)))
 
 
-def _free(held: Field) -> Field:
-    return msgspec.structs.replace(held, min_length=None, max_length=None, pattern=None)
+def _free(field: Field) -> Field:
+    return msgspec.structs.replace(field, min_length=None, max_length=None, pattern=None)
 
 
 def _widest(
@@ -196,48 +189,48 @@ def _widest(
     return None if one is None or other is None else of(one, other)
 
 
-def _after_step(step: UpcastStep, held: Field) -> Field | None:
+def _after_step(step: UpcastStep, field: Field) -> Field | None:
     """What is known of a field after a step; None where the step is not for its kind."""
     match step:
         case MapValues():
-            return _after_values(step, held) if held.kind == "string" else None
+            return _after_values(step, field) if field.kind == "string" else None
         case AsText():
-            return _after_text(held) if held.kind != "string" else None
-        case Scale() | Round() | Clamp() if held.kind in {"number", "integer"}:
+            return _after_text(field) if field.kind != "string" else None
+        case Scale() | Round() | Clamp() if field.kind in {"number", "integer"}:
             with suppress(OverflowError):
-                return _after_number(step, held)
+                return _after_number(step, field)
     return None
 
 
-def _after_values(step: MapValues, held: Field) -> Field:
+def _after_values(step: MapValues, field: Field) -> Field:
     """Of a list, the images; of free text a list only where all others become one value."""
-    other, rest = step.otherwise, [v for v in held.enum if v not in step.map]
-    images = [step.map[v] for v in held.enum if v in step.map]
-    if not held.enum:
+    other, rest = step.otherwise, [v for v in field.enum if v not in step.map]
+    images = [step.map[v] for v in field.enum if v in step.map]
+    if not field.enum:
         images = list(step.map.values())
     if other is msgspec.UNSET:
-        images = images + rest if held.enum else []
-    elif isinstance(other, str) and (rest or not held.enum):
+        images = images + rest if field.enum else []
+    elif isinstance(other, str) and (rest or not field.enum):
         images.append(other)
-    changed = msgspec.structs.replace(_free(held), enum=tuple(dict.fromkeys(images)))
-    if other is None and (rest or not held.enum):
+    changed = msgspec.structs.replace(_free(field), enum=tuple(dict.fromkeys(images)))
+    if other is None and (rest or not field.enum):
         changed = msgspec.structs.replace(changed, required=False, nullable=True)
     return changed
 
 
-def _after_text(held: Field) -> Field:
-    truth = ("true", "false") if held.kind == "boolean" else ()
-    return msgspec.structs.replace(held, kind="string", minimum=None, maximum=None, enum=truth)
+def _after_text(field: Field) -> Field:
+    truth = ("true", "false") if field.kind == "boolean" else ()
+    return msgspec.structs.replace(field, kind="string", minimum=None, maximum=None, enum=truth)
 
 
-def _after_number(step: Scale | Round | Clamp, held: Field) -> Field | None:
-    if held.kind == "integer" and isinstance(step, Clamp):
+def _after_number(step: Scale | Round | Clamp, field: Field) -> Field | None:
+    if field.kind == "integer" and isinstance(step, Clamp):
         ends = (step.minimum, step.maximum)
         if any(isinstance(end, float) for end in ends):
             return None
-    low = None if held.minimum is None else changed_number(step, held.minimum)
-    high = None if held.maximum is None else changed_number(step, held.maximum)
-    kind = held.kind
+    low = None if field.minimum is None else changed_number(step, field.minimum)
+    high = None if field.maximum is None else changed_number(step, field.maximum)
+    kind = field.kind
     match step:
         case Scale(by=by):
             low, high = (low, high) if by >= 0 else (high, low)
@@ -247,4 +240,4 @@ def _after_number(step: Scale | Round | Clamp, held: Field) -> Field | None:
         case Clamp(minimum=least, maximum=most):
             low = least if low is None else low
             high = most if high is None else high
-    return msgspec.structs.replace(held, kind=kind, minimum=low, maximum=high)
+    return msgspec.structs.replace(field, kind=kind, minimum=low, maximum=high)

@@ -47,22 +47,22 @@ def arrivals(accepted: Sequence[ValidEvent], matcher: Matcher) -> EventColumns:
     )
 
 
-def take(held: EventColumns, places: Sequence[int]) -> EventColumns:
+def take(columns: EventColumns, places: Sequence[int]) -> EventColumns:
     """The events at some places, ascending."""
-    if len(places) == len(held.keys):
-        return held
+    if len(places) == len(columns.keys):
+        return columns
     at = np.array(places, dtype=np.int64)
     new = {place: i for i, place in enumerate(places)}
-    e = held.events
+    e = columns.events
     starts, families = _ragged(e.starts, at)
     number_starts, numbers = _ragged(e.number_starts, at)
     return EventColumns(
-        keys=[held.keys[i] for i in places],
-        types=[held.types[i] for i in places],
-        sets=[held.sets[i] for i in places],
-        accounts=[held.accounts[i] for i in places],
-        bodies=[held.bodies[i] for i in places] if held.bodies else [],
-        known_us=held.known_us[at],
+        keys=[columns.keys[i] for i in places],
+        types=[columns.types[i] for i in places],
+        sets=[columns.sets[i] for i in places],
+        accounts=[columns.accounts[i] for i in places],
+        bodies=[columns.bodies[i] for i in places] if columns.bodies else [],
+        known_us=columns.known_us[at],
         events=Events(
             rows=e.rows[at],
             times=e.times[at],
@@ -74,7 +74,7 @@ def take(held: EventColumns, places: Sequence[int]) -> EventColumns:
             number_slots=e.number_slots[numbers],
             number_values=e.number_values[numbers],
         ),
-        texts=[(new[i], attribute, value) for i, attribute, value in held.texts if i in new],
+        texts=[(new[i], attribute, value) for i, attribute, value in columns.texts if i in new],
     )
 
 
@@ -121,5 +121,5 @@ def joined(parts: Sequence[EventColumns]) -> EventColumns:
 
 def _continued(starts: Sequence[Index]) -> Index:
     """Starts of runs, each list counted on from the end of the one before."""
-    lengths = np.concatenate([np.diff(held) for held in starts])
+    lengths = np.concatenate([np.diff(offsets) for offsets in starts])
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -61,13 +61,13 @@ def read_homes(connection: Connection, keys: Sequence[str]) -> list[tuple[int, V
     """(home, event) of the logged events that belong to the leads of these keys."""
     known = set(keys)
     homes = event_index.of_homes(connection, sorted({home_of(key) for key in known}))
-    e, found = events.c, []
+    e, home_rows = events.c, []
     query = select(e.sequence, e.identifier_keys, e.account, e.body)
     for row in among(connection, query, e.sequence, sorted(homes)):
         event = logged(row.body, row.identifier_keys, row.account, row.sequence)
         if not known.isdisjoint(event.known.keys):
-            found.append((homes[row.sequence], event))
-    return found
+            home_rows.append((homes[row.sequence], event))
+    return home_rows
 
 
 def read_sequences(engine: Engine, sequences: Sequence[int]) -> Iterator[ValidEvent]:
@@ -106,7 +106,7 @@ def add_totals(connection: Connection, counts: Counts) -> None:
     )
 
 
-def held(engine: Engine) -> tuple[int, int]:
+def stored_counts(engine: Engine) -> tuple[int, int]:
     """How many events the log holds, and how many documents quarantine holds."""
     return verify(engine)[1:]
 

@@ -12,7 +12,7 @@ import numpy as np
 from domain.clock import SECOND
 from domain.definition import Family, FeatureDefinition
 from domain.signals import EventT
-from domain.state import CELL, Events, Layout, layout_of, mark_of
+from domain.state import CELL, OWN_ACTION, Events, Layout, layout_of, mark_of
 from signals.events.validation import ValidEvent
 
 Conditions = tuple[tuple[str, Any], ...]
@@ -87,6 +87,8 @@ class Matcher:
         self._outcome_at = len(definition.texts)
         self.layout: Layout = layout_of(definition)
         self._plans: dict[str, _Plan] = {}
+        self._plans_of_actions: dict[str, _Plan] = {}
+        self._apart = definition.our_actions == "apart"
 
     def add(self, accepted: ValidEvent, row: int, to: MatchedColumns) -> None:
         """Append an event and what it feeds; `row` is the state that it will be folded into."""
@@ -98,38 +100,53 @@ class Matcher:
     def match(self, signal: EventT, to: MatchedColumns) -> None:
         """Append what an event feeds, and nothing else of it."""
         signal = self._upcast(signal)
-        plan = self._plans.get(signal.type) or self._compile(signal.type)
-        data = signal.data
+        plan, data = self._plan(signal, to), signal.data
         for family, conditions, value in plan.families:
             if not conditions or _hold(conditions, data):
                 to.families.append(family)
                 to.values.append(_number(data.get(value)) if value else 0.0)
         for slot, conditions, name in plan.sets:
-            held = data.get(name)
-            if held is not None and (not conditions or _hold(conditions, data)):
-                word, bit = _mark(str(held))
+            field_value = data.get(name)
+            if field_value is not None and (not conditions or _hold(conditions, data)):
+                word, bit = _mark(str(field_value))
                 to.number_slots.append(-(slot + word))
                 to.number_values.append(bit)
         for slot, name in plan.numbers:
-            if (held := data.get(name)) is not None and math.isfinite(number := _number(held)):
+            if (field_value := data.get(name)) is not None and math.isfinite(
+                number := _number(field_value)
+            ):
                 to.number_slots.append(slot)
                 to.number_values.append(number)
         for attribute, name in plan.texts:
-            if (held := data.get(name)) is not None:
-                to.texts.append((len(to.starts) - 1, attribute, str(held)))
+            if (field_value := data.get(name)) is not None:
+                to.texts.append((len(to.starts) - 1, attribute, str(field_value)))
         if plan.closing:
             to.texts.append((len(to.starts) - 1, self._outcome_at, plan.closing))
         to.starts.append(len(to.families))
         to.number_starts.append(len(to.number_slots))
 
-    def _compile(self, event_type: str) -> _Plan:
+    def _plan(self, signal: EventT, to: MatchedColumns) -> _Plan:
+        """The plan of an event; that an action of ours caused it is noted, where that counts."""
+        kind, action = signal.type, signal.actionid
+        if action is None or not self._apart or not action or not isinstance(action, str):
+            return self._plans.get(kind) or self._compile(kind)
+        to.families.append(OWN_ACTION)
+        to.values.append(0.0)
+        return self._plans_of_actions.get(kind) or self._compile(kind, ours=True)
+
+    def _compile(self, event_type: str, *, ours: bool = False) -> _Plan:
+        """What to look at in a type's data; `ours`: of events that actions of ours caused."""
         d = self.definition
 
         # the most particular family first: it is the event's step in the sequence
         def order(family: Family) -> int:
             return -len(family.where)
 
-        families = [f for f in d.families if _matches(event_type, f.types)]
+        families = [
+            f
+            for f in d.families
+            if _matches(event_type, f.types) and (f.of_actions == ours or not self._apart)
+        ]
         plan = _Plan(
             families=tuple(
                 (d.families.index(f), tuple(f.where.items()), f.value)
@@ -150,7 +167,7 @@ class Matcher:
             ),
             closing=self._closing(event_type) or "",
         )
-        self._plans[event_type] = plan
+        (self._plans_of_actions if ours else self._plans)[event_type] = plan
         return plan
 
 

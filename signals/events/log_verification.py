@@ -34,8 +34,8 @@ def log_head(engine: Engine, since: Head) -> Head | None:
         if connection.execute(select(func.max(events.c.sequence))).scalar() or last == 0:
             for sequence, body in connection.execute(query):
                 last, digest = sequence, link(digest, body)
-        held = connection.execute(select(func.max(events.c.sequence))).scalar() or 0
-    return Head(sequence=last, hash=digest) if held >= last else None
+        newest = connection.execute(select(func.max(events.c.sequence))).scalar() or 0
+    return Head(sequence=last, hash=digest) if newest >= last else None
 
 
 def verify_log(engine: Engine, anchored: Anchored, identifiers: IdentifierReader) -> list[Verified]:
@@ -45,10 +45,10 @@ def verify_log(engine: Engine, anchored: Anchored, identifiers: IdentifierReader
     """
     with engine.connect() as connection:
         same = counter(connection, IDENTITY) == identifiers.rules.digest
-        found = _read(connection, anchored, identifiers if same else None)
-        if not found.fault:
-            found = _indexed(connection, found)
-    return [found, _totals(engine, found)]
+        verified = _read(connection, anchored, identifiers if same else None)
+        if not verified.fault:
+            verified = _indexed(connection, verified)
+    return [verified, _totals(engine, verified)]
 
 
 def _read(
@@ -84,12 +84,12 @@ def _fits(row: Row[Any], identifiers: IdentifierReader | None) -> bool:
             known = identifiers.read(event.signal.identifiers)
     except (msgspec.DecodeError, LeadscoreError, ValueError, TypeError):
         return False
-    said = (event.key, event.signal.type, event.known_us)
+    recorded = (event.key, event.signal.type, event.known_us)
     kept = (row.event_key, row.type, row.known_us)
-    return said == kept and (known.keys, known.account) == (event.known.keys, row.account)
+    return recorded == kept and (known.keys, known.account) == (event.known.keys, row.account)
 
 
-def _indexed(connection: Connection, found: Verified) -> Verified:
+def _indexed(connection: Connection, verified: Verified) -> Verified:
     """Each event's key is in one of the indexes, under its number, and no other key is."""
     small, large = event_keys_lately, event_keys
     joined = events.outerjoin(large, events.c.event_key == large.c.event_key)
@@ -97,13 +97,15 @@ def _indexed(connection: Connection, found: Verified) -> Verified:
     number = func.coalesce(large.c.sequence, small.c.sequence)
     query = select(events.c.sequence).select_from(joined)
     query = query.where(or_(number.is_(None), number != events.c.sequence))
-    query = query.where(events.c.sequence <= found.count)
+    query = query.where(events.c.sequence <= verified.count)
     for sequence in connection.execute(query.order_by(events.c.sequence).limit(1)).scalars():
         fault = f"event {sequence} is not in the index of keys: it could be taken in twice"
-        return Verified(store=LOG, count=found.count, broken=sequence, fault=fault)
-    kept = sum(_counted(connection, table, found.count) for table in (small, large))
-    fault = "" if kept == found.count else f"the index has {kept} keys of {found.count} events"
-    return Verified(store=LOG, count=found.count, fault=fault)
+        return Verified(store=LOG, count=verified.count, broken=sequence, fault=fault)
+    kept = sum(_counted(connection, table, verified.count) for table in (small, large))
+    fault = (
+        "" if kept == verified.count else f"the index has {kept} keys of {verified.count} events"
+    )
+    return Verified(store=LOG, count=verified.count, fault=fault)
 
 
 def _counted(connection: Connection, table: Any, until: int) -> int:
@@ -111,16 +113,16 @@ def _counted(connection: Connection, table: Any, until: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def _totals(engine: Engine, found: Verified) -> Verified:
-    """Received = accepted + duplicates + quarantined, counted anew."""
-    told, accepted, kept = event_log.verify(engine)
+def _totals(engine: Engine, verified: Verified) -> Verified:
+    """Check received = accepted + duplicates + quarantined, counted again."""
+    logged, accepted, kept = event_log.verify(engine)
     parts: Sequence[tuple[str, int, int]] = (
-        ("accepted", told.accepted, accepted),
-        ("quarantined", told.quarantined, kept),
-        ("received", told.received, accepted + told.duplicates + kept),
+        ("accepted", logged.accepted, accepted),
+        ("quarantined", logged.quarantined, kept),
+        ("received", logged.received, accepted + logged.duplicates + kept),
     )
     wrong = next((part for part in parts if part[1] != part[2]), None)
     fault = ""
-    if wrong is not None and (wrong[0] == "quarantined" or not found.fault):
+    if wrong is not None and (wrong[0] == "quarantined" or not verified.fault):
         fault = f"the totals say {wrong[1]} {wrong[0]}, it is {wrong[2]}"
     return Verified(store=QUARANTINE, count=kept, fault=fault)

@@ -26,7 +26,7 @@ class PreparedDocuments(NamedTuple):
     places: list[int]
     refused: list[Rejected]
     stats: Stats
-    found: dict[QualityFinding, int]
+    findings: dict[QualityFinding, int]
 
 
 class Preparer:
@@ -39,14 +39,14 @@ class Preparer:
 
     def prepare(self, documents: Sequence[tuple[int, bytes]], origin: str) -> PreparedDocuments:
         """Read (line, document) pairs."""
-        found = QualityFindings()
-        accepted, refused = self.reader.read_all(documents, origin, found)
+        findings = QualityFindings()
+        accepted, refused = self.reader.read_all(documents, origin, findings)
         return PreparedDocuments(
             arrivals(accepted, self.matcher),
             _accepted_places(documents, refused),
             refused,
             observe([a.signal for a in accepted], (), self._fields),
-            dict(found.counts()),
+            dict(findings.counts()),
         )
 
 
@@ -70,17 +70,17 @@ def together(parts: Sequence[PreparedDocuments]) -> PreparedDocuments:
     if len(parts) == 1:
         return parts[0]
     stats: Stats = {}
-    found: Counter[QualityFinding] = Counter()
+    findings: Counter[QualityFinding] = Counter()
     for part in parts:
-        found.update(part.found)
-        for about, seen in part.stats.items():
-            stats.setdefault(about, BatchStatistics()).add(seen)
+        findings.update(part.findings)
+        for about, statistics in part.stats.items():
+            stats.setdefault(about, BatchStatistics()).add(statistics)
     return PreparedDocuments(
         joined([part.arrivals for part in parts]),
         [],
         [one for part in parts for one in part.refused],
         stats,
-        dict(found),
+        dict(findings),
     )
 
 
@@ -109,11 +109,11 @@ def counted(
         Counts(
             received=(received := size_of(part)),
             accepted=int(new),
-            duplicates=received - int(new) - held,
-            quarantined=held,
-            cured=int(gone),
+            duplicates=received - int(new) - already,
+            quarantined=already,
+            cured=int(left_out),
         )
-        for part, new, held, gone in zip(parts, accepted, kept, left, strict=True)
+        for part, new, already, left_out in zip(parts, accepted, kept, left, strict=True)
     ]
 
 

@@ -65,7 +65,7 @@ class EventValidator:
         self._stamp = stamp
 
     def read_all(
-        self, documents: Iterable[tuple[int, bytes]], origin: str, found: QualityFindings
+        self, documents: Iterable[tuple[int, bytes]], origin: str, findings: QualityFindings
     ) -> tuple[list[ValidEvent], list[Rejected]]:
         """Read (line, document) pairs; `origin` names them in quarantine."""
         accepted: list[ValidEvent] = []
@@ -73,7 +73,7 @@ class EventValidator:
         now_us = to_us(self._clock.now())
         for line, document in documents:
             try:
-                accepted.append(self._read(document, now_us, found))
+                accepted.append(self._read(document, now_us, findings))
             except BadSignal as bad:
                 refused.append(
                     Rejected(
@@ -88,7 +88,7 @@ class EventValidator:
                 )
         return accepted, refused
 
-    def _read(self, document: bytes, now_us: int, found: QualityFindings) -> ValidEvent:
+    def _read(self, document: bytes, now_us: int, findings: QualityFindings) -> ValidEvent:
         signal = _decode(document)
         time_us = signal.time_us()
         recorded_us = None if signal.recordedtime is None else to_us(signal.recordedtime)
@@ -96,11 +96,11 @@ class EventValidator:
         if not 0 < time_us <= known_us <= now_us + FUTURE_US:
             raise BadSignal("time lies before 1970 or a year ahead", rule="impossible-time")
         self._contracts.admit(signal)
-        self.door.check(signal, time_us, recorded_us, now_us, found)
+        self.door.check(signal, time_us, recorded_us, now_us, findings)
         known = self._identifiers.read(signal.identifiers)
         for left_out in known.left_out:
             whence = label(f"{signal.source}/{signal.type}")
-            found.add(IDENTIFIERS, left_out.rule, f"{whence}/{left_out.where}")
+            findings.add(IDENTIFIERS, left_out.rule, f"{whence}/{left_out.where}")
         if self._stamp and signal.recordedtime is None:
             now = max(signal.time, self._clock.now())
             signal = msgspec.structs.replace(signal, recordedtime=now)

@@ -1,4 +1,4 @@
-"""Rows whose cells are parted by runs of blanks and tabs, as `delimiter: blanks` says."""
+"""Rows whose cells are separated by runs of blanks and tabs: `delimiter: blanks`."""
 
 import csv
 import re
@@ -31,13 +31,13 @@ class BlankReader:
         row: list[str] = []
         at = 0
         while at < len(line):
-            found = self._cell.match(line, at)
-            if found is None:
+            match = self._cell.match(line, at)
+            if match is None:
                 raise csv.Error("a quote is not closed in its line, or stands inside a cell")
-            quoted = found[1]
+            quoted = match[1]
             whole = quoted is not None
-            row.append(quoted.replace(self._quote * 2, self._quote) if whole else found[2])
-            at = found.end()
+            row.append(quoted.replace(self._quote * 2, self._quote) if whole else match[2])
+            at = match.end()
         return row
 
 

@@ -57,7 +57,7 @@ class _Gzip:
     def __init__(self, stream: BinaryIO, where: str) -> None:
         self._stream, self._where = stream, where
         self._member = zlib.decompressobj(wbits=31)
-        self._held = b""
+        self._ahead = b""
         self._packed = self._out = 0
 
     def read(self, size: int) -> bytes:
@@ -79,16 +79,16 @@ class _Gzip:
         while True:
             if self._member.eof and not self._begin():
                 return b""
-            held = self._member.unconsumed_tail or self._more()
-            if not held and not self._member.eof:
+            compressed = self._member.unconsumed_tail or self._more()
+            if not compressed and not self._member.eof:
                 raise self._damaged()
-            if chunk := self._member.decompress(held, size):
+            if chunk := self._member.decompress(compressed, size):
                 return chunk
 
     def _more(self) -> bytes:
-        held, self._held = self._held or self._stream.read(_CHUNK), b""
-        self._packed += len(held)
-        return held
+        chunk, self._ahead = self._ahead or self._stream.read(_CHUNK), b""
+        self._packed += len(chunk)
+        return chunk
 
     def _begin(self) -> bool:
         """Go on to the next member; False where there is none."""
@@ -101,7 +101,7 @@ class _Gzip:
             rest += self._stream.read(_CHUNK)
         if not rest.startswith(GZIP):
             raise self._damaged()
-        self._held, self._member = rest, zlib.decompressobj(wbits=31)
+        self._ahead, self._member = rest, zlib.decompressobj(wbits=31)
         return True
 
     def _damaged(self) -> BadInput:

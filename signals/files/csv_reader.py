@@ -40,7 +40,7 @@ class _Lines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._ahead: list[str] = []
-        self._held: list[str] = []
+        self._text: list[str] = []
         self._first = 1
         self.size = 0
         self.with_nul = False
@@ -74,7 +74,7 @@ class _Lines:
     def _read(self) -> Iterator[list[str]]:
         while chunk := self._ahead or self._stream.readlines(_READ):
             self._ahead = []
-            self._held += chunk
+            self._text += chunk
             text = "".join(chunk)
             self.size += len(text)
             self.with_nul = self.with_nul or "\0" in text
@@ -82,14 +82,14 @@ class _Lines:
 
     def forget(self, before: int) -> None:
         """Keep the lines from this one on."""
-        del self._held[: before - self._first]
+        del self._text[: before - self._first]
         self._first = before
         self.size = 0
-        self.with_nul = self.with_nul and any("\0" in line for line in self._held)
+        self.with_nul = self.with_nul and any("\0" in line for line in self._text)
 
     def text(self, first: int, last: int) -> list[str]:
         """The lines from the first to the last, both included."""
-        return self._held[first - self._first : last + 1 - self._first]
+        return self._text[first - self._first : last + 1 - self._first]
 
 
 class Header:
@@ -129,18 +129,18 @@ def csv_batches(stream: TextIO, where: str, file_format: FileFormat) -> Iterator
         first = above + reader.line_num + 1
         lines.forget(first)
         rows, failed = _rows(reader, lines)
-        found = _batch(header, rows, lines, first, above + reader.line_num)
+        batch = _batch(header, rows, lines, first, above + reader.line_num)
         if failed is not None:
             begun = first + sum(map(_height, rows))
             broken = _syntax(failed, begun, lines.text(begun, above + reader.line_num), where)
-            found = RowBatch(header.names, found.rows, found.lines, [*found.broken, broken])
-        yield found
+            batch = RowBatch(header.names, batch.rows, batch.lines, [*batch.broken, broken])
+        yield batch
         if not rows and failed is None:
             return
 
 
 def delimiter_of(stream: TextIO, where: str, file_format: FileFormat) -> str:
-    """How the text is delimited, as `FileFormat.delimiter` says it. Raises BadMapping."""
+    """The delimiter, by `FileFormat.delimiter` or a first line `sep=;`. Raises BadMapping."""
     lines = _Lines(stream)
     lines.unmark()
     return _delimiter(lines, where, file_format)
@@ -164,22 +164,22 @@ def _reader(lines: _Lines, delimiter: str, file_format: FileFormat) -> _Reader:
 
 def _delimiter(lines: _Lines, where: str, file_format: FileFormat) -> str:
     """The mapping's delimiter, or that of a first line such as `sep=;`, which is left out."""
-    told = _SEPARATOR_LINE.fullmatch(lines.peek())
-    if told is None:
+    separator = _SEPARATOR_LINE.fullmatch(lines.peek())
+    if separator is None:
         return file_format.delimiter or ","
     if file_format.skip_lines:
-        return file_format.delimiter or told[1]
-    said = _DELIMITERS.get(file_format.delimiter or "", file_format.delimiter)
-    if said and said != told[1]:
+        return file_format.delimiter or separator[1]
+    delimiter = _DELIMITERS.get(file_format.delimiter or "", file_format.delimiter)
+    if delimiter and delimiter != separator[1]:
         raise BadMapping(
-            f"the file's first line is sep={told[1]}, the mapping's delimiter is {said!r}",
+            f"the file begins with sep={separator[1]}, the mapping's delimiter is {delimiter!r}",
             rule="delimiter",
             where=where,
             todo="Leave the delimiter out of the mapping, or set it to what is right and "
             "skip_lines: 1.",
         )
     lines.skip(1)
-    return told[1]
+    return separator[1]
 
 
 def _rows(reader: _Reader, lines: _Lines) -> tuple[list[list[str]], csv.Error | None]:

@@ -1,4 +1,4 @@
-"""How a file of rows is read: what of it no file says by itself."""
+"""How a file of rows is read: what no file says about itself."""
 
 from typing import Annotated, Literal
 

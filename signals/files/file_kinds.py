@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever it is called; what cannot be read is told by name."""
+"""The kind of a file by its first bytes, whatever its name; unreadable kinds are refused."""
 
 from domain.errors import BadInput
 

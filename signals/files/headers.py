@@ -24,11 +24,11 @@ _DELIMITERS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
 def check_columns(
     wanted: Sequence[str], names: Sequence[str], path: Path, file_format: FileFormat
 ) -> None:
-    """Raise BadMapping, with what to do, unless each wanted column stands once among the names."""
+    """Raise BadMapping, with what to do, unless each wanted column is there exactly once."""
     twice = next((column for column in wanted if names.count(column) > 1), None)
     if twice is not None:
         raise BadMapping(
-            f"column {twice!r} stands twice",
+            f"column {twice!r} is there twice",
             rule="absent-column",
             where=path.name,
             todo="Give each column its own name.",
@@ -48,8 +48,8 @@ def check_columns(
 def _hint(
     absent: str, wanted: Sequence[str], names: Sequence[str], path: Path, file_format: FileFormat
 ) -> str:
-    if found := _elsewhere(wanted, path, file_format):
-        return found
+    if elsewhere := _elsewhere(wanted, path, file_format):
+        return elsewhere
     if close := get_close_matches(absent, names, 1, 0.6):
         return f"The name of column {names.index(close[0]) + 1} is close to it."
     if len(names) == 1:
@@ -62,14 +62,14 @@ def _elsewhere(wanted: Sequence[str], path: Path, file_format: FileFormat) -> st
     if file_format.columns:
         return ""
     for number, line in enumerate(_first_lines(path, file_format), 1):
-        for delimiter, said in _DELIMITERS.items():
+        for delimiter, name in _DELIMITERS.items():
             row = next(csv.reader([line], delimiter=delimiter, quotechar=file_format.quote), [])
             if {cell.strip() for cell in row} >= set(wanted) and len(row) > 1:
                 settings = (
                     [f"skip_lines: {number - 1}"] if number - 1 != file_format.skip_lines else []
                 )
                 if delimiter != (file_format.delimiter or ","):
-                    settings.append(f"delimiter: {said}")
+                    settings.append(f"delimiter: {name}")
                 if settings:
                     return f"They stand in line {number}: set {' and '.join(settings)}."
     return ""

@@ -44,8 +44,8 @@ def documents(stream: io.BufferedReader, where: str) -> Numbered:
     head = stream.read(_READ)
     _, mark = marked_encoding(head)
     head = head[len(mark) :]
-    if found := _LIST.match(head):
-        yield from _Scanner(stream, where, head, found.end()).items()
+    if match := _LIST.match(head):
+        yield from _Scanner(stream, where, head, match.end()).items()
     elif _indented(head):
         yield from _Scanner(stream, where, head, 0).documents()
     else:
@@ -60,7 +60,7 @@ def _joined(head: bytes, rest: io.BufferedReader) -> io.BufferedReader:
 
 
 def _indented(head: bytes) -> bool:
-    """Whether a document begins that stands on several lines."""
+    """Whether a document begins here that spans several lines."""
     first, _, rest = head.lstrip().partition(b"\n")
     if not first.startswith(b"{") or not rest.strip() or rest.startswith((b"{", b"[")):
         return False
@@ -82,7 +82,7 @@ class _Scanner:
     def __init__(self, stream: io.BufferedReader, where: str, head: bytes, at: int) -> None:
         """`head` was read from the stream before; `at` is where in it to begin."""
         self._stream, self._where = stream, where
-        self._held, self._at = head, at
+        self._buffer, self._at = head, at
         self._line = 1 + head.count(b"\n", 0, at)
 
     def items(self) -> Numbered:
@@ -112,11 +112,11 @@ class _Scanner:
 
     def _end(self, *, within: bool) -> int:
         """Where the next value ends among the bytes at hand."""
-        if found := _SHALLOW.match(self._held, self._at):
-            return found.end()
+        if match := _SHALLOW.match(self._buffer, self._at):
+            return match.end()
         depth, at = 0, self._at
         while True:
-            for token in _TOKEN.finditer(self._held, at):
+            for token in _TOKEN.finditer(self._buffer, at):
                 kind, at = token[0], token.end()
                 if kind == b'"':  # a text whose end is not at hand yet
                     at = token.start()
@@ -128,15 +128,15 @@ class _Scanner:
                     return at
                 if depth > DEEPEST:
                     raise self._bad("brackets are nested too deeply", "json-depth")
-            gone = self._at
+            start = self._at
             if not self._more():
-                return len(self._held)
-            at -= gone
+                return len(self._buffer)
+            at -= start
 
     def _line_end(self) -> int:
-        while (end := self._held.find(b"\n", self._at)) < 0:
+        while (end := self._buffer.find(b"\n", self._at)) < 0:
             if not self._more():
-                return len(self._held)
+                return len(self._buffer)
         return end
 
     def _more(self) -> bool:
@@ -144,27 +144,27 @@ class _Scanner:
 
         What was taken is let go of: the next value begins at 0 then.
         """
-        left = self._held[self._at :]
+        left = self._buffer[self._at :]
         if len(left) > LONGEST_LINE:
             raise self._bad(f"it is longer than {LONGEST_LINE >> 20} MiB", "line-length")
         more = self._stream.read(max(_READ, len(left)))
         if more:
-            self._held, self._at = left + more, 0
+            self._buffer, self._at = left + more, 0
         return bool(more)
 
     def _skip(self, what: re.Pattern[bytes]) -> bytes:
         """Go on behind what stands between values; the next byte, none at the end."""
         while True:
-            found = what.match(self._held, self._at)
-            self._take(found.end() if found else self._at)
-            if self._at < len(self._held) or not self._more():
-                return self._held[self._at : self._at + 1]
+            match = what.match(self._buffer, self._at)
+            self._take(match.end() if match else self._at)
+            if self._at < len(self._buffer) or not self._more():
+                return self._buffer[self._at : self._at + 1]
 
     def _take(self, end: int) -> bytes:
-        taken = self._held[self._at : end]
-        self._line += taken.count(b"\n")
+        text = self._buffer[self._at : end]
+        self._line += text.count(b"\n")
         self._at = end
-        return taken
+        return text
 
     def _bad(self, what: str, rule: str) -> BadInput:
         return BadInput(

@@ -1,4 +1,4 @@
-"""Rows of a Parquet file as text. Only the columns that are asked for are read."""
+"""Rows of a Parquet file as text. Only the wanted columns are read."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -117,7 +117,7 @@ def _texts(schema: Any, flat: dict[str, str]) -> list[str]:
 
 def _columns(schema: Any, wanted: Sequence[str], path: Path) -> dict[str, str]:
     """The wanted columns that there are, by name without blanks: their paths, in file order."""
-    found: dict[str, str] = {}
+    columns: dict[str, str] = {}
     for number in range(len(schema)):
         leaf = schema.column(number)
         flat = leaf.path == leaf.name
@@ -126,33 +126,33 @@ def _columns(schema: Any, wanted: Sequence[str], path: Path) -> dict[str, str]:
             continue
         if not flat:
             raise _no_text(path, name, "a list, a map or a struct")
-        if name in found:
+        if name in columns:
             raise BadMapping(
-                f"column {name!r} stands twice",
+                f"column {name!r} is there twice",
                 rule="absent-column",
                 where=path.name,
                 todo="Give each column its own name.",
             )
         if leaf.max_repetition_level:
             raise _no_text(path, name, "repeated")
-        found[name] = leaf.path
-    return found
+        columns[name] = leaf.path
+    return columns
 
 
 def _with_others(file: Any, flat: dict[str, str]) -> dict[str, str]:
     """The wanted columns, and all others that have a text, by name in file order: their paths."""
     from signals.files.arrow_text import has_text
 
-    held: dict[str, str] = {}
+    types: dict[str, str] = {}
     for field in file.schema_arrow:
         name = field.name.strip()
-        if name in flat or (name not in held and has_text(field.type)):
-            held[name] = flat.get(name, field.name)
-    return held
+        if name in flat or (name not in types and has_text(field.type)):
+            types[name] = flat.get(name, field.name)
+    return types
 
 
 class _Chunk(NamedTuple):
-    """What the file's footer says of a column in one group of rows."""
+    """The footer's description of a column in one group of rows."""
 
     path: str
     encodings: str
@@ -170,15 +170,15 @@ def _chunks(path: Path, paths: set[str]) -> list[_Chunk]:
     )
     with duckdb.connect() as connection:
         rows = connection.execute(query, [_literal(path)]).fetchall()
-    found = [
+    chunks = [
         _Chunk(str(p), str(e or ""), int(packed or 0), int(out or 0)) for p, e, packed, out in rows
     ]
     wanted = {path.replace(", ", ".") for path in paths}
-    return [chunk for chunk in found if chunk.path in wanted]
+    return [chunk for chunk in chunks if chunk.path in wanted]
 
 
 def _literal(path: Path) -> str:
-    """A path that DuckDB takes as it stands, not as a pattern."""
+    """A path that DuckDB takes literally, not as a pattern."""
     return re.sub(r"([*?\[])", r"[\1]", str(path.absolute()))
 
 
@@ -197,7 +197,7 @@ def _batch(
     part: Any,
     names: tuple[str, ...],
     first: int,
-    told: tuple[Path, str],
+    origin: tuple[Path, str],
     wanted: Sequence[str],
 ) -> RowBatch:
     from signals.files.arrow_text import NoText, texts_of
@@ -205,9 +205,9 @@ def _batch(
     columns = []
     for name, column in zip(names, part.columns, strict=True):
         try:
-            texts = texts_of(column, told[1])
+            texts = texts_of(column, origin[1])
         except NoText:
-            raise _no_text(told[0], name, str(column.type)) from None
+            raise _no_text(origin[0], name, str(column.type)) from None
         columns.append(texts if name in wanted else [(t or "")[:LONGEST_CELL] for t in texts])
     rows = list(zip(*columns, strict=True))
     if all(map(_sound, columns)):

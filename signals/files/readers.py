@@ -1,4 +1,4 @@
-"""Rows of CSV, gzipped CSV, Parquet files and workbooks, in batches, with the line each began in.
+"""Rows of CSV, JSON, Parquet files and workbooks, in batches, with the line each began in.
 
 Memory is bounded by the batch (of a workbook, by its sheet, which is bounded). Every cell comes
 out as text, an absent one as "". A row that is no row (a wrong number of fields, a stray quote) is
@@ -20,6 +20,7 @@ from signals.files.csv_reader import csv_batches, delimiter_of
 from signals.files.file_format import FileFormat
 from signals.files.file_kinds import GZIP, HEAD, PARQUET, ZIP, refuse_unread
 from signals.files.headers import check_columns
+from signals.files.json_rows import is_json, json_batches
 from signals.files.parquet_reader import read_parquet
 from signals.files.row_batches import RowBatch
 from signals.files.text_streams import _bad, opened_text
@@ -37,6 +38,8 @@ def as_written(path: Path, table: F) -> F:
     with telling(path.name), path.open("rb") as raw:
         if _head(raw, path).startswith((PARQUET, ZIP)):
             return replace(table, delimiter=None)
+        if is_json(path, table):
+            return replace(table, delimiter=None)
         with _readable(path, table), opened_text(raw, path, table) as stream:
             return replace(table, delimiter=delimiter_of(stream, path.name, table))
 
@@ -48,7 +51,8 @@ def read_rows(
 
     `wanted` are the columns that the file must have; of Parquet no other is read, but where rows
     are known by all of their cells (`whole`): then all that have a text are. Lines count from 1
-    and include the header; of a Parquet file they are row numbers.
+    and include the header; of a Parquet file they are row numbers. Of JSON, a column that some
+    documents lack is empty there.
     """
     batches = _batches(path, file_format, wanted, whole=whole)
     first = next(batches)
@@ -66,6 +70,8 @@ def _batches(
             yield from read_parquet(path, wanted, file_format.decimal or ".", whole=whole)
         elif head.startswith(ZIP):
             yield from read_workbook(path, file_format)
+        elif is_json(path, file_format):
+            yield from json_batches(path, file_format, wanted, whole=whole)
         else:
             yield from _of_text(raw, path, file_format)
 

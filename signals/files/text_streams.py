@@ -21,13 +21,13 @@ def opened_text(raw: io.BufferedReader, path: Path, file_format: FileFormat) -> 
 
 def _encoding(head: bytes, path: Path, file_format: FileFormat) -> str:
     """The mapping's encoding, where the file's first bytes do not contradict it."""
-    said = codecs.lookup(file_format.encoding).name
-    wide = said.startswith(("utf-16", "utf-32"))
+    encoding = codecs.lookup(file_format.encoding).name
+    wide = encoding.startswith(("utf-16", "utf-32"))
     marked, _ = marked_encoding(head)
     if not head:
         raise _bad(path, "empty-file", "the file is empty", "Export it again.")
     refuse_unread(head, path.name)
-    if marked and not said.startswith((marked, f"{marked}-")):
+    if marked and not encoding.startswith((marked, f"{marked}-")):
         what = (
             f"it begins as {marked.upper()} does, the mapping's encoding is {file_format.encoding}"
         )
@@ -35,7 +35,7 @@ def _encoding(head: bytes, path: Path, file_format: FileFormat) -> str:
     if b"\0" in head and not wide:
         raise _bad(path, "binary-file", "it is binary", "Give CSV, gzip, Parquet or .xlsx.")
     # a mark that is there settles the order of bytes, and is taken away
-    return marked if wide and marked else "utf-8-sig" if said == "utf-8" else said
+    return marked if wide and marked else "utf-8-sig" if encoding == "utf-8" else encoding
 
 
 def _bad(path: Path, rule: str, what: str, todo: str) -> BadInput:

@@ -48,13 +48,13 @@ def _check_parts(parts: Iterator[bytes], path: Path) -> None:
     lengths: list[int] = []
     used: list[bytes] = []
     for content in parts:
-        lengths += [len(found[1]) for found in _SHARED.finditer(content)]
+        lengths += [len(match[1]) for match in _SHARED.finditer(content)]
         used += _USED.findall(content)
         columns, rows = _corner(content)
         if columns * rows > MOST_CELLS:
             raise _too_large(path, f"a sheet spans more than {MOST_CELLS:,} cells")
-    held = sum(lengths[int(at)] for at in used if int(at) < len(lengths))
-    if held > MOST_CHARACTERS:
+    total = sum(lengths[int(at)] for at in used if int(at) < len(lengths))
+    if total > MOST_CHARACTERS:
         raise _too_large(path, f"its texts take more than {MOST_CHARACTERS >> 20} MiB")
 
 
@@ -62,9 +62,9 @@ def _corner(content: bytes) -> tuple[int, int]:
     """The last column and the last row that hold something."""
     columns: set[bytes] = set()
     last = 0
-    for found in _CELL.finditer(content):
-        columns.add(found[1])
-        last = max(last, int(found[2]))
+    for match in _CELL.finditer(content):
+        columns.add(match[1])
+        last = max(last, int(match[2]))
     return max(map(_number, columns), default=0), last
 
 

@@ -29,18 +29,37 @@ def read_workbook(path: Path, file_format: FileFormat) -> Iterator[RowBatch]:
     while names and not names[-1]:
         names = names[:-1]
     while True:
-        held = list(islice(numbered, BATCH))
-        yield _batch(names, held)
-        if not held:
+        rows = list(islice(numbered, BATCH))
+        yield _batch(names, rows)
+        if not rows:
             return
 
 
-def _batch(names: tuple[str, ...], held: list[tuple[int, list[str]]]) -> RowBatch:
+def visible_sheets(path: Path) -> tuple[str, ...]:
+    """The names of a workbook's sheets that are not hidden. Raises BadInput."""
+    from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
+
+    check_workbook(path)
+    try:
+        with CalamineWorkbook.from_path(path) as book:
+            sheets = book.sheets_metadata
+            return tuple(m.name for m in sheets if m.visible == SheetVisibleEnum.Visible)
+    except CalamineError as bad:
+        raise _damaged(path) from bad
+
+
+def sheet_rows(path: Path, file_format: FileFormat) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a sheet as they stand, each with its number. Raises BadInput."""
+    check_workbook(path)
+    return _rows(path, file_format)
+
+
+def _batch(names: tuple[str, ...], numbered: list[tuple[int, list[str]]]) -> RowBatch:
     from signals.files.csv_reader import Header
 
     header = Header(names)
     rows, lines, broken = [], [], []
-    for line, row in held:
+    for line, row in numbered:
         whole = [*row, *[""] * (len(names) - len(row))]
         fitted = header.fitted(whole)
         if fitted is None:

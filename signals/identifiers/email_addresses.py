@@ -39,15 +39,15 @@ class Address(NamedTuple):
 
 def read_address(value: str) -> Address:
     """An address from what stood in a field. Raises BadSignal where it is none."""
-    given = value.strip()
-    if not given.isascii():
-        given = normalize("NFKC", given.strip(_UNSEEN)).translate(_STOPS).strip()
-    local, _, domain = given.lower().rpartition("@")
-    if _PLAIN.fullmatch(local) and len(given) <= _LONGEST:
+    text = value.strip()
+    if not text.isascii():
+        text = normalize("NFKC", text.strip(_UNSEEN)).translate(_STOPS).strip()
+    local, _, domain = text.lower().rpartition("@")
+    if _PLAIN.fullmatch(local) and len(text) <= _LONGEST:
         return Address(local, *_read_domain(domain))
-    if len(given) > _LONGEST_ADDRESS:
+    if len(text) > _LONGEST_ADDRESS:
         raise BadSignal("not an e-mail address", rule="identifier-email")
-    parsed = _validated(given)
+    parsed = _validated(text)
     local = normalize("NFKC", parsed.local_part).casefold()
     return Address(local, *_read_domain(parsed.ascii_domain or parsed.domain))
 

@@ -23,5 +23,5 @@ class LeftOutCells(msgspec.Struct, frozen=True):
 
 def listed(counts: Mapping[LeftOut, int]) -> tuple[LeftOutCells, ...]:
     """Counts of what was left out, most first, for a report."""
-    found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(LeftOutCells(what.where, what.rule, count) for what, count in found)
+    pairs = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(LeftOutCells(what.where, what.rule, count) for what, count in pairs)

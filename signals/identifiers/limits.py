@@ -66,7 +66,7 @@ def by_digit(limits: Mapping[Any, int]) -> tuple[tuple[str, int], ...]:
 
 
 def _owned() -> Mapping[str, tuple[tuple[str, int], ...]]:
-    return MappingProxyType({digit_of(k): by_digit(held) for k, held in OWNED.items()})
+    return MappingProxyType({digit_of(k): by_digit(limits) for k, limits in OWNED.items()})
 
 
 def _lead() -> Mapping[str, int]:

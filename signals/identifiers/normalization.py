@@ -70,39 +70,41 @@ class IdentifierReader:
 
     def read(self, identifiers: Mapping[str, object]) -> EventIdentifiers:
         """Normalise an event's identifiers. Raises BadSignal where none of them can be read."""
-        held = tuple(identifiers.items())
+        pairs = tuple(identifiers.items())
         try:
             size = sum(map(len, identifiers.values()))  # type: ignore[arg-type]
-            if size <= _SMALL and len(held) <= len(_KINDS):
-                return self._remembered(held)
+            if size <= _SMALL and len(pairs) <= len(_KINDS):
+                return self._remembered(pairs)
         except TypeError:  # a number, null, or a kind with several values
             pass
-        return self._read_set(held)
+        return self._read_set(pairs)
 
     def _read_set(self, identifiers: "_Set") -> EventIdentifiers:
-        given = [pair for kind, held in identifiers for pair in _pairs(kind, held)]
-        if len(given) > MOST:
+        pairs = [pair for kind, raw in identifiers for pair in _pairs(kind, raw)]
+        if len(pairs) > MOST:
             raise BadSignal(
                 f"more than {MOST} identifiers on one event", rule="too-many-identifiers"
             )
-        found = _Found()
-        for kind, value in given:
+        identity = _Found()
+        for kind, value in pairs:
             try:
-                self._take(kind, value, found)
+                self._take(kind, value, identity)
             except BadSignal as bad:
-                found.refused.append((kind, bad))
-        if not found.keys:
+                identity.refused.append((kind, bad))
+        if not identity.keys:
             raise (
-                found.refused[0][1]
-                if found.refused
+                identity.refused[0][1]
+                if identity.refused
                 else BadSignal(
                     "no identifier of a person, a browser or a device", rule="no-identifier"
                 )
             )
-        left_out = tuple(LeftOut(k if k in _KINDS else "other", b.rule) for k, b in found.refused)
-        return EventIdentifiers(found.all_keys(), min(found.accounts, default=""), left_out)
+        left_out = tuple(
+            LeftOut(k if k in _KINDS else "other", b.rule) for k, b in identity.refused
+        )
+        return EventIdentifiers(identity.all_keys(), min(identity.accounts, default=""), left_out)
 
-    def _take(self, kind: str, value: object, found: "_Found") -> None:
+    def _take(self, kind: str, value: object, identity: "_Found") -> None:
         """Read one identifier. Raises BadSignal."""
         if kind not in _KINDS:
             known = ", ".join(_KINDS)
@@ -119,45 +121,45 @@ class IdentifierReader:
         match kind:
             case "account_id":
                 if not stands_for_nothing(text):
-                    found.accounts.append("1" + account_id(text))
+                    identity.accounts.append("1" + account_id(text))
             case "name":
-                found.names.append(text)
+                identity.names.append(text)
             case "email":
-                self._email(text, found)
+                self._email(text, identity)
             case "phone":
-                found.keys.add(self._phone(text, found))
+                identity.keys.add(self._phone(text, identity))
             case _:
                 nothing = stands_for_nothing(text)
                 key = (
                     nameless_key(PLACEHOLDER, kind, text) if nothing else identifier_key(kind, text)
                 )
-                found.keys.add(key)
+                identity.keys.add(key)
 
-    def _email(self, text: str, found: "_Found") -> None:
+    def _email(self, text: str, identity: "_Found") -> None:
         """Key and account of an address."""
-        local, domain, registrable = read_address(_said("email", text))
+        local, domain, registrable = read_address(_message("email", text))
         address = f"{local}@{domain}"
         if is_invented(local, registrable or domain):
-            found.keys.add(nameless_key(PLACEHOLDER, "email", address))
+            identity.keys.add(nameless_key(PLACEHOLDER, "email", address))
             return
         company = company_of_domain(domain, registrable, self.rules.consumers)
         if company:
-            found.accounts.append("0" + account_id(company))
+            identity.accounts.append("0" + account_id(company))
         if is_mailbox(local, self.rules.mailbox_names) or is_called_like(
             local, registrable or domain
         ):
-            found.keys.add(nameless_key(MAILBOX, "email", address))
+            identity.keys.add(nameless_key(MAILBOX, "email", address))
         else:
             key = email_key(address, company)
-            found.keys.add(key)
-            found.hubs.append(key)
+            identity.keys.add(key)
+            identity.hubs.append(key)
 
-    def _phone(self, text: str, found: "_Found") -> IdentifierKey:
-        number, made_up = read_phone(_said("phone", text), self.rules.phone_region)
+    def _phone(self, text: str, identity: "_Found") -> IdentifierKey:
+        number, made_up = read_phone(_message("phone", text), self.rules.phone_region)
         if made_up:
             return nameless_key(PLACEHOLDER, "phone", number)
         key = identifier_key("phone", number)
-        found.hubs.append(key)
+        identity.hubs.append(key)
         return key
 
 
@@ -184,14 +186,14 @@ _Set = tuple[tuple[str, object], ...]
 _KINDS = (*map(str, STRENGTH), ACCOUNT_KIND, NAME_KIND)
 
 
-def _pairs(kind: str, held: object) -> list[tuple[str, object]]:
+def _pairs(kind: str, raw: object) -> list[tuple[str, object]]:
     """A kind's values; of an event with too many, enough to see that."""
-    if isinstance(held, list | tuple):
-        return [(kind, value) for value in held[: MOST + 1]]
-    return [(kind, held)]
+    if isinstance(raw, list | tuple):
+        return [(kind, value) for value in raw[: MOST + 1]]
+    return [(kind, raw)]
 
 
-def _said(kind: str, text: str) -> str:
+def _message(kind: str, text: str) -> str:
     """The text, if it says anything. Raises BadSignal."""
     if "@" not in text and stands_for_nothing(text):
         raise BadSignal(f"{kind} says that there is none", rule="identifier-placeholder")

@@ -79,9 +79,9 @@ def _parsed(text: str, region: str) -> PhoneNumber | None:
 
 def _is_national(text: str) -> bool:
     """Whether a text without a country may be a whole number somewhere."""
-    spoken = _EXTENDED.split(text, maxsplit=1)[0]
-    digits = sum(map(str.isdigit, spoken))
-    return digits >= _SHORTEST and not text.startswith("+") and not any(map(str.isalpha, spoken))
+    number = _EXTENDED.split(text, maxsplit=1)[0]
+    digits = sum(map(str.isdigit, number))
+    return digits >= _SHORTEST and not text.startswith("+") and not any(map(str.isalpha, number))
 
 
 def _international(text: str) -> PhoneNumber | None:
@@ -117,8 +117,8 @@ def _reads_words(text: str, number: PhoneNumber) -> bool:
     """Whether words were read as digits, as on a telephone's keys, outside North America."""
     if number.country_code == _NORTH_AMERICA:
         return False
-    spoken = _EXTENDED.split(text.removeprefix("tel:"), maxsplit=1)[0]
-    return any(map(str.isalpha, spoken))
+    local = _EXTENDED.split(text.removeprefix("tel:"), maxsplit=1)[0]
+    return any(map(str.isalpha, local))
 
 
 def _made_up(number: PhoneNumber) -> bool:

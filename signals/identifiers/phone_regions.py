@@ -14,12 +14,12 @@ def _names() -> dict[str, str]:
     """
     from phonenumbers.geodata.locale import LOCALE_DATA
 
-    found: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
     for region, by_language in LOCALE_DATA.items():
         for name in by_language.values():
             if not name.startswith("*"):
-                found.setdefault(squeezed(name), set()).add(region)
-    sure = {name: regions.pop() for name, regions in found.items() if len(regions) == 1}
+                names.setdefault(squeezed(name), set()).add(region)
+    sure = {name: regions.pop() for name, regions in names.items() if len(regions) == 1}
     two = {region.lower(): region for region in LOCALE_DATA}
     return {**sure, **two, **_also()}
 

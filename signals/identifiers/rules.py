@@ -41,7 +41,9 @@ class ListChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def of(self, names: Iterable[str]) -> frozenset[str]:
         """The list with the changes, in lower case."""
-        added, removed = ({n.strip().lower() for n in held} for held in (self.add, self.remove))
+        added, removed = (
+            {n.strip().lower() for n in changes} for changes in (self.add, self.remove)
+        )
         return frozenset({*names, *added} - removed)
 
 
@@ -78,9 +80,9 @@ class IdentityRules(
     def protections(self) -> ResolutionLimits:
         """The limits, those that are not set as they come."""
         set_here: dict[Any, dict[Any, int]] = {**self.limits}
-        owned = {kind: {**held, **set_here.get(kind, {})} for kind, held in OWNED.items()}
+        owned = {kind: {**limits, **set_here.get(kind, {})} for kind, limits in OWNED.items()}
         return ResolutionLimits(
-            owned=MappingProxyType({digit_of(k): by_digit(held) for k, held in owned.items()}),
+            owned=MappingProxyType({digit_of(k): by_digit(limits) for k, limits in owned.items()}),
             neighbours=self.neighbours,
             lead=MappingProxyType(dict(by_digit({**LEAD, **self.lead}))),
         )

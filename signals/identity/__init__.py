@@ -1,1 +1,1 @@
-"""Who is who: links between identifiers, persons, merges and splits."""
+"""Identity resolution: links between identifiers, persons, merges and splits."""

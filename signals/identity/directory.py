@@ -1,4 +1,4 @@
-"""Who is who, for those who ask: by lead id, current or former, or by identifiers."""
+"""The lead directory: leads by current or former id, or by identifiers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from domain.ports import KnownLeads, LeadRef
 from signals.identifiers.normalization import IdentifierReader, account_of
 from signals.identity.link_graph import Keys
 from signals.store.tables import changes, events, identifiers, leads, links, separations
+from storage.driver_connections import DriverConnections
 from storage.sql import among
 
 _texts = json.Decoder(list[tuple[float, float, str]])
@@ -27,7 +28,7 @@ class KnownIdentifier(NamedTuple):
 
 
 class SharedEvent(NamedTuple):
-    """Two identifiers' keys that came on one event: the first that told so, and when it did."""
+    """Two identifiers' keys that came on one event: the first such event, and its time."""
 
     key: str
     other: str
@@ -40,6 +41,7 @@ class Directory:
 
     def __init__(self, engine: Engine, identifiers: IdentifierReader | None = None) -> None:
         self._engine = engine
+        self._connections = DriverConnections(engine)
         self._identifiers = identifiers or IdentifierReader()
 
     def resolve(self, lead_id: str) -> LeadRef:
@@ -51,29 +53,33 @@ class Directory:
             raise _unavailable(bad) from bad
 
     def known(self, lead_ids: Sequence[str]) -> KnownLeads:
-        """The leads that ids, current or former, stand for, in one look. Raises Unavailable."""
+        """The leads of ids, current or former, in one query. Raises Unavailable."""
         starts = [i.removeprefix(LEAD_PREFIX) if is_lead_id(i) else "" for i in lead_ids]
-        asked = sorted({start for start in starts if start})
-        held = json.encode(asked).decode() if self._engine.dialect.name == "sqlite" else asked
-        found, newest = {}, 0
-        for newest, start, lead, account in self._quick(_KNOWN, (held,)):  # noqa: B007
-            found[start] = _ref(lead, account or "") if lead else None
-        return KnownLeads([found.get(start) for start in starts], int(newest or 0))
+        lead_ids_sorted = sorted({start for start in starts if start})
+        parameter = (
+            json.encode(lead_ids_sorted).decode()
+            if self._engine.dialect.name == "sqlite"
+            else lead_ids_sorted
+        )
+        leads, newest = {}, 0
+        for newest, start, lead, account in self._quick(_KNOWN, (parameter,)):  # noqa: B007
+            leads[start] = _ref(lead, account or "") if lead else None
+        return KnownLeads([leads.get(start) for start in starts], int(newest or 0))
 
     def outcomes(self, lead_ids: Sequence[str]) -> list[str]:
-        """The outcome that closed each lead, "" where none did. Raises Unavailable.
+        """The outcome that closed each lead, "" where there is none. Raises Unavailable.
 
-        Of a former id it is that of the lead that it stands for.
+        A former id has the outcome of its current lead.
         """
         leads_of = [lead and lead.lead_id for lead in self.known(lead_ids).leads]
         query = select(leads.c.lead_id, leads.c.texts)
         try:
             with self._engine.connect() as connection:
                 rows = among(connection, query, leads.c.lead_id, {one for one in leads_of if one})
-                found = {row.lead_id: _outcome(row.texts) for row in rows}
+                by_lead = {row.lead_id: _outcome(row.texts) for row in rows}
         except SQLAlchemyError as bad:
             raise _unavailable(bad) from bad
-        return [found.get(one, "") if one else "" for one in leads_of]
+        return [by_lead.get(one, "") if one else "" for one in leads_of]
 
     def _quick(self, texts: Mapping[str, str], parameters: tuple[object, ...]) -> Sequence[Any]:
         """Rows by the driver's own cursor: each request asks, and the engine costs four times it.
@@ -82,22 +88,17 @@ class Directory:
         """
         driver: Any = self._engine.dialect.dbapi
         try:
-            connection = self._engine.raw_connection()
-            cursor = connection.cursor()
-            try:
+            with self._connections.cursor() as cursor:
                 cursor.execute(texts[self._engine.dialect.name], parameters)
                 rows: Sequence[Any] = cursor.fetchall()
                 return rows
-            finally:
-                cursor.close()  # an error holds it, and it would hold SQLite's files
-                connection.close()
         except (SQLAlchemyError, driver.Error) as bad:
             raise _unavailable(bad) from bad
 
-    def find(self, given: Mapping[str, str]) -> LeadRef:
+    def find(self, identifiers: Mapping[str, str]) -> LeadRef:
         """The lead known by all these identifiers. Raises UnknownLead, or BadInput."""
         try:
-            known = self._identifiers.read(given)
+            known = self._identifiers.read(identifiers)
         except BadSignal as bad:
             raise BadInput(bad.what, rule=bad.rule, where="identifiers") from None
         try:
@@ -114,7 +115,7 @@ class Directory:
     def all(self) -> Iterator[LeadRef]:
         """Every current lead that an identifier of a person names, by id.
 
-        Visitors known by a cookie or a device alone are nobody whom sales could reach.
+        Visitors known by a cookie or a device alone are left out: sales cannot reach them.
         """
         c = leads.c
         query = select(c.lead_id, c.account).order_by(c.lead_id)
@@ -128,15 +129,15 @@ class Directory:
         c = changes.c
         query = select(c.sequence, c.lead_id, c.into_lead, c.known_us, c.reason)
         rows: dict[int, dict[str, object]] = {}
-        seen, asked = set(), [str(lead.lead_id)]
+        seen, lead_ids = set(), [str(lead.lead_id)]
         with self._engine.connect() as connection:
-            for row in among(connection, query, c.lead_id, asked):
+            for row in among(connection, query, c.lead_id, lead_ids):
                 rows[row.sequence] = row._asdict()
-            while asked:
-                seen.update(asked)
-                for row in list(among(connection, query, c.into_lead, asked)):
+            while lead_ids:
+                seen.update(lead_ids)
+                for row in list(among(connection, query, c.into_lead, lead_ids)):
                     rows[row.sequence] = row._asdict()
-                asked = sorted({str(r["lead_id"]) for r in rows.values()} - seen)
+                lead_ids = sorted({str(r["lead_id"]) for r in rows.values()} - seen)
         return [
             {name: value for name, value in rows[at].items() if name != "sequence"}
             for at in sorted(rows)
@@ -150,20 +151,23 @@ class Directory:
             return sorted(KnownIdentifier(*row) for row in connection.execute(query))
 
     def together(self, lead: LeadRef) -> list[SharedEvent]:
-        """What says that a lead's identifiers are of one lead, oldest first."""
+        """The events that link a lead's identifiers, oldest first."""
         keys = {name.key for name in self.names(lead)}
         e, query = events.c, select(links.c["key"], links.c.other, links.c.event_key)
         with self._engine.connect() as connection:
             rows = among(connection, query, links.c["key"], sorted(keys))
-            held = [row for row in rows if row[0] < row[1] and row[1] in keys]
-            told = select(e.event_key, e.type, e.known_us)
-            named = sorted({row[2] for row in held})
-            by = {key: (name, us) for key, name, us in among(connection, told, e.event_key, named)}
-        found = [SharedEvent(key, other, *by[event]) for key, other, event in held]
-        return sorted(found, key=lambda one: (one.known_us, one))
+            pairs = [row for row in rows if row[0] < row[1] and row[1] in keys]
+            events_told = select(e.event_key, e.type, e.known_us)
+            named = sorted({row[2] for row in pairs})
+            by = {
+                key: (name, us)
+                for key, name, us in among(connection, events_told, e.event_key, named)
+            }
+        shared = [SharedEvent(key, other, *by[event]) for key, other, event in pairs]
+        return sorted(shared, key=lambda one: (one.known_us, one))
 
     def separated(self, lead: LeadRef) -> dict[str, str]:
-        """By identifier's key, why a person set it apart from the lead's."""
+        """The reasons for which a person separated identifiers from the lead's, by key."""
         s, keys = separations.c, {name.key for name in self.names(lead)}
         query = select(s.separation, s["key"], s.side, s.reason)
         with self._engine.connect() as connection:
@@ -173,7 +177,7 @@ class Directory:
         return {key: reason for n, key, side, reason in rows if (n, 1 - side) in own}
 
     def kept_apart(self, lead: LeadRef) -> list[KnownIdentifier]:
-        """Identifiers that came on one event with the lead's, and are of another lead."""
+        """Identifiers that came on one event with the lead's, and belong to another lead."""
         keys = {name.key for name in self.names(lead)}
         i = identifiers.c
         with self._engine.connect() as connection:
@@ -184,12 +188,12 @@ class Directory:
 
 
 def _owner(connection: Connection, keys: Keys) -> str:
-    """The lead of all these keys; those that are nobody's own have no say, beside others."""
+    """The lead of all these keys; shared identifiers are ignored beside others."""
     i = identifiers.c
-    held = list(among(connection, select(i["key"], i.lead_id, i.rule), i["key"], keys))
-    if len(held) < len(keys):
+    rows = list(among(connection, select(i["key"], i.lead_id, i.rule), i["key"], keys))
+    if len(rows) < len(keys):
         raise UnknownLead("no lead is known by these identifiers", rule="unknown-lead")
-    leads: set[str] = {lead for _, lead, rule in held if not rule} or {lead for _, lead, _ in held}
+    leads: set[str] = {lead for _, lead, rule in rows if not rule} or {lead for _, lead, _ in rows}
     if len(leads) > 1:
         raise BadInput(
             f"the identifiers belong to {len(leads)} leads",
@@ -229,8 +233,8 @@ _KNOWN = {
 
 def _outcome(texts: bytes) -> str:
     """The last of a lead's stored texts, see `signals.store.feature_states.LeadRow`."""
-    held = _texts.decode(texts)
-    return held[-1][2] if held else ""
+    values = _texts.decode(texts)
+    return values[-1][2] if values else ""
 
 
 def _ref(lead_id: str, account: str) -> LeadRef:

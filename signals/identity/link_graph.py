@@ -1,7 +1,7 @@
-"""The graph of links between identifiers, as far as it is in memory, and what it tells of them.
+"""The graph of links between identifiers, as far as it is in memory.
 
-Which identifiers stand alone, which are connected, and which may be one person's: functions of the
-links and of the limits alone. What follows for leads is `signals.identity.resolver`'s.
+Which identifiers are shared, which are connected, and which may be one person's: functions of the
+links and of the limits alone. What follows for leads is in `signals.identity.resolver`.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ LinkLoader = Callable[["LinkGraph", set[str]], None]
 
 
 def _all_is_here(_: "LinkGraph", __: set[str]) -> None:
-    """Load nothing: everything was added."""
+    """Load nothing: all keys were added before."""
 
 
 class LinkGraph:
@@ -36,7 +36,7 @@ class LinkGraph:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything, because it may have changed elsewhere."""
+        """Drop everything from memory, because it may have changed elsewhere."""
         self.links: dict[str, set[str]] = {}
         self.leads: dict[str, str] = {}
         self.rules: dict[str, str] = {}
@@ -53,7 +53,7 @@ class LinkGraph:
         return len(self.leads)
 
     def region(self, seeds: set[str]) -> set[str]:
-        """Persons' identifiers connected with the seeds; the seeds' neighbours in any case."""
+        """Persons' identifiers connected with the seeds, and the seeds' neighbours."""
         region, edge = set(seeds), set(seeds)
         while edge:
             self.load(edge)
@@ -81,12 +81,12 @@ class LinkGraph:
         return why_shared(components(able, self._linked_persons(able)))
 
     def clusters(self, keys: set[str]) -> list[set[str]]:
-        """The persons that these identifiers, none of them alone by a rule, stand for."""
+        """The persons that these identifiers stand for; none of them is shared by a rule."""
         if len(keys) == 1:
             return [keys]
-        found = components(keys, self._linked_persons(keys))
-        whole = [c for c in found if self._fits(c)]
-        broken = [c for c in found if not self._fits(c)]
+        joined = components(keys, self._linked_persons(keys))
+        whole = [c for c in joined if self._fits(c)]
+        broken = [c for c in joined if not self._fits(c)]
         return whole + [part for c in broken for part in self._careful(c)]
 
     def _linked_persons(self, keys: set[str]) -> list[tuple[str, str]]:
@@ -123,7 +123,7 @@ class LinkGraph:
         return self.one_side(cluster)
 
     def one_side(self, cluster: Iterable[str]) -> bool:
-        """Whether no separation stands between any two of these."""
+        """Whether no separation lies between any two of these keys."""
         if not self.sides:
             return True
         stands: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""What a change of identity means for leads: which end in another, and which are torn apart."""
+"""What a change of identity means for leads: which merge, and which are torn."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -9,10 +9,10 @@ from signals.identity.resolver import Resolved, Resolver
 
 
 class Rearrangement(NamedTuple):
-    """`ended`: leads that are no more, and the lead that their naming identifier is of now.
+    """`ended`: leads that ended, and the lead that their naming identifier belongs to now.
 
-    `torn`: leads of which some events now belong elsewhere; the others are only merged.
-    `why`: for each lead that ended or was torn, the set of keys that told so, or a rule.
+    `torn`: leads of which some events now belong to another lead; the others are only merged.
+    `why`: for each lead that ended or was torn, the set of keys that caused it, or a rule.
     """
 
     ended: dict[str, str]
@@ -21,7 +21,7 @@ class Rearrangement(NamedTuple):
 
 
 def rearrangement(resolved: Resolved, resolver: Resolver) -> Rearrangement:
-    """What the identifiers' moves mean for the leads that held them before."""
+    """What the identifiers' moves mean for the leads that they belonged to."""
     went: dict[str, set[str]] = {}
     ended: dict[str, str] = {}
     for key, before, after in resolved.moves:

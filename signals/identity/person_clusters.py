@@ -1,4 +1,4 @@
-"""The persons that identifiers stand for, and the machines that join them."""
+"""The persons that identifiers stand for, and the devices that join them."""
 
 from domain.identifiers import STRENGTH, IdentifierKind, is_machine, is_person
 from signals.identity.link_graph import LinkGraph
@@ -28,7 +28,7 @@ class PersonClusters:
             edge = self._over(machines) if machines else set()
 
     def joined(self) -> list[set[str]]:
-        """The persons, those put together that a machine joins."""
+        """The persons, with those merged that a device joins."""
         group_of = {c: {c} for c in self._core if not self._alone(c)}
         for machine in sorted(self._bridges):
             groups = {id(g): g for g in (group_of[c] for c in self._bridges[machine])}
@@ -96,7 +96,7 @@ class PersonClusters:
         return linked
 
     def _judge_mailboxes(self, linked: dict[str, list[str]]) -> None:
-        """Decide of addresses known from machines only whether a team reads them."""
+        """Decide which addresses that are known from devices only belong to a team."""
         slight = {key for keys in linked.values() for key in keys if self._slight(key)}
         if slight <= self._judged:
             return

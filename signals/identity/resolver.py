@@ -50,7 +50,7 @@ class Move(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A key's new neighbour, and the set of keys that told so."""
+    """A key's new neighbour, and the set of keys that linked them."""
 
     key: str
     other: str
@@ -58,9 +58,9 @@ class Link(NamedTuple):
 
 
 class Resolved(NamedTuple):
-    """What some events changed: links seen first, identifiers that moved, rules that changed.
+    """What some events changed: new links, identifiers that moved, rules that changed.
 
-    `flipped` are identifiers, known before, that began or ceased to be nobody's own.
+    `flipped` are identifiers, known before, that became shared or ceased to be.
     """
 
     links: list[Link]
@@ -106,9 +106,9 @@ class Resolver(LinkGraph):
     def resolve(
         self, seeds: Set[str], links: Sequence[Link] = (), lonely: Iterable[str] = ()
     ) -> Resolved:
-        """Decide anew whatever the links, or the sides, of these keys can reach.
+        """Decide again about all keys that the links, or the sides, of these keys can reach.
 
-        `lonely` are keys never seen before that are linked to nothing: nothing needs deciding.
+        `lonely` are new keys that are linked to nothing: nothing needs deciding about them.
         """
         after: dict[str, tuple[str, str]]
         after = {key: (lead_id(key), _NAMELESS.get(key[0], "")) for key in lonely}
@@ -138,11 +138,11 @@ class Resolver(LinkGraph):
 
     def _persons(self, seeds: set[str]) -> dict[str, tuple[str, str]]:
         """Lead and rule of every person's identifier that the seeds reach."""
-        found = PersonClusters(self, seeds)
+        persons = PersonClusters(self, seeds)
         out: dict[str, tuple[str, str]] = {
-            key: (lead_id(key), rule) for key, rule in found.rules.items() if rule
+            key: (lead_id(key), rule) for key, rule in persons.rules.items() if rule
         }
-        for cluster in found.joined():
+        for cluster in persons.joined():
             name = lead_id(min(cluster))
             out.update((key, (name, "")) for key in cluster)
         return out
@@ -200,15 +200,15 @@ class Resolver(LinkGraph):
 
         Between one person and one address known from machines only, the person counts.
         """
-        found: dict[str, bool] = {}
+        owners: dict[str, bool] = {}
         for other in self.links.get(key, ()):
             if is_person(other):
                 lead, rule = self._current(other, after)
                 if not rule and self.one_side((key, other)) and self._may_follow(key, lead, after):
-                    found[lead] = found.get(lead, True) and self.slight(other)
-        if len(found) == 2 and sum(found.values()) == 1:
-            return {lead for lead, slight in found.items() if not slight}
-        return set(found)
+                    owners[lead] = owners.get(lead, True) and self.slight(other)
+        if len(owners) == 2 and sum(owners.values()) == 1:
+            return {lead for lead, slight in owners.items() if not slight}
+        return set(owners)
 
     def _linked_to(self, keys: set[str]) -> set[str]:
         near = {other for key in keys for other in self.links.get(key, ())}
@@ -237,7 +237,7 @@ class Resolver(LinkGraph):
 
     def _leads_to(self, cluster: set[str], after: dict[str, tuple[str, str]]) -> str:
         """The one person's lead that these machines lead to, if it is one."""
-        found = {
+        leads = {
             lead
             for key in cluster
             for other in self._linked_machines(key)
@@ -245,7 +245,7 @@ class Resolver(LinkGraph):
             for lead, rule in [self._current(other, after)]
             if not rule
         }
-        lead = found.pop() if len(found) == 1 else ""
+        lead = leads.pop() if len(leads) == 1 else ""
         return lead if lead and all(self._may_follow(k, lead, after) for k in cluster) else ""
 
     def _current(self, key: str, after: dict[str, tuple[str, str]]) -> tuple[str, str]:
@@ -271,9 +271,9 @@ class Resolver(LinkGraph):
 
 
 def home(keys: Keys, rules: Container[str]) -> str:
-    """The key whose lead an event belongs to: persons first, then what is somebody's own.
+    """The key whose lead an event belongs to: persons first, then identifiers that are not shared.
 
-    `keys` ascend; `rules` holds those that are nobody's own.
+    `keys` ascend; `rules` has the shared ones.
     """
     first = keys[0]
     if len(keys) == 1 or (is_person(first) and first not in rules):

@@ -1,4 +1,4 @@
-"""When an identifier is nobody's own: the rules, each with what it looks at."""
+"""The rules by which an identifier is shared, and so joins nothing."""
 
 from collections.abc import Iterable, Set
 

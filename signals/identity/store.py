@@ -18,7 +18,7 @@ REMEMBERED = 150_000
 class Identities:
     """A resolver over one database, for one writer at a time.
 
-    What it remembers holds as long as nobody else writes; `begin` is told.
+    Its memory is valid as long as nobody else writes; `begin` is told whether somebody did.
     """
 
     def __init__(self, protections: ResolutionLimits) -> None:
@@ -40,7 +40,7 @@ class Identities:
             self._resolver.sides = read_sides(connection)
 
     def forget(self) -> None:
-        """Remember nothing: a transaction was rolled back, or somebody else wrote."""
+        """Drop the memory: a transaction was rolled back, or somebody else wrote."""
         self._resolver.clear()
         self._loaded.clear()
 
@@ -56,9 +56,9 @@ class Identities:
     def keys_of(self, leads: Sequence[str]) -> list[str]:
         """The identifiers that are stored as those of some leads, loaded."""
         query = select(identifiers.c["key"])
-        held = [r.key for r in among(self._at(), query, identifiers.c.lead_id, leads)]
-        self._load(self._resolver, set(held))
-        return held
+        keys = [r.key for r in among(self._at(), query, identifiers.c.lead_id, leads)]
+        self._load(self._resolver, set(keys))
+        return keys
 
     def know(self, sets: Iterable[Keys]) -> None:
         """Make sure that these keys are in memory."""
@@ -80,8 +80,8 @@ class Identities:
             resolver.links.setdefault(intern(row.key), set()).add(intern(row.other))
             if row.other not in resolver.leads:
                 wanted.add(row.other)
-        held = select(identifiers.c["key"], identifiers.c.lead_id, identifiers.c.rule)
-        for one in among(self._at(), held, identifiers.c["key"], sorted(wanted)):
+        columns = select(identifiers.c["key"], identifiers.c.lead_id, identifiers.c.rule)
+        for one in among(self._at(), columns, identifiers.c["key"], sorted(wanted)):
             key = intern(one.key)
             resolver.leads[key] = intern(one.lead_id)
             if one.rule:
@@ -93,7 +93,7 @@ Sides = dict[str, dict[int, int]]
 
 
 def read_sides(connection: Connection) -> Sides:
-    """Where each separated key stands, by all decisions so far."""
+    """The side of each separated key, by all decisions so far."""
     sides: Sides = {}
     for _, decided in read_decisions(connection):
         for key, stands in decided.items():
@@ -104,15 +104,15 @@ def read_sides(connection: Connection) -> Sides:
 def read_decisions(connection: Connection) -> list[tuple[int, Sides]]:
     """When each separation was decided and where it puts its keys, the newest first."""
     s = separations.c
-    found: dict[int, tuple[int, Sides]] = {}
+    decisions: dict[int, tuple[int, Sides]] = {}
     query = select(s.separation, s["key"], s.side, s.decided_us)
     for row in connection.execute(query.order_by(s.separation.desc())):
-        _, sides = found.setdefault(row.separation, (row.decided_us, {}))
+        _, sides = decisions.setdefault(row.separation, (row.decided_us, {}))
         sides[row.key] = {row.separation: row.side}
-    return list(found.values())
+    return list(decisions.values())
 
 
 def erase(connection: Connection) -> None:
-    """Remove every identifier and link: they are made anew from the log."""
+    """Remove every identifier and link: they are rebuilt from the log."""
     for table in (identifiers, links):
         connection.execute(delete(table))

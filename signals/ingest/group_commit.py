@@ -1,6 +1,6 @@
-"""One transaction for all threads that wait for one.
+"""Group commit: one transaction for all threads that wait for one.
 
-While a transaction runs, what other threads want to commit gathers; the next takes it together.
+While a transaction runs, the parts of other threads queue up; the next one commits them together.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ MOST = 5_000
 
 
 @dataclass(eq=False, slots=True)
-class _Asked:
+class _CommitRequest:
     part: PreparedDocuments
     counts: Counts | None = None
     failed: Exception | None = None
@@ -31,43 +31,43 @@ class GroupCommit:
 
     def __init__(self, commit: Callable[[Sequence[PreparedDocuments]], Sequence[Counts]]) -> None:
         self._commit = commit
-        self._waiting: list[_Asked] = []
+        self._waiting: list[_CommitRequest] = []
         self._gate, self._turn = Lock(), Lock()
 
     def commit(self, part: PreparedDocuments) -> Counts:
-        """Commit a part, perhaps with others; what became of it.
+        """Commit a part, perhaps with others; returns its counts.
 
         Raises what the commit of this part alone raises, or what failed for all.
         """
-        asked = _Asked(part)
+        request = _CommitRequest(part)
         with self._gate:
-            self._waiting.append(asked)
+            self._waiting.append(request)
         with self._turn:
-            while asked.open:
+            while request.open:
                 self._lead()
-        if asked.failed is not None:
-            raise asked.failed
-        return asked.counts or Counts()
+        if request.failed is not None:
+            raise request.failed
+        return request.counts or Counts()
 
     def _lead(self) -> None:
         company = self._company()
         try:
             self._together(company)
         except Refused:  # by a gate, which may mean one of them only
-            for asked in company:
-                self._alone(asked)
+            for request in company:
+                self._alone(request)
         except Exception as bad:
-            for asked in company:
-                asked.failed = bad
+            for request in company:
+                request.failed = bad
         finally:  # where the process is told to stop, nobody waits for ever
-            for asked in company:
-                if asked.open:
-                    asked.failed = Unavailable(
+            for request in company:
+                if request.open:
+                    request.failed = Unavailable(
                         "the commit was interrupted", rule="commit-finished", todo="Send it again."
                     )
 
-    def _company(self) -> list[_Asked]:
-        company: list[_Asked] = []
+    def _company(self) -> list[_CommitRequest]:
+        company: list[_CommitRequest] = []
         size = 0
         with self._gate:
             while self._waiting:
@@ -77,13 +77,13 @@ class GroupCommit:
                 company.append(self._waiting.pop(0))
         return company
 
-    def _alone(self, asked: _Asked) -> None:
+    def _alone(self, request: _CommitRequest) -> None:
         try:
-            self._together([asked])
+            self._together([request])
         except Exception as bad:
-            asked.failed = bad
+            request.failed = bad
 
-    def _together(self, company: Sequence[_Asked]) -> None:
-        done = self._commit([asked.part for asked in company])
-        for asked, counts in zip(company, done, strict=True):
-            asked.counts = counts
+    def _together(self, company: Sequence[_CommitRequest]) -> None:
+        done = self._commit([request.part for request in company])
+        for request, counts in zip(company, done, strict=True):
+            request.counts = counts

@@ -52,14 +52,16 @@ class Ingest:
         return self._take(self._prepare(documents, origin, first_line))
 
     def receive(self, documents: Sequence[bytes], origin: str) -> Receipt:
-        """As `accept`, for one who wants to hear which documents were refused."""
+        """As `accept`; returns which documents were refused, too."""
         prepared = self._prepare(documents, origin, 1)
         counts = self._take(prepared)
-        told = [
+        documents_read = [
             RefusedEvent(index=one.line - 1, rule=one.rule, detail=one.detail)
             for one in prepared.refused[:MOST_REFUSED]
         ]
-        return Receipt(**asdict(counts), refused=told, refused_total=len(prepared.refused))
+        return Receipt(
+            **asdict(counts), refused=documents_read, refused_total=len(prepared.refused)
+        )
 
     def _prepare(
         self, documents: Sequence[bytes], origin: str, first_line: int
@@ -93,15 +95,15 @@ class Ingest:
 
         `whole`: the parts are all of a delivery. Raises Refused, as `commit` does.
         """
-        batch, found = together(parts), QualityFindings()
-        found.merge(batch.found)
+        batch, findings = together(parts), QualityFindings()
+        findings.merge(batch.findings)
         try:
             with self._writer.transaction() as connection:
-                counts = self._commit(connection, parts, batch, found, whole)
+                counts = self._commit(connection, parts, batch, findings, whole)
         except Refused:
-            self._keep(found)
+            self._keep(findings)
             raise
-        self._door.committed(found)
+        self._door.committed(findings)
         return counts
 
     def _commit(
@@ -109,38 +111,38 @@ class Ingest:
         connection: Connection,
         parts: Sequence[PreparedDocuments],
         batch: PreparedDocuments,
-        found: QualityFindings,
+        findings: QualityFindings,
         whole: bool,  # noqa: FBT001
     ) -> list[Counts]:
         """Judge the batch, log what is new and make it count, keep what was refused."""
-        told, now_us = batch.arrivals, to_us(self._clock.now())
-        places = event_log.unseen(connection, told.keys)
-        fresh = take(told, places)
-        seen = batch.stats
-        if len(places) < _MOSTLY * len(told.keys):
-            seen = self._door.observe(map(decode, fresh.bodies))
+        columns, now_us = batch.arrivals, to_us(self._clock.now())
+        places = event_log.unseen(connection, columns.keys)
+        fresh = take(columns, places)
+        statistics = batch.stats
+        if len(places) < _MOSTLY * len(columns.keys):
+            statistics = self._door.observe(map(decode, fresh.bodies))
         newest = int(fresh.known_us.max(initial=0))
-        held = _held(connection, batch)
-        bad = quarantine.unseen(connection, _never_held(batch.refused, held))
-        self._door.admit(connection, seen, bad, newest, found, whole=whole)
+        quarantined = _quarantined(connection, batch)
+        bad = quarantine.unseen(connection, _never_held(batch.refused, quarantined))
+        self._door.admit(connection, statistics, bad, newest, findings, whole=whole)
         if places:
             self._writer.batch(connection).add(fresh)
-        refused = [_never_held(part.refused, held) for part in parts]
+        refused = [_never_held(part.refused, quarantined) for part in parts]
         kept = [quarantine.put(connection, those, now_us) for those in refused]
-        cured = quarantine.come_in(connection, told.keys, told.bodies)
+        cured = quarantine.come_in(connection, columns.keys, columns.bodies)
         quarantine.remove(connection, cured)
-        counts = counted(parts, places, kept, _places(told.keys, cured.values()))
+        counts = counted(parts, places, kept, _places(columns.keys, cured.values()))
         event_log.add_totals(connection, _once(sum(counts, Counts()), cured))
         return counts
 
-    def _keep(self, found: QualityFindings) -> None:
-        """Keep what was found in a batch that was refused whole."""
+    def _keep(self, findings: QualityFindings) -> None:
+        """Store the findings of a batch that was refused as a whole."""
         with self._writer.transaction() as connection:
-            self._door.stopped(connection, found)
+            self._door.stopped(connection, findings)
 
     @property
     def findings(self) -> QualityFindings:
-        """What the gates found in this process."""
+        """The findings of the gates in this process."""
         return self._door.findings
 
     def push(self) -> None:
@@ -151,43 +153,43 @@ class Ingest:
                 pass
 
     def replay_quarantine(self) -> Counts:
-        """Try everything in quarantine again; what is accepted now leaves it."""
+        """Check all quarantined documents again; those that are accepted leave quarantine."""
         counts = Counts()
-        for held in quarantine.take_all(self._writer.engine):
-            counts += self._release(held)
+        for rejected in quarantine.take_all(self._writer.engine):
+            counts += self._release(rejected)
         self.push()
         return counts
 
-    def _release(self, held: Mapping[str, Rejected]) -> Counts:
+    def _release(self, rejected: Mapping[str, Rejected]) -> Counts:
         """Commit those quarantined documents that can be accepted now."""
         accepted: list[ValidEvent] = []
         released: set[str] = set()
-        for i, one in held.items():
+        for i, one in rejected.items():
             if one.row_keys:  # a row as a mapping read it, whatever it looks like
                 continue
             documents = [(one.line, one.body)]
             sound, _ = self.preparer.reader.read_all(documents, one.origin, QualityFindings())
             accepted += sound
             released.update([i] * len(sound))
-        told = arrivals(accepted, self._writer.matcher)
+        columns = arrivals(accepted, self._writer.matcher)
         with self._writer.transaction() as connection:
-            fresh = take(told, event_log.unseen(connection, told.keys))
+            fresh = take(columns, event_log.unseen(connection, columns.keys))
             if fresh.keys:
                 self._writer.batch(connection).add(fresh)
-            released.update(quarantine.come_in(connection, told.keys, told.bodies))
+            released.update(quarantine.come_in(connection, columns.keys, columns.bodies))
             logged = event_log.holding(
-                connection, {key for one in held.values() for key in one.keys}
+                connection, {key for one in rejected.values() for key in one.keys}
             )
-            released.update(i for i, one in held.items() if not logged.isdisjoint(one.keys))
-            gone = quarantine.remove(connection, released)
-            new, twice = len(fresh.keys), gone - len(fresh.keys)
-            counts = Counts(accepted=new, duplicates=twice, quarantined=-gone, cured=gone)
+            released.update(i for i, one in rejected.items() if not logged.isdisjoint(one.keys))
+            removed = quarantine.remove(connection, released)
+            new, twice = len(fresh.keys), removed - len(fresh.keys)
+            counts = Counts(accepted=new, duplicates=twice, quarantined=-removed, cured=removed)
             event_log.add_totals(connection, counts)
-        stay = len(held.keys() - released)
+        stay = len(rejected.keys() - released)
         return replace(counts, received=new + twice + stay, quarantined=stay)
 
 
-def _held(connection: Connection, batch: PreparedDocuments) -> set[str]:
+def _quarantined(connection: Connection, batch: PreparedDocuments) -> set[str]:
     """Keys of refused documents of which the log, or the batch, has the event."""
     keys = {key for one in batch.refused for key in one.keys}
     return (
@@ -197,9 +199,9 @@ def _held(connection: Connection, batch: PreparedDocuments) -> set[str]:
     )
 
 
-def _never_held(refused: Sequence[Rejected], held: set[str]) -> list[Rejected]:
+def _never_held(refused: Sequence[Rejected], quarantined: set[str]) -> list[Rejected]:
     """Refused documents of which no event has come in."""
-    return [one for one in refused if held.isdisjoint(one.keys)]
+    return [one for one in refused if quarantined.isdisjoint(one.keys)]
 
 
 def _places(keys: Sequence[str], wanted: Iterable[str]) -> list[int]:

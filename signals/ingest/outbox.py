@@ -63,16 +63,16 @@ def drain(engine: Engine, states: StateStore, writer: StateWriter) -> bool:
     with engine.connect() as connection:
         until = generation(connection)
         query = select(outbox.c.entity, outbox.c.kind).limit(_AT_A_TIME)
-        held = [(str(r.entity), str(r.kind)) for r in connection.execute(query)]
-        if not held:
+        entities = [(str(r.entity), str(r.kind)) for r in connection.execute(query)]
+        if not entities:
             return False
-        _push_leads(connection, states, writer, [e for e, k in held if k == LEAD])
-        _push_accounts(connection, states, writer, [e for e, k in held if k == ACCOUNT])
-    if ended := [e for e, k in held if k == ENDED]:
+        _push_leads(connection, states, writer, [e for e, k in entities if k == LEAD])
+        _push_accounts(connection, states, writer, [e for e, k in entities if k == ACCOUNT])
+    if ended := [e for e, k in entities if k == ENDED]:
         writer.forget(ended)
     with engine.connect() as connection:
         writing(connection)
-        for part in chunks([e for e, _ in held]):
+        for part in chunks([e for e, _ in entities]):
             pushed = outbox.c.entity.in_(part) & (outbox.c.version <= until)
             connection.execute(delete(outbox).where(pushed))
         connection.commit()

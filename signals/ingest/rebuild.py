@@ -1,4 +1,4 @@
-"""Make identities, leads, accounts and states anew from the log: after a change of a definition."""
+"""Rebuild identities, leads, accounts and states from the log, after a change of a definition."""
 
 from collections.abc import Callable, Iterator
 
@@ -52,12 +52,12 @@ def _partition(connection: Connection) -> dict[str, str]:
 
 
 def _tell_changes(connection: Connection, before: dict[str, str], after: dict[str, str]) -> None:
-    """Note which leads became part of which by being read again; what was told before stays."""
+    """Record which leads became part of which by reading identifiers again."""
     moved = {(before[key], lead) for key, lead in after.items() if before.get(key, lead) != lead}
     latest = connection.execute(select(func.max(events.c.known_us))).scalar() or 0
-    told = {"known_us": latest, "event_key": "", "reason": "identifiers were read again"}
+    event = {"known_us": latest, "event_key": "", "reason": "identifiers were read again"}
     if moved:
-        rows = [{"lead_id": a, "into_lead": b, **told} for a, b in sorted(moved)]
+        rows = [{"lead_id": a, "into_lead": b, **event} for a, b in sorted(moved)]
         connection.execute(insert(changes), rows)
 
 
@@ -91,7 +91,7 @@ def _sets(connection: Connection) -> Iterator[dict[Keys, str]]:
 
 
 def _rehome(connection: Connection, writer: Writer) -> None:
-    """Note anew to whom each event of the log belongs."""
+    """Record again which lead each event of the log belongs to."""
     event_index.clear_homes(connection)
     e = events.c
     query = select(e.sequence, e.identifier_keys).execution_options(yield_per=_SETS)

@@ -24,10 +24,10 @@ def separate(
         )
     with writer.transaction() as connection:
         query = select(identifiers.c["key"]).where(identifiers.c.lead_id == lead.lead_id)
-        held = sorted(connection.execute(query).scalars())
-        _check(held, apart)
+        keys = sorted(connection.execute(query).scalars())
+        _check(keys, apart)
         last = connection.execute(select(func.max(separations.c.separation))).scalar() or 0
-        sides = {key: int(key in apart) for key in held}
+        sides = {key: int(key in apart) for key in keys}
         rows = [
             {"separation": last + 1, "key": k, "side": s, "decided_us": now_us, "reason": reason}
             for k, s in sides.items()
@@ -36,20 +36,20 @@ def separate(
         resolver = writer.identities.resolver
         for key, side in sides.items():
             resolver.sides.setdefault(key, {})[last + 1] = side
-        writer.batch(connection).separate(set(held), reason, now_us)
-        return sorted({resolver.leads[key] for key in held})
+        writer.batch(connection).separate(set(keys), reason, now_us)
+        return sorted({resolver.leads[key] for key in keys})
 
 
-def _check(held: Sequence[str], apart: Collection[str]) -> None:
-    if unknown := len(set(apart) - set(held)):
+def _check(keys: Sequence[str], apart: Collection[str]) -> None:
+    if unknown := len(set(apart) - set(keys)):
         raise BadInput(
             f"{unknown} of the identifiers are not this lead's",
             rule="split-own",
             todo="`leadscore identity show` tells what the lead is known by.",
         )
-    if not apart or len(set(apart)) == len(held):
+    if not apart or len(set(apart)) == len(keys):
         raise BadInput(
-            f"the lead has {len(held)} identifiers, {len(set(apart))} would go",
+            f"the lead has {len(keys)} identifiers, {len(set(apart))} would go",
             rule="split-both-sides",
             todo="Name some of its identifiers, not all.",
         )

@@ -1,4 +1,4 @@
-"""The one writer: a transaction at a time, over memory that is known to hold still."""
+"""The one writer: a transaction at a time, with caches that are valid while it runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,28 +49,28 @@ class Writer:
         """
         with turn(self._lock, self._wait_s), self.engine.connect() as connection:
             writing(connection)
-            held = generation(connection)
-            self.identities.begin(connection, fresh=held == self._generation)
+            generation_now = generation(connection)
+            self.identities.begin(connection, fresh=generation_now == self._generation)
             try:
                 yield connection
-                row = (GENERATION, held + 1)
+                row = (GENERATION, generation_now + 1)
                 write(connection, totals, ("name", "value"), [row], conflict="replace")
-                if not held:
+                if not generation_now:
                     self.remember_rules(connection)
                 connection.commit()
-                self._generation = held + 1
+                self._generation = generation_now + 1
             except BaseException:
                 self.identities.forget()
                 self._generation = -1
                 raise
 
     def remember_rules(self, connection: Connection) -> None:
-        """Note by which rules identities are made from now on: of an empty log, or of all of it."""
+        """Record the identity rules: of an empty log, or once all of it was read again."""
         row = (IDENTITY, self.identifiers.rules.digest)
         write(connection, totals, ("name", "value"), [row], conflict="replace")
 
     def has_other_rules(self) -> bool:
-        """Whether identities here were made by other rules than these."""
+        """Whether this home's identities were made by other rules than those in force."""
         with self.engine.connect() as connection:
             made_by = counter(connection, IDENTITY)
             return generation(connection) > 0 and made_by != self.identifiers.rules.digest

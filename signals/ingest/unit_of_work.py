@@ -58,31 +58,31 @@ class UnitOfWork:
         self._parts: dict[str, list[tuple[str, Vector]]] = {}
         self._recount: set[str] = set()
         self._events = arrivals((), matcher).events
-        self._taken: list[tuple[int, ValidEvent]] = []
+        self._moved: list[tuple[int, ValidEvent]] = []
         self._order: list[LeadRow] = []
 
     def add(self, fresh: EventColumns) -> None:
-        """Log events that the log does not hold, and make them count."""
+        """Log events that are not in the log yet, and apply them."""
         sets = set(fresh.sets)
         resolved = self._identities.resolver.add(sets)
-        told = first_of_each(fresh) if resolved.links or resolved.moves else {}
-        change = self._rearrange(resolved, told)
+        first_events = first_of_each(fresh) if resolved.links or resolved.moves else {}
+        change = self._rearrange(resolved, first_events)
         homes = self._homes(sets)
         event_log.append(self._connection, fresh, homes)
         self._apply(change, fresh, homes)
 
     def separate(self, seeds: Set[str], reason: str, now_us: int) -> None:
-        """Decide anew about identifiers whose sides have changed."""
+        """Decide again about identifiers whose sides have changed."""
         resolved = self._identities.resolver.resolve(seeds)
         change = self._rearrange(resolved, {}, reason, now_us)
         self._apply(change, arrivals((), self._matcher), {})
 
     def count(self, logged: Sequence[ValidEvent]) -> None:
-        """Make logged events count, whose identifiers are resolved already."""
-        told = arrivals(logged, self._matcher)
-        sets = set(told.sets)
+        """Apply logged events whose identifiers are resolved already."""
+        columns = arrivals(logged, self._matcher)
+        sets = set(columns.sets)
         self._identities.know(sets)
-        self._apply(Rearrangement({}, set(), {}), told, self._homes(sets))
+        self._apply(Rearrangement({}, set(), {}), columns, self._homes(sets))
 
     def _homes(self, sets: Iterable[Keys]) -> dict[Keys, str]:
         route = self._identities.resolver.route
@@ -97,50 +97,52 @@ class UnitOfWork:
         reason: str = "",
         now_us: int = 0,
     ) -> Rearrangement:
-        """Save what identifiers became; take back the events of leads that are torn."""
+        """Save the identifiers' changes; take back the events of torn leads."""
         change = rearrangement(resolved, self._identities.resolver)
         if change.torn:
-            held = self._identities.keys_of(sorted(change.torn))
-            self._taken = event_log.read_homes(self._connection, held)
-            self._identities.know(a.known.keys for _, a in self._taken)
+            torn_keys = self._identities.keys_of(sorted(change.torn))
+            self._moved = event_log.read_homes(self._connection, torn_keys)
+            self._identities.know(a.known.keys for _, a in self._moved)
         self._identities.save(resolved, {keys: a.key for keys, a in event_of.items()})
         record(self._connection, resolved, change, event_of, (reason, now_us))
         return change
 
     # -- states ------------------------------------------------------------------------------
 
-    def _apply(self, change: Rearrangement, told: EventColumns, homes: Mapping[Keys, str]) -> None:
+    def _apply(
+        self, change: Rearrangement, columns: EventColumns, homes: Mapping[Keys, str]
+    ) -> None:
         again = self._send_home()
-        taken = arrivals([a for _, a in self._taken], self._matcher)
+        moved = arrivals([a for _, a in self._moved], self._matcher)
         leads = self._identities.resolver.leads
         lead_of = {keys: leads[home] for keys, home in {**homes, **again}.items()}
         self._load(change, sorted(set(lead_of.values())))
-        self._fold(joined([taken, told]) if taken.keys else told, lead_of)
+        self._fold(joined([moved, columns]) if moved.keys else columns, lead_of)
         self._recount |= {self._rows[lead_of[keys]].account for keys in again}
         hollow = [lead for lead, row in self._rows.items() if not row.state[COUNT]]
         for lead in hollow:
             del self._rows[lead]
-        gone = sorted({*hollow, *(change.ended.keys() - self._rows.keys())})
+        removed = sorted({*hollow, *(change.ended.keys() - self._rows.keys())})
         self._states.save(self._connection, list(self._rows.values()))
-        self._states.remove(self._connection, gone)
-        sums = self._save_accounts(len(taken.keys), len(taken.keys) + len(told.keys))
+        self._states.remove(self._connection, removed)
+        sums = self._save_accounts(len(moved.keys), len(moved.keys) + len(columns.keys))
         version = generation(self._connection) + 1
-        for kind, entities in ((ACCOUNT, sums), (LEAD, self._rows), (ENDED, gone)):
+        for kind, entities in ((ACCOUNT, sums), (LEAD, self._rows), (ENDED, removed)):
             announce(self._connection, kind, entities, version)
 
     def _send_home(self) -> dict[Keys, str]:
-        """The homes now of the events that were taken back; the log is told of new ones."""
-        homes = self._homes({a.known.keys for _, a in self._taken})
+        """The present homes of the events taken back; new ones are recorded in the log."""
+        homes = self._homes({a.known.keys for _, a in self._moved})
         moved = [
             (a.sequence, before, now)
-            for before, a in self._taken
+            for before, a in self._moved
             if (now := home_of(homes[a.known.keys])) != before
         ]
         event_index.rehome(self._connection, moved)
         return homes
 
     def _load(self, change: Rearrangement, lead_of: Sequence[str]) -> None:
-        """Load the stored leads that are touched, those that end as parts of what they become."""
+        """Load the stored leads that are touched, and those that end in one of them."""
         wanted = {*lead_of, *change.torn, *change.ended, *change.ended.values()}
         for part in self._states.load(self._connection, sorted(wanted)):
             if part.lead_id in change.torn:
@@ -170,30 +172,30 @@ class UnitOfWork:
         s = self._states
         return LeadRow(lead, "", 0, np.zeros(s.layout.width), s.texts)
 
-    def _fold(self, told: EventColumns, lead_of: Mapping[Keys, str]) -> None:
+    def _fold(self, columns: EventColumns, lead_of: Mapping[Keys, str]) -> None:
         """Fold the events into their leads."""
         rows = self._order = list(self._rows.values())
-        if not told.keys:
+        if not columns.keys:
             return
         at = {lead: i for i, lead in enumerate(self._rows)}
         row_of = {keys: at[lead] for keys, lead in lead_of.items()}
-        index = np.array([row_of[keys] for keys in told.sets], dtype=np.int64)
-        named = zip(told.sets, told.accounts, strict=True)
-        for keys, account in {told for told in named if told[1]}:
+        index = np.array([row_of[keys] for keys in columns.sets], dtype=np.int64)
+        named = zip(columns.sets, columns.accounts, strict=True)
+        for keys, account in {columns for columns in named if columns[1]}:
             row = rows[row_of[keys]]
             row.account = smaller(row.account, account)
         known = np.array([row.known_us for row in rows], dtype=np.int64)
-        np.maximum.at(known, index, told.known_us)
-        self._write_texts(told, index)
-        self._events = told.events._replace(rows=index)
+        np.maximum.at(known, index, columns.known_us)
+        self._write_texts(columns, index)
+        self._events = columns.events._replace(rows=index)
         matrix = np.array([row.state for row in rows])
         state_kernels.fold(matrix, self._events, 0, len(index), self._states.half_lives)
         for row, state, known_us in zip(rows, matrix, known.tolist(), strict=True):
             row.state, row.known_us = state, known_us
 
-    def _write_texts(self, told: EventColumns, index: Index) -> None:
-        times, ties = told.events.times, told.events.ties
-        for event, attribute, value in told.texts:
+    def _write_texts(self, columns: EventColumns, index: Index) -> None:
+        times, ties = columns.events.times, columns.events.ties
+        for event, attribute, value in columns.texts:
             texts = self._order[index[event]].texts
             written = (float(times[event]), float(ties[event]), value)
             texts[attribute] = max(texts[attribute], written)
@@ -201,7 +203,7 @@ class UnitOfWork:
     # -- accounts ----------------------------------------------------------------------------
 
     def _save_accounts(self, begin: int, end: int) -> dict[str, Vector]:
-        """Accounts touched: events `begin` to `end` folded in, or summed anew where one left."""
+        """Save touched accounts: events `begin` to `end` folded in, or summed again."""
         joining: dict[str, list[Vector]] = {}
         for row in self._rows.values():
             for account, state in self._parts.get(row.lead_id, ()):
@@ -246,22 +248,22 @@ def record(
     latest = max((a.known_us for a in event_of.values()), default=decided[1])
     rows = []
     for before, after in sorted({(m.before, m.after) for m in resolved.moves if m.before}):
-        told = change.why.get(before) or change.why.get(after) or decided[0]
-        event = None if isinstance(told, str) else event_of.get(told)
+        cause = change.why.get(before) or change.why.get(after) or decided[0]
+        event = None if isinstance(cause, str) else event_of.get(cause)
         rows.append(
             {
                 "lead_id": before,
                 "into_lead": after,
                 "known_us": event.known_us if event else latest,
                 "event_key": event.key if event else "",
-                "reason": told if isinstance(told, str) or not event else _said(event, told),
+                "reason": cause if isinstance(cause, str) or not event else _message(event, cause),
             }
         )
     if rows:
         connection.execute(insert(changes), rows)
 
 
-def _said(event: First, keys: Keys) -> str:
+def _message(event: First, keys: Keys) -> str:
     return f"{len(keys)} identifiers on one {event.type} event"
 
 

@@ -98,7 +98,7 @@ class ColumnSources:
         self.file = file
         self.table = table
         self.columns: dict[str, None] = {}
-        self._made: dict[Hashable, ColumnSource] = {}
+        self._sources: dict[Hashable, ColumnSource] = {}
         name = table.time_zone or file.time_zone
         self._zone = time_zone(name) if name else None
 
@@ -116,6 +116,11 @@ class ColumnSources:
         country = spec.region.column
         placed = phone_of(column, convert, converters.text(self._missing(country)))
         return self._make(key, (column, country), placed)
+
+    def action(self, column: str) -> ColumnSource:
+        """The id of an action of ours, or None."""
+        convert = converters.action_id(column, self._missing(column))
+        return self._make(("action", column), (column,), convert)
 
     def row(self, file: str) -> ColumnSource:
         """The row's own identifier: the file's name without its endings, and the row's number."""
@@ -174,10 +179,10 @@ class ColumnSources:
     def _make(
         self, key: Hashable, columns: tuple[str, ...], convert: Callable[[Any], object]
     ) -> ColumnSource:
-        source = self._made.get(key) if key is not None else None
+        source = self._sources.get(key) if key is not None else None
         if source is None:
             source = ColumnSource(self.need(columns), Memo(convert))
-            self._made[key] = source
+            self._sources[key] = source
         return source
 
     def _missing(self, column: str) -> Container[str]:
@@ -223,8 +228,8 @@ class ColumnSources:
             if test.absent or value is None:
                 return bool(test.absent) and value is None
             if test.sign is not None:
-                found = number(value)
-                return isinstance(found, float) and (found < 0 if negative else found > 0)
+                parsed = number(value)
+                return isinstance(parsed, float) and (parsed < 0 if negative else parsed > 0)
             if start is not None:
                 return value.startswith(start)
             return bool(test.present) or value in among
@@ -254,7 +259,7 @@ def _product(
         for value in (a, b):
             if value is None or isinstance(value, Bad):
                 return value
-        found = a * b  # type: ignore[operator]
-        return found if abs(found) < limit else bad
+        result = a * b  # type: ignore[operator]
+        return result if abs(result) < limit else bad
 
     return product

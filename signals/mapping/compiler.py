@@ -65,7 +65,7 @@ class MappingCounts(msgspec.Struct):
     rejected: int = 0
     signals: int = 0
     left_out: Counter[LeftOut] = msgspec.field(default_factory=Counter)
-    made: Counter[str] = msgspec.field(default_factory=Counter)
+    event_counts: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ class _Event:
     def columns(self, view: View, rows: Sequence[int]) -> list[Sequence[Any]]:
         """The values of these rows, data field by data field; None for what is left out."""
         return [
-            [None if type(v) is Bad else v for v in found] if source.bad else found
+            [None if type(v) is Bad else v for v in accepted] if source.bad else accepted
             for source in self.values
-            for found in (_take(view.of(source), rows),)
+            for accepted in (_take(view.of(source), rows),)
         ]
 
     def left_out(self, view: View, rows: Sequence[int]) -> Iterator[tuple[int, LeftOut]]:
@@ -109,8 +109,8 @@ class _Event:
         for source in self.values:
             if source.bad:
                 values = view.of(source)
-                found = ((i, values[i]) for i in rows)
-                yield from ((i, LeftOut(v.where, v.rule)) for i, v in found if type(v) is Bad)
+                cells = ((i, values[i]) for i in rows)
+                yield from ((i, LeftOut(v.where, v.rule)) for i, v in cells if type(v) is Bad)
 
 
 class TablePlan:
@@ -127,6 +127,7 @@ class TablePlan:
         self._versions = versions
         self._identifiers = _identifiers(make, table, name)
         self._row = make.row(name) if table.by_row else None
+        self._action = None if table.action_id is None else make.action(table.action_id)
         self._refusals = [(_tests(make, r.when), r.rule) for r in table.refuse]
         self._ignores = _tests(make, table.ignore)
         self._events = [_event(make, event) for event in table.events]
@@ -153,23 +154,23 @@ class TablePlan:
         ignored = {i for test in self._ignores for i in compress(range(view.size), view.of(test))}
         bad = self._rejections(view, people, chosen, ignored)
         keys = {key: self._keys(view, key) for key in {event.key for event in self._events}}
-        found = [_broken(b) for b in batch.broken]
-        found += self._rejected(batch, view, bad, chosen, keys)
+        rejections = [_broken(b) for b in batch.broken]
+        rejections += self._rejected(batch, view, bad, chosen, keys)
         self.tally.rows += view.size + len(batch.broken)
         self.tally.ignored += len(ignored)
-        self.tally.rejected += len(found)
+        self.tally.rejected += len(rejections)
         skip = ignored.union(i for i, _ in bad)
         left_out: set[tuple[int, LeftOut]] = set()
         for event, rows in zip(self._events, chosen, strict=True):
             kept = [i for i in rows if i not in skip] if skip else rows
-            made = self._signals(event, kept, view, people, keys[event.key])
-            found.extend(map(MappedRow, made, _take(batch.lines, kept)))
+            signals = self._signals(event, kept, view, people, keys[event.key])
+            rejections.extend(map(MappedRow, signals, _take(batch.lines, kept)))
             self.tally.signals += len(kept)
-            self.tally.made.update(_take(view.of(event.kind), kept))
+            self.tally.event_counts.update(_take(view.of(event.kind), kept))
             left_out.update(event.left_out(view, kept))
         self.tally.left_out.update(what for _, what in left_out)
-        found.sort(key=_line)
-        return found
+        rejections.sort(key=_line)
+        return rejections
 
     def _people(self, view: View) -> list[Any]:
         """Of each row its identifiers by kind, or the `Bad` that there is instead."""
@@ -189,14 +190,18 @@ class TablePlan:
         """The rejected rows, each with the first reason."""
         bad: dict[int, Bad] = {}
         for tests, rule in self._refusals:
-            held = map(all, zip(*map(view.of, tests), strict=True))
-            for i in compress(range(view.size), held):
+            matches = map(all, zip(*map(view.of, tests), strict=True))
+            for i in compress(range(view.size), matches):
                 bad.setdefault(i, Bad(rule, "a refuse condition of the mapping holds"))
         for i, person in enumerate(people):
             if type(person) is Bad:
                 bad.setdefault(i, person)
         for i in set(range(view.size)).difference(*chosen):
             bad.setdefault(i, _NO_EVENT)
+        actions = [] if self._action is None else view.of(self._action)
+        for i, action in enumerate(actions):
+            if type(action) is Bad:
+                bad.setdefault(i, action)
         for event, rows in zip(self._events, chosen, strict=True):
             for i, why in event.bad(view, rows):
                 bad.setdefault(i, why)
@@ -246,13 +251,17 @@ class TablePlan:
         data = zip(*columns, strict=True) if columns else repeat(())
         times, kinds = _take(view.of(event.time), rows), _take(view.of(event.kind), rows)
         who, key = _take(people, rows), _take(keys, rows)
-        for k, p, t, kind, values in zip(key, who, times, kinds, data, strict=False):
+        actions = repeat(None) if self._action is None else _take(view.of(self._action), rows)
+        for k, p, t, kind, action, values in zip(
+            key, who, times, kinds, actions, data, strict=False
+        ):
             signal = Signal(
                 id=mapped_id(k, event.name or kind),
                 source=source,
                 type=kind,
                 time=t,
                 dataversion=versions[kind],
+                actionid=action,
                 identifiers=p,
                 data={f: v for f, v in zip(fields, values, strict=True) if v is not None},
             )
@@ -262,12 +271,12 @@ class TablePlan:
 def _identifiers(
     make: ColumnSources, table: TableSpec, name: str
 ) -> list[tuple[str, list[ColumnSource]]]:
-    found = []
-    for kind, given in table.identifiers.items():
-        spec = given if isinstance(given, IdentifierSpec) else IdentifierSpec(column=given)
+    identifiers = []
+    for kind, named in table.identifiers.items():
+        spec = named if isinstance(named, IdentifierSpec) else IdentifierSpec(column=named)
         sources = [make.identifier(column, spec) for column in spec.columns]
-        found.append((kind, [make.row(name)] if spec.row else sources))
-    return found
+        identifiers.append((kind, [make.row(name)] if spec.row else sources))
+    return identifiers
 
 
 def _event(make: ColumnSources, event: EventSpec) -> _Event:
@@ -298,7 +307,7 @@ def _person(kinds: list[str], values: tuple[Any, ...]) -> object:
 
     Where no other can be, the `Bad` that says why.
     """
-    found: dict[str, Any] = {}
+    identifiers: dict[str, Any] = {}
     bad: dict[str, Any] = {}
     for kind, value in zip(kinds, values, strict=True):
         if type(value) is Bad:
@@ -306,15 +315,15 @@ def _person(kinds: list[str], values: tuple[Any, ...]) -> object:
             continue
         if value is None:
             continue
-        held = found.get(kind)
-        if held is None:
-            found[kind] = value
-        elif isinstance(held, list):
-            held.append(value)
+        earlier = identifiers.get(kind)
+        if earlier is None:
+            identifiers[kind] = value
+        elif isinstance(earlier, list):
+            earlier.append(value)
         else:
-            found[kind] = [held, value]
-    if found.keys() - {ACCOUNT_KIND, NAME_KIND}:
-        return {**dict.fromkeys(bad), **found} if bad else found
+            identifiers[kind] = [earlier, value]
+    if identifiers.keys() - {ACCOUNT_KIND, NAME_KIND}:
+        return {**dict.fromkeys(bad), **identifiers} if bad else identifiers
     return next(iter(bad.values()), _NOBODY)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Hashable, Iterable
 from math import isfinite
 from typing import Generic, NamedTuple, TypeVar
 
+from domain.signals import ACTION_ID, LONGEST_ACTION_ID
 from signals.mapping.numerals import LONGEST, Unread, exact, is_plain, numeral, real, whole_text
 from signals.mapping.words import truth
 
@@ -53,6 +54,23 @@ class Memo(dict[K, V], Generic[K, V]):
 Convert = Callable[[str], object]
 
 
+_ACTION = re.compile(ACTION_ID)
+
+
+def action_id(column: str, missing: Container[str]) -> Callable[[str], str | Bad | None]:
+    """The id of an action of ours; None where it is missing."""
+    bad = Bad("action-id", "no id of 1 to 128 letters, digits and . _ : -", column)
+    clean = text(missing)
+
+    def convert(raw: str) -> str | Bad | None:
+        value = clean(raw)
+        if value is None:
+            return None
+        return value if len(value) <= LONGEST_ACTION_ID and _ACTION.fullmatch(value) else bad
+
+    return convert
+
+
 def text(missing: Container[str]) -> Callable[[str], str | None]:
     """Text without blanks around it; None where it is missing."""
 
@@ -93,28 +111,28 @@ class Numbers:
         """A finite number. Raises Unread."""
         if self._point != "," and value.isascii() and "_" not in value:
             try:  # most are plain, and this is several times as fast
-                found = float(value)
+                parsed = float(value)
             except ValueError:
                 return real(self._plain(value))
-            if isfinite(found):
-                return found
+            if isfinite(parsed):
+                return parsed
         return real(self._plain(value))
 
     def whole(self, value: str) -> int:
         """A whole number of 64 bits, perhaps written as 12.0. Raises Unread."""
         if _SHORT.fullmatch(value):
             return int(value)
-        found = int(digits) if len(digits := whole_text(self._plain(value))) < LONGEST else 1 << 63
-        if abs(found) >= 1 << 63:
+        parsed = int(digits) if len(digits := whole_text(self._plain(value))) < LONGEST else 1 << 63
+        if abs(parsed) >= 1 << 63:
             raise Unread("number", "not a whole number of 64 bits")
-        return found
+        return parsed
 
     def percent(self, value: str) -> float:
         """The share that a percentage is: 45 % is 0.45. Raises Unread."""
-        found = numeral(value, self._point)
-        if not found.percent:
+        parsed = numeral(value, self._point)
+        if not parsed.percent:
             raise Unread("number-percent", "no per cent sign; set kind: number")
-        return float(exact(found.plain) / 100)
+        return float(exact(parsed.plain) / 100)
 
     def _plain(self, value: str) -> str:
         plain, currency, percent = numeral(value, self._point)
@@ -132,10 +150,10 @@ def boolean(point: str) -> Callable[[str], bool]:
     """True of true, yes, y, t, 1; False of false, no, n, f, 0; in any case. Raises Unread."""
 
     def parse(value: str) -> bool:
-        found = truth(value, point)
-        if found is None:
+        parsed = truth(value, point)
+        if parsed is None:
             raise Unread("boolean", "neither yes nor no")
-        return found
+        return parsed
 
     return parse
 

@@ -25,12 +25,12 @@ _DEFAULT_HALF_LIVES = (1.0, 7.0, 30.0)
 
 def events_of(file: MappingFile) -> dict[str, list[EventSpec]]:
     """Each event type with the events that may have it, in the order of the file."""
-    found: dict[str, list[EventSpec]] = {}
+    events: dict[str, list[EventSpec]] = {}
     for table in file.tables:
         for event in table.events:
             for kind in event.types:
-                found.setdefault(kind, []).append(event)
-    return found
+                events.setdefault(kind, []).append(event)
+    return events
 
 
 def derive_definition(file: MappingFile) -> FeatureDefinition:
@@ -86,16 +86,16 @@ def _families(file: MappingFile, types: dict[str, list[EventSpec]]) -> Iterator[
 
 
 def _attributes(file: MappingFile, types: dict[str, list[EventSpec]]) -> Iterator[ProfileAttribute]:
-    found: dict[str, tuple[str, dict[str, None]]] = {}
+    attributes: dict[str, tuple[str, dict[str, None]]] = {}
     for event_type, events in types.items():
         for event in events:
             for name, spec in event.fields.items():
                 kind = _ATTRIBUTE_KINDS.get(spec.of_kind)
                 if kind and spec.attribute and event.feature:
-                    held, its_types = found.setdefault(name, (kind, {}))
-                    _same_kind(name, held, kind)
+                    its_kind, its_types = attributes.setdefault(name, (kind, {}))
+                    _same_kind(name, its_kind, kind)
                     its_types[event_type] = None
-    for name, (kind, its_types) in found.items():
+    for name, (kind, its_types) in attributes.items():
         yield ProfileAttribute(
             name=name,
             kind="number" if kind == "number" else "text",
@@ -110,9 +110,9 @@ def _names(events: list[EventSpec]) -> dict[str, None]:
 
 
 def _field(name: str, specs: list[FieldSpec | None], file: MappingFile) -> Field:
-    given = [spec for spec in specs if spec is not None]
-    spec = given[0]
-    for other in given:
+    stated = [spec for spec in specs if spec is not None]
+    spec = stated[0]
+    for other in stated:
         _same_kind(name, spec.of_kind, other.of_kind)
     return Field(
         name=name,

@@ -118,8 +118,10 @@ class Mapping:
     def unmet(self, path: Path, tally: MappingCounts) -> tuple[str, ...]:
         """The types of outcomes that the file's table may make and that no row became."""
         own = {kind for event in self.table_for(path).events for kind in event.types}
-        told = {kind for outcome in self.file.outcomes.values() for kind in outcome.types}
-        return tuple(sorted((own & told) - tally.made.keys())) if tally.rows else ()
+        outcome_types = {kind for outcome in self.file.outcomes.values() for kind in outcome.types}
+        return (
+            tuple(sorted((own & outcome_types) - tally.event_counts.keys())) if tally.rows else ()
+        )
 
     def _define(self) -> FeatureDefinition | None:
         if self.file.features is not None:
@@ -138,6 +140,7 @@ def load_mapping(path: Path) -> Mapping:
         todo = "docs/mapping.md tells every key; examples/ has mappings that work."
         if "got `bool`" in what:
             todo = "YAML takes yes, no, on and off for true and false: put such words in quotes."
-        where = located(text, path.name, what)
+        key = getattr(bad, "key", "").removeprefix("$")
+        where = located(text, path.name, f"at `$.features{key}`" if key else what)
         raise BadMapping(what, rule="mapping-file", where=where, todo=todo) from bad
     return Mapping(file, path.name)

@@ -45,7 +45,7 @@ _WHOLE = re.compile(r"([+-]?[0-9]+)(\.0*)?")
 
 
 class Unread(ValueError):
-    """A text that is no certain number: the rule that says why, and a detail without the text."""
+    """A text that cannot be read as one number: the rule, and a detail without the text."""
 
     def __init__(self, rule: str, detail: str) -> None:
         super().__init__(detail)
@@ -72,16 +72,16 @@ def numeral(value: str, point: str) -> Numeral:
     """
     if _PLAIN[point or "."].fullmatch(value):
         return Numeral(value.replace(",", "."))
-    found = _DRESSED.fullmatch(value.translate(_ALIKE)) if len(value) <= LONGEST else None
-    if found is None:
+    match = _DRESSED.fullmatch(value.translate(_ALIKE)) if len(value) <= LONGEST else None
+    if match is None:
         raise Unread("number", "not a number")
-    signs = [s for s in found.group("s1", "s2", "s3", "open") if s]
-    money = [c for c in found.group("c1", "c2", "c3", "c4") if c]
-    percent = found["percent"] is not None
-    if bool(found["open"]) != bool(found["close"]) or len(signs) > 1 or len(money) + percent > 1:
+    signs = [s for s in match.group("s1", "s2", "s3", "open") if s]
+    money = [c for c in match.group("c1", "c2", "c3", "c4") if c]
+    percent = match["percent"] is not None
+    if bool(match["open"]) != bool(match["close"]) or len(signs) > 1 or len(money) + percent > 1:
         raise Unread("number", "not a number")
     minus = "-" if signs and signs[0] in "-(" else ""
-    return Numeral(minus + _ungrouped(found["digits"], point), "".join(money), percent)
+    return Numeral(minus + _ungrouped(match["digits"], point), "".join(money), percent)
 
 
 def _ungrouped(digits: str, point: str) -> str:
@@ -103,10 +103,10 @@ def is_plain(value: str, point: str) -> bool:
 
 def real(plain: str) -> float:
     """A plain number as a float. Raises Unread where it is beyond all floats."""
-    found = float(plain)
-    if not math.isfinite(found):
+    parsed = float(plain)
+    if not math.isfinite(parsed):
         raise Unread("number", "not a finite number")
-    return found
+    return parsed
 
 
 def exact(plain: str) -> Decimal:
@@ -119,18 +119,18 @@ def exact(plain: str) -> Decimal:
 
 
 def complete(plain: str) -> Decimal:
-    """A plain number whose every digit down to the ones was written. Raises Unread.
+    """A plain number of which every digit down to the ones was written. Raises Unread.
 
-    Of 1.23E+11 nine digits are gone, whatever program wrote it.
+    1.23E+11 lacks nine digits, whatever program wrote it.
     """
-    found = exact(plain)
-    exponent = found.as_tuple().exponent
+    parsed = exact(plain)
+    exponent = parsed.as_tuple().exponent
     if not isinstance(exponent, int) or exponent > 0:
         raise Unread(
             "number-inexact",
             "written in powers of ten, its last digits are missing; write them out",
         )
-    return found
+    return parsed
 
 
 def whole_text(plain: str) -> str:
@@ -143,12 +143,12 @@ def whole_text(plain: str) -> str:
         if number != number.to_integral_value():
             raise Unread("number", "not a whole number")
         plain = f"{number:.0f}."
-    found = _WHOLE.fullmatch(plain)
-    if found is None:
+    match = _WHOLE.fullmatch(plain)
+    if match is None:
         raise Unread("number", "not a whole number")
-    if found[2] and (len(found[1]) > len(str(EXACT)) + 1 or abs(int(found[1])) >= EXACT):
+    if match[2] and (len(match[1]) > len(str(EXACT)) + 1 or abs(int(match[1])) >= EXACT):
         raise Unread(
             "number-inexact",
             "written by a float that does not hold all its digits; export it as text",
         )
-    return found[1]
+    return match[1]

@@ -1,4 +1,4 @@
-"""How often a row stood in a file before: so that identical lines are told apart, not lost."""
+"""How often a row was in a file before: identical lines are told apart, not lost."""
 
 from collections.abc import Sequence
 
@@ -23,24 +23,24 @@ class Occurrences:
         """The number of each digest among its equals, those of earlier calls included."""
         keys = np.frombuffer(b"".join(d[:8] for d in digests), dtype=np.uint64)
         distinct, counts = np.unique(keys, return_counts=True)
-        held = self._held(distinct)
+        earlier = self._contains(distinct)
         numbers = [0] * len(digests)
-        if held.any() or len(distinct) < len(keys):
-            before = dict(zip(distinct.tolist(), held.tolist(), strict=True))
-            repeated = set(distinct[held | (counts > 1)].tolist())
+        if earlier.any() or len(distinct) < len(keys):
+            before = dict(zip(distinct.tolist(), earlier.tolist(), strict=True))
+            repeated = set(distinct[earlier | (counts > 1)].tolist())
             for i, key in enumerate(keys.tolist()):
                 if key in repeated:
                     numbers[i] = self._next.get(key, int(before[key]))
                     self._next[key] = numbers[i] + 1
-        self._keep(distinct[~held])
+        self._keep(distinct[~earlier])
         return numbers
 
-    def _held(self, keys: RowHashes) -> NDArray[np.bool_]:
-        found = np.zeros(len(keys), dtype=np.bool_)
+    def _contains(self, keys: RowHashes) -> NDArray[np.bool_]:
+        present = np.zeros(len(keys), dtype=np.bool_)
         for run in self._runs:
             at = np.minimum(np.searchsorted(run, keys), len(run) - 1)
-            found |= run[at] == keys
-        return found
+            present |= run[at] == keys
+        return present
 
     def _keep(self, keys: RowHashes) -> None:
         """Keep few sorted runs: a run joins the one before it once it is as long as half of it."""

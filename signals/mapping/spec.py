@@ -11,10 +11,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from domain.definition import FeatureDefinition, FeatureName
+from domain.definition import FeatureDefinition, FeatureName, HalfLife
 from domain.signals import Aware, Text, TypeName
 from signals.files.file_format import FileFormat
 from signals.mapping.words import Word, words
+from storage.config_numbers import FileVersion, RetentionDays
 
 CellKind = Literal["text", "number", "integer", "percent", "boolean"]
 ValueKind = Literal["text", "number", "integer", "boolean"]
@@ -73,7 +74,11 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     enum: tuple[str, ...] = ()
     classification: Classification = "internal"
     description: str = ""
-    retention_days: int | None = None
+    retention_days: RetentionDays | None = None
+
+    def __post_init__(self) -> None:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum is {self.minimum:g} and maximum {self.maximum:g}")
 
     @property
     def of_kind(self) -> ValueKind:
@@ -132,8 +137,8 @@ class TypeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def names(self) -> tuple[str, ...]:
         """The declared types, each once."""
-        held = self.types.values() if isinstance(self.types, dict) else self.types
-        return tuple(dict.fromkeys(held))
+        types = self.types.values() if isinstance(self.types, dict) else self.types
+        return tuple(dict.fromkeys(types))
 
 
 class EventSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -188,6 +193,10 @@ class TableSpec(FileFormat, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     its events; without it an event's id is made from the whole row (of Parquet, from the mapped
     columns: others are not read) and how often that row stood in the file before.
 
+    `action_id` is the column of the id of the action of ours that a row's events answer or tell
+    of. A row whose id cannot be one is quarantined: without it, what we caused would count as
+    interest.
+
     `decimal` is the decimal sign of numbers: a point where it is not set. A comma that may be
     either is then refused, but in a file that commas delimit: programs whose decimals have commas
     delimit by something else.
@@ -200,6 +209,7 @@ class TableSpec(FileFormat, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     identifiers: dict[str, str | tuple[str, ...] | IdentifierSpec]
     time: str | TimeSpec | None = None
     id: tuple[str, ...] = ()
+    action_id: str | None = None
     refuse: tuple[RefuseRule, ...] = ()
     ignore: tuple[Condition, ...] = ()
     events: Annotated[tuple[EventSpec, ...], msgspec.Meta(min_length=1)]
@@ -234,7 +244,7 @@ class MappingFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A whole mapping. `texts` says event types and data fields in a salesperson's words."""
 
     name: FeatureName
-    version: Annotated[int, msgspec.Meta(ge=1)] = 1
+    version: FileVersion = 1
     source: Text
     owner: str = ""
     channel: FeatureName | None = None
@@ -243,14 +253,14 @@ class MappingFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     tables: Annotated[tuple[TableSpec, ...], msgspec.Meta(min_length=1)]
     outcomes: dict[FeatureName, OutcomeSpec] = {}
     texts: dict[str, str] = {}
-    half_lives_days: tuple[float, ...] | None = None
+    half_lives_days: tuple[HalfLife, ...] | None = None
     accounts: bool | None = None
     features: FeatureDefinition | None = None
 
     def missing_in(self, table: TableSpec, column: str) -> Container[str]:
         """The texts that mean missing in a column; an empty cell always does."""
-        held = (*self.missing, *table.missing, *table.missing_in.get(column, ()))
-        return words(held, table.point)
+        missing = (*self.missing, *table.missing, *table.missing_in.get(column, ()))
+        return words(missing, table.point)
 
     def channel_of(self, event: EventSpec, kind: str) -> str:
         """The event's channel, or the mapping's, or the first part of the event type."""

@@ -55,33 +55,33 @@ _DAYS = ("m", "b", "B", "d", "j")
 
 def check_pattern(pattern: str) -> None:
     """Raise BadMapping where a part of what the pattern reads would be dropped or guessed."""
-    held = _DIRECTIVE.findall(pattern)
-    for one in held:
+    directives = _DIRECTIVE.findall(pattern)
+    for one in directives:
         if one in _LOCALE:
             _bad(pattern, f"%{one} depends on the machine", "Write it out, such as %d/%m/%Y.")
         if one not in _KNOWN:
             _bad(pattern, f"%{one} is not known", "See docs/mapping.md for what there is.")
-        if one != "%" and held.count(one) > 1:
-            _bad(pattern, f"%{one} stands twice", "Leave one of them out.")
+        if one != "%" and directives.count(one) > 1:
+            _bad(pattern, f"%{one} is there twice", "Leave one of them out.")
     if _LITERAL_ZONE.search(_DIRECTIVE.sub(" ", pattern)):
         _bad(pattern, "its zone is text that is not read", "Write %z or %Z in its place.")
-    _check_parts(pattern, set(held))
+    _check_parts(pattern, set(directives))
 
 
-def _check_parts(pattern: str, held: set[str]) -> None:
+def _check_parts(pattern: str, directives: set[str]) -> None:
     for some in _ONE_OF:
-        both = [f"%{one}" for one in some if one in held]
+        both = [f"%{one}" for one in some if one in directives]
         if len(both) > 1:
             _bad(pattern, f"{' and '.join(both)} say the same", "Leave one of them out.")
     for one, needed in _WITH.items():
-        if one in held and not held.intersection(needed):
+        if one in directives and not directives.intersection(needed):
             todo = "It goes with " + " or ".join(f"%{other}" for other in needed) + "."
             _bad(pattern, f"%{one} is ambiguous by itself", todo)
-    week = held.intersection(_WEEKS)
-    if week and held.intersection(_DAYS):
+    week = directives.intersection(_WEEKS)
+    if week and directives.intersection(_DAYS):
         _bad(pattern, "it has both weeks and days", "Leave one of them out.")
-    year = ("G",) if "V" in held else ("Y", "y")
-    if not held.intersection(year) or ("G" in held and "V" not in held):
+    year = ("G",) if "V" in directives else ("Y", "y")
+    if not directives.intersection(year) or ("G" in directives and "V" not in directives):
         _bad(pattern, "it gives no year", "Have %Y in it, or %G with %V and %u.")
 
 
@@ -98,10 +98,10 @@ def pattern_reader(pattern: str) -> Callable[[str], datetime]:
 
 def _plain(pattern: str, *, weekday: bool) -> Callable[[str], datetime]:
     def read(value: str) -> datetime:
-        found = datetime.strptime(value, pattern)  # noqa: DTZ007
-        if weekday and found.strftime("%a").lower() not in value.lower():
+        moment = datetime.strptime(value, pattern)  # noqa: DTZ007
+        if weekday and moment.strftime("%a").lower() not in value.lower():
             raise ValueError
-        return found
+        return moment
 
     return read
 

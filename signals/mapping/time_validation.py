@@ -22,9 +22,9 @@ def check_time(spec: TimeSpec, zone: str | None) -> None:
 
 
 def _check_source(spec: TimeSpec) -> None:
-    given = [x for x in (spec.column, spec.row, spec.at) if x is not None]
-    if len(given) != 1:
-        _bad(f"time has {len(given)} of column, row and at", "time", "Give exactly one of them.")
+    sources = [x for x in (spec.column, spec.row, spec.at) if x is not None]
+    if len(sources) != 1:
+        _bad(f"time has {len(sources)} of column, row and at", "time", "Give exactly one of them.")
     if spec.at is not None:
         unused = [k for k in ("format", "since", "unit", "time_zone") if getattr(spec, k)]
         if unused:
@@ -56,8 +56,8 @@ def _check_zone(spec: TimeSpec, zone: str | None) -> None:
     if days and zone is not None and spec.since is not None and spec.since.utcoffset():
         todo = "Write since with Z: it is then local time, as the days after it are."
         _bad("since has its own offset beside time_zone", "time-zone", todo)
-    told = spec.format in ABSOLUTE or (pattern is not None and not bare)
-    if spec.time_zone and (told or (spec.since is not None and not days)):
+    has_zone = spec.format in ABSOLUTE or (pattern is not None and not bare)
+    if spec.time_zone and (has_zone or (spec.since is not None and not days)):
         _bad("nothing uses this time_zone: its times are not local", "time-zone", "Leave it out.")
 
 

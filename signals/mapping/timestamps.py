@@ -63,12 +63,12 @@ def duration(words: str) -> timedelta:
     >>> duration("1.5h")
     datetime.timedelta(seconds=5400)
     """
-    found = _DURATION.fullmatch(words)
-    if found is None:
+    match = _DURATION.fullmatch(words)
+    if match is None:
         raise BadMapping(
             f"plus is {words!r}", rule="duration", todo="Write it as 90s, 30m, 1h, 2d."
         )
-    return timedelta(**{_UNITS[found[2]]: float(found[1])})
+    return timedelta(**{_UNITS[match[2]]: float(match[1])})
 
 
 def moments(
@@ -138,11 +138,11 @@ def _iso(zone: tzinfo | None) -> ParseTime:
 
 def _iso_with_name(value: str) -> datetime:
     """A moment with a zone's name after it, of which only that of UTC is certain."""
-    found = _ZONE_AT_END.search(value)
-    if found is None or found[1].upper() in ("AM", "PM"):
+    match = _ZONE_AT_END.search(value)
+    if match is None or match[1].upper() in ("AM", "PM"):
         raise ValueError
-    local = datetime.fromisoformat(value[: found.start()])
-    if found[1].upper() not in _CERTAIN or local.tzinfo is not None:
+    local = datetime.fromisoformat(value[: match.start()])
+    if match[1].upper() not in _CERTAIN or local.tzinfo is not None:
         raise Unread("time-zone-name", "a zone's name that may mean several; write an offset")
     return local.replace(tzinfo=UTC)
 
@@ -156,11 +156,11 @@ def _midnight(value: str) -> datetime:
 def _count(value: str, point: str) -> Decimal:
     """A number in full; raises Unread where digits are missing, ValueError where it is none."""
     try:
-        found = numeral(value, point)
-        if found.currency or found.percent:
+        seconds = numeral(value, point)
+        if seconds.currency or seconds.percent:
             raise ValueError
-        powers = "e" in found.plain.lower()
-        return complete(found.plain) if powers else exact(found.plain)
+        powers = "e" in seconds.plain.lower()
+        return complete(seconds.plain) if powers else exact(seconds.plain)
     except Unread as bad:
         if bad.rule == "number-inexact":
             raise Unread("time-inexact", bad.detail) from bad

@@ -86,14 +86,14 @@ def _check_identifiers(table: TableSpec) -> None:
         _check_region(kind, table.identifiers[kind])
     if not table.identifiers.keys() - {ACCOUNT_KIND, NAME_KIND}:
         _bad("no identifier of a lead", "identifier-kind", f"Map one of {_list(kinds[:-2])}.")
-    for kind, given in table.identifiers.items():
-        if isinstance(given, IdentifierSpec):
-            _check_identifier(kind, given)
+    for kind, spec in table.identifiers.items():
+        if isinstance(spec, IdentifierSpec):
+            _check_identifier(kind, spec)
 
 
 def _check_event_names(table: TableSpec) -> None:
-    made = Counter((t, event.name) for event in table.events for t in event.types)
-    for (kind, name), times in made.items():
+    counts = Counter((t, event.name) for event in table.events for t in event.types)
+    for (kind, name), times in counts.items():
         if times > 1:
             what = f"{times} events make {kind}" + (f" under the name {name}" if name else "")
             _bad(what, "event-names-differ", "Give each a name, so that their ids differ.")
@@ -109,8 +109,8 @@ def _check_identifier(kind: str, spec: IdentifierSpec) -> None:
 def _check_missing(words: tuple[Word, ...]) -> None:
     for word in words:
         if isinstance(word, bool):
-            said = "yes, true or on" if word else "no, false or off"
-            _bad(f"missing has {said} without quotes", "missing", "Put the word in quotes.")
+            examples = "yes, true or on" if word else "no, false or off"
+            _bad(f"missing has {examples} without quotes", "missing", "Put the word in quotes.")
 
 
 def _check_region(kind: str, spec: str | tuple[str, ...] | IdentifierSpec) -> None:
@@ -165,17 +165,17 @@ def _check_type(spec: TypeSpec) -> None:
 
 
 def _check_condition(test: Condition) -> None:
-    given = [name for name in _TESTS if getattr(test, name) is not None]
-    if len(given) != 1:
+    tests = [name for name in _TESTS if getattr(test, name) is not None]
+    if len(tests) != 1:
         todo = "Give exactly one of equals, in, present, absent, starts_with, sign."
-        _bad(f"a condition on {test.column} has {len(given)} tests", "condition", todo)
+        _bad(f"a condition on {test.column} has {len(tests)} tests", "condition", todo)
 
 
 def _check_field(name: str, spec: FieldSpec) -> None:
-    given = [x for x in (spec.column, spec.constant, spec.product) if x is not None]
-    if len(given) != 1:
+    sources = [x for x in (spec.column, spec.constant, spec.product) if x is not None]
+    if len(sources) != 1:
         todo = "Give exactly one of column, constant, product."
-        _bad(f"the data field {name} has {len(given)} sources", "field", todo)
+        _bad(f"the data field {name} has {len(sources)} sources", "field", todo)
     if spec.product is not None and spec.of_kind not in ("number", "integer"):
         _bad(f"{name} is a product of kind {spec.of_kind}", "field", "Make it a number.")
     if spec.kind == "percent" and spec.column is None:
@@ -221,11 +221,18 @@ def _check_names(file: MappingFile) -> None:
             if kind not in events:
                 todo = f"Name one of {_list(events)}."
                 _bad(f"outcome {name} names {kind}, which no event has", "outcome-types", todo)
-    fields = {name for held in events.values() for event in held for name in event.fields}
+    fields = {
+        name
+        for events_of_type in events.values()
+        for event in events_of_type
+        for name in event.fields
+    }
     for name in file.texts:
         if name not in events and name not in fields:
             todo = "Name an event type or a data field of the mapping."
-            _bad(f"texts has {name}, which is neither", "texts", todo)
+            _bad(
+                f"texts has {name}, which is neither an event type nor a data field", "texts", todo
+            )
     if file.features is not None and (file.half_lives_days or file.accounts is not None):
         todo = "Say half_lives_days and accounts inside features."
         _bad("features stands beside half_lives_days or accounts", "features", todo)

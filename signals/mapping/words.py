@@ -35,29 +35,29 @@ class Words:
             return False
         if value in self._texts:
             return True
-        if self._numbers and (found := _number(value, self._point)) is not None:
-            return found in self._numbers
+        if self._numbers and (number := _number(value, self._point)) is not None:
+            return number in self._numbers
         return bool(self._truths) and truth(value, self._point) in self._truths
 
 
-def words(held: Iterable[Word], point: str) -> Container[str]:
+def words(listed: Iterable[Word], point: str) -> Container[str]:
     """The texts that words stand for: `Words`, or a plain set where texts alone are among them."""
-    held = tuple(held)
-    texts = frozenset(word for word in held if isinstance(word, str))
-    return texts if len(texts) == len(set(map(repr, held))) else Words(held, point)
+    listed = tuple(listed)
+    texts = frozenset(word for word in listed if isinstance(word, str))
+    return texts if len(texts) == len(set(map(repr, listed))) else Words(listed, point)
 
 
 def truth(value: str, point: str) -> bool | None:
-    """What a text says of yes and no; None where it says neither."""
-    found = _TRUTH.get(value.lower())
-    if found is None and (number := _number(value, point)) in (0, 1):
+    """The truth value that a text means; None where it means neither."""
+    parsed = _TRUTH.get(value.lower())
+    if parsed is None and (number := _number(value, point)) in (0, 1):
         return number == 1
-    return found
+    return parsed
 
 
 def _number(value: str, point: str) -> Decimal | None:
     try:
-        found = numeral(value, point)
-        return None if found.percent else exact(found.plain)
+        parsed = numeral(value, point)
+        return None if parsed.percent else exact(parsed.plain)
     except Unread:
         return None

@@ -46,7 +46,7 @@ class BatchGate:
         connection: Connection,
         stats: Stats,
         newest_us: int,
-        found: QualityFindings,
+        findings: QualityFindings,
         *,
         whole: bool,
     ) -> None:
@@ -58,9 +58,17 @@ class BatchGate:
         the caller rolls back, and nothing of the batch, its lesson included, is kept.
         """
         least = 1 if whole else self._rules.least_rows
-        ripe = {a: seen for a, seen in self._pooled(stats).items() if seen.received >= least}
+        ripe = {
+            a: statistics
+            for a, statistics in self._pooled(stats).items()
+            if statistics.received >= least
+        }
         # the volume of what was pooled is no delivery's
-        full = {a for a, seen in ripe.items() if whole and seen.received == stats[a].received}
+        full = {
+            a
+            for a, statistics in ripe.items()
+            if whole and statistics.received == stats[a].received
+        }
         profiles = load_profiles(connection, ripe) if ripe else {}
         broken = [
             b
@@ -68,7 +76,7 @@ class BatchGate:
             for b in judge(about, ripe[about], profile, self._rules, whole=about in full)
         ]
         for b in broken:
-            found.add(GATE, b.rule, b.about)
+            findings.add(GATE, b.rule, b.about)
         stops = [b for b in broken if b.reaction == "stop"]
         if stops and not self._let_through:
             raise _refusal(stops)
@@ -82,9 +90,9 @@ class BatchGate:
         """The batch, each part together with the small ones of its kind before it."""
         together: Stats = {}
         with self._lock:
-            for about, seen in stats.items():
+            for about, statistics in stats.items():
                 both = together[about] = BatchStatistics()
-                both.add(seen)
+                both.add(statistics)
                 if about in self._pool:
                     both.add(self._pool[about])
         return together
@@ -94,35 +102,35 @@ class BatchGate:
         with self._lock:
             if len(self._pool) > MOST:
                 self._pool.clear()
-            for about, seen in stats.items():
+            for about, statistics in stats.items():
                 if about in ripe:
                     self._pool.pop(about, None)
                 else:
-                    self._pool.setdefault(about, BatchStatistics()).add(seen)
+                    self._pool.setdefault(about, BatchStatistics()).add(statistics)
 
     def _learn(
-        self, connection: Connection, held: dict[str, Profile], learnt: dict[str, Profile]
+        self, connection: Connection, stored: dict[str, Profile], learnt: dict[str, Profile]
     ) -> None:
         half_life, most = self._rules.half_life_days * DAY, self._rules.most_values
-        both = {a: merge(p, learnt[a], half_life, most) for a, p in held.items() if a in learnt}
+        both = {a: merge(p, learnt[a], half_life, most) for a, p in stored.items() if a in learnt}
         save_profiles(connection, learnt | both)
 
 
 def judge(
-    about: str, seen: BatchStatistics, profile: Profile, rules: BatchRules, *, whole: bool
+    about: str, statistics: BatchStatistics, profile: Profile, rules: BatchRules, *, whole: bool
 ) -> Iterator[BatchViolation]:
     """The rules that a batch breaks; none while the profile is warming up."""
     if profile.batches < rules.warm_up_batches:
         return
     if whole:
-        yield from _volume(about, seen.received, profile.volume, rules)
-    refused = seen.refused, seen.received
+        yield from _volume(about, statistics.received, profile.volume, rules)
+    refused = statistics.refused, statistics.received
     yield from _share("refused-share", rules.refused_share, about, refused, profile.refused, rules)
-    for name, held in seen.fields.items():
+    for name, field in statistics.fields.items():
         if (known := profile.fields.get(name)) is not None:
-            where, nulls = f"{about}/{name}", (held.nulls, seen.rows)
+            where, nulls = f"{about}/{name}", (field.nulls, statistics.rows)
             yield from _share("null-rate", rules.null_rate, where, nulls, known.nulls, rules)
-            yield from _unseen(where, held, known, rules)
+            yield from _unseen(where, field, known, rules)
 
 
 def _volume(
@@ -139,12 +147,12 @@ def _volume(
 
 
 def _unseen(
-    about: str, seen: FieldStatistics, known: FieldProfile, rules: BatchRules
+    about: str, statistics: FieldStatistics, known: FieldProfile, rules: BatchRules
 ) -> Iterator[BatchViolation]:
-    filled = sum(seen.values.values())
+    filled = sum(statistics.values.values())
     if not filled or not known.values or known.open or rules.unseen_values == "off":
         return
-    share, usual = known.unseen(seen) / filled, known.usual_unseen()
+    share, usual = known.unseen(statistics) / filled, known.usual_unseen()
     if usual > rules.most_new:
         return
     far = (share_scale(share) - share_scale(usual)) / math.sqrt(0.25 / filled)

@@ -42,7 +42,7 @@ class EventGate:
         happened_us: int,
         recorded_us: int | None,
         now_us: int,
-        found: QualityFindings,
+        findings: QualityFindings,
     ) -> None:
         """Count what is odd; raise Impossible for what is to be rejected.
 
@@ -54,7 +54,7 @@ class EventGate:
             or happened_us + (lag if lag > 0 else 0) > now_us + self._ahead
             or not self._behind <= lag <= self._late
         ):
-            self._react(signal, self._times(signal.source, happened_us, lag, now_us), found)
+            self._react(signal, self._times(signal.source, happened_us, lag, now_us), findings)
         try:
             fields, shape = self._shapes[signal.type]
         except KeyError:
@@ -63,17 +63,17 @@ class EventGate:
             try:
                 msgspec.convert(signal.data, shape)
             except msgspec.ValidationError:
-                self._react(signal, self._values(signal), found)
+                self._react(signal, self._values(signal), findings)
 
     def _react(
-        self, signal: Signal, broken: Iterator[EventViolation], found: QualityFindings
+        self, signal: Signal, broken: Iterator[EventViolation], findings: QualityFindings
     ) -> None:
         """Count every broken rule; raise for the first that rejects."""
         worst: EventViolation | None = None
         for rule, severity, detail in broken:
             if severity == "off":
                 continue
-            found.add(GATE, rule, f"{signal.source}/{signal.type}")
+            findings.add(GATE, rule, f"{signal.source}/{signal.type}")
             if severity == "reject" and worst is None:
                 worst = rule, severity, detail
         if worst is not None:
@@ -120,9 +120,13 @@ def _shape(rules: list[ValueRule]) -> tuple[frozenset[str], type[msgspec.Struct]
     others = {other for _, other in pairs} - names.keys()
     fields += [(name, Any, None) for name in sorted(others)]
     words = {
-        name: held
+        name: words_of_field
         for name in names
-        if (held := frozenset(w.lower() for r in rules if r.field == name for w in r.none_of))
+        if (
+            words_of_field := frozenset(
+                w.lower() for r in rules if r.field == name for w in r.none_of
+            )
+        )
     }
     namespace = {"__post_init__": _compare(pairs, words)} if pairs or words else None
     shape = msgspec.defstruct("Values", fields, kw_only=True, namespace=namespace)

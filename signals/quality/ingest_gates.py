@@ -37,38 +37,38 @@ class IngestGates:
     def admit(
         self,
         connection: Connection,
-        seen: Stats,
+        statistics: Stats,
         refused: Sequence[Rejected],
         newest_us: int,
-        found: QualityFindings,
+        findings: QualityFindings,
         *,
         whole: bool,
     ) -> None:
         """Judge a batch and keep its findings, inside the transaction that is to commit it.
 
-        `seen` are the statistics of the events that are new to the log (`observe`), `refused` the
-        documents that go to quarantine, `newest_us` the newest moment that they know of (0: none),
-        `whole` whether the batch is all of a delivery. Raises Refused where a rule says stop:
+        `statistics` are of the events that are new to the log (`observe`), `refused` the documents
+        that go to quarantine, `newest_us` is the newest moment that they know of (0: none), `whole`
+        whether the batch is all of a delivery. Raises Refused where a rule says stop:
         nothing of the batch may be committed then; call `stopped`.
         """
         sources = [(one.source, "") if one.source else whence(one.body) for one in refused]
         for one, (source, type_name) in zip(refused, sources, strict=True):
             if not one.counted:
-                found.add(GATE, one.rule, about(source, type_name))
+                findings.add(GATE, one.rule, about(source, type_name))
         stats = observe((), sources, self.fields)
-        for name, those in seen.items():
+        for name, those in statistics.items():
             stats.setdefault(name, BatchStatistics()).add(those)
-        self._batches.admit(connection, stats, newest_us, found, whole=whole)
-        add_findings(connection, found.counts())
+        self._batches.admit(connection, stats, newest_us, findings, whole=whole)
+        add_findings(connection, findings.counts())
 
-    def stopped(self, connection: Connection, found: QualityFindings) -> None:
+    def stopped(self, connection: Connection, findings: QualityFindings) -> None:
         """Keep what was found in a batch that was refused, in a transaction of its own."""
-        add_findings(connection, found.counts())
-        self.committed(found)
+        add_findings(connection, findings.counts())
+        self.committed(findings)
 
-    def committed(self, found: QualityFindings) -> None:
+    def committed(self, findings: QualityFindings) -> None:
         """Take a batch's findings into the counts of this process, once they are kept."""
-        self.findings.merge(found.counts())
+        self.findings.merge(findings.counts())
 
 
 class _Whence(msgspec.Struct):

@@ -36,9 +36,9 @@ class FieldProfile(msgspec.Struct, kw_only=True):
     first: dict[str, tuple[int, float]] = {}
     open: bool = False
 
-    def unseen(self, seen: FieldStatistics) -> int:
+    def unseen(self, statistics: FieldStatistics) -> int:
         """How many rows hold a value that the profile does not know."""
-        return sum(count for value, count in seen.values.items() if value not in self.values)
+        return sum(count for value, count in statistics.values.items() if value not in self.values)
 
     def usual_unseen(self) -> float:
         """The share of rows whose value was new to its batch, since the earliest batch (0 to 1)."""
@@ -62,22 +62,22 @@ class Profile(msgspec.Struct, kw_only=True):
     fields: dict[str, FieldProfile] = {}
 
 
-def profile_of(seen: BatchStatistics, at_us: int, *, whole: bool) -> Profile:
-    """The profile of one batch; the volume of what is not a `whole` delivery says nothing."""
-    received = seen.received
+def profile_of(statistics: BatchStatistics, at_us: int, *, whole: bool) -> Profile:
+    """The profile of one batch; only the volume of a `whole` delivery counts."""
+    received = statistics.received
     return Profile(
         at_us=at_us,
         batches=1,
         volume=sketch_of(count_scale(received)) if whole else Sketch(),
-        refused=sketch_of(share_scale(seen.refused / max(received, 1))),
+        refused=sketch_of(share_scale(statistics.refused / max(received, 1))),
         fields={
             name: FieldProfile(
-                nulls=sketch_of(share_scale(held.nulls / max(seen.rows, 1))),
-                values={value: float(count) for value, count in held.values.items()},
-                first={value: (at_us, float(count)) for value, count in held.values.items()},
+                nulls=sketch_of(share_scale(field.nulls / max(statistics.rows, 1))),
+                values={value: float(count) for value, count in field.values.items()},
+                first={value: (at_us, float(count)) for value, count in field.values.items()},
             )
-            for name, held in seen.fields.items()
-            if seen.rows
+            for name, field in statistics.fields.items()
+            if statistics.rows
         },
     )
 
@@ -111,12 +111,12 @@ def compacted(profile: Profile) -> Profile:
         refused=_kept(profile.refused),
         fields={
             name: FieldProfile(
-                nulls=_kept(held.nulls),
-                values={v: w for v, w in held.values.items() if w > FORGOTTEN},
-                first={v: f for v, f in held.first.items() if held.values[v] > FORGOTTEN},
-                open=held.open,
+                nulls=_kept(field.nulls),
+                values={v: w for v, w in field.values.items() if w > FORGOTTEN},
+                first={v: f for v, f in field.first.items() if field.values[v] > FORGOTTEN},
+                open=field.open,
             )
-            for name, held in sorted(profile.fields.items())
+            for name, field in sorted(profile.fields.items())
         },
     )
 
@@ -142,6 +142,6 @@ def _first(
     a: tuple[int, float] | None, b: tuple[int, float] | None, ages: tuple[float, float]
 ) -> tuple[int, float]:
     """The earlier of two first rows, of which there is at least one; both, where they are equal."""
-    told = [(f[0], f[1] * age) for f, age in zip((a, b), ages, strict=True) if f is not None]
-    began = min(at for at, _ in told)
-    return began, sum(weight for at, weight in told if at == began)
+    weighted = [(f[0], f[1] * age) for f, age in zip((a, b), ages, strict=True) if f is not None]
+    began = min(at for at, _ in weighted)
+    return began, sum(weight for at, weight in weighted if at == began)

@@ -5,6 +5,14 @@ from typing import Annotated, Literal, TypeGuard
 
 import msgspec
 
+from storage.config_numbers import (
+    PositiveCount,
+    PositiveDays,
+    PositiveMagnitude,
+    PositiveSeconds,
+    PositiveShare,
+)
+
 Severity = Literal["off", "warn", "reject"]
 """What a broken rule does to one event: nothing, a count, or quarantine."""
 
@@ -12,7 +20,6 @@ Reaction = Literal["off", "warn", "stop"]
 """What a broken rule does to a batch: nothing, a count, or a refusal of the whole batch."""
 
 Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]*$", max_length=64)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
 Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -32,6 +39,12 @@ class ValueRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     not_above: str | None = None
     none_of: tuple[str, ...] = ()
     severity: Severity = "reject"
+
+    def __post_init__(self) -> None:
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ValueError(
+                f"least is {self.least:g} and most {self.most:g}: no number lies between"
+            )
 
     def broken_by(self, data: dict[str, object]) -> bool:
         """Whether an event's data breaks it."""
@@ -71,10 +84,10 @@ class EventRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     since: Aware = datetime(1990, 1, 1, tzinfo=UTC)
     since_of: dict[str, Aware] = {}
-    ahead_s: Positive = 300.0
-    future_s: Positive = 86_400.0
-    behind_s: Positive = 3_600.0
-    late_days: Positive = 730.0
+    ahead_s: PositiveSeconds = 300.0
+    future_s: PositiveSeconds = 86_400.0
+    behind_s: PositiveSeconds = 3_600.0
+    late_days: PositiveDays = 730.0
     times: TimeRules = TimeRules()
     values: tuple[ValueRule, ...] = ()
 
@@ -95,14 +108,14 @@ class BatchRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     null_rate: Reaction = "warn"
     unseen_values: Reaction = "warn"
     refused_share: Reaction = "warn"
-    cut: Positive = 5.0
-    least_change: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
-    least_factor: Annotated[float, msgspec.Meta(gt=1)] = 3.0
-    half_life_days: Positive = 30.0
-    warm_up_batches: Annotated[int, msgspec.Meta(ge=1)] = 8
-    least_rows: Annotated[int, msgspec.Meta(ge=1)] = 200
-    most_values: Annotated[int, msgspec.Meta(ge=1)] = 200
-    most_new: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.2
+    cut: PositiveMagnitude = 5.0
+    least_change: PositiveShare = 0.1
+    least_factor: Annotated[float, msgspec.Meta(gt=1, le=1e9)] = 3.0
+    half_life_days: PositiveDays = 30.0
+    warm_up_batches: PositiveCount = 8
+    least_rows: PositiveCount = 200
+    most_values: PositiveCount = 200
+    most_new: PositiveShare = 0.2
 
 
 def _number(value: object) -> TypeGuard[int | float]:

@@ -76,14 +76,16 @@ def observe(
         grouped.setdefault((signal.source, signal.type), []).append(signal.data)
     stats: Stats = {}
     for (source, type_name), rows in grouped.items():
-        held = stats.setdefault(about(source, type_name), BatchStatistics())
-        held.add(_seen(rows, fields.get(type_name, ())))
+        batch = stats.setdefault(about(source, type_name), BatchStatistics())
+        batch.add(_statistics_of(rows, fields.get(type_name, ())))
     for source, type_name in refused:
         stats.setdefault(about(source, type_name), BatchStatistics()).refused += 1
     return stats
 
 
-def _seen(rows: Sequence[Mapping[str, Any]], fields: Iterable[tuple[str, bool]]) -> BatchStatistics:
+def _statistics_of(
+    rows: Sequence[Mapping[str, Any]], fields: Iterable[tuple[str, bool]]
+) -> BatchStatistics:
     return BatchStatistics(
         len(rows), 0, {name: field_seen(_column(rows, name), category=c) for name, c in fields}
     )

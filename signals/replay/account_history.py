@@ -6,7 +6,17 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from domain.state import INTENSITY, LAST, PEOPLE, Events, Index, Matrix, Vector, empty
+from domain.state import (
+    INTENSITY,
+    LAST,
+    PEOPLE,
+    Events,
+    Index,
+    Matrix,
+    Vector,
+    caused_by_us,
+    empty,
+)
 from signals.identifiers.normalization import account_of
 from signals.replay.newest_people import NewestPeople
 from signals.replay.sinks import HistorySink
@@ -32,7 +42,7 @@ class AccountPeople:
         self._of = np.full(1024, NOBODYS, dtype=np.int64)
 
     def open(self, account: str) -> int:
-        """An account's number; one not seen before has nobody yet."""
+        """An account's number; a new account has no people yet."""
         number = self._numbers.setdefault(account, len(self._numbers))
         if number == len(self.keys):
             self.keys.append(account)
@@ -72,9 +82,9 @@ class AccountPeople:
 
 @dataclass(slots=True)
 class Moves:
-    """What a change of who is who means for accounts.
+    """What a change of identity means for accounts.
 
-    `people` are leads that are of these accounts now. `gained` are states of events that came to
+    `people` are leads that belong to these accounts now. `gained` are states of events that came to
     an account; `left` are accounts that events left. `accounts` are all that changed, in order.
     """
 
@@ -85,7 +95,7 @@ class Moves:
 
 
 class AccountsAtSnapshots:
-    """Writes each account that changed once a look, from its people's states as they then stand.
+    """Writes each changed account once per look, from the states that its people have then.
 
     What is written depends on who belongs to it and on their states alone, not on how it came.
     """
@@ -97,7 +107,7 @@ class AccountsAtSnapshots:
         self._changed = np.zeros(1024, dtype=np.int64)
 
     def fold(self, events: Events, accounts: Index, known_us: Index) -> None:
-        """Events of leads, whose numbers are their rows, are news of their accounts."""
+        """Note events of leads, whose numbers are their rows, for their accounts."""
         for lead, account in self.people.fresh(events.rows, accounts):
             self.people.join(account, lead)
         some = accounts != NOBODYS
@@ -105,7 +115,7 @@ class AccountsAtSnapshots:
         note_latest(self._changed, accounts[some], known_us[some])
 
     def settle(self, moves: Moves, known_us: int, _: Matrix) -> None:
-        """Accounts are news whose people, or whose people's states, changed otherwise."""
+        """Note accounts whose people, or whose people's states, changed by a change of identity."""
         self._changed = with_room(self._changed, len(self.people.keys))
         self._changed[list(moves.accounts)] = known_us
 
@@ -120,10 +130,10 @@ class AccountsAtSnapshots:
         self._changed[:] = 0
 
     def _vectors(self, accounts: Index, states: Matrix) -> Matrix:
-        """What is told of accounts [n]: sums [n, width], how many people, those seen last."""
+        """Of accounts [n]: sums [n, width], how many people, and those seen last."""
         members = [self.people.members[one] for one in accounts.tolist()]
-        sizes = np.array([len(held) for held in members], dtype=np.int64)
-        leads = np.array([lead for held in members for lead in held], dtype=np.int64)
+        sizes = np.array([len(people) for people in members], dtype=np.int64)
+        leads = np.array([lead for people in members for lead in people], dtype=np.int64)
         s = self._store
         vectors = np.zeros((len(accounts), s.layout.account_width))
         state_kernels.sum_groups(states, leads, sizes, s.half_lives, s.layout.families, vectors)
@@ -141,7 +151,7 @@ class AccountsAtSnapshots:
 
 
 class AccountsAtEvents:
-    """Writes an account after each event of its people, and after each change of who they are."""
+    """Writes an account after each event of its people, and after each change of its people."""
 
     def __init__(self, store: StateStore, sink: HistorySink, leads: list[str]) -> None:
         self.people = AccountPeople(leads)
@@ -161,6 +171,7 @@ class AccountsAtEvents:
         state_kernels.replay(self._sums, own, s.half_lives, out)
         self._sums[nobodys] = 0.0
         some = np.flatnonzero(accounts != NOBODYS)
+        seen_of = np.where(caused_by_us(events), NOBODYS, accounts)
         seen = np.zeros((len(some), PEOPLE, 2))
         counts = np.zeros(len(some))
         for place, i in enumerate(some.tolist()):
@@ -168,8 +179,8 @@ class AccountsAtEvents:
             is_new = not self.people.is_of(lead, account)
             if is_new:
                 self.people.join(account, lead)
-                self._seen[lead] = -np.inf, 0.0
-            state_kernels.see(self._seen, leads[one], accounts[one], events.times[one], self._life)
+                self._seen[lead] = 0.0
+            state_kernels.see(self._seen, leads[one], seen_of[one], events.times[one], self._life)
             note = self._newest.join if is_new else self._newest.see
             note(account, lead, float(self._seen[lead, 0]))
             counts[place] = self._look(account, seen[place])
@@ -233,15 +244,15 @@ def _aged(seen: Matrix, store: StateStore) -> Vector:
     return cast("Vector", intensity * np.exp2((last - np.floor(last)) / life))
 
 
-def with_room(held: Rows, rows: int) -> Rows:
+def with_room(array: Rows, rows: int) -> Rows:
     """An array of at least this many rows, new ones 0; it doubles, so that growing costs little."""
-    if rows <= len(held):
-        return held
-    out = np.zeros((max(rows, 2 * len(held)), *held.shape[1:]), held.dtype)
-    out[: len(held)] = held
+    if rows <= len(array):
+        return array
+    out = np.zeros((max(rows, 2 * len(array)), *array.shape[1:]), array.dtype)
+    out[: len(array)] = array
     return cast("Rows", out)
 
 
-def note_latest(held: Index, places: Index, moments_us: Index) -> None:
+def note_latest(latest: Index, places: Index, moments_us: Index) -> None:
     """Note moments, which ascend, at places that may repeat; never one before the one held."""
-    held[places] = np.maximum(held[places], moments_us)
+    latest[places] = np.maximum(latest[places], moments_us)

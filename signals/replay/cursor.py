@@ -1,4 +1,4 @@
-"""A part of the log on its way into states, a run of events after the other."""
+"""A cursor over a part of the log that is folded into states run by run."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from signals.store.feature_states import AttributeWrite
 
 
 class LogCursor:
-    """A part of the log on its way into states."""
+    """How far a part of the log is folded: the next event, text and anchor."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -30,9 +30,9 @@ class LogCursor:
 
     def texts(self, end: int) -> Iterator[tuple[int, int, AttributeWrite]]:
         """The next texts written by events before `end`, as (event, attribute, write)."""
-        told, events = self.part.texts, self.part.events
-        while self._texts < len(told) and told[self._texts][0] < end:
-            at, attribute, value = told[self._texts]
+        part_texts, events = self.part.texts, self.part.events
+        while self._texts < len(part_texts) and part_texts[self._texts][0] < end:
+            at, attribute, value = part_texts[self._texts]
             self._texts += 1
             yield at, attribute, (float(events.times[at]), float(events.ties[at]), value)
 

@@ -1,4 +1,4 @@
-"""Who was who, event by event: the resolver replayed, with the events of each identifier."""
+"""Identities over time: the resolver replayed event by event, with each identifier's events."""
 
 from array import array
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _NO_CHANGE = Rearrangement({}, set(), {})
 
 @dataclass(frozen=True, slots=True)
 class Rearranged:
-    """A change of who is who: leads that ended in another, leads that were torn.
+    """A change of identities: leads that ended in another, leads that were torn.
 
     `events` are all events so far of the torn leads, `lead_of` the lead each belongs to now.
     `went` is one lead that each torn lead's events went to. `moved` are the numbers of the sets
@@ -56,11 +56,11 @@ class PeopleHistory:
 
     @property
     def next_decision_us(self) -> int:
-        """When the next decision to split was made; a moment that never comes after the last."""
+        """When the next decision to split was made; a moment beyond all events after the last."""
         return self._decisions[-1][0] if self._decisions else NEVER
 
     def decide(self, since: "EventSpan") -> Rearranged | None:
-        """Let the next decision be made; what it changes. `since` are events not yet counted."""
+        """Apply the next decision; returns what it changes. `since` are events not yet counted."""
         _, sides = self._decisions.pop()
         for key, stands in sides.items():
             self._resolver.sides.setdefault(key, {}).update(stands)
@@ -68,7 +68,7 @@ class PeopleHistory:
         return self._change(self._resolver.resolve(known), since)
 
     def meet(self, sets: Sequence[Keys], since: "EventSpan") -> Rearranged | None:
-        """Take in sets of keys that were never seen; what they change for those before them."""
+        """Take in new sets of keys; returns what they change for earlier ones."""
         change = self._change(self._resolver.add(sets), since)
         for keys in sets:
             self._homed.setdefault(self._resolver.route(keys), []).append(len(self._keys))

@@ -1,4 +1,4 @@
-"""The lives of leads as the log tells them: from when, known since when, in which accounts."""
+"""The spans of leads in the log: from when to when, identified since when, in which accounts."""
 
 from domain.identifiers import is_identified
 from domain.journeys import FOREVER, LeadSpan
@@ -6,43 +6,43 @@ from signals.identifiers.normalization import account_of
 
 
 class LeadSpans:
-    """Follows leads through a replay. A lead that ended and lives again has a span for each."""
+    """Follows leads through a replay. A lead that ended and began again has a span for each."""
 
     def __init__(self) -> None:
-        self.told: dict[str, LeadSpan] = {}
+        self.spans: dict[str, LeadSpan] = {}
 
     def open(self, lead: str, known_us: int) -> None:
-        """A lead lives, from now on unless it did before."""
-        span = self.told.get(lead)
+        """Begin a lead's span now, unless it has one."""
+        span = self.spans.get(lead)
         if span is not None and span.ended_us < FOREVER:
-            self.told[f"{lead}~{span.ended_us}"] = span
+            self.spans[f"{lead}~{span.ended_us}"] = span
             span = None
         if span is None:
-            self.told[lead] = LeadSpan(lead, known_us)
+            self.spans[lead] = LeadSpan(lead, known_us)
 
     def hear(self, lead: str, known_us: int) -> None:
-        """An event of a lead became known: a person is known since the first."""
+        """Note an event of a lead: the first one that names a person identifies it."""
         if is_identified(lead):
-            span = self.told[lead]
+            span = self.spans[lead]
             span.known_us = min(span.known_us, known_us)
 
     def join(self, lead: str, account: str, known_us: int) -> None:
         """A lead belongs to an account from now on."""
-        self.told[lead].accounts.append((known_us, account_of(account)))
+        self.spans[lead].accounts.append((known_us, account_of(account)))
 
     def leave(self, lead: str, known_us: int) -> None:
         """A lead belongs to no account from now on."""
-        told = self.told[lead].accounts
-        if told and told[-1][1]:
-            told.append((known_us, ""))
+        accounts = self.spans[lead].accounts
+        if accounts and accounts[-1][1]:
+            accounts.append((known_us, ""))
 
     def take_over(self, lead: str, old: str) -> None:
-        """A lead has been known since another was that ended in it."""
-        span = self.told[lead]
-        span.known_us = min(span.known_us, self.told[old].known_us)
+        """Let a lead be identified since the earlier of itself and another that ended in it."""
+        span = self.spans[lead]
+        span.known_us = min(span.known_us, self.spans[old].known_us)
 
     def end(self, lead: str, into: str, known_us: int) -> None:
-        """A lead lives no more."""
-        span = self.told[lead]
+        """End a lead's span."""
+        span = self.spans[lead]
         if span.ended_us == FOREVER:
             span.ended_us, span.into = known_us, into

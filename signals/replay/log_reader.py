@@ -1,7 +1,7 @@
 """The log by columns, in the order in which it became known.
 
-All that can be said of an event before anything is known of who is who: half of the work of a
-replay, which needs nothing of it, so that another process may do it.
+What can be read of an event before identities are resolved: half of the work of a replay, and
+independent of the rest, so that another process may do it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -104,14 +104,14 @@ class _Columnist:
     def part(self, rows: Sequence[tuple[int, str, int, str, str, bytes]]) -> Part:
         """Rows as `read_parts` selects them."""
         sequences, keys, known_us, joined, accounts, bodies = zip(*rows, strict=True)
-        told = [recall(body) for body in bodies]
-        times_us = [to_us(one.time) for one in told]
+        signals = [recall(body) for body in bodies]
+        times_us = [to_us(one.time) for one in signals]
         columns, match = MatchedColumns(), self._matcher.match
-        for one in told:
+        for one in signals:
             match(one, columns)
         columns.rows, columns.times = [0] * len(rows), [us / SECOND for us in times_us]
         sets, news = self._numbered(joined, accounts)
-        as_index, types = partial(np.array, dtype=np.int64), [one.type for one in told]
+        as_index, types = partial(np.array, dtype=np.int64), [one.type for one in signals]
         return Part(
             sequences=as_index(sequences),
             known_us=as_index(known_us),
@@ -132,13 +132,13 @@ class _Columnist:
         self, joined: Sequence[str], accounts: Sequence[str]
     ) -> tuple[list[int], list[News]]:
         """The number of each event's set of keys, and what comes for the first time."""
-        held, pairs = self._sets, self._pairs
+        known_sets, pairs = self._sets, self._pairs
         sets: list[int] = []
         news: list[News] = []
         for place, (keys, account) in enumerate(zip(joined, accounts, strict=True)):
-            number = held.get(keys)
+            number = known_sets.get(keys)
             if number is None:
-                number = held[keys] = len(held)
+                number = known_sets[keys] = len(known_sets)
                 news.append(News(place, number, tuple(keys.split(",")), account))
                 pairs.add((number, account))
             elif account and (number, account) not in pairs:
@@ -156,11 +156,11 @@ class _Digest:
 
     def __init__(self) -> None:
         self._whose = blake2b(digest_size=16)
-        self._told = blake2b(digest_size=16)
+        self._bodies = blake2b(digest_size=16)
 
     def add(self, whose: Iterable[Iterable[str]], bodies: Iterable[bytes]) -> str:
         """Add events, and tell the digest to their end."""
         self._whose.update("\n".join(["", *map("\0".join, whose)]).encode())
-        self._told.update(b"".join(bodies))
-        both = self._whose.digest() + self._told.digest()
+        self._bodies.update(b"".join(bodies))
+        both = self._whose.digest() + self._bodies.digest()
         return blake2b(both, digest_size=16).hexdigest()

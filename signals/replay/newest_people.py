@@ -1,4 +1,4 @@
-"""The people of each account that were seen last, without a look at all the others."""
+"""The newest people of each account, kept without reading all of them."""
 
 from bisect import insort
 from heapq import heapify, heappop, heappush
@@ -33,12 +33,12 @@ class NewestPeople:
         self._second: dict[int, float] = {}
 
     def see(self, account: int, lead: int, last_s: float) -> None:
-        """Somebody of an account had an event; the last was then."""
+        """Note the newest event of a person of an account."""
         if self._second.get(lead) != np.floor(last_s):
             self.join(account, lead, last_s)
 
     def join(self, account: int, lead: int, last_s: float) -> None:
-        """Somebody is of an account from now on."""
+        """Add a person to an account."""
         first = self._first.setdefault(account, [])
         heap = self.heaps.setdefault(account, [])
         first[:] = [entry for entry in first if entry[2] != lead]
@@ -67,7 +67,7 @@ class NewestPeople:
         return [entry[2] for entry in first]
 
     def _make_anew(self, account: int) -> None:
-        """The heap, of those alone that are of the account and not among the first."""
+        """Rebuild the heap from the people of the account that are not among the first."""
         first = {entry[2] for entry in self._first[account]}
         members = self._people.members[account]
         self.heaps[account] = [self._entry(one) for one in members if one not in first]

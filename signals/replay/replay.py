@@ -1,8 +1,8 @@
 """The log replayed in the order in which it became known: state history and journeys.
 
-At each event the replay stands where the stream stood, identity included: a lead's history holds
-what was known of it then, under the id that it had then. A late event changes the past from the
-moment it arrived, not before.
+At each event the replay has the same state as the stream had, identity included: a lead's history
+holds what was known of it at that moment, under the id that it had. A late event changes the state
+from the moment it arrived on, not before.
 """
 
 from bisect import bisect_left
@@ -38,10 +38,10 @@ _AT_ONCE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """Accounts as they were before who is who changed.
+    """Accounts as they were before identities changed.
 
-    `changed` are those of all leads concerned, `torn` those of leads that were torn;
-    `folded_again` are the leads whose events were folded anew.
+    `changed` are the accounts of all leads concerned, `torn` those of leads that were torn;
+    `folded_again` are the leads whose events were folded again.
     """
 
     changed: Set[str] = frozenset()
@@ -59,9 +59,9 @@ class Replay:
         accounts: HistorySink,
         looks: SnapshotSchedule | None = None,
     ) -> None:
-        """`looks`: history will be asked for at these moments alone.
+        """`looks`: the moments at which history is read; None where it is read at any moment.
 
-        Of the states of a lead or an account between two of them only the last is written.
+        With `looks`, only the last state of a lead or an account before each of them is written.
         """
         self._looks = looks
         self._look = 0
@@ -77,7 +77,7 @@ class Replay:
         self._account: dict[str, str] = {}
         self._texts: dict[str, list[AttributeWrite]] = {}
         self._inherited: dict[str, str] = {}
-        self._taken: dict[str, list[tuple[str, Vector]]] = {}
+        self._merged: dict[str, list[tuple[str, Vector]]] = {}
         self._row: dict[str, int] = {}
         self._states = empty(store.layout, 1024)
         self._touched = np.zeros(1024, dtype=np.int64)
@@ -98,10 +98,10 @@ class Replay:
         for sink in (self._lead_sink, self._account_sink):
             if isinstance(sink, LastOfMoment):
                 sink.close()
-        for span in self._spans.told.values():
+        for span in self._spans.spans.values():
             span.final = self._people.lead_named(span.lead_id)
         return Journeys(
-            spans=self._spans.told,
+            spans=self._spans.spans,
             outcomes=[
                 OutcomeEvent(self._people.lead_of(keys), name, happened, known)
                 for keys, name, happened, known in self._outcomes
@@ -113,19 +113,19 @@ class Replay:
         )
 
     def _add(self, part: Part) -> None:
-        """Add a part, stretch by stretch; who is who changes only where a stretch begins."""
-        run, heard = LogCursor(part), 0
+        """Add a part, one stretch of events after another; identities change only between them."""
+        run, count = LogCursor(part), 0
         places = [news.place for news in part.news]
         while run.folded < run.end:
             begin_us = run.known_us[run.folded]
             self._look_before(begin_us)
             while begin_us >= self._people.next_decision_us:
                 self._rearrange(self._people.decide(run.before(run.folded)), begin_us)
-            end = self._stretch(run, places[heard : heard + 2])
+            end = self._stretch(run, places[count : count + 2])
             until = bisect_left(places, end)
-            self._meet(run, part.news[heard:until])
+            self._meet(run, part.news[count:until])
             self._fold(run, end)
-            heard = until
+            count = until
         self._people.count(run.before(run.end))
         self._outcomes += [
             (int(part.sets[o.place]), o.name, o.happened_us, run.known_us[o.place])
@@ -136,11 +136,11 @@ class Replay:
         self._digest = part.digest
 
     def _stretch(self, run: LogCursor, news: Sequence[int]) -> int:
-        """Where a stretch of events ends: before the next look, before who is who changes.
+        """Where a stretch of events ends: before the next look, and before identities change.
 
-        Without looks it ends before the next news: what is written of an event is as it stood
-        then. Between two looks nobody asks. All that is new of who is who is then taken in
-        together, and leads that came and ended there are never told of.
+        Without looks it ends before the next news, so that each event is written with the state of
+        its moment. Between two looks no state is read: all news of identity are taken in together,
+        and leads that begin and end between them are never written.
         """
         end = min(run.end, run.first_at(self._people.next_decision_us))
         if self._looks is not None:
@@ -148,7 +148,7 @@ class Replay:
         return min([end, *(place for place in news if place > run.folded)])
 
     def _look_before(self, known_us: int) -> None:
-        """Write what stands, if what comes next comes after a look."""
+        """Write the present states if the next event comes after a look."""
         if self._looks is None:
             return
         if not self._look:
@@ -157,13 +157,13 @@ class Replay:
             self._write_touched()
             self._look = self._looks.next_after(self._look, known_us)
 
-    def _meet(self, run: LogCursor, heard: Sequence[News]) -> None:
+    def _meet(self, run: LogCursor, arrivals: Sequence[News]) -> None:
         """Take in sets of keys, or accounts, that come for the first time in the next stretch."""
-        sets = [news.keys for news in heard if news.keys]
+        sets = [news.keys for news in arrivals if news.keys]
         if sets:
             change = self._people.meet(sets, run.before(run.folded))
             self._rearrange(change, run.known_us[run.folded])
-        for news in heard:
+        for news in arrivals:
             known_us, lead = run.known_us[news.place], self._people.lead_of(news.number)
             moves = self._moves(lead, news.account)
             self._open(lead, known_us)
@@ -179,7 +179,7 @@ class Replay:
         return lead in self._row and smaller(was, account) != was
 
     def _open(self, lead: str, known_us: int) -> None:
-        """Make room for a lead that is new, or lives again."""
+        """Make room for a lead that is new, or begins again after it ended."""
         if lead not in self._row:
             self._row[lead] = row = len(self._row)
             self._names.append(lead)
@@ -191,7 +191,7 @@ class Replay:
         self._spans.open(lead, known_us)
 
     def _note(self, lead: str, account: str, known_us: int) -> None:
-        """Note what an event makes known of a lead: a person, an account."""
+        """Note the person or the account that an event names for a lead."""
         self._spans.hear(lead, known_us)
         self._belong(lead, smaller(self._account.get(lead, ""), account), known_us)
 
@@ -206,30 +206,30 @@ class Replay:
         if lead in self._row:
             self._account_of[self._row[lead]] = NOBODYS
 
-    # -- changes of who is who ---------------------------------------------------------------
+    # -- changes of identity -----------------------------------------------------------------
 
     def _rearrange(self, change: Rearranged | None, known_us: int) -> None:
-        """Merge leads that ended, fold anew those that were torn; sum their accounts anew."""
+        """Merge leads that ended, fold torn ones again, and sum their accounts again."""
         if change is None:
             return
         touched = {*change.ended, *change.torn, *change.ended.values(), *change.lead_of}
-        held = {lead for lead in touched if lead in self._row}
+        known_leads = {lead for lead in touched if lead in self._row}
         left = {self._account.get(lead, "") for lead in touched} - {""}
         torn_of = {self._account.get(lead, "") for lead in change.torn}
         for lead in change.torn:
             self._leave_account(lead)
-        for lead in change.torn & held:
+        for lead in change.torn & known_leads:
             self._state(lead)[:] = 0.0
             self._texts[lead] = [NO_TEXT] * self._store.texts
         for old, lead in sorted(change.ended.items()):
             self._open(lead, known_us)
-            if old in held and old not in change.torn:
+            if old in known_leads and old not in change.torn:
                 self._take_over(lead, old)
         self._fold_again(change, known_us)
         for number in change.moved:
             self._row_of[number] = self._row[self._people.lead_of(number)]
         alive = [one for one in sorted(touched) if one in self._row and self._state(one)[COUNT]]
-        for old in held - set(alive):
+        for old in known_leads - set(alive):
             self._end(old, change.ended.get(old) or change.went.get(old, ""), known_us)
         self._leave(left, touched)
         self._settle(alive, known_us, "", _Before(left, torn_of, {*change.lead_of}))
@@ -264,8 +264,8 @@ class Replay:
     def _take_over(self, lead: str, old: str) -> None:
         s = self._store
         if self._looks is None:
-            taken = self._account.get(old, ""), self._state(old).copy()
-            self._taken.setdefault(lead, []).append(taken)
+            inherited = self._account.get(old, ""), self._state(old).copy()
+            self._merged.setdefault(lead, []).append(inherited)
         state_kernels.merge_into(
             self._state(lead), self._state(old), s.half_lives, s.layout.families
         )
@@ -285,7 +285,7 @@ class Replay:
         self._texts[lead] = [NO_TEXT] * self._store.texts
 
     def _settle(self, leads: Sequence[str], known_us: int, account: str, before: "_Before") -> None:
-        """Put leads into their accounts, and tell the accounts what changed."""
+        """Assign leads to their accounts, and pass the changes on to the account history."""
         moves, open_, changed = Moves(), self._history.people.open, {*before.changed}
         left = {*before.torn}
         for lead in leads:
@@ -299,14 +299,14 @@ class Replay:
                 self._history.people.join(open_(now), self._row[lead])
                 moves.people.append((self._row[lead], open_(now)))
             changed |= {was, now}
-            taken = self._taken.pop(lead, [])
+            inherited = self._merged.pop(lead, [])
             if lead in before.folded_again:
-                left |= {was, now, *(theirs for theirs, _ in taken)}
+                left |= {was, now, *(theirs for theirs, _ in inherited)}
                 continue
-            gained = [part for theirs, part in taken if theirs != now]
-            left |= {theirs for theirs, _ in taken if theirs != now}
+            gained = [part for theirs, part in inherited if theirs != now]
+            left |= {theirs for theirs, _ in inherited if theirs != now}
             if was != now:
-                left |= {was, *(theirs for theirs, _ in taken if theirs == now)}
+                left |= {was, *(theirs for theirs, _ in inherited if theirs == now)}
                 gained = [self._state(lead).copy()]
             if now:
                 moves.gained.setdefault(open_(now), []).extend(gained)
@@ -319,13 +319,13 @@ class Replay:
         return state
 
     def _write_text(self, lead: str, attribute: int, written: AttributeWrite) -> None:
-        held = self._texts[lead]
-        held[attribute] = max(held[attribute], written)
+        texts = self._texts[lead]
+        texts[attribute] = max(texts[attribute], written)
 
     # -- runs of events between them ----------------------------------------------------------
 
     def _fold(self, run: LogCursor, end: int) -> None:
-        """Fold the events before `end` that have not been."""
+        """Fold the events before `end` that are not folded yet."""
         begin = run.folded
         if begin == end:
             return

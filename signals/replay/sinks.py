@@ -39,7 +39,7 @@ class LastOfMoment:
         self._sink = sink
         self._newest_us = 0
         self._last: dict[str, _Row] = {}
-        self._held: list[_Row] = []
+        self._rows: list[_Row] = []
 
     def add(
         self,
@@ -53,21 +53,21 @@ class LastOfMoment:
         for row in zip(entities, known_us, states, blank, strict=True):
             if row[1] > self._newest_us:
                 self._newest_us = row[1]
-                self._held += self._last.values()
+                self._rows += self._last.values()
                 self._last.clear()
-                if len(self._held) >= _AT_ONCE:
+                if len(self._rows) >= _AT_ONCE:
                     self._pass_on()
             self._last.pop(row[0], None)  # rows go on in the order of the last of each
             self._last[row[0]] = row
 
     def close(self) -> None:
         """Pass on what is held back."""
-        self._held += self._last.values()
+        self._rows += self._last.values()
         self._last.clear()
         self._pass_on()
 
     def _pass_on(self) -> None:
-        rows, self._held = self._held, []
+        rows, self._rows = self._rows, []
         if rows:
             entities, moments, states, texts = zip(*rows, strict=True)
             self._sink.add(entities, moments, np.array(states), texts)

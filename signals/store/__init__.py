@@ -1,1 +1,1 @@
-"""The signal plane's tables, and rows in and out of them."""
+"""The tables of the signal plane, and their rows."""

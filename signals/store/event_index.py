@@ -66,12 +66,12 @@ def settle(connection: Connection) -> None:
 
 def of_homes(connection: Connection, homes: Sequence[int]) -> dict[int, int]:
     """The home of each event, by its number, that has one of these."""
-    found: dict[int, int] = {}
+    numbers: dict[int, int] = {}
     for table in (event_homes_lately, event_homes):
         query = select(table.c.home, table.c.sequence)
         rows = among(connection, query, table.c.home, homes)
-        found.update((sequence, home) for home, sequence in rows)
-    return found
+        numbers.update((sequence, home) for home, sequence in rows)
+    return numbers
 
 
 def rehome(connection: Connection, moved: Sequence[tuple[int, int, int]]) -> None:
@@ -80,10 +80,10 @@ def rehome(connection: Connection, moved: Sequence[tuple[int, int, int]]) -> Non
         return
     before = [{"was": was, "number": sequence} for sequence, was, _ in moved]
     for table in (event_homes_lately, event_homes):
-        gone = delete(table).where(
+        statement = delete(table).where(
             table.c.home == bindparam("was"), table.c.sequence == bindparam("number")
         )
-        connection.execute(gone, before)
+        connection.execute(statement, before)
     rows = [(now, sequence) for sequence, _, now in moved]
     write(connection, event_homes_lately, ("home", "sequence"), rows)
 

@@ -42,14 +42,14 @@ def row_key(source: str, row: str) -> str:
 
 def row_keys(documents: Sequence[bytes]) -> list[str | None]:
     """Of each document the key of the row that a mapping made it of; None where none did."""
-    found = map(_OF_ROW.match, documents)
-    return [m and row_key(m[2].decode(), m[1].decode()) for m in found]
+    matches = map(_OF_ROW.match, documents)
+    return [m and row_key(m[2].decode(), m[1].decode()) for m in matches]
 
 
 def named_in(document: bytes) -> tuple[str, ...]:
     """The key of the event that a document tells, however wrong the rest of it is; or none."""
     try:
-        told = _decoder.decode(document)
-        return (event_key(told.source, told.id),) if told.source and told.id else ()
+        payload = _decoder.decode(document)
+        return (event_key(payload.source, payload.id),) if payload.source and payload.id else ()
     except (ValueError, RecursionError):
         return ()

@@ -74,9 +74,9 @@ T = TypeVar("T")
 
 def chunks(values: Iterable[T]) -> Iterator[list[T]]:
     """Values in lists short enough for one statement."""
-    held = list(values)
-    for at in range(0, len(held), _CHUNK):
-        yield held[at : at + _CHUNK]
+    items = list(values)
+    for at in range(0, len(items), _CHUNK):
+        yield items[at : at + _CHUNK]
 
 
 class StateStore:
@@ -125,9 +125,9 @@ class StateStore:
     def accounts(self, connection: Connection, keys: Iterable[str]) -> dict[str, Vector]:
         """The summed states of accounts that are stored."""
         query = select(accounts.c.account, accounts.c.state)
-        found = list(among(connection, query, accounts.c.account, keys))
-        states = unpack([state for _, state in found], self.layout.width)
-        return {account: state for (account, _), state in zip(found, states, strict=True)}
+        rows = list(among(connection, query, accounts.c.account, keys))
+        states = unpack([state for _, state in rows], self.layout.width)
+        return {account: state for (account, _), state in zip(rows, states, strict=True)}
 
     def save_accounts(self, connection: Connection, states: dict[str, Vector]) -> None:
         """Store the summed states of accounts."""
@@ -163,8 +163,8 @@ class StateStore:
     def _counts(self, connection: Connection, keys: Sequence[str]) -> dict[str, int]:
         """How many people each account has that has any: read from an index alone."""
         query = select(leads.c.account, func.count()).group_by(leads.c.account)
-        found = among(connection, query, leads.c.account, keys)
-        return {account: count for account, count in found}  # noqa: C416
+        rows = among(connection, query, leads.c.account, keys)
+        return {account: count for account, count in rows}  # noqa: C416
 
     def account_known_us(self, connection: Connection, keys: Sequence[str]) -> list[int]:
         """When the newest event of each account's people became known."""
@@ -182,14 +182,14 @@ _Seen = tuple[str, int, int, bytes]
 def _newest(connection: Connection, counts: Mapping[str, int]) -> list[_Seen]:
     """The newest people of accounts, given with how many people each has."""
     few = [key for key, count in counts.items() if count <= _FEW]
-    found: list[_Seen] = []
+    newest: list[_Seen] = []
     for part in chunks(few):
         ranked = connection.execute(_newest_people(part))
-        found += [(r.account, r.place, r.last_s, r.state) for r in ranked]
+        newest += [(r.account, r.place, r.last_s, r.state) for r in ranked]
     for key in counts.keys() - set(few):
         rows = connection.execute(_newest_of(key))
-        found += [(key, n, r.last_s, r.state) for n, r in enumerate(rows, start=1)]
-    return found
+        newest += [(key, n, r.last_s, r.state) for n, r in enumerate(rows, start=1)]
+    return newest
 
 
 def _newest_people(keys: list[str]) -> Select[tuple[str, int, int, bytes]]:

@@ -1,4 +1,4 @@
-"""Profiles as the signal plane holds them: what leads said of themselves, without behaviour."""
+"""Lead profiles as the signal plane stores them: attributes of the lead, without behaviour."""
 
 from collections.abc import Sequence
 
@@ -34,18 +34,18 @@ class Profiles:
             ) from bad
         return self._states(leads, {row.lead_id: row for row in rows})
 
-    def _states(self, leads: Sequence[LeadRef], found: dict[str, LeadRow]) -> LeadStates:
+    def _states(self, leads: Sequence[LeadRef], rows: dict[str, LeadRow]) -> LeadStates:
         layout = self._store.layout
         states = np.zeros((len(leads), layout.width))
         profile = slice(layout.numbers_at, layout.sets_at)
-        held = [found.get(lead.lead_id) for lead in leads]
-        for state, row in zip(states, held, strict=True):
+        ordered = [rows.get(lead.lead_id) for lead in leads]
+        for state, row in zip(states, ordered, strict=True):
             if row is not None:
                 state[profile] = row.state[profile]
         none = [""] * self._store.texts
         return LeadStates(
             leads=states,
             accounts=np.zeros((len(leads), layout.account_width)),
-            texts=[none if r is None else [value for _, _, value in r.texts] for r in held],
-            known_us=[0 if row is None else row.known_us for row in held],
+            texts=[none if r is None else [value for _, _, value in r.texts] for r in ordered],
+            known_us=[0 if row is None else row.known_us for row in ordered],
         )

@@ -1,4 +1,4 @@
-"""Waiting for another thread's turn, within bounds."""
+"""Waiting for another thread's turn, for a bounded time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -86,22 +86,24 @@ def _names(rejected: Mapping[str, Rejected], ids: Iterable[str]) -> list[tuple[s
 
 
 def come_in(connection: Connection, keys: Sequence[str], bodies: Sequence[bytes]) -> dict[str, str]:
-    """Which quarantined documents have come in by events of these keys and bodies.
+    """Which quarantined documents have been accepted meanwhile, by these keys and bodies.
 
-    By the document's id, the key of the first of the events that it has come in by.
+    By the document's id, the key of the first accepted event.
     """
-    found: dict[str, str] = {}
+    come: dict[str, str] = {}
     of_row = quarantine_keys.c.of_row
     if connection.execute(select(of_row).where(of_row == true()).limit(1)).all():
         rows = dict(zip(reversed(rows_of(bodies)), reversed(keys), strict=True))
         rows.pop(None, None)
-        held = _held(connection, [row for row in rows if row is not None], of_row=True)
-        found.update((i, rows[row]) for i, row in held)
-    found.update(_held(connection, keys, of_row=False))
-    return found
+        quarantined = _quarantined(
+            connection, [row for row in rows if row is not None], of_row=True
+        )
+        come.update((i, rows[row]) for i, row in quarantined)
+    come.update(_quarantined(connection, keys, of_row=False))
+    return come
 
 
-def _held(
+def _quarantined(
     connection: Connection, keys: Sequence[str], *, of_row: bool
 ) -> Iterator[tuple[str, str]]:
     """(id, key) of the quarantined documents that have one of these keys."""
@@ -116,23 +118,23 @@ def _held(
 
 
 def unseen(connection: Connection, rejected: Sequence[Rejected]) -> list[Rejected]:
-    """Those that are not held yet."""
+    """The documents that are not in quarantine yet."""
     ids = {_id(r): r for r in rejected}
     query = select(quarantine.c.id)
-    held = {i for (i,) in among(connection, query, quarantine.c.id, ids)}
-    return [r for i, r in ids.items() if i not in held]
+    ids_there = {i for (i,) in among(connection, query, quarantine.c.id, ids)}
+    return [r for i, r in ids.items() if i not in ids_there]
 
 
 def by_rule(engine: Engine) -> dict[str, int]:
-    """How many are held, by the rule they broke, most first."""
+    """How many documents are in quarantine, by the rule they broke, most first."""
     counted = func.count().label("held")
     query = select(quarantine.c.rule, counted).group_by(quarantine.c.rule).order_by(counted.desc())
     with engine.connect() as connection:
-        return {str(rule): int(held) for rule, held in connection.execute(query)}
+        return {str(rule): int(count) for rule, count in connection.execute(query)}
 
 
 def listed(engine: Engine, rule: str | None = None, limit: int = 100) -> list[Quarantined]:
-    """The newest ones held, of one rule or of all."""
+    """The newest quarantined documents, of one rule or of all."""
     q = quarantine.c
     query = select(q.id, q.received_us, q.origin, q.line, q.rule, q.detail)
     query = query.order_by(q.received_us.desc(), q.origin, q.line).limit(limit)
@@ -153,10 +155,10 @@ def listed(engine: Engine, rule: str | None = None, limit: int = 100) -> list[Qu
 
 
 def files_of_rows(engine: Engine) -> dict[str, int]:
-    """How many rows of tables are held, by the file that they came in, most first."""
+    """How many rows of tables are in quarantine, by their file, most first."""
     counted: Counter[str] = Counter()
-    for held in take_all(engine):
-        counted.update(one.origin for one in held.values() if is_row(one))
+    for chunk in take_all(engine):
+        counted.update(one.origin for one in chunk.values() if is_row(one))
     return dict(counted.most_common())
 
 
@@ -175,7 +177,7 @@ def body_of(engine: Engine, quarantine_id: str) -> bytes:
 
 
 def take_all(engine: Engine, chunk: int = 2_000) -> Iterator[dict[str, Rejected]]:
-    """Every document held now, by its id, in the order of arrival, a chunk at a time."""
+    """Every quarantined document, by its id, in the order of arrival, a chunk at a time."""
     q = quarantine.c
     with engine.connect() as connection:
         order = [q.received_us, q.origin, q.line]
@@ -205,23 +207,23 @@ def _keys(
 ) -> dict[str, tuple[str, ...]]:
     """The events, or the rows, by which each document has come in."""
     k = quarantine_keys.c
-    found: dict[str, tuple[str, ...]] = {}
+    keys: dict[str, tuple[str, ...]] = {}
     query = select(k.id, k.key).where(k.of_row == of_row)
     for i, key in among(connection, query, k.id, ids):
-        found[i] = (*found.get(i, ()), key)
-    return found
+        keys[i] = (*keys.get(i, ()), key)
+    return keys
 
 
 def remove(connection: Connection, ids: Iterable[str]) -> int:
-    """Forget documents that have come in after all; how many were there."""
+    """Remove documents that were accepted after all; returns how many there were."""
     rows = [{"gone": one} for one in ids]
     if not rows:
         return 0
     connection.execute(
         delete(quarantine_keys).where(quarantine_keys.c.id == bindparam("gone")), rows
     )
-    gone = delete(quarantine).where(quarantine.c.id == bindparam("gone"))
-    return connection.execute(gone, rows).rowcount
+    statement = delete(quarantine).where(quarantine.c.id == bindparam("gone"))
+    return connection.execute(statement, rows).rowcount
 
 
 def is_row(one: Rejected) -> bool:
@@ -229,10 +231,10 @@ def is_row(one: Rejected) -> bool:
     if one.row_keys:  # a mapping read it: its columns may be called as a signal's fields are
         return True
     try:
-        told = msgspec.json.decode(one.body, type=dict[str, str])
+        cells = msgspec.json.decode(one.body, type=dict[str, str])
     except (ValueError, RecursionError):
         return False
-    return not {"id", "source", "type", "time"} <= told.keys()
+    return not {"id", "source", "type", "time"} <= cells.keys()
 
 
 def _id(rejected: Rejected) -> str:

@@ -36,6 +36,7 @@ _helpers = {
     "_mark_day": _compile(state._mark_day),
     "_insert_step": _compile(state._insert_step),
 }
+_helpers["_count"] = _compile(state._count, **_helpers)
 fold: Callable[..., None] = _compile(state.fold, **_helpers)
 merge_into: Callable[..., None] = _compile(state.merge_into, **_helpers)
 
@@ -82,9 +83,9 @@ def sum_groups(
         for i in range(begin, end):
             merge_into(total, states[rows[i]], half_lives, families)
         if end - begin > 2:
-            some, held = rows[begin:end], terms[: end - begin]
+            some, chunk = rows[begin:end], terms[: end - begin]
             total[INTENSITY] = _aged_sum(
-                states, some, INTENSITY, LAST, half_lives[lives // 2], total[LAST], held
+                states, some, INTENSITY, LAST, half_lives[lives // 2], total[LAST], chunk
             )
             for f in range(families):
                 at = FAMILIES + f * family_width
@@ -96,10 +97,10 @@ def sum_groups(
                         at + FAMILY_LAST,
                         half_lives[h],
                         total[at + FAMILY_LAST],
-                        held,
+                        chunk,
                     )
                 total[at + FAMILY_SUM] = _aged_sum(
-                    states, some, at + FAMILY_SUM, at + FAMILY_LAST, np.inf, 0.0, held
+                    states, some, at + FAMILY_SUM, at + FAMILY_LAST, np.inf, 0.0, chunk
                 )
         begin = end
 

@@ -1,6 +1,7 @@
-"""One transaction for all batches that wait for one.
+"""Group commit: one transaction for all batches that wait for one.
 
-While a transaction runs, the batches of other partitions gather; the next takes them together.
+While a transaction runs, the batches of other partitions queue up; the next one commits them
+together.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ MOST = 4_000
 
 
 class Outgoing(NamedTuple):
-    """A document to publish, and the file and line that it is from, where it is from one.
+    """A document to publish, and the file and line that it is from, if any.
 
     `rejected`: it is no document, but a row that a mapping rejected.
     """
@@ -42,9 +43,9 @@ class Outgoing(NamedTuple):
 class Delivery(NamedTuple):
     """A message. `place` is its number in the bus, `deliveries` counts this one.
 
-    `origin` and `line` are those of the file that it is from, "" where it is from none; `led` is
-    the W3C trace context that its producer gave, or "". `rejected`: the publisher's mapping
-    rejected it, and it goes to quarantine unread.
+    `origin` and `line` are those of the file that it is from, "" for none; `trace` is the W3C trace
+    context that its producer gave, or "". `rejected`: the publisher's mapping rejected it, and it
+    goes to quarantine unread.
     """
 
     body: bytes
@@ -52,7 +53,7 @@ class Delivery(NamedTuple):
     deliveries: int = 1
     origin: str = ""
     line: int = NO_LINE
-    led: str = ""
+    trace: str = ""
     rejected: RejectedRow | None = None
 
 
@@ -70,7 +71,7 @@ class Commit(Protocol):
 
 
 @dataclass(eq=False, slots=True)
-class _Asked:
+class _CommitRequest:
     group: Sequence[Delivery]
     origin: str
     wanted: Callable[[], bool]
@@ -87,7 +88,7 @@ class StreamGroupCommit:
     counts: Counts = field(default_factory=Counts)
     transactions: int = 0
     seconds: float = 0.0
-    _waiting: list[_Asked] = field(default_factory=list)
+    _waiting: list[_CommitRequest] = field(default_factory=list)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def commit(
@@ -95,22 +96,23 @@ class StreamGroupCommit:
     ) -> bool:
         """Commit a batch, perhaps with others; False where it was no longer `wanted` at its turn.
 
-        Raises what the commit of this batch alone raises, or what says that the database is away.
+        Raises what the commit of this batch alone raises, or Unavailable where the database is
+        away.
         """
-        asked = _Asked(group, origin, wanted)
-        self._waiting.append(asked)
+        request = _CommitRequest(group, origin, wanted)
+        self._waiting.append(request)
         try:
             async with self._turn:
-                if not asked.done and asked.failed is None:
-                    await self._lead(asked)
+                if not request.done and request.failed is None:
+                    await self._lead(request)
         finally:
-            if asked in self._waiting:
-                self._waiting.remove(asked)
-        if asked.failed is not None:
-            raise asked.failed
-        return asked.done
+            if request in self._waiting:
+                self._waiting.remove(request)
+        if request.failed is not None:
+            raise request.failed
+        return request.done
 
-    async def _lead(self, first: _Asked) -> None:
+    async def _lead(self, first: _CommitRequest) -> None:
         company = self._company(first)
         if not company:
             return
@@ -118,32 +120,32 @@ class StreamGroupCommit:
             await self._together(company)
         except Exception as bad:
             if len(company) == 1 or isinstance(bad, AWAY):
-                for asked in company:
-                    asked.failed = bad
+                for request in company:
+                    request.failed = bad
                 return
-            for asked in company:
-                await self._alone(asked)
+            for request in company:
+                await self._alone(request)
 
-    def _company(self, first: _Asked) -> list[_Asked]:
-        company: list[_Asked] = []
+    def _company(self, first: _CommitRequest) -> list[_CommitRequest]:
+        company: list[_CommitRequest] = []
         size = 0
-        for asked in [first, *(a for a in self._waiting if a is not first)]:
-            fits = not company or size + len(asked.group) <= MOST
-            if fits and asked.origin == first.origin and asked.wanted():
-                company.append(asked)
-                size += len(asked.group)
-        for asked in company:
-            self._waiting.remove(asked)
+        for request in [first, *(a for a in self._waiting if a is not first)]:
+            fits = not company or size + len(request.group) <= MOST
+            if fits and request.origin == first.origin and request.wanted():
+                company.append(request)
+                size += len(request.group)
+        for request in company:
+            self._waiting.remove(request)
         return company
 
-    async def _alone(self, asked: _Asked) -> None:
+    async def _alone(self, request: _CommitRequest) -> None:
         try:
-            await self._together([asked])
+            await self._together([request])
         except Exception as bad:
-            asked.failed = bad
+            request.failed = bad
 
-    async def _together(self, company: Sequence[_Asked]) -> None:
-        origin, group = company[0].origin, [d for asked in company for d in asked.group]
+    async def _together(self, company: Sequence[_CommitRequest]) -> None:
+        origin, group = company[0].origin, [d for request in company for d in request.group]
         documents = [(d.line, d.body) for d in group if d.rejected is None]
         rejected = [d.rejected.of(origin, d.line, d.body) for d in group if d.rejected is not None]
         began = self.timer()
@@ -151,5 +153,5 @@ class StreamGroupCommit:
         self.seconds += self.timer() - began
         self.transactions += 1
         self.counts += counts
-        for asked in company:
-            asked.done = True
+        for request in company:
+            request.done = True

@@ -61,7 +61,7 @@ class Bus(Protocol):
 
 @dataclass(slots=True)
 class MessageCounts:
-    """What else became of messages since the worker started, beside `StreamGroupCommit.counts`."""
+    """Other counts of messages since the worker started, beside `StreamGroupCommit.counts`."""
 
     redelivered: int = 0
     waits: int = 0
@@ -71,10 +71,10 @@ class MessageCounts:
 
 
 class Handler:
-    """Handles batches. `stopping` ends waits: what is left unsettled comes again.
+    """Handles batches. `stopping` ends waits: unsettled messages are delivered again.
 
     `deliveries`: a message delivered more often is a dead letter. `timer` is a monotonic clock.
-    `watch` hears of each batch, and of the traces that its messages come from.
+    `watch` observes each batch, with the traces that its messages come from.
     """
 
     def __init__(
@@ -97,12 +97,17 @@ class Handler:
         self._pushing = asyncio.Lock()
         self._pushed = 0
 
+    @property
+    def steps(self) -> int:
+        """Transactions and dead letters so far: more of them, and something was done."""
+        return self.commits.transactions + self.tally.dead.total()
+
     async def handle(self, batch: Sequence[Delivery], origin: str, bus: Bus) -> None:
         """Commit, settle and push a batch.
 
-        `origin` names the documents in quarantine that do not say what file they are from.
+        `origin` names the documents in quarantine that do not name their file.
         """
-        with self._watch.stage("batch", [d.led for d in batch if d.led]):
+        with self._watch.stage("batch", [d.trace for d in batch if d.trace]):
             await self._handle(batch, origin, bus)
 
     async def _handle(self, batch: Sequence[Delivery], origin: str, bus: Bus) -> None:
@@ -117,14 +122,14 @@ class Handler:
         groups = [list(group) for _, group in groupby(kept, key=lambda d: d.origin)]
         for group in [[d] for d in kept] if one_by_one else groups:
             with self._watch.stage("ingest"):
-                taken = await self._take(group, group[0].origin or origin, bus)
-            if not taken:
+                done = await self._take(group, group[0].origin or origin, bus)
+            if not done:
                 return
         with self._watch.stage("push"):
             await self._push()
 
     async def _take(self, group: Sequence[Delivery], origin: str, bus: Bus) -> bool:
-        """Commit and settle, or bury; False where the group must be left for another time."""
+        """Commit and settle, or bury; False where the group must be delivered again."""
         try:
             committed = await self._commit(group, origin, bus)
         except Exception as bad:
@@ -146,7 +151,7 @@ class Handler:
         return True
 
     async def _commit(self, group: Sequence[Delivery], origin: str, bus: Bus) -> bool:
-        """Commit; waits while the database is away. False where it did not happen."""
+        """Commit; waits while the database is away. False where the worker stopped first."""
 
         def wanted() -> bool:
             return bus.mine() and not self._stopping.is_set()
@@ -154,7 +159,7 @@ class Handler:
         return await self._patiently(lambda: self.commits.commit(group, origin, wanted), wanted)
 
     async def _push(self) -> None:
-        """Push until all that was committed before is online; one push serves all who wait."""
+        """Push until all commits before are online; one push serves all waiting batches."""
         wanted = self.commits.transactions
 
         async def once() -> bool:
@@ -199,7 +204,7 @@ class Handler:
 
 
 async def pause(stopping: asyncio.Event, seconds: float) -> bool:
-    """Wait so long, or until told to stop; whether told."""
+    """Wait for so long, or until the worker stops; returns whether it stops."""
     try:
         await asyncio.wait_for(stopping.wait(), seconds)
     except TimeoutError:

@@ -1,4 +1,4 @@
-"""What a message's headers tell of its document: where it is from, and what a mapping found."""
+"""The headers of a message: the origin of its document, and what a mapping rejected."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -52,32 +52,32 @@ class RejectedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Whence(NamedTuple):
-    """The file's `origin` ("": of none) and `line`, the producer's trace (`led`), the rejection."""
+    """The file's `origin` ("": none) and `line`, the producer's `trace`, the rejection."""
 
     origin: str = ""
     line: int = NO_LINE
-    led: str = ""
+    trace: str = ""
     rejected: RejectedRow | None = None
 
 
 def headers_of(origin: str, line: int, rejected: RejectedRow | None) -> dict[str, str]:
-    """The headers of a document; none where it is from no file."""
+    """The headers of a document; none where it is not from a file."""
     if not origin:
         return {}
-    told = {ORIGIN_HEADER: quote(origin), LINE_HEADER: str(line)}
+    headers = {ORIGIN_HEADER: quote(origin), LINE_HEADER: str(line)}
     if rejected is not None:
         text = msgspec.json.encode(rejected).decode()
-        told[REJECTED_HEADER] = quote(text, safe='{}[]:,"/+=')
-    return told
+        headers[REJECTED_HEADER] = quote(text, safe='{}[]:,"/+=')
+    return headers
 
 
 def whence(headers: Mapping[str, str]) -> Whence:
-    """What headers tell; those of no file where they tell of none."""
-    line, led = headers.get(LINE_HEADER, ""), headers.get(TRACE_HEADER, "")
+    """The origin in a message's headers; an empty one where they name no file."""
+    line, trace = headers.get(LINE_HEADER, ""), headers.get(TRACE_HEADER, "")
     rejected = _rejected(headers.get(REJECTED_HEADER, ""))
     if not line.isdecimal():
-        return Whence(led=led, rejected=rejected)
-    return Whence(_unquoted(headers.get(ORIGIN_HEADER, "")), int(line), led, rejected)
+        return Whence(trace=trace, rejected=rejected)
+    return Whence(_unquoted(headers.get(ORIGIN_HEADER, "")), int(line), trace, rejected)
 
 
 _unquoted = lru_cache(maxsize=64)(unquote)
@@ -85,7 +85,7 @@ _unquoted = lru_cache(maxsize=64)(unquote)
 
 
 def _rejected(text: str) -> RejectedRow | None:
-    """None where nothing is told, or nothing that can be relied on: the document is then read."""
+    """The rejection in the headers; None where there is none, or it cannot be relied on."""
     try:
         return msgspec.json.decode(unquote(text), type=RejectedRow) if text else None
     except ValueError:

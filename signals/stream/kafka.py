@@ -116,9 +116,9 @@ class KafkaWorker:
         raw = message.raw_message
         records = list(raw) if isinstance(raw, tuple | list) else [raw]
         settled = 0
-        for partition, held in groupby(records, key=lambda r: r.partition):
+        for partition, group in groupby(records, key=lambda r: r.partition):
             batch = _Batch(self._broker)
-            deliveries = [Delivery(r.value or b"", r.offset, 1, *_whence(r)) for r in held]
+            deliveries = [Delivery(r.value or b"", r.offset, 1, *_whence(r)) for r in group]
             await self._handler.handle(deliveries, f"kafka-{partition}", batch)
             settled += batch.settled
         self._newest_s = _newest_s(records)

@@ -63,19 +63,19 @@ class Leases:
         self._writing = asyncio.Lock()
 
     def holds(self, partition: int) -> bool:
-        """Whether the partition is this worker's, for certain, now."""
+        """Whether the partition is certainly this worker's at present."""
         written = self._written.get(f"{PARTITION}{partition}")
         return written is not None and self._timer() - written < SAFETY * self._lease_s
 
     @property
-    def held(self) -> set[int]:
+    def leased(self) -> set[int]:
         """The partitions that are this worker's now."""
         return {p for p in range(self._partitions) if self.holds(p)}
 
     async def tick(self) -> set[int]:
-        """Write what is held again and take a fair share; the partitions to give back.
+        """Renew the leases and take a fair share; returns the partitions to give back.
 
-        Those are still held: `give_back` once their reading has ended.
+        Those are still leased: call `give_back` once their reading has ended.
         """
         try:
             async with self._writing:
@@ -88,7 +88,7 @@ class Leases:
             return set()
 
     async def give_back(self, partition: int) -> None:
-        """Let others read a partition at once; what is being written is written first."""
+        """Release a partition at once; a write that is under way is finished first."""
         async with self._writing:
             await self._remove(f"{PARTITION}{partition}")
 
@@ -100,7 +100,7 @@ class Leases:
         keys = await self._table.keys()
         workers = sum(key.startswith(WORKER) for key in keys)
         fair = ceil(self._partitions / max(workers, 1))
-        mine = sorted(self.held)
+        mine = sorted(self.leased)
         for partition in self._from_here():
             key = f"{PARTITION}{partition}"
             if len(mine) < fair and key not in keys and key not in self._revisions:
@@ -123,14 +123,14 @@ class Leases:
         began, value = self._timer(), self._worker.encode()
         revision = self._revisions.get(key)
         if revision is None:
-            made = await self._table.create(key, value)
+            created = await self._table.create(key, value)
         else:
-            made = await self._table.renew(key, value, revision)
-        if made is None:
+            created = await self._table.renew(key, value, revision)
+        if created is None:
             log.warning("the lease %s is lost", key)
             self._forget(key)
         else:
-            self._revisions[key], self._written[key] = made, began
+            self._revisions[key], self._written[key] = created, began
 
     async def _remove(self, key: str) -> None:
         revision = self._revisions.get(key)

@@ -69,7 +69,7 @@ async def connect(url: str, options: StreamOptions) -> NatsBus:
         reconnect_time_wait=1,
         connect_timeout=_CONNECT_S,
         graceful_timeout=options.graceful_s,
-        error_cb=_said,
+        error_cb=_log_error,
     )
     try:
         await broker.start()
@@ -112,7 +112,9 @@ async def close(bus: NatsBus) -> None:
     try:
         await bus.broker.stop()
     except (NatsError, OSError, TimeoutError) as bad:
-        log.warning("the bus is away while it is let go of: %s", type(bad).__name__)
+        log.warning(
+            "the bus does not answer while the connection is closed: %s", type(bad).__name__
+        )
 
 
 def _too_long(document: Outgoing) -> BadInput:
@@ -148,16 +150,19 @@ class NatsWorker:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Read until told to stop; the batches in hand are finished."""
-        self._partitions = partitions = await partitions_of(self._jetstream)
-        table = await open_table(self._jetstream, BUCKET, self._options.lease_s)
+        """Read until told to stop; the batches in hand are finished. Raises Unavailable."""
+        try:
+            self._partitions = partitions = await partitions_of(self._jetstream)
+            table = await open_table(self._jetstream, BUCKET, self._options.lease_s)
+        except (NatsError, OSError, TimeoutError) as bad:
+            raise _unavailable(bad) from bad
         self._leases = Leases(table, self._worker, partitions, self._options.lease_s, self._timer)
-        told = False
-        while not told:
+        warned = False
+        while not warned:
             for partition in await self._leases.tick():
                 self._leave(partition)
             await self._follow()
-            told = await pause(stopping, self._options.lease_s / 4)
+            warned = await pause(stopping, self._options.lease_s / 4)
         await asyncio.gather(*self._leaving.values())
         await asyncio.gather(*(self._end(partition) for partition in list(self._reading)))
         await self._leases.leave()
@@ -184,10 +189,10 @@ class NatsWorker:
         return (datetime.now(UTC) - first.time).total_seconds() if first.time else 0.0
 
     async def _follow(self) -> None:
-        """Read what is held, and no more what was lost."""
-        for partition in set(self._reading) - self._leases.held:
+        """Begin to read the leased partitions, and stop reading those that were lost."""
+        for partition in set(self._reading) - self._leases.leased:
             self._leave(partition)
-        for partition in self._leases.held - set(self._reading) - set(self._leaving):
+        for partition in self._leases.leased - set(self._reading) - set(self._leaving):
             try:
                 await self._begin(partition)
             except (NatsError, OSError, TimeoutError) as bad:
@@ -232,13 +237,18 @@ class NatsWorker:
     ) -> None:
         await asyncio.sleep(patience)
         if self._reading.get(partition) is subscriber and self._leases.holds(partition):
-            await subscriber.start()
+            try:
+                await subscriber.start()
+            except (NatsError, OSError, TimeoutError) as bad:
+                log.warning("partition %d cannot be read yet: %s", partition, type(bad).__name__)
+                del self._reading[partition]  # it is held: the next look begins anew
+                return
             if subscriber.subscription is not None:
                 size = partial(self._sizes.__getitem__, partition)
                 subscriber.subscription = PatientSubscription(subscriber.subscription, size)
 
     def _subscriber(self, partition: int, durable: str, subject: str) -> BatchPullStreamSubscriber:
-        made = self._broker.subscriber(
+        subscriber = self._broker.subscriber(
             subject,
             durable=durable,
             stream=JStream(STREAM, declare=False),
@@ -251,11 +261,11 @@ class NatsWorker:
         )
 
         async def take(message: NatsBatchMessage) -> None:
-            late = await buffered(made.subscription)
+            late = await buffered(subscriber.subscription)
             await self._take(partition, [*message.raw_message, *late])
 
-        made(take)
-        return made
+        subscriber(take)
+        return subscriber
 
     async def _take(self, partition: int, messages: list[Msg]) -> None:
         batch = NatsBatch(self._jetstream, messages, lambda: self._leases.holds(partition))
@@ -308,7 +318,7 @@ async def _ensure(jetstream: JetStreamContext, name: str, subjects: list[str]) -
         )
 
 
-async def _said(bad: Exception) -> None:
+async def _log_error(bad: Exception) -> None:
     log.warning("bus: %s", type(bad).__name__)
 
 

@@ -1,4 +1,4 @@
-"""A batch from NATS: pulled, told to the handler, settled."""
+"""A batch from NATS: pulled, handled, settled."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ class NatsBatch:
             await self._open[place].nak()
 
     async def keep(self, every_s: float) -> None:
-        """Tell the bus that the messages are being worked on, until cancelled."""
+        """Tell the bus regularly that the messages are being worked on, until cancelled."""
         while True:
             await asyncio.sleep(every_s)
             for message in list(self._open.values()):
@@ -67,11 +67,11 @@ def _place_of(message: Msg) -> tuple[int, int]:
 
 
 class PatientSubscription(JetStreamContext.PullSubscription):
-    """A pull subscription that says in one way only that nothing came.
+    """A pull subscription that has one way only to say that nothing came.
 
     The client raises asyncio's own timeout where the time is up between two of its requests. The
-    broker's loop knows the client's alone: it would end, and what it had pulled would be lost
-    until it came again.
+    broker's loop handles only the client's error: it would end, and what it had pulled would be
+    lost until it was delivered again.
     """
 
     def __init__(

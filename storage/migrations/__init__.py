@@ -19,7 +19,19 @@ import sqlalchemy as sa
 
 from domain.errors import BadConfiguration
 
-Store = Literal["signals", "audit", "ledger", "keys"]
+Store = Literal[
+    "signals",
+    "audit",
+    "ledger",
+    "keys",
+    "spool",
+    "lineage",
+    "operate",
+    "alerts",
+    "assistants",
+    "overrides",
+    "workflow",
+]
 FIRST = "0001"
 _SCRIPTS = Path(__file__).parent
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.py")
@@ -29,7 +41,7 @@ _TURN = 7_415_002
 
 def newest(store: Store) -> str:
     """The number of a store's newest revision."""
-    return max(found[1] for p in (_SCRIPTS / store).iterdir() if (found := _NAME.fullmatch(p.name)))
+    return max(match[1] for p in (_SCRIPTS / store).iterdir() if (match := _NAME.fullmatch(p.name)))
 
 
 def revision_of(engine: sa.Engine, store: Store) -> str:
@@ -48,17 +60,17 @@ def migrate(engine: sa.Engine, store: Store, metadata: sa.MetaData) -> None:
         if _revision(connection, store) == known and not _missing(connection, metadata):
             return
     with _turn(engine) as connection:
-        found = _revision(connection, store)
-        if found > known:
+        revision = _revision(connection, store)
+        if revision > known:
             raise BadConfiguration(
-                f"the database of {store} has schema revision {found}, "
+                f"the database of {store} has schema revision {revision}, "
                 f"this version knows up to {known}",
                 rule="schema-known",
                 where=store,
                 todo="Use the version of the product that changed it, or a newer one.",
             )
-        if found != known or _missing(connection, metadata):
-            _bring(connection, store, metadata, found)
+        if revision != known or _missing(connection, metadata):
+            _bring(connection, store, metadata, revision)
 
 
 def _missing(connection: sa.Connection, metadata: sa.MetaData) -> bool:
@@ -95,7 +107,9 @@ def _turn(engine: sa.Engine) -> Iterator[sa.Connection]:
         connection.exec_driver_sql("COMMIT")
 
 
-def _bring(connection: sa.Connection, store: Store, metadata: sa.MetaData, found: str) -> None:
+def _bring(
+    connection: sa.Connection, store: Store, metadata: sa.MetaData, revision_before: str
+) -> None:
     """Make what is not there, then run the scripts after the revision that was found."""
     from alembic.migration import MigrationContext
     from alembic.operations import Operations
@@ -112,7 +126,7 @@ def _bring(connection: sa.Connection, store: Store, metadata: sa.MetaData, found
         },
     )
     metadata.create_all(connection)
-    if not found:
+    if not revision_before:
         is_new = present.isdisjoint(metadata.tables)
         context.stamp(scripts, newest(store) if is_new else FIRST)
     with Operations.context(context):

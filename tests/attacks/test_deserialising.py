@@ -5,6 +5,7 @@ that each does.
 """
 
 import importlib.util
+import json
 import marshal
 import os
 import pickle
@@ -147,13 +148,29 @@ PLANTED: dict[str, Callable[[Path], None]] = {
 }
 
 
-def command(settings: Settings, mark: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+EACH_IN_TURN = f"""
+import json, os, sys
+from leadscore.__main__ import main
+
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["leadscore", *words]
+    try:
+        main()
+    except SystemExit as end:
+        print(*words, end.code, flush=True)
+    if os.path.exists(os.environ[{MARK!r}]):
+        sys.exit(f"{{words}} left a mark")
+"""
+"""A program that runs commands, one after the other: libraries load where homes are, and once."""
+
+
+def run_in_home(settings: Settings, mark: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a new process whose folder is the home."""
     given = {**os.environ, **settings.environment(), MARK: str(mark)}
     given["LEADSCORE_HOME"] = str(settings.home.resolve())
     given.pop("PYTHONPATH", None)
-    script = Path(sys.executable).with_name("leadscore")
     return subprocess.run(
-        [str(script), *arguments],
+        command,
         env=given,
         capture_output=True,
         text=True,
@@ -215,12 +232,17 @@ def test_no_command_runs_what_was_planted_in_a_home(own_home: Settings, tmp_path
     plant(own_home.home)
     lead, empty = _any_lead(own_home), tmp_path / "empty.jsonl"
     empty.write_text("")
-    mark = tmp_path / "mark"
-    for told in COMMANDS:
-        arguments = [part.format(lead=lead, empty=empty) for part in told]
-        done = command(own_home, mark, *arguments)
-        assert not mark.exists(), arguments
-        assert "Traceback" not in done.stderr, (arguments, done.stderr[-2000:])
+    mark, program = tmp_path / "mark", tmp_path / "each_in_turn.py"
+    program.write_text(EACH_IN_TURN)
+    commands = [[part.format(lead=lead, empty=empty) for part in told] for told in COMMANDS]
+    every = run_in_home(own_home, mark, sys.executable, str(program), json.dumps(commands))
+    script = Path(sys.executable).with_name("leadscore")
+    alone = run_in_home(own_home, mark, str(script), "score", lead)
+    for done in (every, alone):
+        assert not mark.exists(), done.stderr[-2000:]
+        assert "Traceback" not in done.stderr, done.stderr[-2000:]
+    for words in commands:
+        assert " ".join(words) in every.stdout, every.stderr[-2000:]
 
 
 def test_yaml_of_a_home_makes_no_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

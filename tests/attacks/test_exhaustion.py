@@ -4,7 +4,6 @@ import asyncio
 import gc
 import socket
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -13,7 +12,8 @@ import pytest
 
 from serving.connections import HEAD_BYTES, MOST_PIPELINED, BoundedHttp
 from serving.pending_connections import PendingConnections
-from tests.attacks.conftest import TIMEOUT_S, WHOLE, Server, answer
+from tests.attacks.conftest import WHOLE, Server, answer
+from tests.waiting import until
 
 Serve = Callable[..., Server]
 OTHERS, FEW = 2_000, 10
@@ -148,7 +148,10 @@ def unread(server: Server) -> socket.socket:
 def stalled() -> int:
     """Connections of this process whose answers are not read."""
     found = (one for one in gc.get_objects() if type(one) is BoundedHttp)
-    return sum(one.flow.write_paused and not one.transport.is_closing() for one in found)
+    return sum(
+        one.flow is not None and one.flow.write_paused and not one.transport.is_closing()
+        for one in found
+    )
 
 
 def test_answers_that_nobody_reads_end_their_connection(
@@ -191,10 +194,3 @@ def test_a_long_answer_is_read_to_its_end(serve: Serve) -> None:
             size += len(asking.recv(1 << 20))
         until(lambda: stalled() == 0)
     assert server.ask().startswith(b"HTTP/1.1 200")
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + TIMEOUT_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)

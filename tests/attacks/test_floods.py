@@ -172,7 +172,7 @@ def test_long_texts_of_events_are_not_remembered(own_home: Settings, trained: Tr
     before = remembered()
     long = [
         {**one, "id": f"long-{n}", "data": lengthened(one["data"], f"{n}-")}
-        for n in range(10)
+        for n in range(4)
         for one in events
     ]
     receipt = ingest.receive([json.dumps(one).encode() for one in long], "tests")

@@ -25,8 +25,8 @@ from domain.versions.manifest import (
 from registry.cache import STAGES_FILE, read_cached_stages, version_folder
 from scoring.live_models import LiveVersions
 from tests.forging import forge_ledger
-from wiring.agreement import agreement
 from wiring.bundle import pack_bundle, unpack_bundle
+from wiring.integrity.agreement import agreement
 from wiring.live_folders import cache_of
 from wiring.registry import open_registry
 
@@ -189,7 +189,7 @@ def test_a_bundle_vouches_for_itself_alone(
 ) -> None:
     bundle = tmp_path / "bundle"
     pack_bundle(own_home, bundle)
-    monkeypatch.setattr("wiring.agreement.BUNDLE", bundle)
+    monkeypatch.setattr("wiring.integrity.agreement.BUNDLE", bundle)
     fresh = msgspec.structs.replace(own_home, home=tmp_path / "fresh")
     assert unpack_bundle(fresh, bundle)
     assert live(fresh).current().challenger is not None

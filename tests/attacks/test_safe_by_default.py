@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from config import settings as settings_module
-from config.settings import Settings, runs_as_service
+from config.environment import runs_as_service
+from config.settings import Settings
 from domain.errors import Missing
 from serving.auth.api_key_store import open_keys
 from serving.auth.factory import access_at, guard
@@ -36,7 +37,7 @@ def test_the_shipped_unit_asks_for_credentials() -> None:
 def test_whatever_is_served_without_a_word_of_access_asks_for_credentials(tmp_path: Path) -> None:
     layer = guard(nothing, Settings(home=tmp_path))
     assert not layer._open_here
-    layer._credentials.close()
+    layer.credentials.close()
 
 
 def test_a_developers_serve_on_this_machine_needs_none(tmp_path: Path) -> None:

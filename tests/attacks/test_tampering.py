@@ -29,19 +29,23 @@ from tests.commands import leadscore
 from tests.conftest import Trained
 from tests.forging import forge_ledger, unguarded
 from tests.resilience.conftest import lead_ids
-from wiring.anchors import IDENTITY, open_anchors
-from wiring.checkpoints import checkpoint, deliver
+from wiring.integrity.anchors import IDENTITY, open_anchors
+from wiring.integrity.checkpoints import checkpoint, deliver
 from wiring.live_folders import cache_of
 from wiring.registry import open_registry
 from wiring.scoring import open_scoring
 
 Attack = Callable[[Settings], None]
 DECISIONS = 12
+ANCHORS = "anchors.jsonl"
 
 
 @pytest.fixture(scope="module")
 def decided(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with decisions, some of them by requests that may be sent again."""
+    """A home with decisions, some of them by requests that may be sent again: sound, and anchored.
+
+    Its anchors lie beside it.
+    """
     home = tmp_path_factory.mktemp("decided") / "home"
     shutil.copytree(trained.settings.home, home)
     scoring = open_scoring(msgspec.structs.replace(trained.settings, home=home))
@@ -52,18 +56,28 @@ def decided(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for at, lead in enumerate(leads)
     ]
     scoring.answerer.finish(scoring.answerer.begin(asked))
+    settings = msgspec.structs.replace(trained.settings, home=home)
+    assert faults(settings) == []
+    shutil.copy(open_anchors(settings).path, home.parent / ANCHORS)
     return home
 
 
 @pytest.fixture
 def anchored(decided: Path, trained: Trained, tmp_path: Path) -> Settings:
-    """A copy of that home whose stores are sound, and anchored."""
+    """A copy of that home, with its anchors."""
     home = tmp_path / "home"
     shutil.copytree(decided, home)
     settings = msgspec.structs.replace(trained.settings, home=home)
-    assert faults(settings) == []
-    assert open_anchors(settings).kept().lines
+    with_anchors(settings, decided)
     return settings
+
+
+def with_anchors(settings: Settings, decided: Path) -> None:
+    """Put the anchors of the decided home where those of another home of its identity are."""
+    path = open_anchors(settings).path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(decided.parent / ANCHORS, path)
+    assert open_anchors(settings).kept().lines
 
 
 def faults(settings: Settings) -> list[Verified]:
@@ -347,7 +361,7 @@ def test_what_was_altered_is_named(anchored: Settings, attack: Attack, found: st
 def test_the_command_names_the_first_place_and_ends_with_1(anchored: Settings) -> None:
     sound = leadscore(anchored.home, "audit", "verify")
     assert sound.returncode == 0, sound.stderr
-    assert sound.stdout.count("sound") == 9
+    assert sound.stdout.count("sound") == 13
     cut_trail(anchored)
     broken = leadscore(anchored.home, "audit", "verify", "--json")
     assert broken.returncode == 1

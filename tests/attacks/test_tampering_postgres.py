@@ -19,11 +19,10 @@ from registry.ledger_table import LEDGER
 from signals.store.tables import events
 from storage.engine import open_engine
 from storage.hash_chain import GENESIS, link
-from tests.attacks.test_tampering import decided, faults, named
+from tests.attacks.test_tampering import decided, faults, named, with_anchors
 from tests.conftest import Trained
 from tests.postgres_home import copied, on_postgres
 from tests.servers import Postgres
-from wiring.anchors import open_anchors
 
 __all__ = ["decided"]
 Attack = Callable[[sa.Connection], object]
@@ -46,9 +45,12 @@ def anchored(
     shutil.copytree(decided, home)
     held = msgspec.structs.replace(trained.settings, home=home)
     settings = on_postgres(held, postgres.fresh(like=moved))
-    assert faults(settings) == []
-    assert open_anchors(settings).kept().lines
+    with_anchors(settings, decided)
     return settings
+
+
+def test_what_was_moved_is_sound(anchored: Settings) -> None:
+    assert faults(anchored) == []
 
 
 def act(settings: Settings, attack: Attack) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from config.settings import Settings
@@ -17,7 +18,7 @@ def measured(own_home: Settings) -> Iterator[tuple[Freshness, Send]]:
     with served(own_home, LEADS) as (client, freshness):
 
         def post(signal: Signal) -> None:
-            client.send_events([signal])
+            client.send_events([msgspec.to_builtins(signal)])
 
         yield freshness, post
 

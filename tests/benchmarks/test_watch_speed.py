@@ -14,7 +14,7 @@ from config.settings import Settings
 from domain.ports import NullObserver, Observer
 from domain.scores import ScoreAnswer
 from serving.http import openapi_examples
-from serving.metrics.score_metrics import StageMetrics, told
+from serving.metrics.score_metrics import StageMetrics, count_answers
 from telemetry.traces import provider_of
 from tests.benchmarks.bars import bar
 from tests.conftest import ROOT
@@ -47,7 +47,7 @@ def metrics_us() -> float:
     watch = StageMetrics(NullObserver())
 
     def watched() -> None:
-        told(ANSWER, 0.004)
+        count_answers(ANSWER, 0.004)
         stages(watch)
 
     return cost_us(watched, 1_000)

@@ -6,15 +6,17 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from config.settings import Settings
 from domain.signals import Signal
-from tests.commands import Answer, leadscore, program
+from tests.commands import Answer, environment_of, leadscore, program
 from tests.conftest import ROOT, Trained
+from tests.soak.commands import begin, finish, fork, said
+from tests.waiting import until
+from wiring.registry import open_registry
 
 
 def refused(answer: Answer, code: int, *said: str) -> None:
@@ -148,56 +150,39 @@ def test_reading_commands_answer_in_json(trained: Trained) -> None:
         assert msgspec.json.decode(answer.stdout) is not None
 
 
-def _start(words: list[str], environment: dict[str, str]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        words,
-        env=environment,
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        preexec_fn=_heed_interrupts,  # noqa: PLW1509 (no thread runs yet)
-    )
-
-
-def _heed_interrupts() -> None:
-    """A shell's background jobs are born deaf to SIGINT, and so are their children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_training_that_is_interrupted_goes_on(own_home: Settings) -> None:
-    environment = {**os.environ, "LEADSCORE_HOME": str(own_home.home)}
+    environment = own_home.environment()
     config = own_home.home / "training.yaml"
     config.write_text(
         "horizon_days: 21\ncutoffs: {rule: every, days: 7}\ntrials: 500\n"
         "iterations: 60\nborder_count: 32\nseed: 3\n"
     )
-    words = [sys.executable, "-m", "leadscore", "train", "--config", str(config)]
-    process = _start(words, environment)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "trial 5/" in line:
-            break
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    rest = process.stderr.read()
-    assert process.wait(timeout=120) == 130
-    assert "interrupted" in rest
-    assert "Traceback" not in rest
+    words, versions = ["train", "--config", str(config)], open_registry(own_home).versions()
+    run = begin(environment, *words)
+    until(lambda: "trial 5/" in said(environment) or run.ended() is not None)
+    run.tell(signal.SIGINT)
+    first = said(environment)
+    assert run.ended() == 130, first
+    assert "interrupted:" in first
+    assert "no version was registered" in first
+    assert open_registry(own_home).versions() == versions
+    assert "Traceback" not in first
     (journal,) = (
         p
         for p in (own_home.home / "studies").iterdir()
         if p.suffix == ".journal" and p.stat().st_mtime > config.stat().st_mtime
     )
     before = journal.stat().st_size
-    resumed = _start(words, environment)
-    assert resumed.stderr is not None
-    first = next(line for line in resumed.stderr if "trial" in line)
-    resumed.send_signal(signal.SIGINT)
-    resumed.stderr.read()
-    resumed.wait(timeout=120)
-    done = int(first.split("trial ")[1].split("/")[0])
-    assert done >= 5
+    resumed = begin(environment, *words)
+    until(
+        lambda: (
+            "trial" in said(environment)[len(first) :].rpartition("\n")[0]
+            or resumed.ended() is not None
+        )
+    )
+    resumed.tell(signal.SIGINT)
+    line = next(x for x in said(environment)[len(first) :].splitlines() if "trial" in x)
+    assert int(line.split("trial ")[1].split("/")[0]) >= 5
     assert journal.stat().st_size >= before
 
 
@@ -210,7 +195,8 @@ ONE = (
 def test_a_home_that_is_broken_is_told_in_one_line(tmp_path: Path) -> None:
     home, file = tmp_path / "home", tmp_path / "one.jsonl"
     file.write_text(ONE % ("1", "ann@acme.com"))
-    assert program(home, "ingest", str(file)).returncode == 0
+    environment = environment_of(home)
+    finish(fork(environment, "ingest", str(file)), environment)
     (home / "settings.yaml").write_text("foo: [")
     refused(leadscore(home, "quarantine", "list"), 2, "settings.yaml", "[settings]")
     (home / "settings.yaml").unlink()

@@ -77,7 +77,7 @@ def test_a_canary_from_a_file_is_held_advanced_and_rolled_back(run: Run, tmp_pat
     figures.write_text('{"decisions": 700, "error_rate": 0.0, "p99_ms": 31, "degraded": 0.01}')
     found = told(run, "tick", "--figures", str(figures))
     assert found["progress"]["action"] == "hold"
-    assert found["evidence"]["judged"]["name"] == "canary-1"
+    assert found["evidence"]["judged"]["name"] == "canary-2"
     assert "hours have passed of 24" in found["progress"]["reasons"][0]
     assert told(run, "advance", *reason)["weight"] == 0.2
     assert told(run, "hold", *reason)["held"] is True
@@ -140,11 +140,12 @@ def test_a_holdout_stands_grows_and_ends(run: Run) -> None:
 def test_a_verdict_on_other_versions_is_no_evidence(run: Run, tmp_path: Path) -> None:
     from msgspec.json import encode
 
-    from monitoring.canary import CanaryVerdict, load_rule
+    from monitoring.canary import CanaryVerdict
+    from monitoring.canary_rule import load_rule
 
     verdict = CanaryVerdict(
         outcome="fail",
-        reasons=("log_loss differs",),
+        reasons=("the Brier score differs",),
         champion="lead-1",
         challenger="lead-9",
         paired=1,
@@ -160,4 +161,4 @@ def test_a_verdict_on_other_versions_is_no_evidence(run: Run, tmp_path: Path) ->
     file.write_bytes(encode(verdict).replace(b"lead-9", b"lead-2"))
     code, out, _ = run("tick", "--verdict", str(file))
     assert code == 1
-    assert "verdict canary-1: fail" in out
+    assert "verdict canary-2: fail" in out

@@ -59,6 +59,7 @@ def queries(made: list[DecisionRecord]) -> list[tuple[DecisionQuery, list[Decisi
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [4, 500])
 def test_pages_together_are_what_fits_newest_first(
     trail: AuditTrail, made: list[DecisionRecord], chunk: int, monkeypatch: pytest.MonkeyPatch

@@ -86,6 +86,11 @@ CASES: list[tuple[str, Damage, str, str]] = [
         "policy-rule-id", "node 'routing', row 3",
     ),
     (
+        "rule id of an override",
+        lambda d: rows(d, "routing")[2].update(o4='"override.7"'),
+        "policy-rule-id", "node 'routing', row 3",
+    ),
+    (
         "rule id twice",
         lambda d: rows(d, "next_best")[4].update(o2='"next.demo_fresh"'),
         "policy-rule-ids-differ", "node 'next_best', row 5 (next.demo_fresh)",

@@ -225,8 +225,22 @@ def test_a_graph_alone_is_told_where_it_belongs(
     (tmp_path / "graph.json").write_text(json.dumps(graph))
     (found,) = check_policy(tmp_path / "graph.json")
     assert found.rule == "policy-file"
-    for part in ("`decision`", "`name`", "`version`", "`grades`"):
+    for part in ("`name`", "`version`", "`grades`", "`--thresholds 0.2,0.1,0.04`"):
         assert part in found.what
+
+
+def test_a_graph_with_its_terms_beside_its_nodes_is_a_policy(
+    policies: Path, tmp_path: Path
+) -> None:
+    whole = json.loads((policies / "standard.json").read_text())
+    terms = {key: whole[key] for key in ("name", "version", "grades", "queues")}
+    (tmp_path / "graph.json").write_text(json.dumps(whole["decision"] | terms))
+    assert check_policy(tmp_path / "graph.json") == []
+    same = load_policy(policies / "standard.json")
+    assert load_policy(tmp_path / "graph.json").fingerprint == same.fingerprint
+    (tmp_path / "graph.json").write_text(json.dumps(whole["decision"] | terms | {"colour": "red"}))
+    (found,) = check_policy(tmp_path / "graph.json")
+    assert "colour" in found.what
 
 
 @pytest.mark.parametrize("body", ['{"a":' + "[" * 100_000, "[" * 100_000 + "]" * 100_000])

@@ -112,6 +112,7 @@ def test_withdrawn_consent_is_never_eligible(standard: ZenPolicy, grade: str) ->
         priority=5,
         next_best_action="answer_only_if_asked",
         rules=("eligibility.consent_withdrawn", "routing.closed", "next.closed"),
+        because="Answer what the person asks, and no more (Action 'none')",
     )
 
 

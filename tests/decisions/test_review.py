@@ -16,6 +16,7 @@ from decisions.policy.policy import check_policy
 from domain.errors import BadInput
 from feature_repo.catalogue import category_names, number_names
 from feature_repo.standard import standard_service
+from tests.spread import spread
 
 Document = dict[str, Any]
 Slip = tuple[str, Document, str]
@@ -149,7 +150,7 @@ KINDS: dict[str, Callable[[], Iterator[Slip]]] = {
 def test_a_slip_is_found_wherever_it_is_made(kind: str, tmp_path: Path) -> None:
     path, made, unfound = tmp_path / "p.json", list(KINDS[kind]()), []
     assert len(made) >= 10
-    for rule, document, named in made[:: max(1, len(made) // 40)]:
+    for rule, document, named in spread(made, 12):
         path.write_text(json.dumps(document))
         found = check_policy(path, KNOWN, STANDARD)
         if not any(f.rule.startswith(rule) and named in f"{f.where} {f.what}" for f in found):

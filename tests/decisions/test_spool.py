@@ -1,17 +1,23 @@
 """The spool of decisions: whole batches or none, in order, once, through cuts and crashes."""
 
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import accumulate
 from pathlib import Path
+from zlib import crc32
 
 import msgspec
 import pytest
 import sqlalchemy as sa
 
-from decisions.audit.spool import DAMAGED, FILE, Spool
+from decisions.audit.spool import AT_A_TIME, DATABASE, Spool
+from decisions.audit.spool_file import DAMAGED, FILE
 from decisions.audit.spooled_trail import SpooledTrail
 from decisions.audit.tables import create_tables
 from domain.circuit_breaker import CircuitBreaker
@@ -37,20 +43,32 @@ def made(make_record: MakeRecord) -> list[DecisionRecord]:
     return [make_record(at=1_700_000_000_000_000 + n) for n in range(12)]
 
 
+def former(folder: Path, batches: list[list[DecisionRecord]]) -> list[bytes]:
+    """The file of version 0.2.0 with these batches; its lines."""
+    bodies = [msgspec.json.encode(batch) for batch in batches]
+    lines = [b"%08x %s\n" % (crc32(body), body) for body in bodies]
+    folder.mkdir(exist_ok=True)
+    (folder / FILE).write_bytes(b"".join(lines))
+    return lines
+
+
 def test_what_is_cut_off_anywhere_is_whole_batches(
     tmp_path: Path, made: list[DecisionRecord]
 ) -> None:
+    """The log ahead of the database is cut, as a power cut may do."""
     whole = Spool(tmp_path / "whole", MEGABYTE)
-    ends = [0]
+    assert whole.is_empty()
+    log = tmp_path / "whole" / f"{DATABASE}-wal"
+    ends = [log.stat().st_size]
     for at in range(0, 12, 3):
         whole.add(made[at : at + 3])
-        ends.append((tmp_path / "whole" / FILE).stat().st_size)
-    content = (tmp_path / "whole" / FILE).read_bytes()
-    cuts = {*range(0, len(content), 97), *ends, *(end - 1 for end in ends[1:])}
-    for cut in sorted(cuts):
+        ends.append(log.stat().st_size)
+    content = log.read_bytes()
+    for cut in sorted({*range(ends[0], ends[-1], 1_500), *ends, *(end - 1 for end in ends[1:])}):
         folder = tmp_path / str(cut)
         folder.mkdir()
-        (folder / FILE).write_bytes(content[:cut])
+        shutil.copy(tmp_path / "whole" / DATABASE, folder)
+        (folder / log.name).write_bytes(content[:cut])
         kept = sum(end <= cut for end in ends[1:]) * 3
         torn = Spool(folder, MEGABYTE)
         assert all(torn.get(i) is not None for i in ids(made[:kept]))
@@ -64,15 +82,110 @@ def test_what_is_cut_off_anywhere_is_whole_batches(
         assert torn.get(made[0].answer.decision_id) is None
 
 
+def test_a_former_file_is_taken_over_wherever_it_is_cut_off(
+    tmp_path: Path, made: list[DecisionRecord]
+) -> None:
+    lines = former(tmp_path / "whole", [made[at : at + 3] for at in range(0, 12, 3)])
+    content = b"".join(lines)
+    ends = list(accumulate(map(len, lines)))
+    for cut in sorted({*range(0, len(content), 997), *ends, *(end - 1 for end in ends)}):
+        folder = tmp_path / str(cut)
+        folder.mkdir()
+        (folder / FILE).write_bytes(content[:cut])
+        kept = sum(end <= cut for end in ends) * 3
+        spool = Spool(folder, MEGABYTE)
+        assert spool.is_empty() == (kept == 0)
+        assert not (folder / FILE).exists()
+        (folder / FILE).write_bytes(content[:cut])  # died before it removed it
+        again = Spool(folder, MEGABYTE)
+        again.add([renamed(made[0], "other")])
+        assert ids(drained(spool)) == [*ids(made[:kept]), "other"]
+        assert again.is_empty()
+
+
+def test_a_damaged_batch_of_a_former_file_is_kept_aside(
+    tmp_path: Path, made: list[DecisionRecord], caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = former(tmp_path, [[one] for one in made[:3]])
+    lines[1] = lines[1].replace(b"champion", b"chumpion")
+    (tmp_path / FILE).write_bytes(b"".join(lines))
+    spool = Spool(tmp_path, MEGABYTE)
+    assert ids(drained(spool)) == ids([made[0], made[2]])
+    assert (tmp_path / DAMAGED).read_bytes() == b"".join(lines)
+    assert "1 batches are damaged" in caplog.text
+
+
 def test_a_full_spool_refuses_and_stays_whole(tmp_path: Path, made: list[DecisionRecord]) -> None:
-    line = len(msgspec.json.encode(made[:3])) + 10
-    spool = Spool(tmp_path, line + 100)
-    spool.add(made[:3])
-    with pytest.raises(Unavailable, match="full"):
-        spool.add(made[3:6])
-    assert ids(drained(spool)) == ids(made[:3])
+    most = 200_000
+    spool = Spool(tmp_path, most)
+    kept = filled(spool, made[:3])
+    assert 30 < len(kept) < 1_000
+    assert (tmp_path / DATABASE).stat().st_size <= most
+    assert ids(drained(spool)) == kept
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < most / 2
     spool.add(made[3:6])
     assert ids(drained(spool)) == ids(made[3:6])
+
+
+def filled(spool: Spool, made: list[DecisionRecord]) -> list[str]:
+    """Add batches until there is no more room; the ids of those that were taken."""
+    kept: list[str] = []
+    for n in range(1_000):
+        batch = [renamed(one, f"{n}-{i}") for i, one in enumerate(made)]
+        try:
+            spool.add(batch)
+        except Unavailable:
+            break
+        kept += ids(batch)
+    with pytest.raises(Unavailable, match="full"):
+        spool.add(batch)
+    return kept
+
+
+def renamed(record: DecisionRecord, decision_id: str) -> DecisionRecord:
+    answer = msgspec.structs.replace(record.answer, decision_id=decision_id)
+    return msgspec.structs.replace(record, answer=answer)
+
+
+def test_a_long_spool_goes_over_in_order_while_others_add(
+    tmp_path: Path, made: list[DecisionRecord]
+) -> None:
+    spool, neighbour = Spool(tmp_path, 64 * MEGABYTE), Spool(tmp_path, 64 * MEGABYTE)
+    whole = [renamed(made[0], str(n)) for n in range(2 * AT_A_TIME + 7)]
+    spool.add(whole)
+    steps: list[list[DecisionRecord]] = []
+
+    def take(records: Sequence[DecisionRecord]) -> None:
+        neighbour.add([renamed(made[1], f"while {len(steps)}")])  # it does not wait for the step
+        steps.append(list(records))
+
+    spool.drain(take)
+    assert [len(step) for step in steps] == [AT_A_TIME, AT_A_TIME, 7]
+    assert ids([one for step in steps for one in step]) == ids(whole)
+    assert ids(drained(spool)) == ["while 0", "while 1", "while 2"]
+
+
+def test_only_its_owner_may_read_it(tmp_path: Path, made: list[DecisionRecord]) -> None:
+    mask = os.umask(0)
+    try:
+        Spool(tmp_path / "spool", MEGABYTE).add(made)
+    finally:
+        os.umask(mask)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "spool").iterdir()}
+    assert modes.keys() >= {DATABASE, f"{DATABASE}-wal"}
+    assert set(modes.values()) == {0o600}
+
+
+def test_what_is_no_spool_takes_nothing_and_stops_nobody(
+    tmp_path: Path, made: list[DecisionRecord], caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / DATABASE).write_bytes(b"no database" * 1_000)
+    spool = Spool(tmp_path, MEGABYTE)
+    assert spool.is_empty()
+    assert spool.is_empty()
+    assert caplog.text.count("cannot be used: DatabaseError") == 1
+    with pytest.raises(Unavailable):
+        spool.add(made)
 
 
 def test_ids_and_keys_are_there_once(tmp_path: Path, made: list[DecisionRecord]) -> None:
@@ -90,18 +203,23 @@ def test_ids_and_keys_are_there_once(tmp_path: Path, made: list[DecisionRecord])
     assert other.answered(["k"]) == {}
 
 
-def test_a_damaged_batch_is_kept_aside_and_the_others_are_handed_over(
+def test_a_damaged_decision_stays_and_the_others_are_handed_over(
     tmp_path: Path, made: list[DecisionRecord], caplog: pytest.LogCaptureFixture
 ) -> None:
     spool = Spool(tmp_path, MEGABYTE)
-    for record in made[:3]:
-        spool.add([record])
-    lines = (tmp_path / FILE).read_bytes().splitlines(keepends=True)
-    (tmp_path / FILE).write_bytes(lines[0] + lines[1].replace(b"champion", b"chumpion") + lines[2])
+    spool.add(made[:3])
+    broken = made[1].answer.decision_id
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as database, database:
+        changed = msgspec.json.encode(made[1]).replace(b"champion", b"chumpion")
+        change = "UPDATE spool SET body = ? WHERE decision_id = ?"
+        assert database.execute(change, (changed, broken)).rowcount == 1
+    assert spool.get(broken) is None
     assert ids(drained(spool)) == ids([made[0], made[2]])
     assert spool.is_empty()
-    assert (tmp_path / DAMAGED).is_file()
-    assert "1 batches of the spool are damaged" in caplog.text
+    assert drained(spool) == []
+    assert caplog.text.count("1 decisions of the spool are damaged") == 1
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as database:
+        assert database.execute("SELECT decision_id FROM spool").fetchall() == [(broken,)]
 
 
 WRITER = """
@@ -214,14 +332,19 @@ def test_decisions_wait_while_the_trail_is_locked_and_go_in_order_after(
 
 
 def test_a_drain_that_died_is_done_again_without_a_second_entry(
-    trail: SpooledTrail, engine: sa.Engine, tmp_path: Path, made: list[DecisionRecord]
+    trail: SpooledTrail, tmp_path: Path, made: list[DecisionRecord]
 ) -> None:
     spool = Spool(tmp_path / "spool", MEGABYTE)
     spool.add(made[:3])
     spool.add(made[3:5])
-    content = (tmp_path / "spool" / FILE).read_bytes()
-    trail.drain()
-    (tmp_path / "spool" / FILE).write_bytes(content)  # died before it forgot them
+
+    def die(records: Sequence[DecisionRecord]) -> None:
+        trail._take(records)
+        raise KeyboardInterrupt  # before it forgot them
+
+    with pytest.raises(KeyboardInterrupt):
+        spool.drain(die)
+    assert not spool.is_empty()
     trail.append(made[5:6])
     assert [r.answer.decision_id for r in trail.records()] == ids(made[:6])
     assert trail.verify().broken is None

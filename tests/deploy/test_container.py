@@ -5,11 +5,11 @@ import re
 import shlex
 from pathlib import Path
 
-import pytest
-
-from config.settings import _NAMES, load_settings
+from config.environment import VARIABLES
+from config.settings import load_settings
 from serving.service import PATHS
 from tests.conftest import ROOT
+from tests.fewer_libraries import distributions_of
 
 INSTRUCTIONS = {
     *("FROM", "ARG", "RUN", "COPY", "ENV", "USER", "VOLUME", "EXPOSE", "WORKDIR", "STOPSIGNAL"),
@@ -44,8 +44,9 @@ def test_only_known_instructions() -> None:
 
 
 def test_every_base_is_named_with_a_tag_of_the_projects_python() -> None:
-    (default,) = [rest for word, rest in STEPS if word == "ARG"]
-    assert re.fullmatch(r"PYTHON=[\w./-]+:3\.11(-\w+)?", default)
+    base, libraries = [rest for word, rest in STEPS if word == "ARG"]
+    assert re.fullmatch(r"PYTHON=[\w./-]+:3\.11(-\w+)?", base)
+    assert libraries == "LIBRARIES=serve.txt", "what serves has no more than it needs"
     assert all(rest.split()[0] == "${PYTHON}" for rest in values("FROM", STEPS))
 
 
@@ -91,7 +92,7 @@ def test_it_runs_as_nobody_and_writes_to_its_home_alone() -> None:
 
 def test_its_settings_are_settings() -> None:
     own = {name: value for name, value in environment().items() if name.startswith("LEADSCORE_")}
-    assert set(own) <= set(_NAMES)
+    assert set(own) <= set(VARIABLES)
     load_settings(own)
 
 
@@ -110,33 +111,24 @@ def test_what_it_starts_is_the_service_and_the_probe_asks_for_a_path_of_it() -> 
     compile(probe[-1], "probe", "exec")
 
 
-@pytest.mark.parametrize("name", ["serve.txt"])
-def test_the_lock_of_serving_is_part_of_the_whole_lock(name: str) -> None:
-    def pins(path: str) -> dict[str, list[str]]:
-        text = (ROOT / "requirements" / path).read_text()
-        blocks = re.split(r"\n(?=[A-Za-z0-9])", text)
-        found = {}
-        for block in blocks:
-            pin = re.match(r"([A-Za-z0-9._-]+)(?:\[[\w,-]+\])?==([\w.+]+)", block)
-            if pin:
-                hashes = sorted(re.findall(r"sha256:[0-9a-f]{64}", block))
-                found[pin[1]] = [pin[2], *hashes]
-        return found
+def pins(path: str) -> dict[str, list[str]]:
+    """Each pinned distribution of a lock, with its version and hashes."""
+    blocks = re.split(r"\n(?=[A-Za-z0-9])", (ROOT / "requirements" / path).read_text())
+    found = {}
+    for block in blocks:
+        pin = re.match(r"([A-Za-z0-9._-]+)(?:\[[\w,-]+\])?==([\w.+]+)", block)
+        if pin:
+            found[pin[1]] = [pin[2], *sorted(re.findall(r"sha256:[0-9a-f]{64}", block))]
+    return found
 
-    whole, part = pins("lock.txt"), pins(name)
-    assert part
+
+def test_the_lock_of_serving_is_part_of_the_whole_lock() -> None:
+    whole, part = pins("lock.txt"), pins("serve.txt")
     assert all(len(pin) > 1 for pin in part.values())
     assert {k: whole.get(k) for k in part} == part
-    assert not {"pytest", "ruff", "optuna", "evidently", "mlflow"} & set(part)
 
 
-def test_what_serving_asks_for_is_a_direct_dependency() -> None:
-    import tomllib
-
-    def bare(line: str) -> str:
-        return re.split(r"[\[<>=; ]", line, maxsplit=1)[0].lower()
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = (ROOT / "requirements" / "serve.in").read_text().splitlines()
-    asked = {bare(line) for line in lines if line and line[0] != "#"}
-    assert asked <= {bare(line) for line in project["dependencies"]}
+def test_serving_is_locked_with_the_base_and_its_extras() -> None:
+    here = distributions_of("bus", "mcp", "serve")
+    assert here & pins("lock.txt").keys() == pins("serve.txt").keys()
+    assert not {"pytest", "ruff", "optuna", "evidently", "mlflow"} & here

@@ -7,7 +7,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from config.settings import _NAMES
+from config.environment import VARIABLES
 from serving.service import PATHS
 from tests.conftest import ROOT
 from tests.deploy.kustomize import Resource, kustomization, load, pods, render
@@ -174,19 +174,19 @@ def test_settings_are_settings_and_secrets_are_only_named() -> None:
     maps = {one["metadata"]["name"]: one["data"] for one in of_kind("ConfigMap")}
     assert not of_kind("Secret")
     for data in maps.values():
-        assert set(data) <= {*_NAMES, "XDG_STATE_HOME"}
+        assert set(data) <= {*VARIABLES, "XDG_STATE_HOME"}
         assert all(isinstance(value, str) for value in data.values())
         load_settings(data)
     comments = (FOLDER / "base" / "settings.yaml").read_text()
     told = re.findall(r"LEADSCORE_\w+", comments)
-    assert set(told) <= set(_NAMES)
+    assert set(told) <= set(VARIABLES)
     for _, _, container in containers():
         for source in container["envFrom"]:
             if "configMapRef" in source:
                 assert source["configMapRef"]["name"] in maps
             else:
                 assert source["secretRef"]["name"] in comments
-        assert {e["name"] for e in container.get("env", ())} <= set(_NAMES)
+        assert {e["name"] for e in container.get("env", ())} <= set(VARIABLES)
 
 
 @pytest.mark.parametrize(("name", "pod", "container"), containers(), ids=lambda v: str(v)[:30])

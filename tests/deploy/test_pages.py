@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from config.settings import _NAMES
+from config.environment import VARIABLES
 from leadscore.cli import app
 from tests.conftest import ROOT
 
@@ -39,7 +39,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_settings_and_files_exist(page: Path) -> None:
     text = page.read_text()
-    assert set(re.findall(r"LEADSCORE_[A-Z_]+", text)) <= {*_NAMES, "LEADSCORE_NAME"}
+    assert set(re.findall(r"LEADSCORE_[A-Z_]+", text)) <= {*VARIABLES, "LEADSCORE_NAME"}
     for path in re.findall(r"`((?:deploy|requirements|docs)/[\w./*-]+)`", text):
         assert list(ROOT.glob(path)), path
 
@@ -74,7 +74,7 @@ def test_a_unit_starts_a_command_confined(unit: Path) -> None:
         assert service[key] == value
     assert service["StateDirectory"].split()[0] == "leadscore"
     told = re.findall(r"^Environment=(\w+)=(.*)$", unit.read_text(), re.MULTILINE)
-    assert {key for key, _ in told} <= set(_NAMES)
+    assert {key for key, _ in told} <= set(VARIABLES)
     assert ("LEADSCORE_HOME", "/var/lib/leadscore") in told
     anchors = Path(dict(told)["LEADSCORE_ANCHORS"])
     assert str(anchors.parent) in {f"/var/lib/{n}" for n in service["StateDirectory"].split()[1:]}

@@ -7,6 +7,7 @@ the page and is kept. To bring the page up to date after a type has changed:
 """
 
 import re
+from enum import StrEnum
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -17,12 +18,19 @@ from tests.conftest import ROOT
 from tests.docs.mapping_page import default_of, meanings
 
 PAGE = ROOT / "docs" / "configuration.md"
-ELSEWHERE = {"mapping": "mapping.md", "contract": "bring-your-own-events.md"}
+ELSEWHERE = {
+    "mapping": "mapping.md",
+    "contract": "bring-your-own-events.md",
+    "workflow": "workflow.md",
+    "owners": "workflow.md",
+}
 """Files whose keys another page tells."""
 _SECTION = re.compile(r"<!-- keys: (\w+) -->\n\n(.*?)\n\n", re.DOTALL)
 _FILES = re.compile(r"<!-- files -->\n\n(.*?)\n\n", re.DOTALL)
 _NAMES = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
 _NAMES |= {"datetime": "moment", "Path": "text"}
+FAR = 1_000_000
+"""Bounds from here on only keep arithmetic safe: no reader needs them."""
 _BOUNDS = {"ge": " from {}", "gt": " above {}", "le": " to {}", "lt": " and below {}"}
 
 
@@ -67,6 +75,8 @@ def words_of(kind: Any) -> str:
         return _compound(get_origin(kind), get_args(kind))
     if issubclass(kind, msgspec.Struct):
         return f"[{heading(kind).lower()}](#{heading(kind).lower().replace(' ', '-')})"
+    if issubclass(kind, StrEnum):
+        return " or ".join(f"`{value}`" for value in kind)
     return _NAMES[kind.__name__]
 
 
@@ -84,8 +94,12 @@ def _compound(origin: Any, args: tuple[Any, ...]) -> str:
 
 
 def _bounds(meta: msgspec.Meta) -> str:
-    told = [(text, getattr(meta, name)) for name, text in _BOUNDS.items()]
-    return "".join(text.format(f"{bound:.6g}") for text, bound in told if bound is not None)
+    bounds = [(text, getattr(meta, name)) for name, text in _BOUNDS.items()]
+    return "".join(
+        text.format(f"{bound:.6g}")
+        for text, bound in bounds
+        if bound is not None and abs(bound) < FAR
+    )
 
 
 def keys_of(struct: type) -> list[tuple[str, str, str]]:

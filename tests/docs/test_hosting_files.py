@@ -32,8 +32,15 @@ def test_the_hooks_run_what_lint_runs() -> None:
     """Each line of `make lint` is a hook, but for the folder that it names."""
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     entries = {hook["entry"].replace(".venv/bin/", "").split(" --force")[0] for hook in hooks}
-    lines = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0]
+    chores = (ROOT / "Makefile").read_text()
+    recipes = [
+        chores.partition(f"\n{word}: setup\n")[2].partition("\n\n")[0].split("\n")
+        for word in ("lint", "types", "arrows")
+    ]
     asked = {
-        line.strip().replace("$(BIN)/", "").removesuffix(" .") for line in lines.split("\n")[1:]
+        line.strip().removeprefix("$(BIN)/").removesuffix(" .")
+        for lines in recipes
+        for line in lines
+        if "$(BIN)" in line
     }
     assert entries == asked

@@ -16,6 +16,7 @@ ROOMS = (
     "registry",
     "scoring",
     "decisions",
+    "workflow",
     "wiring",
     "serving",
 )
@@ -32,7 +33,7 @@ READING = (
         "scoring/what_if.py",
         "signals/identity/directory.py",
     ),
-    "jobs/models/approvals.py",
+    *("jobs/models/approvals.py", "jobs/workflow/people.py", "workflow/store/lead_store.py"),
     *("decisions/audit/trail.py", "decisions/audit/search.py", "decisions/audit/ranking.py"),
 )
 OF_APPROVALS = {
@@ -47,6 +48,8 @@ OF_APPROVALS = {
 }
 """Rules of the registry that a caller hears of who approves a promotion."""
 AT_THE_DOOR = {"Forbidden", "MalformedBody", "RateLimited", "Saturated", "Unauthenticated"}
+KINDS = {"partial": "Unavailable"}
+"""What the errors of a bound `storage.sql.answering` are."""
 NOT_OVER_HTTP = {
     "anchors-webhook": "is logged",
     "bus-reachable": "the worker of a bus",
@@ -54,7 +57,6 @@ NOT_OVER_HTTP = {
     "mlflow-available": "the registry's side",
     "rollout-arms": "a rollout's start",
     "server-starts": "the supervisor",
-    "service-reachable": "the client",
     "temporary-files": "the supervisor",
 }
 """Rules of other programs, and which."""
@@ -64,9 +66,10 @@ def raised(path: Path) -> Iterator[tuple[str, str]]:
     """The errors and problems that a file makes, with the rule of each."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            kind = KINDS.get(node.func.id, node.func.id)
             for word in node.keywords:
                 if word.arg == "rule" and isinstance(word.value, ast.Constant):
-                    yield node.func.id, str(word.value.value)
+                    yield kind, str(word.value.value)
 
 
 def rules() -> set[str]:
@@ -74,7 +77,7 @@ def rules() -> set[str]:
     found = {rule for rule, _ in problems._DETAILS.values()} | {str(stand_in._PROBLEM["rule"])}
     for room in (*ROOMS, "jobs"):
         for path in (ROOT / room).rglob("*.py"):
-            if room == "jobs" and path.name != "approvals.py":
+            if room == "jobs" and path.name not in ("approvals.py", "people.py"):
                 continue  # a worker process runs no other use case
             kinds = WITHOUT_A_REQUEST | (
                 OF_REQUESTS if path.relative_to(ROOT).as_posix() in READING else set()

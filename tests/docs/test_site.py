@@ -26,10 +26,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_page_and_every_package_is_there(site: Path) -> None:
     pages = {p.relative_to(ROOT / "docs").with_suffix(".html") for p in ROOT.glob("docs/**/*.md")}
     packages = {Path("api") / f"{path.parent.name}.html" for path in ROOT.glob("*/__init__.py")}
-    renamed = {Path("adr/README.html"): Path("adr/index.html")}
     packages.discard(Path("api/tests.html"))
     for page in (pages | packages) - {Path("adr/template.html")}:
-        assert (site / renamed.get(page, page)).is_file(), page
+        name = "index.html" if page.name == "README.html" else page.name
+        assert (site / page.with_name(name)).is_file(), page
 
 
 def test_the_site_needs_no_network(site: Path) -> None:

@@ -19,7 +19,7 @@ class Seconds:
 
 def test_it_opens_after_failures_in_a_row_and_lets_one_try() -> None:
     seconds, told = Seconds(), list[int]()
-    breaker = CircuitBreaker(seconds, told=told.append, failures=3, open_s=1.0)
+    breaker = CircuitBreaker(seconds, on_change=told.append, failures=3, open_s=1.0)
     for _ in range(2):
         breaker.failed()
     breaker.worked()
@@ -51,7 +51,7 @@ def test_a_try_that_never_tells_is_not_waited_for_for_ever() -> None:
 @given(st.lists(st.sampled_from(["worked", "failed", "later", "asks"]), max_size=60))
 def test_it_is_open_only_after_enough_failures_since_it_last_worked(steps: list[str]) -> None:
     seconds, failures, told = Seconds(), 0, list[int]()
-    breaker = CircuitBreaker(seconds, told=told.append, failures=3, open_s=1.0)
+    breaker = CircuitBreaker(seconds, on_change=told.append, failures=3, open_s=1.0)
     for step in steps:
         match step:
             case "worked":

@@ -18,18 +18,53 @@ from domain.errors import LeadscoreError
 from jobs.config_schemas import CONFIG_FILES, ConfigFile, config_file, schema_of
 from tests.commands import leadscore
 from tests.conftest import ROOT
+from tests.domain.test_config_numbers import MIGRATING
+from tests.domain.test_typed_yaml import CASES, OWNERS
 
 TEXTS = {
     "settings": ["policy: standard\nport: 3000\nidentity: {limits: {email: {phone: 3}}}\n"],
     "training": [path.read_text() for path in sorted(ROOT.glob("examples/*/training.yaml"))],
     "gates": [(ROOT / "registry/gates.yaml").read_text()],
+    "cases": [CASES],
     "canary": [(ROOT / "monitoring/canary.yaml").read_text()],
     "triggers": [(ROOT / "monitoring/triggers.yaml").read_text()],
+    "connectors": [
+        (ROOT / "jobs/effects/connectors.yaml").read_text(),
+        (
+            "version: 1\nconnectors:\n"
+            "  crm: {kind: hubspot, token_file: /a, record: {identifier: crm_id}, "
+            "fields: {score: lead_score}}\n"
+            "  sf: {kind: salesforce, address: 'https://a.example', client_id: app, "
+            "secret_variable: A, record: {field: record}, fields: {grade: Grade__c}}\n"
+            "  team: {kind: message, url_variable: TEAM}\n  lines: {kind: file}\n"
+        ),
+    ],
+    "agents": [
+        (ROOT / "jobs/agents/agents.yaml").read_text(),
+        (
+            "version: 2\nagents:\n  router: {connector: crm, action: route, states: [rejected], "
+            "queues: [field], approval: guard, when: \"grade == 'A'\", by: model}\n"
+            "model: {address: 'https://a.example/v1', name: m, key_file: /k}\n"
+        ),
+    ],
+    "alerts": [
+        (ROOT / "jobs/alerts/alerts.yaml").read_text(),
+        (
+            "version: 2\nlimits: {stale_hours: 3}\nchannels:\n"
+            "  team: {url_variable: ALERTS_TEAM, quiet: {from_hour: 18, to_hour: 7}}\n"
+            "  on-call: {url_file: /etc/a.url, severities: [page], alarms: [store-away]}\n"
+        ),
+    ],
+    "operate": [(ROOT / "jobs/operate/operate.yaml").read_text()],
+    "slo": [(ROOT / "monitoring/slo.yaml").read_text()],
+    "report": [(ROOT / "monitoring/reports/report.yaml").read_text()],
     "quality": [(ROOT / "signals/quality.yaml").read_text().replace(" off,", ' "off",')],
     "features": [(ROOT / "feature_repo/services/standard.yaml").read_text()],
     "rollout": [
         "mode: canary\nsteps:\n  - {weight: 0.1}\n  - {weight: 0.5}\nlimits: {p99_ms: 50}\n"
     ],
+    "workflow": [(ROOT / "workflow/workflow.yaml").read_text(), MIGRATING],
+    "owners": [OWNERS],
     "mapping": [path.read_text() for path in sorted(ROOT.glob("examples/*/mapping.yaml"))],
     "contract": [path.read_text() for path in sorted(ROOT.glob("signals/contracts/*.yaml"))],
 }
@@ -107,7 +142,7 @@ def test_every_part_of_a_schema_says_what_it_is(name: str) -> None:
     for title, part in schema_of(config_file(name))["$defs"].items():
         assert part.get("description"), title
         assert not part["description"].startswith(" ")
-        assert part["additionalProperties"] is False, title
+        assert "enum" in part or part["additionalProperties"] is False, title
 
 
 @pytest.mark.parametrize("name", ["home", "anchors"])

@@ -14,16 +14,23 @@ from hypothesis import strategies as st
 
 from config.home_files import rules_file
 from config.settings import Settings, load_settings
+from decisions.proof.cases import read_cases
 from domain.errors import BadConfiguration, BadInput
 from feature_repo.standard import STANDARD, read_service, standard_service
+from jobs.agents.rules import load_agents
+from jobs.alerts.rules import load_alerts
+from jobs.effects.rules import load_connectors
 from jobs.models.rollouts import read_course
 from jobs.models.training_settings import training_config
-from monitoring.canary import STANDARD_FILE as CANARY
-from monitoring.canary import load_rule
+from jobs.operate.rules import load_rules as load_operate
+from monitoring.canary_rule import STANDARD_FILE as CANARY
+from monitoring.canary_rule import load_rule
+from monitoring.objectives import load_objectives
+from monitoring.reports.rules import load_report_rules
 from monitoring.triggers import STANDARD_FILE as TRIGGERS
 from monitoring.triggers import load_limits
-from registry.gates import STANDARD_FILE as GATES
-from registry.gates import load_gates
+from registry.gate_file import STANDARD_FILE as GATES
+from registry.gate_file import load_gates
 from signals.contracts.contract_file import read_contract
 from signals.mapping.mapping import load_mapping
 from storage.typed_yaml import located
@@ -33,12 +40,29 @@ from training.config import TrainingConfig, read_config
 from wiring.beginning_service import beginning_service
 from wiring.quality import PACKAGED as QUALITY
 from wiring.quality import load_quality
+from workflow.chart.chart_file import read_chart
+from workflow.owners.roster import read_roster
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ROOMS = set(PYPROJECT["tool"]["importlinter"]["root_packages"])
 Read = Callable[[Path], object]
 ROLLOUT = "mode: canary\nsteps:\n  - weight: 0.1\n  - weight: 0.5\nlimits:\n  p99_ms: 50\n"
+WORKFLOW = ROOT / "workflow/workflow.yaml"
+OWNERS = """version: 1
+owners:
+  anna: {capacity: 20, weight: 2}
+  ben: {calendar: default, away: [{first: "2026-12-24", last: "2026-12-31"}]}
+pools:
+  sales: {owners: [anna, ben], queues: [small_business], turns: weighted}
+otherwise: sales
+"""
 SETTINGS = "policy: standard\nport: 3000\n"
+CASES = """
+cases:
+  - name: a large company in Germany
+    facts: {score: 0.3, percentile: 99, profile.employees: 5000, profile.country: DE}
+    expect: {queue: enterprise_emea, priority: 1, service_level_h: 4}
+"""
 FILES: dict[str, tuple[Read, str]] = {
     "gates.yaml": (load_gates, GATES.read_text()),
     "canary.yaml": (load_rule, CANARY.read_text()),
@@ -51,6 +75,27 @@ FILES: dict[str, tuple[Read, str]] = {
     ),
     "service.yaml": (read_service, STANDARD.read_text()),
     "rollout.yaml": (read_course, ROLLOUT),
+    "routing.cases.yaml": (read_cases, CASES),
+    "operate.yaml": (
+        lambda path: load_operate(Settings(home=path.parent)),
+        (ROOT / "jobs/operate/operate.yaml").read_text(),
+    ),
+    "alerts.yaml": (
+        lambda path: load_alerts(Settings(home=path.parent)),
+        (ROOT / "jobs/alerts/alerts.yaml").read_text(),
+    ),
+    "connectors.yaml": (
+        lambda path: load_connectors(Settings(home=path.parent)),
+        (ROOT / "jobs/effects/connectors.yaml").read_text(),
+    ),
+    "agents.yaml": (
+        lambda path: load_agents(Settings(home=path.parent)),
+        (ROOT / "jobs/agents/agents.yaml").read_text(),
+    ),
+    "slo.yaml": (load_objectives, (ROOT / "monitoring/slo.yaml").read_text()),
+    "report.yaml": (load_report_rules, (ROOT / "monitoring/reports/report.yaml").read_text()),
+    "workflow.yaml": (read_chart, WORKFLOW.read_text()),
+    "owners.yaml": (read_roster, OWNERS),
     "mapping.yaml": (load_mapping, (ROOT / "examples/x_education/mapping.yaml").read_text()),
     "web.page_viewed.v1.yaml": (
         read_contract,

@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from domain.clock import iso, to_us
 from tests.conftest import ROOT, Trained
+from tests.waiting import until_answered
 from wiring.bundle import pack_bundle
 from wiring.live_folders import BUNDLE
 
@@ -63,25 +63,14 @@ def served(tag: str, store: Path, folder: Path) -> Iterator[httpx.Client]:
         stderr=log,
     )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            _wait_ready(client, process)
+        base = f"http://127.0.0.1:{port}"
+        until_answered(f"{base}/readyz", process)
+        with httpx.Client(base_url=base, timeout=30) as client:
             yield client
     finally:
         process.terminate()
         process.wait(timeout=30)
         log.close()
-
-
-def _wait_ready(client: httpx.Client, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(600):
-        assert process.poll() is None
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.25)
-    raise AssertionError("the Bento did not become ready")
 
 
 def test_events_in_explained_score_out(bento: tuple[str, Path], tmp_path: Path) -> None:

@@ -29,6 +29,16 @@ kinds = st.one_of(
     ),
     st.just(("crm.deal_won", {})),
 )
+some_marked = st.one_of(
+    kinds,
+    kinds,
+    st.builds(
+        lambda kind, name: (kind[0], kind[1] | {"actionid": name}),
+        kinds,
+        st.sampled_from(["action-1", "action-2"]),
+    ),
+)
+"""Types with their data; some of them are caused by an action of ours, which `signal_of` names."""
 people = st.lists(
     st.one_of(
         st.tuples(st.just("cookie"), st.sampled_from("abcd")),
@@ -44,6 +54,7 @@ people = st.lists(
 minutes = st.integers(0, 40 * 24 * 60)
 lags = st.sampled_from([0, 0, 0, 1, 600, 4 * 24 * 60])
 drafts = st.tuples(minutes, lags, people, kinds)
+marked_drafts = st.tuples(minutes, lags, people, some_marked)
 Draft = tuple[int, int, list[tuple[str, str]], tuple[str, dict[str, Any]]]
 
 
@@ -59,8 +70,9 @@ def signal_of(draft: Draft, name: str) -> Signal:
         type=kind,
         time=BEGIN + timedelta(minutes=at),
         recordedtime=BEGIN + timedelta(minutes=at + lag),
+        actionid=data.get("actionid"),
         identifiers=identifiers,
-        data=data,
+        data={key: value for key, value in data.items() if key != "actionid"},
     )
 
 

@@ -105,8 +105,8 @@ class Log:
         """A person's last whole second, and the decayed count of all events as of that."""
         lives = self.definition.half_lives_days
         life = lives[len(lives) // 2] * 86_400
-        times = [e.signal.time_us() / 1_000_000 for e in events]
-        last = math.floor(max(times))
+        times = [e.signal.time_us() / 1_000_000 for e in events if not e.signal.actionid]
+        last = math.floor(max(times, default=0.0))
         return last, math.fsum(math.pow(0.5, (last - t) / life) for t in times)
 
     def _texts(self, events: Sequence[Known]) -> list[str]:

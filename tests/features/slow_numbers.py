@@ -182,10 +182,11 @@ def _velocity(rates: NDArray[np.float64], lives: tuple[float, ...]) -> Matrix:
 
 def _lead_features(plan: _Plan, leads: Matrix, as_of: Vector, recency: Matrix) -> list[Matrix]:
     ages = np.maximum(as_of[:, None] - leads[:, FIRST : LAST + 1], 0.0)
-    known = np.where(leads[:, COUNT : COUNT + 1] > 0, ages / SECONDS_PER_DAY, np.nan)
+    counted = np.floor(leads[:, COUNT : COUNT + 1])  # the fraction is of actions of ours
+    known = np.where(counted > 0, ages / SECONDS_PER_DAY, np.nan)
     intensity = leads[:, INTENSITY] * np.exp2(-ages[:, -1] / plan.lives[plan.middle])
     return [
-        leads[:, COUNT : COUNT + 1],
+        counted,
         known,
         intensity[:, None],
         _channels(plan, recency)[:, None],
@@ -223,7 +224,8 @@ def _gaps(states: Matrix) -> Matrix:
 
 
 def _account_features(plan: _Plan, layout: Layout, accounts: Matrix, as_of: Vector) -> list[Matrix]:
-    known = accounts[:, COUNT] > 0
+    counted = np.floor(accounts[:, COUNT])
+    known = counted > 0
     seen = layout.width + 1
     people = accounts[:, seen : seen + PEOPLE]
     days = np.where(people > 0, np.floor(as_of)[:, None] - people, np.inf) / SECONDS_PER_DAY
@@ -239,7 +241,7 @@ def _account_features(plan: _Plan, layout: Layout, accounts: Matrix, as_of: Vect
         (days <= 7).sum(axis=1),
         (days <= 30).sum(axis=1),
         since / SECONDS_PER_DAY,
-        accounts[:, COUNT],
+        counted,
         each.max(axis=1),
     ]
     return [*(column[:, None] for column in whole), rates]

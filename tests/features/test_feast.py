@@ -164,7 +164,7 @@ def read(store: FeatureStore, features: Any, *drivers: str, **told: Any) -> dict
     [(BulkSqliteOnlineStore, SqliteOnlineStore), (OneTripRedisOnlineStore, RedisOnlineStore)],
 )
 def test_what_a_store_overrides_has_feasts_signature(ours: type, theirs: type) -> None:
-    added = {"read_together", "write_together", "_mending", "_read", "_let_go"}
+    added = {"read_together", "write_together", "_mending", "_there", "_let_go"}
     for name, held in vars(ours).items():
         if inspect.isfunction(held) and name not in added:
             wanted = inspect.signature(getattr(theirs, name)).parameters
@@ -351,7 +351,8 @@ def test_feasts_commands_work_on_a_home(
         assert run_feast(settings, words) == 0
         return capfd.readouterr().out
 
-    feast("apply")
+    if not online:
+        feast("apply")
     planned = feast("plan")
     assert "No changes to registry" in planned
     assert online or "No changes to infrastructure" in planned

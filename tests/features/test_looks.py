@@ -22,7 +22,7 @@ from signals.ingest.split_lead import separate
 from signals.replay.replay import Replay
 from signals.replay.snapshot_schedule import SnapshotSchedule
 from tests.doubles import RowsSink
-from tests.features.events import BEGIN, Draft, kinds, signal_of
+from tests.features.events import BEGIN, Draft, signal_of, some_marked
 from tests.features.slow import Log
 from tests.signals.planes import DEFINITION, Plane, open_plane
 
@@ -42,7 +42,9 @@ identifiers = st.one_of(
 whoever = st.lists(identifiers, min_size=1, max_size=3).map(
     lambda who: who if any(kind != "account_id" for kind, _ in who) else [*who, ("cookie", "a")]
 )
-drafts = st.tuples(st.integers(0, 2_000), st.sampled_from([0, 0, 0, 1, 60, 1_000]), whoever, kinds)
+drafts = st.tuples(
+    st.integers(0, 2_000), st.sampled_from([0, 0, 0, 1, 60, 1_000]), whoever, some_marked
+)
 splits = st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 1_000)), max_size=2)
 TIGHT = IdentityRules(neighbours=2, lead={"crm_id": 2, "user_id": 2, "email": 2, "phone": 2})
 protections = st.sampled_from([None, TIGHT])
@@ -122,6 +124,7 @@ def same(one: Stands, other: Stands) -> bool:
     return True
 
 
+@pytest.mark.slow
 @limits(max_examples=40, deadline=None)
 @given(
     st.lists(drafts, min_size=1, max_size=20),

@@ -144,6 +144,7 @@ def test_a_refused_write_leaves_no_answer_for_the_next(tmp_path: Path, redis_url
     client.close()
 
 
+@pytest.mark.slow
 def test_feast_is_imported_without_its_checks_of_types() -> None:
     # with them, the import takes several times as long
     program = (
@@ -266,3 +267,25 @@ def test_history_is_put_in_place_whole_or_not_at_all(tmp_path: Path) -> None:
     file.close()
     assert path.exists()
     assert [p.name for p in tmp_path.iterdir()] == [LEADS]
+
+
+def test_a_file_that_goes_is_read_no_more_and_one_that_comes_is_opened(tmp_path: Path) -> None:
+    """Who holds it open would go on reading what was there, as if nothing came in since."""
+    store, states = FeastStore(tmp_path, D), np.random.default_rng(5).normal(size=(2, WIDTH))
+    store.apply()
+    store.write_leads(["a"], states[:1], [TEXTS], [T0])
+    file, away = tmp_path / "feast" / "online.db", tmp_path / "away"
+    for one in file.parent.glob("online.db-*"):
+        one.unlink()
+    file.rename(away)
+    for do in (
+        lambda: store.read([ref("a")]),
+        lambda: store.write_leads(["a"], states[:1], [TEXTS], [T0]),
+    ):
+        with pytest.raises(Unavailable, match="online store"):
+            do()
+    assert not file.exists(), "an empty one would be taken for the store"
+    FeastStore(tmp_path, D).apply()
+    assert store.read([ref("a")]).known_us == [0], "what a start made anew"
+    store.write_leads(["a"], states[1:], [TEXTS], [T0])
+    np.testing.assert_array_equal(store.read([ref("a")]).leads, states[1:])

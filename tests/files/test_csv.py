@@ -144,8 +144,8 @@ def test_long_cells_of_many_lines_are_cells(tmp_path: Path, size: int) -> None:
 def test_what_never_ends_is_refused_within_bounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded_reading, "UNPACKED_FREELY", 40 << 20)
-    endless = b"x" * (48 << 20)
+    monkeypatch.setattr(bounded_reading, "UNPACKED_FREELY", 10 << 20)
+    endless = b"x" * (24 << 20)
     for name, raw, rule in (
         ("t.csv", HEADER.encode() + b"\n" + endless, "line-length"),
         ("t.csv", endless, "line-length"),

@@ -160,6 +160,7 @@ def damaged(raw: bytes, seed: int, times: int) -> Iterator[bytes]:
         yield bytes(held[: draw.randrange(5, len(held))] if draw.random() < 0.2 else held)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compression", ["none", "snappy", "zstd"])
 def test_damage_anywhere_is_rows_or_one_line(tmp_path: Path, compression: str) -> None:
     columns = {f"c{i}": values[:1] for i, (values, _) in enumerate(TOLD)}

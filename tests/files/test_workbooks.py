@@ -94,6 +94,7 @@ def test_what_a_small_file_makes_too_large_is_refused(
     assert refusal(shared).rule == "workbook-size"
 
 
+@pytest.mark.slow
 def test_damage_is_one_line(tmp_path: Path) -> None:
     path = written(tmp_path, [*COLUMNS], ["a", AT, 1, "x"])
     raw = path.read_bytes()

@@ -22,12 +22,13 @@ from tests.conftest import Trained
 from tests.kills.homes import assert_sound, copied, leads
 from tests.kills.killing import report
 from tests.kills.processes import children, ended, peers, variable
+from tests.kills.test_commands import FEWER_KILLS
 from tests.servers import free_port
 from tests.soak.commands import until
 from tests.soak.crowds import PATIENCE_S, Crowd, crowd, recorded_once, serving
 
 WORKERS = 2
-SUPERVISED = 7
+SUPERVISED = 4
 """So many kills at most before the supervisor is killed too: waits for workers stay short."""
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -79,7 +80,7 @@ class Killer:
         assert self.callers.wrong == []
 
 
-@pytest.mark.parametrize(("seed", "most"), [(0, 12), pytest.param(1, 100, marks=pytest.mark.soak)])
+@FEWER_KILLS
 def test_a_service_killed_anywhere(
     seed: int, most: int, trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,7 +14,7 @@ from simulation.simulator import simulate
 from simulation.writer import write
 from tests.kills.homes import assert_mirrored, assert_sound, client, copied, runs
 from tests.kills.killing import Kills, Victim, timed
-from tests.kills.test_commands import EVERY, KILLS
+from tests.kills.test_commands import EVERY, FEWER_KILLS
 from wiring.registry import open_registry
 
 LEADS, DAYS, SEED = 200, 150, 5
@@ -110,7 +110,7 @@ def learnt(settings: Settings, label: str) -> tuple[object, ...]:
     return (*files, manifest.calibrator, manifest.quantiles, manifest.lineage.log_hash, scores)
 
 
-@KILLS
+@FEWER_KILLS
 def test_a_training_killed_anywhere(
     seed: int,
     most: int,

@@ -1,133 +1,136 @@
-"""The confidence sequence: few false alarms however often one looks, and power all the same."""
+"""Confidence sequences: as by hand, as another library has them, and seldom wrong at any look."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+import ville
+from hypothesis import given
 from hypothesis import strategies as st
-from scipy.integrate import quad
-from scipy.stats import gamma
+from ville import normal_mixture
 
 from measures.confidence_sequences import (
-    _boundary,
-    _log_mixture,
     arm_differences,
+    best_precision,
+    boundary,
     confidence_sequence,
+    functional_interval,
 )
+from measures.ranking import auroc, auroc_influence
 
-LOOKS = np.arange(50, 2001, 50)
-DAYS = np.arange(1, 31) * 200
+ALPHA = 0.05
 
 
-def alarms(champion: float, challenger: float, *, runs: int, share: float = 0.5) -> float:
-    """The share of runs of 30 days in which some day's bounds leave 0 out."""
-    random = np.random.default_rng(5)
-    count = 0
-    for _ in range(runs):
-        arm = random.random(DAYS[-1]) < share
-        y = random.random(DAYS[-1]) < np.where(arm, challenger, champion)
-        seen = confidence_sequence(
-            arm_differences(y, arm, share), lower=-1 / (1 - share), upper=1 / share, looks=DAYS
+def test_independent_values_are_bounded_as_by_ville() -> None:
+    values = np.random.default_rng(1).gamma(2.0, 3.0, 4000)
+    found = confidence_sequence(values, best_at=500, fewest=100)
+    other = ville.AsymptoticCS(alpha=ALPHA, t_opt=500, min_samples=100)
+    other.rho_ = best_precision(500, ALPHA)
+    other.fit(values)
+    np.testing.assert_allclose(found.value, other.estimate_, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found.low, other.lower_, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found.high, other.upper_, rtol=0, atol=1e-9)
+
+
+def test_the_boundary_is_villes_and_lowest_where_it_is_tuned() -> None:
+    time = np.geomspace(1, 1e6, 50)
+    for best_at in (10, 1000, 50_000):
+        mine = best_precision(best_at, ALPHA)
+        np.testing.assert_allclose(
+            boundary(time, ALPHA, mine), normal_mixture(time, ALPHA, mine), rtol=1e-9
         )
-        count += bool(np.any((seen.low > 0) | (seen.high < 0)))
-    return count / runs
+        at = np.array([best_at])
+        other = [boundary(at, ALPHA, mine * f)[0] for f in (0.9, 1.1)]
+        assert boundary(at, ALPHA, mine)[0] < min(other)
 
 
-@pytest.mark.parametrize("rate", [0.01, 0.1, 0.5])
-def test_equal_arms_looked_at_daily_raise_few_alarms(rate: float) -> None:
-    assert alarms(rate, rate, runs=200) <= 0.05
+def test_sums_by_unit_are_as_by_hand() -> None:
+    random = np.random.default_rng(2)
+    unit = random.integers(0, 40, 300)
+    values = random.normal(size=300) + random.normal(size=40)[unit]
+    found = confidence_sequence(values, unit, fewest=5, best_at=30)
+    for n in (50, 177, 300):
+        sums = np.bincount(unit[:n], values[:n], 40)
+        sizes = np.bincount(unit[:n], minlength=40)
+        mean = values[:n].mean()
+        spread = max(((sums - sizes * mean) ** 2).sum(), ((values[:n] - mean) ** 2).sum())
+        units = n**2 / (sizes**2).sum()
+        half = np.sqrt(spread / (units - 1)) / n
+        half *= boundary(np.array([units]), ALPHA, best_precision(30, ALPHA))[0]
+        assert found.units[n - 1] == pytest.approx(units)
+        assert found.high[n - 1] == pytest.approx(mean + half)
+        assert found.low[n - 1] == pytest.approx(mean - half)
 
 
-def test_a_small_canary_raises_few_alarms() -> None:
-    assert alarms(0.1, 0.1, runs=200, share=0.1) <= 0.05
+def test_one_unit_with_everything_bounds_nothing() -> None:
+    values = np.random.default_rng(3).normal(size=5000)
+    alone = np.zeros(5000, dtype=int)
+    assert np.isinf(confidence_sequence(values, alone).high).all()
+    alone[:50] = np.arange(1, 51)  # and fifty others beside it
+    assert np.isinf(confidence_sequence(values, alone).high[-1])
 
 
-def test_unequal_arms_are_told_apart() -> None:
-    assert alarms(0.10, 0.16, runs=50) >= 0.9
-
-
-def test_paired_differences_of_brier_scores_raise_few_alarms() -> None:
-    random = np.random.default_rng(6)
-    count = 0
-    for _ in range(200):
-        y = random.random(2000) < 0.1
-        a, b = random.uniform(0.05, 0.15, (2, 2000))
-        seen = confidence_sequence((b - y) ** 2 - (a - y) ** 2, lower=-1, upper=1, looks=LOOKS)
-        count += bool(np.any((seen.low > 0) | (seen.high < 0)))
-    assert count / 200 <= 0.05
-
-
-def test_bounds_follow_a_mean_that_moves() -> None:
-    random = np.random.default_rng(7)
-    truth = np.concatenate([np.full(1000, 0.2), np.full(3000, 0.8)])
-    so_far = np.cumsum(truth) / np.arange(1, 4001)
-    for _ in range(50):
-        seen = confidence_sequence(random.random(4000) < truth, lower=0, upper=1, looks=LOOKS * 2)
-        assert np.all((seen.low <= so_far[LOOKS * 2 - 1]) & (so_far[LOOKS * 2 - 1] <= seen.high))
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.floats(0, 50), st.floats(0, 100), st.floats(0.1, 20))
-def test_the_mixture_equals_its_integral(s: float, v: float, rho: float) -> None:
-    def integrand(u: float) -> float:  # u = 1 − λ; −ψ(λ) = ln u + 1 − u
-        return float(np.exp((1 - u) * s + v * (np.log(u) + 1 - u) + prior.logpdf(u) - peak))
-
-    prior = gamma(rho, scale=1 / rho)
-    got = float(_log_mixture(np.array([s]), np.array([v]), rho)[0])
-    peak = max(got, 0.0)
-    expected, _ = quad(integrand, 0, 1, limit=500)
-    assert np.exp(got - peak) == pytest.approx(expected / prior.cdf(1), rel=1e-4, abs=1e-9)
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.floats(0, 1e4), st.floats(0.1, 100), st.sampled_from([0.2, 0.05, 0.001]))
-def test_the_boundary_is_where_the_mixture_reaches_its_level(
-    v: float, tuned: float, alpha: float
+@given(st.integers(0, 2**32), st.permutations(range(12)))
+def test_names_of_units_do_not_matter_and_looks_are_those_of_every_value(
+    seed: int, names: list[int]
 ) -> None:
-    rho = tuned / (2 * np.log(1 / alpha) + np.log1p(2 * np.log(1 / alpha)))
-    at = _boundary(np.array([v]), tuned, alpha)
-    reached = _log_mixture(at, np.array([v]), rho)
-    assert reached[0] == pytest.approx(np.log(2 / alpha), abs=1e-6)
+    random = np.random.default_rng(seed)
+    unit, values = random.integers(0, 12, 200), random.normal(size=200)
+    every = confidence_sequence(values, unit, fewest=2)
+    some = confidence_sequence(values, np.array(names)[unit], fewest=2, looks=[20, 200])
+    assert some.value.tolist() == every.value[[19, 199]].tolist()
+    assert some.high.tolist() == every.high[[19, 199]].tolist()
+    turned = confidence_sequence(-values, unit, fewest=2)
+    np.testing.assert_allclose(turned.high, -every.low)
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.lists(st.floats(-1, 2), min_size=1, max_size=50))
-def test_bounds_hold_the_mean_and_mirror(values: list[float]) -> None:
-    seen = confidence_sequence(values, lower=-1, upper=2)
-    assert np.all((seen.low <= seen.value + 1e-12) & (seen.value <= seen.high + 1e-12))
-    assert np.all((seen.low >= -1) & (seen.high <= 2))
-    turned = confidence_sequence(-np.array(values), lower=-2, upper=1)
-    np.testing.assert_allclose(turned.high, -seen.low, atol=1e-9)
-    assert seen.last.value == pytest.approx(float(np.mean(values)))
+@pytest.mark.parametrize("together", [0.0, 1.0])
+def test_the_mean_is_seldom_left_at_any_look(together: float) -> None:
+    left = 0
+    for seed in range(300):
+        random = np.random.default_rng(seed)
+        unit = random.integers(0, 600, 3000)
+        values = random.exponential(size=3000) - 1 + together * random.normal(size=600)[unit]
+        found = confidence_sequence(values, unit, looks=np.arange(200, 3001, 50))
+        left += bool(((found.low > 0) | (found.high < 0)).any())
+    assert left <= 0.05 * 300
 
 
-def test_looks_only_choose_what_is_shown() -> None:
-    values = np.random.default_rng(8).random(100)
-    every = confidence_sequence(values, lower=0, upper=1)
-    some = confidence_sequence(values, lower=0, upper=1, looks=[10, 100])
-    np.testing.assert_array_equal(every.low[[9, 99]], some.low)
-    assert some.looks.tolist() == [10, 100]
+def test_an_auroc_is_bounded_by_its_influence() -> None:
+    random = np.random.default_rng(4)
+    y = (random.random(2000) < 0.2).astype(float)
+    s = y + random.normal(size=2000) * 1.5
+    moved = auroc_influence(y, s)
+    assert moved.mean() == pytest.approx(0, abs=1e-12)
+    dropped = np.delete(np.arange(2000), 7)  # the jackknife says how far a row moves it
+    jackknife = 2000 * auroc(y, s) - 1999 * auroc(y[dropped], s[dropped]) - auroc(y, s)
+    assert moved[7] == pytest.approx(jackknife, abs=0.01)
+    found = functional_interval(auroc(y, s), moved, np.arange(2000))
+    assert 0.03 < found.high - found.value < 0.08
+    with pytest.raises(ValueError, match="both classes"):
+        auroc_influence([1, 1], [0.1, 0.2])
 
 
-def test_propensity_weights_are_unbiased() -> None:
-    assert arm_differences([1, 1, 0], [True, False, True], 0.25).tolist() == [4, -4 / 3, 0]
+def test_arms_differ_by_inverse_propensities() -> None:
+    random = np.random.default_rng(5)
+    drawn = random.random(200_000) < 0.25
+    y = random.random(200_000) < np.where(drawn, 0.3, 0.2)
+    assert arm_differences(y, drawn, 0.25).mean() == pytest.approx(0.1, abs=0.01)
+    with pytest.raises(ValueError, match="share"):
+        arm_differences([1], [True], 1.0)
 
 
 @pytest.mark.parametrize(
-    ("values", "changes"),
+    ("values", "arguments"),
     [
-        ([0.5, 2.0], {}),
-        ([0.5, float("nan")], {}),
-        ([0.5], {"lower": 1.0}),
-        ([0.5], {"level": 1.0}),
-        ([0.5], {"tuned": 0.0}),
-        ([0.5], {"looks": [2]}),
-        ([0.5, 0.5], {"looks": [2, 1]}),
+        ([1.0, np.nan], {}),
+        ([1.0, 2.0], {"looks": [2, 1]}),
+        ([1.0, 2.0], {"looks": [3]}),
         ([], {}),
+        ([1.0], {"level": 1.0}),
+        ([1.0], {"best_at": 0}),
+        ([1.0], {"fewest": 1}),
+        ([1.0, 2.0], {"units": [1]}),
     ],
 )
-def test_what_cannot_be_is_refused(values: list[float], changes: dict[str, float]) -> None:
-    arguments = {"lower": 0.0, "upper": 1.0} | changes
-    with pytest.raises(ValueError, match=r"must|outside"):
-        confidence_sequence(values, **arguments)
-    with pytest.raises(ValueError, match="share"):
-        arm_differences([1], [True], 1.0)
+def test_what_cannot_be_is_refused(values: list[float], arguments: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"must|not|value"):
+        confidence_sequence(values, **arguments)  # type: ignore[arg-type]

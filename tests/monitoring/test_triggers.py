@@ -11,10 +11,24 @@ from hypothesis import strategies as st
 from domain.clock import DAY
 from domain.errors import BadConfiguration
 from domain.measurement import Interval
-from monitoring.triggers import Reported, TriggerEvidence, TriggerLimits, decide, load_limits
+from monitoring.causes.cause import Action, CauseKind
+from monitoring.triggers import (
+    Reported,
+    ReportedCause,
+    TriggerEvidence,
+    TriggerLimits,
+    decide,
+    load_limits,
+)
 
 LIMITS = TriggerLimits(
-    version=1, drift_share=0.3, calibration_error=0.05, age_days=90, new_outcomes=500, rest_days=7
+    version=1,
+    drift=(CauseKind.POPULATION_SHIFT, CauseKind.CONCEPT_DRIFT),
+    drift_share=0.3,
+    calibration_error=0.05,
+    age_days=90,
+    new_outcomes=500,
+    rest_days=7,
 )
 NOW = 1_000 * DAY
 
@@ -22,6 +36,11 @@ NOW = 1_000 * DAY
 def report(share: float = 0.0, low: float | None = None, model: str = "lead-1") -> Reported:
     error = None if low is None else Interval(value=low + 0.01, low=low, high=low + 0.02)
     return Reported(model=model, drift_share=share, calibration_error=error)
+
+
+def named(kind: CauseKind, action: Action = "retrain") -> Reported:
+    cause = ReportedCause(kind=kind, text="score above 0.1", action=action)
+    return msgspec.structs.replace(report(), causes=(cause,))
 
 
 def evidence(**changed: Any) -> TriggerEvidence:
@@ -39,7 +58,11 @@ def fired(held: TriggerEvidence, limits: TriggerLimits = LIMITS) -> set[str]:
     ("changed", "names"),
     [
         ({}, set()),
-        ({"report": report(0.31)}, {"drift"}),
+        ({"report": report(0.31)}, {"drift_share"}),
+        ({"report": named(CauseKind.POPULATION_SHIFT)}, {"drift"}),
+        ({"report": named(CauseKind.POPULATION_SHIFT, "none")}, set()),
+        ({"report": named(CauseKind.SILENT_FEED, "mend")}, set()),
+        ({"report": named(CauseKind.SEASON, "none")}, set()),
         ({"report": report(0.3)}, set()),
         ({"report": report(0.31, model="lead-0")}, set()),
         ({"report": report(0.0, 0.051)}, {"calibration"}),
@@ -47,7 +70,10 @@ def fired(held: TriggerEvidence, limits: TriggerLimits = LIMITS) -> set[str]:
         ({"learnt_us": NOW - 91 * DAY}, {"age"}),
         ({"new_outcomes": 500}, {"outcomes"}),
         ({"new_outcomes": 499}, set()),
-        ({"new_outcomes": 900, "report": report(0.9, 0.2)}, {"outcomes", "drift", "calibration"}),
+        (
+            {"new_outcomes": 900, "report": report(0.9, 0.2)},
+            {"outcomes", "drift_share", "calibration"},
+        ),
     ],
 )
 def test_each_trigger_fires_for_its_own_reason(changed: dict[str, Any], names: set[str]) -> None:
@@ -55,7 +81,7 @@ def test_each_trigger_fires_for_its_own_reason(changed: dict[str, Any], names: s
     assert {t.name for t in made.triggers if t.fired} == names
     assert made.needed == bool(names)
     assert made.why
-    assert len(made.triggers) == 4
+    assert len(made.triggers) == 5
 
 
 def test_the_first_version_needs_no_trigger() -> None:
@@ -87,12 +113,15 @@ def test_a_trigger_that_is_off_never_fires_and_decisions_are_pure(
     limits = msgspec.structs.replace(LIMITS, **{off: None})
     made = decide(held, limits)
     assert made == decide(held, limits)
-    assert len(made.triggers) == 3
+    assert len(made.triggers) == 4
     assert fired(held, limits) <= fired(held)
 
 
 def test_the_file_that_comes_along_is_read_and_others_are_checked(tmp_path: Path) -> None:
-    assert load_limits().label.startswith("triggers_v1-")
+    assert load_limits().label.startswith("triggers_v2-")
+    assert CauseKind.POPULATION_SHIFT in load_limits().drift
+    (tmp_path / "old.yaml").write_text("version: 1\ndrift_share: 0.3\nage_days: 90\n")
+    assert load_limits(tmp_path / "old.yaml").drift_share == 0.3
     for text in ("version: 0", "version: 1\nage: 3", "version: 1\nnew_outcomes: 0", "[1", "3"):
         path = tmp_path / "triggers.yaml"
         path.write_text(text)

@@ -7,6 +7,7 @@ so a new one is tried without being named here, or fails for want of a value to 
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,12 +31,15 @@ GIVEN = {
     "files": "FILE", "mapping": "MAPPING", "config": "FILE", "plan": "FILE", "figures": "FILE",
     "verdict": "FILE", "service": "FILE", "folder": "FOLDER", "file": "FILE", "now": "FILE",
     "against": "FILE", "anchor": "FILE", "home": "FILE", "out": "OUT", "report": "OUT",
-    "junit": "OUT",
+    "junit": "OUT", "to": "OUT", "svg": "OUT", "mermaid": "OUT", "origin": "FILE",
     "version": "lead-1", "a": "lead-1", "b": "lead-2", "champion": "lead-1",
     "challenger": "lead-2", "label": "standard_v1", "event_type": "web.page_viewed",
     "quarantine_id": "0" * 16, "decision_id": "0" * 32, "key_id": "0" * 16, "about": "web",
     "key": "crm_id:1", "apart": "crm_id:2", "lead": "crm_id:1", "reason": "tests",
     "stage": "champion", "mode": "canary", "kind": "model", "scope": "score", "name": "tests",
+    "number": "1", "difference": "0.01", "channel": "nobody", "source": "FILE", "one": "FILE",
+    "other": "FILE", "action": "accept",
+    "until": (datetime.now(UTC) + timedelta(days=30)).date().isoformat(),
 }  # fmt: skip
 """A plain value of every required parameter, and the parameters that name files."""
 
@@ -52,6 +56,7 @@ LONG = {
 _KEY = "a configuration file's own unknown key is what the message is about"
 SHOWS: dict[tuple[str, str], str] = {
     ("train", "config"): _KEY,
+    ("dataset", "config"): _KEY,
     ("features build", "service"): _KEY,
     ("features rebuild", "service"): _KEY,
     ("rollout start", "plan"): _KEY,
@@ -61,6 +66,13 @@ SHOWS: dict[tuple[str, str], str] = {
     ("policy diff", "now"): _KEY,
     ("policy diff", "against"): _KEY,
     ("policy register", "file"): _KEY,
+    ("policy edit", "source"): _KEY,
+    ("policy backtest", "one"): _KEY,
+    ("policy backtest", "other"): _KEY,
+    ("policy backtest", "out"): _KEY,
+    ("workflow check", "file"): _KEY,
+    ("workflow simulate", "file"): _KEY,
+    ("workflow conform", "against"): _KEY,
 }
 """By command and parameter, why the mark may be shown."""
 

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
+from config.settings import Settings
+from domain.measurement import Interval
+from jobs.alerts.metrics_file import FILE, write_metrics
+from jobs.alerts.watch import ReportFigures, ReportMeta
 from tests.conftest import ROOT
 from tests.observability.conftest import Page
 from tests.servers import program
@@ -73,8 +78,24 @@ def test_a_query_names_what_exists(query: str, service_page: Page, worker_page: 
     assert used <= known, used - known
 
 
-def test_the_rules_name_what_exists(service_page: Page, worker_page: Page) -> None:
-    families = [*service_page.values(), *worker_page.values()]
+@pytest.fixture
+def alarms_page(tmp_path: Path) -> Page:
+    """What a look for alarms writes where a report told the calibration error."""
+    error = Interval(value=0.02, low=0.01, high=0.03)
+    figures = ReportFigures(meta=ReportMeta(model="lead-1"), measures={"calibration_error": error})
+    write_metrics(Settings(home=tmp_path), (), 0, figures)
+    text = (tmp_path / FILE).read_text()
+    return {family.name: family for family in text_string_to_metric_families(text)}
+
+
+def test_the_page_tells_all_that_a_look_for_alarms_writes(alarms_page: Page) -> None:
+    assert set(alarms_page) == {name for name, row in table().items() if "file" in row[2]}
+
+
+def test_the_rules_name_what_exists(
+    service_page: Page, worker_page: Page, alarms_page: Page
+) -> None:
+    families = [*service_page.values(), *worker_page.values(), *alarms_page.values()]
     samples = {sample.name for family in families for sample in family.samples}
     expressions = [rule["expr"] for group in RULES for rule in group["rules"]]
     named = {name for expression in expressions for name in NAME.findall(expression)}

@@ -2,9 +2,8 @@
 
 import json
 import logging
-import os
 import re
-import subprocess
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from serving.supervisor import start
 from telemetry.logs import JsonLines, RedactingFilter, redacted
 from tests.observability.collector import collecting
 from tests.serving.double import SECRET
+from tests.soak.commands import begin, said
 from tests.waiting import until
 
 ADDRESS, NUMBER = "jo.private@example.com", "+1 555 000 1234"
@@ -100,27 +100,18 @@ def test_nothing_private_leaves_a_worker(nats: str, tmp_path: Path) -> None:
     lines = [json.dumps({"id": k, "type": k, **when, **who}) for k in kinds]
     events.write_text("\n".join([*lines, f'{{"{ADDRESS}', f'"{NUMBER}"\n']))
     environment = {
-        **os.environ,
         "LEADSCORE_HOME": str(tmp_path / "home"),
         "LEADSCORE_BUS": nats,
         "LEADSCORE_LOGS": "json",
         "LEADSCORE_ONLINE": "redis://127.0.0.1:9",
     }
     publish_files(Settings(home=tmp_path / "home", bus=nats), [str(events)], None, lambda _: None)
-    errors = tmp_path / "errors"
-    with errors.open("wb") as out:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "leadscore", "worker", "--lease", "1"],
-            env=environment,
-            stdout=out,
-            stderr=out,
-        )
-        try:
-            until(lambda: "waiting" in errors.read_text(), what="the worker does not begin")
-        finally:
-            worker.terminate()
-            worker.wait(30)
-    log = errors.read_text()
+    worker = begin(environment, "worker", "--lease", "1")
+    try:
+        until(lambda: "waiting" in said(environment), what="the worker does not begin")
+    finally:
+        worker.tell(signal.SIGTERM)
+    log = said(environment)
     assert not [private for private in PRIVATE if private in log], log
     told = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     assert any(x["logger"] == "leadscore.stream" and "waiting" in x["message"] for x in told)

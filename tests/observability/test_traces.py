@@ -31,6 +31,17 @@ def collector() -> Iterator[Collector]:
         yield held
 
 
+def run(environment: dict[str, str], *words: str) -> None:
+    """A command in a process of its own: it sends its last spans as it ends."""
+    subprocess.run(
+        [sys.executable, "-m", "leadscore", *words],
+        env={**os.environ, **environment},
+        check=True,
+        capture_output=True,
+        timeout=500,
+    )
+
+
 def with_trace(spans: list[Span], trace_id: str) -> list[Span]:
     return [s for s in spans if s.trace_id.hex() == trace_id]
 
@@ -95,11 +106,9 @@ def test_a_request_is_one_trace_and_its_answer_names_it(
 
 @pytest.mark.slow
 def test_the_batch_job_is_traced(own_home: Settings, collector: Collector, tmp_path: Path) -> None:
-    environment = {**os.environ, **own_home.environment(), "LEADSCORE_TRACES": collector.url}
+    environment = {**own_home.environment(), "LEADSCORE_TRACES": collector.url}
     out = tmp_path / "scores.parquet"
-    command = [sys.executable, "-m", "leadscore", "score", "--all", "--out", str(out)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run(environment, "score", "--all", "--out", str(out))
     spans = collector.wait(lambda held: any(s.name == "batch" for s in held))
     batch = [s for s in spans if s.name == "batch"]
     for one in batch:
@@ -116,8 +125,7 @@ def test_the_worker_links_its_batches_to_what_their_producers_say(
     from nats import connect
 
     home = {"LEADSCORE_HOME": str(tmp_path / "home"), "LEADSCORE_BUS": nats}
-    environment = {**os.environ, **home, "LEADSCORE_TRACES": collector.url}
-    command = [sys.executable, "-m", "leadscore", "worker", "--until-idle", "--lease", "1"]
+    environment = {**home, "LEADSCORE_TRACES": collector.url}
     events = tmp_path / "events.jsonl"
     events.write_text(
         '{"id":"1","source":"web","type":"web.page_viewed","time":"2026-01-01T00:00:00Z",'
@@ -135,8 +143,7 @@ def test_the_worker_links_its_batches_to_what_their_producers_say(
         await client.close()
 
     asyncio.run(traced_message())
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
+    run(environment, "worker", "--until-idle", "--lease", "1")
     spans = collector.wait(lambda held: any(s.name == "batch" for s in held))
     assert collector.services == {"leadscore-worker"}
     batches = [s for s in spans if s.name == "batch"]

@@ -30,7 +30,7 @@ def test_a_key_is_kept_as_a_hash_that_another_process_finds(engines: Engines) ->
     key, sent = store_on(engines).create("crm", ["read", "score"], NOW + timedelta(days=90))
     key_id, secret = split_key(sent) or ("", "")
     assert (key_id, len(secret)) == (key.key_id, 43)
-    held = store_on(engines).held()[key_id]
+    held = store_on(engines).stored()[key_id]
     assert held.digest == hashlib.sha256(secret.encode()).digest()
     assert held.scopes == {Scope.SCORE, Scope.READ}
     assert held.until_s == (NOW + timedelta(days=90)).timestamp()
@@ -49,7 +49,7 @@ def test_a_key_is_revoked_once_and_for_good(engines: Engines) -> None:
     assert store.any_live()
     gone = store_on(engines, clock).revoke(key.key_id, " left the firm ")
     assert (gone.revoked, gone.reason) == ("2026-03-02T12:00:00Z", "left the firm")
-    assert store.held()[key.key_id].revoked
+    assert store.stored()[key.key_id].revoked
     assert not store.any_live()
     with pytest.raises(Refused):
         store.revoke(key.key_id, "again")
@@ -73,7 +73,7 @@ def test_no_two_keys_are_alike(engines: Engines) -> None:
     assert len({key.key_id for key, _ in made}) == 20
     assert len({split_key(sent) for _, sent in made}) == 20
     assert all(sent.startswith(PREFIX) for _, sent in made)
-    assert {one.until_s for one in store.held().values()} == {inf}
+    assert {one.until_s for one in store.stored().values()} == {inf}
 
 
 @both_databases
@@ -99,7 +99,7 @@ def test_what_makes_no_key_is_refused(engines: Engines) -> None:
 
 def test_whoever_only_reads_makes_no_file(tmp_path: Path) -> None:
     store = open_keys(Settings(home=tmp_path / "home"))
-    assert store.held() == {}
+    assert store.stored() == {}
     assert not store.any_live()
     assert not list(tmp_path.rglob("*.db"))
 

@@ -13,6 +13,8 @@ URLS = {
     "audit_db": f"postgresql://u:{SECRET}@h/d",
     "ledger_db": f"postgresql://u:{SECRET}@h/d",
     "access_db": f"postgresql://u:{SECRET}@h/d",
+    "operate_db": f"postgresql://u:{SECRET}@h/d",
+    "workflow_db": f"postgresql://u:{SECRET}@h/d",
     "online": f"redis://:{SECRET}@h:6379/1",
     "bus": f"nats://u:{SECRET}@h:4222",
 }

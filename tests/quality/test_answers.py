@@ -13,7 +13,7 @@ from domain.findings import QualityFindings
 from domain.versions.input_profile import PROFILE_FILE, read_profile
 from domain.versions.manifest import open_sealed
 from feature_repo.quality import FeatureRules
-from jobs.signals.quality_report import found
+from jobs.signals.quality_report import findings
 from registry.cache import open_cached, read_cached_stages, version_folder
 from scoring.answer import ScoringService
 from scoring.model.input_gate import Gates, InputGate, InputRules, input_profile
@@ -75,4 +75,4 @@ def test_a_version_without_a_profile_is_compared_with_its_reference(own_home: Se
 
 
 def test_training_counts_what_its_frames_break(trained: Trained) -> None:
-    assert {f.rule for f in found(trained.settings, "features")} <= {"feature-null-share"}
+    assert {f.rule for f in findings(trained.settings, "features")} <= {"feature-null-share"}

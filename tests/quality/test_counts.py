@@ -24,7 +24,7 @@ from signals.store.tables import create_tables, writing
 from storage.engine import open_engine
 from telemetry.quality_metrics import HELP, LABELS, METRIC, Publisher
 from wiring.quality import Quality, load_quality
-from wiring.signals import write_definition
+from wiring.signals import open_signals, write_definition
 
 ONE = QualityFinding("event", "clock-ahead", "web/web.page_viewed")
 
@@ -163,3 +163,23 @@ def test_rules_that_cannot_be_are_one_line(tmp_path: Path, text: str) -> None:
 def test_off_is_a_word(home: Settings) -> None:
     (home.home / "quality.yaml").write_text("events: {times: {future-time: off}}")
     assert load_quality(home.home).events.times.future_time == "off"
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("field: durations_s", "Did you mean duration_s"),
+        ("field: amount, types: [crm.deal_wonn]", "unknown event type, 'crm.deal_wonn'"),
+        ("field: amount, types: [web.page_viewed]", "unknown field, 'amount'"),
+        ("field: amount, not_above: amuont", "unknown field, 'amuont'"),
+    ],
+)
+def test_a_rule_on_what_no_contract_has_is_refused_by_line(
+    home: Settings, rule: str, told: str
+) -> None:
+    text = f"events:\n  values:\n  - {{rule: r, least: 0, {rule}}}\n"
+    (home.home / "quality.yaml").write_text(text)
+    with pytest.raises(BadConfiguration) as caught:
+        open_signals(home)
+    assert told in str(caught.value)
+    assert caught.value.where == "quality.yaml, line 3"

@@ -42,7 +42,7 @@ def online(numbers: Matrix, age_days: float = 0.0) -> tuple[list[bool], dict[tup
     gate = FeatureGate(STANDARD, RULES)
     now = 20_000 * DAY
     sound = gate.sound(numbers, now, now - int(age_days * DAY), found)
-    return sound.tolist(), counted(found)
+    return sound, counted(found)
 
 
 def test_rows_of_every_age_are_sound() -> None:

@@ -54,7 +54,7 @@ def judged(
 ) -> tuple[list[bool], dict[tuple[str, str], int]]:
     found = QualityFindings()
     degraded = InputGate(profile(), DEFINITION, RULES).degraded(numbers, texts, found)
-    return degraded.tolist(), {(f.rule, f.about): n for f, n in found.counts().items()}
+    return degraded, {(f.rule, f.about): n for f, n in found.counts().items()}
 
 
 def test_a_row_like_training_is_not_degraded() -> None:

@@ -10,7 +10,8 @@ from domain.errors import Missing, NoModel, Refused
 from domain.measurement import Interval
 from domain.versions.manifest import Stage
 from registry.cache import open_cached
-from registry.gates import GateRules, load_gates
+from registry.gate_file import load_gates
+from registry.gates import GateRules
 from registry.promotion import Terms, approve, promote
 from registry.store import Registry
 from registry.transitions import GateRefusal

@@ -11,7 +11,8 @@ import yaml
 from domain.errors import BadConfiguration
 from domain.measurement import Interval
 from domain.versions.manifest import Manifest, Stage
-from registry.gates import STANDARD_FILE, GateRules, load_gates, run_gates
+from registry.gate_file import STANDARD_FILE, load_gates
+from registry.gates import GateRules, run_gates
 
 Maker = Callable[..., Manifest]
 NAN = float("nan")
@@ -73,6 +74,20 @@ def test_what_is_shown_to_be_wrong_is_refused(
     manifest: Maker, metrics: dict[str, Interval], gate: str
 ) -> None:
     assert failed(manifest(metrics)) == {gate}
+
+
+def test_the_more_differences_are_looked_at_the_more_one_must_show(manifest: Maker) -> None:
+    """Alone it would refuse; beside five others chance makes one like it in one test of seven."""
+    alone = {"auroc_over_scorecard": _over(-0.02, -0.04, -0.001)}
+    others = {
+        f"{name}_over_{baseline}": _over(0.0, -0.02, 0.02)
+        for baseline in ("scorecard", "static")
+        for name in ("auroc", "average_precision", "brier")
+    }
+    assert failed(manifest(alone)) == {"no_baseline_beats"}
+    assert failed(manifest(others | alone)) == set()
+    clear = {"auroc_over_scorecard": _over(-0.02, -0.033, -0.007)}
+    assert failed(manifest(others | clear)) == {"no_baseline_beats"}
 
 
 def test_grades_that_fall_are_refused(manifest: Maker) -> None:
@@ -187,3 +202,69 @@ def test_a_stage_without_gates_is_refused(tmp_path: Path, missing: str) -> None:
         (tmp_path / "gates.yaml").write_text(yaml.safe_dump(document))
         with pytest.raises(BadConfiguration, match=f"{missing} has no gates"):
             load_gates(tmp_path / "gates.yaml")
+
+
+def gates_with(rule: str, stage: str = "champion") -> str:
+    """The standard gates with one more, at the end of a stage of models."""
+    head, policy = STANDARD_FILE.read_text().split("\n# What is measured at promotion")
+    challenger, champion = head.split("\nchampion:\n")
+    line = f"  - {{{rule}}}\n"
+    if stage == "champion":
+        champion += line
+    else:
+        challenger += line
+    return f"{challenger}\nchampion:\n{champion}\n# What is measured at promotion{policy}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "what", "todo"),
+    [
+        (
+            "rule: below, name: g, metric: came_by_tolt, limit: 1, absent: pass",
+            "unknown metric, 'came_by_tolt'",
+            "came_by_told",
+        ),
+        (
+            "rule: above, name: g, metric: aurok, limit: 0.5, absent: pass",
+            "unknown metric, 'aurok'",
+            "Did you mean auroc",
+        ),
+        ("rule: at_least, name: g, count: tst_rows, limit: 1", "unknown count", "test_rows"),
+        ("rule: at_most, name: g, count: golden_changed, limit: 1", "unknown count", "It must be"),
+        ("rule: not_worse, name: g, metric: bryer, better: lower", "unknown metric", "brier"),
+        ("rule: not_worse, name: g, metric: brier, better: higher", "better higher", "lower"),
+        ("rule: not_worse, name: g, metric: came_by_told, better: lower", "better lower", "at 1"),
+        (
+            "rule: unbeaten, name: g, baselines: [scorcard], higher: [auroc], absent: pass",
+            "unknown baseline, 'scorcard'",
+            "scorecard",
+        ),
+        (
+            "rule: unbeaten, name: g, baselines: [static], higher: [lift], absent: pass",
+            "unknown difference to a baseline, 'lift_over_static'",
+            "",
+        ),
+        ("rule: unbeaten, name: g, baselines: [static], lower: [auroc]", "better lower", "higher"),
+        ("rule: unbeaten, name: g, baselines: [static]", "compares nothing", "higher: [auroc]"),
+        ("rule: below, name: fast, metric: latency_ms, limit: 9", "'fast' is defined twice", ""),
+    ],
+)
+@pytest.mark.parametrize("stage", ["challenger", "champion"])
+def test_a_gate_that_could_never_refuse_is_refused_by_line(
+    tmp_path: Path, rule: str, what: str, todo: str, stage: str
+) -> None:
+    text = gates_with(rule, stage)
+    (tmp_path / "gates.yaml").write_text(text)
+    with pytest.raises(BadConfiguration) as caught:
+        load_gates(tmp_path / "gates.yaml")
+    line = text.splitlines().index(f"  - {{{rule}}}") + 1
+    assert caught.value.where == f"gates.yaml, line {line}"
+    assert what in caught.value.what
+    assert todo in caught.value.todo
+
+
+def test_a_policys_gates_refer_to_what_is_measured_of_policies(tmp_path: Path) -> None:
+    text = STANDARD_FILE.read_text().replace("count: findings", "count: test_rows", 1)
+    (tmp_path / "gates.yaml").write_text(text)
+    with pytest.raises(BadConfiguration, match="unknown count, 'test_rows'"):
+        load_gates(tmp_path / "gates.yaml")

@@ -76,6 +76,10 @@ def test_a_model_is_loaded_by_its_alias_and_says_what_the_service_says(moved: Se
         assert served
         probabilities = model.predict(frame.iloc[served])
         assert probabilities.tolist() == [answers[i].score for i in served]
+        explained = model.predict(frame.iloc[served], params={"reasons": True})
+        assert explained["probability"].tolist() == probabilities.tolist()
+        for i, reasons in zip(served, explained["reasons"], strict=True):
+            assert reasons == msgspec.to_builtins(list(answers[i].reasons))
 
 
 def test_contributions_add_up_to_the_log_odds(moved: Settings) -> None:

@@ -143,6 +143,31 @@ def test_each_thing_that_speaks_against_it_keeps_it(
         assert decide(a, iso(b), c).action == "hold", why
 
 
+@given(ripe(), st.data())
+def test_what_is_not_proven_when_patience_ends_goes_back(
+    case: tuple[Rollout, int, RolloutEvidence], data: st.DataObject
+) -> None:
+    plan, now, evidence = case
+    days = (now - BEGUN) / HOUR_US / 24
+    patient = msgspec.structs.replace(plan, needs_pass=True, patience_days=2 * days)
+    undecided = msgspec.structs.replace(
+        evidence, judged=data.draw(st.none() | st.just(Judged(name="v", outcome="inconclusive")))
+    )
+    late = BEGUN + 2 * (now - BEGUN) + HOUR_US
+    assert decide(patient, iso(now), undecided).action == "hold"
+    given_up = decide(patient, iso(late), undecided)
+    assert given_up.action == "roll_back"
+    assert given_up.reasons[0].startswith("undecided after")
+    replace = msgspec.structs.replace
+    assert decide(replace(patient, held=True), iso(late), undecided).action == "hold"
+    assert decide(replace(patient, patience_days=None), iso(late), undecided).action == "hold"
+    of_before = replace(undecided, step=plan.step + 1)
+    assert decide(patient, iso(late), of_before).action == "hold"
+    assert decide(patient, iso(late), evidence).action == "advance", "proven late is proven"
+    last = replace(patient, steps=plan.steps[: plan.step + 1])
+    assert decide(last, iso(late), evidence).action == "hold", "a person may take long"
+
+
 @given(plans(), moments, evidences)
 def test_evidence_of_another_rollout_moves_nothing(
     plan: Rollout, now: int, evidence: RolloutEvidence
@@ -212,6 +237,8 @@ def test_blue_green_needs_no_figures_of_an_arm_that_answers_nobody() -> None:
         ({"mode": "shadow", "steps": [{"weight": 0.5}]}, "one step of weight 0"),
         ({"mode": "holdout"}, "needs a share"),
         ({"mode": "holdout", "holdout": 0.1, "needs_pass": True}, "neither steps nor limits"),
+        ({"mode": "holdout", "holdout": 0.1, "patience_days": 3}, "nor patience"),
+        ({"steps": [{"weight": 0.1, "dwell_hours": 72}], "patience_days": 3}, "dwell_hours must"),
         ({"limits": {"error_rate": 0.1, "p98_ms": 3}}, "unknown field `p98_ms`"),
         ({"limits": {"degraded": 2}}, "limits.degraded"),
         ({"steps": [{"weight": 0.1, "decisions": -1}]}, "steps[0].decisions"),
@@ -238,6 +265,6 @@ def test_plans_of_old_ledgers_are_read() -> None:
     old = b"""{"id":"rollout-5","kind":"model","champion":"lead-1","challenger":"lead-2",
     "weight":0.1,"mode":"shadow","started":"2026-01-01T00:00:00Z"}"""
     plan = msgspec.json.decode(old, type=Rollout)
-    assert (plan.step, plan.steps, plan.told) == (0, (), "shadow")
+    assert (plan.step, plan.steps, plan.in_words) == (0, (), "shadow")
     found = decide(plan, "2026-02-01T00:00:00Z", RolloutEvidence(rollout="rollout-5", step=0))
     assert found.action == "hold"

@@ -15,10 +15,11 @@ from domain.errors import Refused
 from domain.versions.manifest import open_sealed_as
 from leadscore.cli import app
 from registry import cache
-from registry.gates import STANDARD_FILE
+from registry.gate_file import STANDARD_FILE
 from registry.ledger import proven_entries
-from wiring import agreement, policies
+from wiring import policies
 from wiring.decisions import policy_path
+from wiring.integrity import agreement
 from wiring.registry import open_registry
 
 WHOLE = "FROM promotion_ledger ORDER BY promotion_ledger.sequence"

@@ -15,7 +15,7 @@ from domain.measurement import Interval
 from domain.versions.manifest import MODEL_FILE, Stage, open_sealed
 from registry import rollout
 from registry.cache import open_cached, read_cached_stages
-from registry.gates import load_gates
+from registry.gate_file import load_gates
 from registry.ledger import Ledger
 from registry.promotion import Terms, promote
 from registry.rollout_spec import RolloutSpec

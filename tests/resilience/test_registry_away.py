@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-import time
+import threading
 
 import msgspec
 import pytest
@@ -14,7 +14,20 @@ from registry.cache import STAGES_FILE
 from scoring.live_models import LiveVersions
 from tests.resilience.conftest import lead_ids
 from wiring.live_folders import cache_of
-from wiring.scoring import LOOK_EVERY_S, open_scoring
+from wiring.scoring import open_scoring
+
+
+@pytest.fixture(autouse=True)
+def every_request_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether something has changed, at each request: not once a second."""
+    monkeypatch.setattr("wiring.scoring.LOOK_EVERY_S", 0.0)
+
+
+def looked() -> None:
+    """Return once no look goes on in the background."""
+    for thread in threading.enumerate():
+        if thread.name == "follower":
+            thread.join()
 
 
 def lose_registry(settings: Settings) -> None:
@@ -31,7 +44,6 @@ def test_scoring_needs_neither_mlflow_nor_ledger_running_or_to_begin(own_home: S
     leads = lead_ids(running, 4)
     before = [a.score for a in running.answerer.score(leads)]
     lose_registry(own_home)
-    time.sleep(LOOK_EVERY_S)
     assert [a.score for a in running.answerer.score(leads)] == before
     restarted = open_scoring(own_home, live=True)
     assert [a.score for a in restarted.answerer.score(leads)] == before
@@ -59,9 +71,9 @@ def test_a_cache_folder_that_goes_while_running_changes_nothing(
             at[0] += 1.0
             assert versions.current() is held
     assert len([r for r in caplog.records if "stays as it is" in r.message]) == 1
-    time.sleep(LOOK_EVERY_S)
     for _ in range(2):
         assert [a.score for a in scoring.answerer.score(leads)] == before
+        looked()
 
 
 def test_a_home_of_postgresql_starts_without_its_ledger(own_home: Settings) -> None:

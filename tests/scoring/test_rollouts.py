@@ -47,7 +47,6 @@ class Author(TypedDict):
 
 TESTS: Author = {"by": "tests", "reason": "tests"}
 LEADS = 200
-OFTEN_S = 0.1
 ENOUGH = 200
 EASY = {"A": 0.03, "B": 0.02, "C": 0.01}
 
@@ -71,9 +70,9 @@ def home(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Settings
 
 @pytest.fixture(scope="module")
 def scoring(home: Settings) -> Iterator[Scoring]:
-    """It looks for changes often, so that tests need not wait long."""
+    """It looks for changes at each request: tests need not wait."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("wiring.scoring.LOOK_EVERY_S", OFTEN_S)
+        patch.setattr("wiring.scoring.LOOK_EVERY_S", 0.0)
         yield open_scoring(home)
 
 
@@ -101,7 +100,6 @@ def canary(weight: float, holdout: float = 0.0) -> RolloutSpec:
 
 def scored(scoring: Scoring) -> list[DecisionRecord]:
     """Many leads decided under what is under way now, once it is opened."""
-    time.sleep(OFTEN_S)
     scoring.versions.current()
     scoring.policy()
     for thread in threading.enumerate():

@@ -13,7 +13,7 @@ import msgspec
 
 from domain.approvals import Approval, ApprovalRequest, PendingApproval
 from domain.decisions import DecisionQuery, DecisionRecord, PolicyQuestion
-from domain.errors import BadInput, Missing, Unavailable, UnknownLead
+from domain.errors import BadInput, Missing, Refused, Unavailable, UnknownLead
 from domain.findings import QualityFindings
 from domain.identifiers import identifier_key, lead_id
 from domain.log_status import LogStanding
@@ -24,6 +24,7 @@ from serving.http import openapi_examples
 from serving.service import Api, make_service
 from telemetry.gc_tuning import tune_gc
 from wiring.serving import ServingRuntime
+from workflow.actions import LeadAction, LeadStanding
 
 KNOWN = tuple(lead_id(identifier_key("crm_id", str(n))) for n in range(20))
 HELD_S = 20.0
@@ -183,8 +184,27 @@ class MemoryApprovals:
         return msgspec.convert(told, Approval)
 
 
+class MemoryWorkflow:
+    """One lead that is offered to its owner; nobody else is known."""
+
+    def standing(self, lead_id: str) -> LeadStanding:
+        if lead_id != openapi_examples.STANDING["lead_id"]:
+            raise Missing("the workflow has no lead of that id", rule="workflow-lead")
+        return msgspec.convert(openapi_examples.STANDING, LeadStanding)
+
+    def act(self, action: LeadAction, by: str) -> LeadStanding:
+        before = self.standing(action.lead_id)
+        if action.action not in before.actions:
+            raise Refused("a lead in routed does not take that", rule="workflow-state")
+        after = {"accept": "accepted", "reject": "rejected"}[action.action]
+        return msgspec.structs.replace(before, state=after, due={}, actions=())
+
+
 class DoubleApi(Api):
     """The service over the runtime in memory."""
+
+    def open_workflow(self) -> MemoryWorkflow:
+        return MemoryWorkflow()
 
     def approvals(self) -> MemoryApprovals:
         return MemoryApprovals()

@@ -15,10 +15,10 @@ import pytest
 from config.settings import Settings
 from domain.clock import SystemClock
 from domain.errors import Missing
+from leadscore_client import Client, Forbidden, Unauthenticated
 from serving.auth.api_key_store import KeyStore, open_keys
 from serving.auth.api_keys import PREFIX, Scope
-from serving.client import Client
-from serving.problems import Forbidden, Problem, Unauthenticated
+from serving.problems import Problem
 from serving.supervisor import running, start
 from tests.serving.double import KNOWN
 from tests.serving.issuer import AUDIENCE, ISSUER, Issuer, claims_of, issuing

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -16,6 +15,7 @@ from serving.auth.api_key_store import open_keys
 from tests.conftest import ROOT
 from tests.servers import free_port
 from tests.serving.double import KNOWN
+from tests.waiting import until_answered
 
 
 def own_address() -> str:
@@ -48,23 +48,11 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]]:
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
     )
     try:
-        _wait(chosen, server)
+        until_answered(f"http://127.0.0.1:{chosen}/livez", server)
         yield chosen, key
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
-
-
-def _wait(port: int, server: subprocess.Popen[bytes], seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            httpx.get(f"http://127.0.0.1:{port}/livez", timeout=30)
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail("the service does not answer")
 
 
 def test_strangers_need_a_credential_and_this_machine_none(port: tuple[int, str]) -> None:

@@ -1,7 +1,9 @@
 """What the access layer lets through, asked of the layer itself with requests made up whole."""
 
 import asyncio
+import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +14,11 @@ from domain.errors import Unavailable
 from serving.auth.api_keys import Scope, StoredKey, digest_of
 from serving.auth.caller import AccessRefusal
 from serving.auth.credentials import ApiKeyChecker, Credentials
-from serving.auth.jwks import Signers, reader, signers
+from serving.auth.jwks import LARGEST, MOST_KEYS, Signers, reader, signers
 from serving.auth.jwt_tokens import SPACING_S, JwtChecker
 from serving.auth.loopback import loopback_host
 from serving.auth.middleware import NEEDED, AccessMiddleware
-from serving.auth.open_paths import OPEN
+from serving.auth.open_paths import OPEN, TOOLS
 from serving.auth.polled_value import PolledValue
 from serving.auth.rate_limit import CALLERS, RateLimiter
 from serving.http.edge_middleware import DECISIONS, UNKNOWN
@@ -92,7 +94,7 @@ def bearing(*sent: str) -> list[tuple[bytes, bytes]]:
 
 
 def test_every_path_that_is_served_has_its_scope() -> None:
-    assert OPEN | NEEDED.keys() == PATHS | {DECISIONS, UNKNOWN}
+    assert OPEN | NEEDED.keys() == PATHS | {TOOLS, DECISIONS, UNKNOWN}
     assert Layer().ask("/forgotten", bearing(GOOD)) == 403
 
 
@@ -260,6 +262,41 @@ def test_what_is_no_key_set_is_refused(document: bytes) -> None:
         signers(document)
 
 
+def test_of_a_set_only_keys_that_sign_are_taken() -> None:
+    issuer = Issuer()
+    keys = {key["kid"]: key for key in issuer.public}
+    keys["rs256"]["use"] = "enc"
+    keys["es256"]["alg"] = "ES384"
+    others: list[object] = [
+        {"kty": "oct", "k": "AAAA", "kid": "shared"},
+        {"kty": "RSA", "kid": "half", "n": "AQAB"},
+        {**keys["eddsa"], "kid": ["a", "list"]},
+        {name: value for name, value in keys["eddsa"].items() if name != "kid"},
+        "no key",
+    ]
+    document = json.dumps({"keys": [*others, *issuer.public]}).encode()
+    assert signers(document).keys() == {"eddsa"}
+
+
+def test_a_set_is_bounded(tmp_path: Path) -> None:
+    issuer = Issuer()
+    (key,) = (key for key in issuer.public if key["kid"] == "eddsa")
+    many = [{**key, "kid": str(n)} for n in range(MOST_KEYS + 1)]
+    assert len(signers(json.dumps({"keys": many[:-1]}).encode())) == MOST_KEYS
+    with pytest.raises(Unavailable, match="more than"):
+        signers(json.dumps({"keys": many}).encode())
+    file = tmp_path / "keys.json"
+    file.write_bytes(issuer.document().ljust(LARGEST))
+    assert len(reader(str(file))()) == 3
+    file.write_bytes(issuer.document().ljust(LARGEST + 1))
+    with pytest.raises(Unavailable):
+        reader(str(file))()
+    with issuing() as large:
+        large.public *= LARGEST // len(large.document()) + 1
+        with pytest.raises(Unavailable):
+            reader(large.url)()
+
+
 def test_a_caller_may_ask_as_often_as_it_may() -> None:
     timer = Told()
     rate = RateLimiter(2.0, 3, timer)
@@ -288,7 +325,7 @@ def test_no_more_than_burst_and_rate_together(per_s: float, burst: int, gaps: li
         if wait:
             later = Told()
             later.s = timer.s + wait
-            left, at = rate._held["a"]
+            left, at = rate._buckets["a"]
             assert left + (later.s - at) * per_s >= 1 - 1e-6
     assert let <= burst + timer.s * per_s + 1e-6
 
@@ -297,7 +334,7 @@ def test_callers_are_forgotten_where_they_are_too_many() -> None:
     rate = RateLimiter(1.0, 5, Told())
     for n in range(CALLERS + 500):
         rate.wait_s(str(n))
-    assert len(rate._held) == CALLERS
+    assert len(rate._buckets) == CALLERS
 
 
 def test_who_asks_too_often_is_told_when_to_come_back() -> None:

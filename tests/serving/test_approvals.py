@@ -18,7 +18,7 @@ from decisions.policy.policy import PolicyFile
 from domain.versions.manifest import Stage
 from jobs.models.promote import candidate, promote
 from leadscore.cli import app
-from registry.gates import STANDARD_FILE
+from registry.gate_file import STANDARD_FILE
 from registry.ledger_entry import LedgerEntry
 from registry.promotion import Terms
 from registry.promotion import promote as promote_model

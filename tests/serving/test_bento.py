@@ -5,12 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 import yaml
+
+from tests.waiting import until_answered
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,8 +47,8 @@ def test_it_holds_what_serving_needs_and_nothing_else(bento: Path) -> None:
     held = {p.relative_to(bento / "src").as_posix() for p in (bento / "src").rglob("*")}
     rooms = {name.partition("/")[0] for name in held}
     needed = {"domain", "storage", "config", "telemetry", "signals", "feature_repo", "registry"}
-    needed |= {"decisions", "scoring", "wiring", "jobs"}
-    assert rooms == needed | {"serving", "requirements", "bentofile.yaml"}
+    needed |= {"decisions", "scoring", "workflow", "wiring", "jobs", "console", "measures"}
+    assert rooms == needed | {"monitoring", "serving", "requirements", "bentofile.yaml"}
     assert {
         "signals/contracts/web.page_viewed.v1.yaml",
         "feature_repo/feature_store.yaml",
@@ -75,20 +76,10 @@ def test_it_starts_from_an_empty_folder_and_says_how_it_is(home: Path, tmp_path:
     )
     try:
         base = f"http://127.0.0.1:{port}"
-        assert wait_for(f"{base}/livez", server) == 200
+        until_answered(f"{base}/livez", server)
         ready = httpx.get(f"{base}/readyz", timeout=60)
         assert ready.status_code == 200 or ready.json()["rule"]
         assert "/score" in httpx.get(f"{base}/docs.json").json()["paths"]
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
-
-
-def wait_for(address: str, server: subprocess.Popen[bytes], seconds: float = 180) -> int:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            return httpx.get(address, timeout=30).status_code
-        except httpx.TransportError:
-            time.sleep(0.1)
-    return 0

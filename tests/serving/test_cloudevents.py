@@ -12,6 +12,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from domain.errors import BadInput
+from domain.signals import Signal, decode
 from serving.http.cloudevents import BATCH, JSON, ONE, sent, takes
 from serving.http.openapi_examples import EVENTS
 
@@ -48,6 +49,23 @@ TAKEN: dict[str, dict[str, Any]] = {
 def test_one_structured_event_is_taken(whole: httpx.Client, name: str) -> None:
     answer = post(whole, ONE, structured(f"one-{name}", **TAKEN[name]))
     assert (answer.status_code, answer.json()["accepted"]) == (200, 1), answer.text
+
+
+def test_binary_mode_says_which_action_of_ours_it_answers(whole: httpx.Client) -> None:
+    event = structured("our-action")
+    data = json.dumps(event["data"])
+    marked = binary(event, **{"ce-actionid": "mail-7"})
+    assert whole.post("/events", content=data, headers=marked).json()["accepted"] == 1
+    other = binary(structured("no-action"), **{"ce-actionid": "two words"})
+    assert whole.post("/events", content=data, headers=other).status_code == 422
+    document = binary_document(marked, data)
+    assert document.actionid == "mail-7"
+
+
+def binary_document(headers: dict[str, str], data: str) -> Signal:
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    (document,), _ = sent(pairs, data.encode())
+    return decode(bytes(document))
 
 
 def test_one_event_is_the_same_in_every_mode(whole: httpx.Client) -> None:

@@ -11,16 +11,16 @@ import pytest
 
 from config.settings import Settings
 from domain.clock import parse_iso
-from domain.errors import UnknownLead
-from domain.signals import Signal
+from leadscore_client import Client, NotFound, Retries
+from leadscore_client.types import Event
 from serving.backpressure import LEAST_S, MOST_S, IntakeLimiter
-from serving.client import Client
 from serving.problems import MEDIA_TYPE, TYPE_PREFIX, Saturated
 from serving.supervisor import running
 from tests.serving.double import HELD_S, KNOWN
 from tests.waiting import until
 
 LIMIT = 30
+ONCE = Retries(attempts=1)
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +32,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield base
 
 
-def events(count: int, source: str) -> list[Signal]:
+def events(count: int, source: str) -> list[Event]:
     moment = parse_iso("2026-01-01")
-    return [Signal(id=str(n), source=source, type="web.x", time=moment) for n in range(count)]
+    return [Event(id=str(n), source=source, type="web.x", time=moment) for n in range(count)]
 
 
 def metrics(url: str) -> dict[str, float]:
@@ -52,7 +52,7 @@ def until_waiting(url: str, count: int) -> None:
 
 
 def test_a_full_intake_says_429_and_scores_go_on(small: str) -> None:
-    with ThreadPoolExecutor(8) as threads, Client(small, attempts=1) as client:
+    with ThreadPoolExecutor(8) as threads, Client(small, retries=ONCE) as client:
         held = [threads.submit(client.send_events, events(15, "held")) for _ in range(2)]
         until_waiting(small, LIMIT)
         answer = httpx.post(
@@ -64,7 +64,7 @@ def test_a_full_intake_says_429_and_scores_go_on(small: str) -> None:
         assert LEAST_S <= int(answer.headers["retry-after"]) <= MOST_S
         assert client.score(KNOWN[0]).lead_id == KNOWN[0]
         assert not any(one.done() for one in held), "scores do not wait for events"
-        with pytest.raises(UnknownLead):
+        with pytest.raises(NotFound):
             client.score(identifiers={"crm_id": "release"})
         assert all(one.result().received == 15 for one in held)
         assert client.send_events(events(1, "s")).received == 1
@@ -77,7 +77,10 @@ def test_the_client_waits_as_told_and_loses_nothing(small: str) -> None:
         waits.append(seconds)
         time.sleep(seconds)
 
-    with ThreadPoolExecutor(4) as threads, Client(small, attempts=20, sleep=sleep) as client:
+    with (
+        ThreadPoolExecutor(4) as threads,
+        Client(small, retries=Retries(attempts=20), sleep=sleep) as client,
+    ):
         sent = list(threads.map(lambda n: client.send_events(events(20, f'slow"{n}')), range(4)))
         sent += list(threads.map(lambda n: client.send_events(events(20, "slow")), range(4)))
     assert sum(one.received for one in sent) == 160
@@ -86,13 +89,13 @@ def test_the_client_waits_as_told_and_loses_nothing(small: str) -> None:
 
 
 def test_a_request_larger_than_the_bound_is_taken_alone(small: str) -> None:
-    with Client(small, attempts=1) as client:
+    with Client(small, retries=ONCE) as client:
         assert client.send_events(events(3 * LIMIT, "large")).accepted == 3 * LIMIT
 
 
 def test_metrics_say_it_all(small: str) -> None:
     before = metrics(small)
-    with Client(small, attempts=1) as client:
+    with Client(small, retries=ONCE) as client:
         client.send_events([*events(2, "counted"), *events(1, "counted")])
         httpx.post(f"{small}/events", json={"events": ["no event"]})
     after = metrics(small)

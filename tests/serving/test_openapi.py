@@ -10,7 +10,8 @@ from fastapi.openapi.models import OpenAPI
 
 from serving.auth.middleware import NEEDED
 from serving.auth.open_paths import DOCS, OPEN
-from serving.http.openapi import DESCRIBED, describe
+from serving.http.openapi import describe
+from serving.http.openapi_schemas import DESCRIBED
 from serving.problems import MEDIA_TYPE
 from serving.service import PATHS
 

@@ -15,9 +15,8 @@ from cryptography.x509.oid import NameOID
 
 from config.settings import Settings, load_settings
 from domain.errors import BadConfiguration
+from leadscore_client import Client, TooManyRequests, Unauthenticated
 from serving.auth.api_key_store import open_keys
-from serving.client import Client
-from serving.problems import RateLimited, Unauthenticated
 from serving.supervisor import start
 from tests.serving.double import KNOWN
 
@@ -68,7 +67,7 @@ def test_where_others_can_reach_it_it_speaks_https_asks_for_a_key_and_bounds_the
         with Client(url, api_key=sent, verify=trusting) as client:
             for _ in range(3):
                 assert client.score(KNOWN[0]).lead_id == KNOWN[0]
-            with pytest.raises(RateLimited):
+            with pytest.raises(TooManyRequests):
                 client.score(KNOWN[0])
         with Client(url, verify=trusting) as stranger, pytest.raises(Unauthenticated):
             stranger.score(KNOWN[0])

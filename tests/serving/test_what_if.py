@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from serving.client import Client
+from leadscore_client import Client
 from serving.http import openapi_examples
 from tests.serving.double import KNOWN
 
@@ -14,7 +14,7 @@ def test_an_answer_and_no_record(http: httpx.Client, url: str) -> None:
     assert answer.status_code == 200
     assert answer.json() == openapi_examples.WHAT_IF
     with Client(url) as client:
-        assert client.what_if(KNOWN[0], {"employees": 900.0}).after.score == 0.38
+        assert client.what_if({"employees": 900.0}, lead_id=KNOWN[0]).after.score == 0.38
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,14 @@
 """Limits, lists and the region of a home; a home that was made by other rules says so."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from config.settings import load_settings
 from domain.errors import BadConfiguration
 from signals.mapping.mapping import load_mapping
+from tests.commands import leadscore
 from tests.signals.planes import open_plane
 
 MAPPING = """
@@ -29,23 +26,6 @@ tables:
       - {type: t.lead_created, channel: crm, data: {country: Country}}
 """
 HEAD = "Id,Created,Email,First,Last,Phone,Country"
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    said: str
-
-
-def leadscore(home: Path, *arguments: str) -> Ran:
-    done = subprocess.run(
-        [sys.executable, "-m", "leadscore", *arguments],
-        env={**os.environ, "LEADSCORE_HOME": str(home), "LEADSCORE_CLOCK": "watermark"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def settings_of(folder: Path, text: str) -> None:
@@ -117,11 +97,10 @@ def test_a_country_column_places_national_numbers(tmp_path: Path) -> None:
 def test_a_region_that_is_none_is_refused_by_name(tmp_path: Path, region: str) -> None:
     table, mapping = written(tmp_path, region)
     ran = leadscore(tmp_path / "home", "ingest", str(table), "--mapping", str(mapping))
-    assert ran.code == 2
-    assert "ISO 3166" in ran.said
+    assert ran.returncode == 2
+    assert "ISO 3166" in ran.stderr
 
 
-@pytest.mark.slow
 def test_what_is_left_out_is_said_and_no_lead_is_lost(tmp_path: Path) -> None:
     row = "L{0},2024-05-01T10:00:00Z,p{0}@acme.com,Ann,Lee,{1},"
     table, mapping = written(
@@ -130,13 +109,13 @@ def test_what_is_left_out_is_said_and_no_lead_is_lost(tmp_path: Path) -> None:
     )  # fmt: skip
     home = tmp_path / "home"
     ran = leadscore(home, "ingest", str(table), "--mapping", str(mapping), "--json")
-    counts = json.loads(ran.out)[str(table)]
+    counts = json.loads(ran.stdout)[str(table)]
     assert (counts["accepted"], counts["quarantined"]) == (5, 0)
-    assert "5 identifiers" in ran.said
-    assert "3 phone" in ran.said
-    assert "identity.phone_region" in ran.said
-    assert "1 email" in ran.said
-    shown = json.loads(leadscore(home, "quality", "show", "--gate", "identifiers", "--json").out)
+    assert "5 identifiers" in ran.stderr
+    assert "3 phone" in ran.stderr
+    assert "identity.phone_region" in ran.stderr
+    assert "1 email" in ran.stderr
+    shown = json.loads(leadscore(home, "quality", "show", "--gate", "identifiers", "--json").stdout)
     assert {(f["rule"], f["about"], f["found"]) for f in shown} == {
         ("identifier-phone-region", "t/t.lead_created/phone", 3),
         ("identifier-placeholder", "t/t.lead_created/phone", 1),
@@ -144,26 +123,25 @@ def test_what_is_left_out_is_said_and_no_lead_is_lost(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.slow
 def test_limits_are_told_in_words_and_other_rules_are_noticed(tmp_path: Path) -> None:
     home = tmp_path / "home"
     settings_of(home, "identity: {limits: {email: {crm_id: 3}}}")
     row = "L{},2024-05-01T10:00:00Z,ann@acme.com,,,,US"
     table, mapping = written(tmp_path, "US", *(row.format(i) for i in range(4)))
-    assert leadscore(home, "ingest", str(table), "--mapping", str(mapping)).code == 0
+    assert leadscore(home, "ingest", str(table), "--mapping", str(mapping)).returncode == 0
     shown = leadscore(home, "identity", "show", "email:ann@acme.com")
-    assert "4 crm_id, limit 3" in shown.out
-    assert "rebuild" not in shown.said
+    assert "4 crm_id, limit 3" in shown.stdout
+    assert "rebuild" not in shown.stderr
     settings_of(home, "identity: {limits: {email: {crm_id: 9}}}")
     again = leadscore(home, "ingest", str(table), "--mapping", str(mapping))
-    assert "leadscore features rebuild" in again.said
+    assert "leadscore features rebuild" in again.stderr
     before = leadscore(home, "identity", "show", "crm_id:L1")
-    assert "leadscore features rebuild" in before.said
-    assert leadscore(home, "features", "rebuild").code == 0
+    assert "leadscore features rebuild" in before.stderr
+    assert leadscore(home, "features", "rebuild").returncode == 0
     after = leadscore(home, "identity", "show", "crm_id:L1")
-    assert "4 crm_id, 1 email" in after.out
-    assert "rebuild" not in after.said
-    rules = json.loads(leadscore(home, "identity", "rules").out)
+    assert "4 crm_id, 1 email" in after.stdout
+    assert "rebuild" not in after.stderr
+    rules = json.loads(leadscore(home, "identity", "rules").stdout)
     assert rules["limits"]["email"]["crm_id"] == 9
 
 

@@ -91,6 +91,7 @@ def test_order_duplicates_and_batching_change_nothing(
     assert_same(plane_of(signals, 1000), plane_of(shuffled, batch))
 
 
+@pytest.mark.slow
 @limits(max_examples=20)
 @given(streams())
 def test_bulk_history_and_rebuild_are_the_stream(signals: list[Signal]) -> None:
@@ -116,6 +117,7 @@ def test_bulk_history_and_rebuild_are_the_stream(signals: list[Signal]) -> None:
         assert (texts, us) == again[lead][1:]
 
 
+@pytest.mark.slow
 @limits(max_examples=25)
 @given(streams())
 def test_leads_are_the_connected_components(signals: list[Signal]) -> None:
@@ -186,7 +188,7 @@ def test_twice_the_same_changes_nothing(tmp_path: Path) -> None:
     second = plane.ingest.accept(documents, "file")
     assert second == Counts(received=len(documents), duplicates=len(documents))
     assert plane.online().keys() == before.keys()
-    assert event_log.held(plane.engine) == (first.accepted, first.quarantined)
+    assert event_log.stored_counts(plane.engine) == (first.accepted, first.quarantined)
     total = read_totals(plane.engine)
     assert total.received == total.accepted + total.duplicates + total.quarantined
 
@@ -199,7 +201,7 @@ def test_a_push_that_fails_is_made_up_for(tmp_path: Path) -> None:
     plane.writer.broken = False
     plane.ingest.push()
     assert len(plane.online()) == 1
-    assert event_log.held(plane.engine) == (1, 0)
+    assert event_log.stored_counts(plane.engine) == (1, 0)
 
 
 def test_quarantine_is_replayed_once_the_contract_is_there(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def refusal(folder: Path, text: str) -> BadMapping:
             "source: shop",
             "source: shop\nsource: b",
             "yaml",
-            "line 4: the key 'source' stands twice",
+            "line 4: the key 'source' is given twice",
         ),
         ("source: shop", "source: [shop", "yaml", "line"),
         ("UTC", "Europe/Lisbonn", "time-zone", "Did you mean Europe/Lisbon"),

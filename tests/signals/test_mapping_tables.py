@@ -225,3 +225,48 @@ def _write(path: Path, form: str) -> None:
         between = {"tab": "\t", "blanks": "  "}.get(form, form.removeprefix("sep="))
         head = f"{form}\n" if form.startswith("sep=") else ""
         path.write_text(f'{head}size{between}won\n"1,098"{between}no\n')
+
+
+ACTED = """
+name: mail
+source: mail
+time_zone: UTC
+missing: [none]
+tables:
+  - identifiers: {email: mail}
+    time: at
+    id: [id]
+    action_id: message
+    events: [{type: mail.opened}, {type: mail.seen, when: [{column: message, present: true}]}]
+"""
+
+
+def test_the_action_that_a_row_answers_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "opened.csv"
+    messages = ["m-1:a", "none", "", "two words", "x" * 129, " m-2 ", "m_3\u0663"]
+    lines = [f"{n},a{n}@b.example,2026-01-01T00:00:00Z,{m}" for n, m in enumerate(messages)]
+    path.write_text("\n".join(["id,mail,at,message", *lines]), encoding="utf-8")
+    documents = list(mapping(tmp_path, ACTED).documents(path))
+    made = [decode(m.document) for m in documents if not m.rule]
+    assert [(s.type, s.actionid) for s in made] == [
+        ("mail.opened", "m-1:a"),
+        ("mail.seen", "m-1:a"),
+        ("mail.opened", None),
+        ("mail.opened", None),
+        ("mail.opened", "m-2"),
+        ("mail.seen", "m-2"),
+    ]
+    rejected = [m for m in documents if m.rule]
+    assert [(m.line, m.rule) for m in rejected] == [
+        (5, "action-id"),
+        (6, "action-id"),
+        (8, "action-id"),
+    ]
+    assert all("two words" not in m.detail for m in rejected)
+
+
+def test_without_the_key_nothing_is_marked(tmp_path: Path) -> None:
+    path = tmp_path / "opened.csv"
+    path.write_text("id,mail,at,message\n1,a@b.example,2026-01-01T00:00:00Z,m-1\n")
+    made, _ = signals(mapping(tmp_path, ACTED.replace("    action_id: message\n", "")), path)
+    assert {s.actionid for s in made} == {None}

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -17,7 +16,9 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Protocol
 
-SOAK = os.environ.get("LEADSCORE_SOAK") == "1"
+from tests import waiting
+from tests.conftest import SOAK
+
 LOADED = [
     *("leadscore.cli", "jobs.signals.ingest_files", "jobs.signals.worker", "wiring.features"),
     *("wiring.scoring", "jobs.decisions.batch_scoring", "catboost"),
@@ -27,8 +28,11 @@ LOADED = [
         "jobs.decisions.verify_home",
         "jobs.models.rollouts",
         "registry.tracking",
+        "jobs.effects.delivery",
+        "tests.kills.workflow_worker",
     ),
 ]
+"""What forked processes of all tests have loaded: a process has one server of them."""
 PARTS = "TESTS_LEADS_IN_PART"
 """The variable that says how many leads a part of `score --all` has in a forked command."""
 DIES_AT = "TESTS_DIES_AT"
@@ -40,6 +44,11 @@ forks.set_forkserver_preload(LOADED)
 
 class Command(Protocol):
     """A command that runs."""
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        ...
 
     def ended(self) -> int | None:
         """Its exit code; the negative signal that ended it; None while it runs."""
@@ -56,17 +65,22 @@ class _Forked:
         self._process: ForkServerProcess = forks.Process(target=_main, args=given, daemon=True)
         self._process.start()
 
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
     def ended(self) -> int | None:
         return self._process.exitcode
 
     def tell(self, number: signal.Signals) -> None:
-        if self._process.pid is not None and self._process.is_alive():
+        if self._process.is_alive():
             try:
-                os.killpg(self._process.pid, number)
+                os.killpg(self.pid, number)
             except ProcessLookupError:  # it does not lead a group of its own yet
                 with suppress(ProcessLookupError):
-                    os.kill(self._process.pid, number)
-        self._process.join(60)
+                    os.kill(self.pid, number)
+        self._process.join(waiting.PATIENCE_S)
 
 
 class _Begun:
@@ -77,39 +91,57 @@ class _Begun:
                 env={**os.environ, **environment},
                 stdout=stream,
                 stderr=stream,
+                preexec_fn=heed_interrupts,  # noqa: PLW1509 (no thread holds a lock that it needs)
             )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def ended(self) -> int | None:
         return self._process.poll()
 
     def tell(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
-        self._process.wait(60)
+        self._process.wait(waiting.PATIENCE_S)
+
+
+def heed_interrupts() -> None:
+    """A shell's background jobs are born deaf to SIGINT, and so are their children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def begin(environment: Mapping[str, str], *words: str) -> Command:
     """Begin `leadscore WORDS`; what it says goes to `said` beside its home."""
-    out = Path(environment["LEADSCORE_HOME"]).with_name("said")
-    return (_Begun if SOAK else _Forked)(words, environment, out)
+    return (_Begun if SOAK else _Forked)(words, environment, _out(environment))
+
+
+def said(environment: Mapping[str, str]) -> str:
+    """All that commands of a home have said, one after the other."""
+    out = _out(environment)
+    return out.read_text() if out.exists() else ""
+
+
+def _out(environment: Mapping[str, str]) -> Path:
+    return Path(environment["LEADSCORE_HOME"]).with_name("said")
 
 
 def fork(environment: Mapping[str, str], *words: str) -> Command:
     """As `begin`, by a fork always: most of the life of one that is begun is loading libraries."""
-    return _Forked(words, environment, Path(environment["LEADSCORE_HOME"]).with_name("said"))
+    return _Forked(words, environment, _out(environment))
 
 
-def finish(command: Command, environment: Mapping[str, str], seconds: float = 120.0) -> None:
+def finish(
+    command: Command, environment: Mapping[str, str], seconds: float = waiting.PATIENCE_S
+) -> None:
     """Wait for a command to end well."""
     until(lambda: command.ended() is not None, seconds)
-    said = Path(environment["LEADSCORE_HOME"]).with_name("said")
-    assert command.ended() == 0, said.read_text()[-2000:]
+    assert command.ended() == 0, said(environment)[-2000:]
 
 
-def until(fact: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not fact():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.001)
+def until(fact: Callable[[], bool], seconds: float = waiting.PATIENCE_S) -> None:
+    """As that of all tests, looking often enough to meet short moments."""
+    waiting.until(fact, seconds, every=0.001)
 
 
 def _main(words: tuple[str, ...], environment: dict[str, str], out: Path) -> None:
@@ -117,7 +149,7 @@ def _main(words: tuple[str, ...], environment: dict[str, str], out: Path) -> Non
     from leadscore.cli import main
 
     os.setpgid(0, 0)
-
+    heed_interrupts()
     with out.open("ab") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)

@@ -10,7 +10,7 @@ import numpy as np
 from config.settings import Settings
 from domain.clock import SECOND, from_us, iso
 from domain.signals import Signal
-from serving.client import Client
+from leadscore_client import Client
 from serving.supervisor import running
 from wiring.signals import open_signals
 

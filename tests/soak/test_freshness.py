@@ -33,7 +33,7 @@ def test_embedded_it_is_less_than_a_second(own_home: Settings, capsys: Any) -> N
     with served(own_home, LEADS) as (client, freshness):
 
         def post(signal: Signal) -> None:
-            assert client.send_events([signal]).accepted == 1
+            assert client.send_events([msgspec.to_builtins(signal)]).accepted == 1
 
         seconds = measure(freshness, post)
     with capsys.disabled():

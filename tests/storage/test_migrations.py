@@ -3,19 +3,27 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from decisions.audit.assistant_journal import METADATA as ASSISTANTS
+from decisions.audit.spool_table import METADATA as SPOOL
 from decisions.audit.tables import METADATA as AUDIT
+from decisions.overrides.journal import METADATA as OVERRIDES
 from domain.errors import BadConfiguration
+from jobs.operate.run_store import METADATA as OPERATE
+from monitoring.alarms.tables import METADATA as ALERTS
 from registry.ledger_table import METADATA as LEDGER
+from registry.lineage.outbox import METADATA as LINEAGE
 from serving.auth.api_key_store import KEYS
 from signals.store import tables
 from storage.engine import open_engine
 from storage.migrations import FIRST, Store, migrate, newest, revision_of
+from wiring.workflow import METADATA as WORKFLOW
 
 SIGNALS = tables.metadata
 STORES: dict[Store, sa.MetaData] = {
@@ -23,6 +31,13 @@ STORES: dict[Store, sa.MetaData] = {
     "audit": AUDIT,
     "ledger": LEDGER,
     "keys": KEYS.metadata,
+    "spool": SPOOL,
+    "lineage": LINEAGE,
+    "operate": OPERATE,
+    "alerts": ALERTS,
+    "assistants": ASSISTANTS,
+    "overrides": OVERRIDES,
+    "workflow": WORKFLOW,
 }
 
 
@@ -39,25 +54,45 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine
 
 def differences(engine: sa.Engine, store: Store) -> list[object]:
     """What the definitions have and the database has not, or the other way round."""
+    unread = on_expressions(STORES[store])
     with engine.connect() as connection:
-        options = {
+        options: dict[str, Any] = {
             "version_table": f"schema_{store}",
             "compare_type": True,
-            # an index on an expression cannot be read back as it was written
-            "include_name": lambda name, kind, _: (
-                (kind, name) != ("index", "audit_ranking_by_score")
-            ),
-            "include_object": lambda _, name, kind, *__: (
-                (kind, name) != ("index", "audit_ranking_by_score")
-            ),
+            "include_name": lambda name, kind, _: kind != "index" or name not in unread,
+            "include_object": lambda _, name, kind, *__: kind != "index" or name not in unread,
         }
         context = MigrationContext.configure(connection, opts=options)
-        return list(compare_metadata(context, STORES[store]))
+        absent = sorted(unread - index_names(connection))
+        return [*absent, *compare_metadata(context, STORES[store])]
+
+
+def on_expressions(metadata: sa.MetaData) -> set[str]:
+    """Names of indexes on expressions, which cannot be read back as they were written."""
+    indexes = (index for table in metadata.tables.values() for index in table.indexes)
+    return {
+        str(index.name)
+        for index in indexes
+        if any(isinstance(each, sa.TextClause) for each in index.expressions)
+    }
+
+
+def index_names(connection: sa.Connection) -> set[str]:
+    """The names of all indexes that the database has."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name FROM sqlite_master WHERE type = 'index'"
+    else:
+        query = "SELECT indexname FROM pg_indexes"
+    return {str(name) for (name,) in connection.exec_driver_sql(query)}
 
 
 def as_first(engine: sa.Engine, store: Store) -> None:
     """A database as version 0.1.0 left it: without revisions, and without what came since."""
     STORES[store].create_all(engine)
+    if store == "audit":
+        with engine.begin() as connection:
+            for column in ("grade", "queue"):
+                connection.exec_driver_sql(f"DROP INDEX audit_ranking_by_{column}")
     if store == "signals":
         with engine.begin() as connection:
             connection.exec_driver_sql("DROP INDEX leads_account_known")

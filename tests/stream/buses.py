@@ -16,8 +16,11 @@ from signals.stream.group_commit import Outgoing
 from signals.stream.handler import Handler, Sink
 from signals.stream.nats import NatsBus, NatsWorker
 from signals.stream.options import StreamOptions
+from tests.waiting import PATIENCE_S
 
 FAST = StreamOptions(batch=50, linger_s=0.05, partitions=4, lease_s=1.0, graceful_s=5)
+MANY = 100
+"""Deliveries before a message is a dead letter: a busy machine outlasts such short leases often."""
 _numbers = count(1)
 
 
@@ -101,7 +104,7 @@ class Running:
 
 @asynccontextmanager
 async def working(
-    url: str, sink: RecordingSink, options: StreamOptions = FAST, deliveries: int = 5
+    url: str, sink: RecordingSink, options: StreamOptions = FAST, deliveries: int = MANY
 ) -> AsyncIterator[Running]:
     bus = await nats.connect(url, options)
     worker = Running(bus, sink, options, deliveries)
@@ -120,14 +123,15 @@ async def publish(url: str, documents: Sequence[bytes]) -> None:
         await bus.broker.stop()
 
 
-async def until(fact: Callable[[], bool], seconds: float = 15.0) -> None:
+async def until(fact: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
+    """As tests/waiting.py has it, for a worker that runs in this loop."""
     end = time.monotonic() + seconds
     while not fact():
         assert time.monotonic() < end, "it did not come about"
         await asyncio.sleep(0.02)
 
 
-async def until_settled(running: Running, seconds: float = 15.0) -> None:
+async def until_settled(running: Running, seconds: float = PATIENCE_S) -> None:
     """Until the bus holds nothing: acknowledgements travel by themselves."""
     end = time.monotonic() + seconds
     while await running.worker.pending():

@@ -12,7 +12,7 @@ from jobs.signals.worker import open_plane
 from signals.store.tables import writing
 from signals.stream import nats
 from tests.servers import Postgres, Process, postgres_server
-from tests.stream.buses import FAST, Running, document, publish, until, until_settled
+from tests.stream.buses import FAST, MANY, Running, document, publish, until, until_settled
 from wiring.signals import SignalPlane, adopt, open_signals
 
 
@@ -25,14 +25,14 @@ def test_a_database_that_restarts_is_waited_for(tmp_path: Path, own_nats: Proces
     async def run(plane: SignalPlane, server: Postgres) -> None:
         url = f"nats://127.0.0.1:{own_nats.port}"
         bus = await nats.connect(url, FAST)
-        worker = Running(bus, plane.ingest, FAST, 5)
+        worker = Running(bus, plane.ingest, FAST, MANY)
         await publish(url, [document(n, f"p{n % 5}") for n in range(50)])
         await until_settled(worker)
         server.process.stop()
         await publish(url, [document(n, f"p{n % 5}") for n in range(50, 100)])
         await until(lambda: worker.handler.tally.waits > 0)
         server.process.start()
-        await until_settled(worker, 30)
+        await until_settled(worker)
         assert logged(plane) == 100
         assert worker.handler.commits.counts.accepted == 100
         assert worker.handler.tally.dead == {}

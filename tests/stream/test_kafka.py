@@ -16,7 +16,7 @@ from signals.stream.handler import Handler
 from signals.stream.headers import NO_LINE
 from signals.stream.kafka import DEAD_TOPIC, TOPIC, KafkaWorker, make_broker, publish
 from signals.stream.options import StreamOptions
-from tests.stream.buses import RecordingSink, document
+from tests.stream.buses import RecordingSink, document, until
 
 
 class Kafka:
@@ -98,16 +98,14 @@ def test_an_absent_database_is_waited_for_and_a_stop_ends_the_wait() -> None:
         kafka = Kafka(sink)
         async with TestKafkaBroker(kafka.broker):
             sending = asyncio.create_task(kafka.batch([document(1)]))
-            while kafka.handler.tally.waits < 2:
-                await asyncio.sleep(0.005)
+            await until(lambda: kafka.handler.tally.waits >= 2)
             sink.away = False
             await sending
             assert sink.taken == [document(1)]
             sink.away = True
             waits = kafka.handler.tally.waits
             sending = asyncio.create_task(kafka.batch([document(2)]))
-            while kafka.handler.tally.waits == waits:
-                await asyncio.sleep(0.005)
+            await until(lambda: kafka.handler.tally.waits > waits)
             kafka.stopping.set()
             await asyncio.wait_for(sending, 5)
         assert sink.taken == [document(1)]

@@ -3,16 +3,21 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
+import pytest
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
+from nats.js.kv import KeyValue
 
 from domain.signals import Counts
 from signals.store.quarantine import Rejected
 from signals.stream import nats
 from signals.stream.group_commit import Outgoing
+from signals.stream.leases import TableError
 from signals.stream.nats_batches import DEAD_SUBJECT
+from signals.stream.nats_lease_table import NatsTable, open_table
 from signals.stream.partitioning import key_of, partition_of
 from tests.servers import Process
 from tests.stream.buses import (
@@ -24,8 +29,11 @@ from tests.stream.buses import (
     until_settled,
     working,
 )
+from tests.waiting import PATIENCE_S
 
 PEOPLE = [f"person{i}" for i in range(12)]
+OUTAGE_S = 2 * FAST.lease_s
+"""So long something is away: leases must outlast it, or be taken anew."""
 
 
 def url_of(server: Process) -> str:
@@ -100,7 +108,7 @@ def test_batches_grow_where_workers_share_and_shrink_where_one_holds_all(
         bus = await nats.connect(url, FAST)
 
         async def bounds_are(size: int) -> None:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE_S):
                 while await at_once(bus.jetstream) != {size}:
                     await asyncio.sleep(0.02)
 
@@ -131,7 +139,7 @@ async def at_once(jetstream: JetStreamContext) -> set[int]:
 def test_a_worker_that_leaves_hands_over_at_once(own_nats: Process) -> None:
     async def run() -> None:
         sink, url = RecordingSink(), url_of(own_nats)
-        patient = msgspec.structs.replace(FAST, lease_s=10.0)
+        patient = msgspec.structs.replace(FAST, lease_s=60.0)
         async with working(url, sink, patient) as one:
             await until(lambda: len(one.worker.reading) == FAST.partitions)
         async with working(url, sink, patient) as two:
@@ -280,12 +288,41 @@ def test_nothing_is_pulled_while_the_database_or_the_online_store_is_away(
             assert not sink.taken
             sink.away, sink.offline = False, True
             await until(lambda: len(sink.taken) == FAST.batch)
-            await asyncio.sleep(2 * FAST.lease_s)
+            await asyncio.sleep(OUTAGE_S)
             assert len(sink.taken) == FAST.batch
             sink.offline = False
             await until(lambda: len(sink.taken) == 200)
             assert sink.numbers("ann") == list(range(200))
             assert running.handler.tally.dead == {}
+
+    asyncio.run(run())
+
+
+class Forgetful:
+    """A bucket whose list never comes to its end, as where entries expire while they are listed."""
+
+    def __init__(self, bucket: KeyValue) -> None:
+        self._bucket = bucket
+
+    async def watchall(self, **given: Any) -> KeyValue.KeyWatcher:
+        watcher: Any = await self._bucket.watchall(**given)
+        assert await watcher.updates() is None  # the end, which is not told twice
+        assert isinstance(watcher, KeyValue.KeyWatcher)
+        return watcher
+
+
+def test_a_list_of_leases_that_never_ends_is_not_waited_for(
+    own_nats: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signals.stream.nats_lease_table.ANSWER_S", 0.1)
+
+    async def run() -> None:
+        bus = await nats.connect(url_of(own_nats), FAST)
+        assert await (await open_table(bus.jetstream, "leases", 60.0)).keys() == []
+        bucket: Any = Forgetful(await bus.jetstream.key_value("leases"))
+        with pytest.raises(TableError):
+            await NatsTable(bucket).keys()
+        await bus.broker.stop()
 
     asyncio.run(run())
 
@@ -297,9 +334,9 @@ def test_the_bus_goes_away_and_comes_back(own_nats: Process) -> None:
         async with working(url, sink):
             await until(lambda: len(sink.taken) >= 60)
             own_nats.stop()
-            await asyncio.sleep(2 * FAST.lease_s)
+            await asyncio.sleep(OUTAGE_S)
             own_nats.start()
             await publish(url, [document(n) for n in range(60, 120)])
-            await until(lambda: len(set(sink.taken)) == 120, 30)
+            await until(lambda: len(set(sink.taken)) == 120)
 
     asyncio.run(run())

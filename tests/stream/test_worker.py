@@ -2,11 +2,8 @@
 
 import asyncio
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
+import sqlite3
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -17,21 +14,26 @@ from sqlalchemy import create_engine, text
 
 from config.settings import Settings
 from signals.stream.headers import REJECTED_HEADER, RejectedRow, Whence, headers_of, whence
-from tests import commands
+from tests import waiting
+from tests.commands import Answer, leadscore
 from tests.servers import Process, free_port
+from tests.soak.commands import Command, begin
+from tests.soak.commands import said as everything_said
 from tests.stream.buses import document, publish
 
 PEOPLE, ROUNDS = 20, 30
 TOTAL = PEOPLE * ROUNDS
+SHORT_LEASE = ("--lease", "3", "--deliveries", "100")
+"""A busy machine outlasts it now and then: no message is a dead letter for that."""
+UNTIL_IDLE = ("--until-idle", "--give-up-after", "600", *SHORT_LEASE)
 
 
 @pytest.fixture
 def environment(tmp_path: Path, own_nats: Process) -> dict[str, str]:
-    said = {
+    return {
         "LEADSCORE_HOME": str(tmp_path / "home"),
         "LEADSCORE_BUS": f"nats://127.0.0.1:{own_nats.port}",
     }
-    return {**os.environ, **said}
 
 
 @pytest.fixture
@@ -42,22 +44,13 @@ def events(tmp_path: Path) -> Path:
     return path
 
 
-def leadscore(*words: str) -> list[str]:
-    return [sys.executable, "-m", "leadscore", *words]
-
-
-def said(done: commands.Answer) -> str:
+def said(done: Answer) -> str:
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def started(environment: dict[str, str], *words: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        leadscore("worker", "--batch", "4", "--lease", "1", *words),
-        env=environment,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
+def started(environment: dict[str, str], *words: str) -> Command:
+    return begin(environment, "worker", "--batch", "4", *SHORT_LEASE, *words)
 
 
 def logged(environment: dict[str, str]) -> list[dict[str, object]]:
@@ -70,16 +63,16 @@ def logged(environment: dict[str, str]) -> list[dict[str, object]]:
     return held
 
 
-def until(fact: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while True:
+def until(fact: Callable[[], bool], seconds: float = waiting.PATIENCE_S) -> None:
+    """Wait for what must be so; what cannot be asked yet is not so yet."""
+
+    def holds() -> bool:
         try:
-            if fact():
-                return
+            return fact()
         except Exception:
-            pass
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.02)
+            return False
+
+    waiting.until(holds, seconds)
 
 
 def test_killed_stopped_and_begun_again_nothing_is_lost_nor_taken_twice(
@@ -87,22 +80,21 @@ def test_killed_stopped_and_begun_again_nothing_is_lost_nor_taken_twice(
 ) -> None:
     home = Path(environment["LEADSCORE_HOME"])
     monkeypatch.setenv("LEADSCORE_BUS", environment["LEADSCORE_BUS"])
-    sent = json.loads(said(commands.leadscore(home, "publish", str(events), "--json")))
+    sent = json.loads(said(leadscore(home, "publish", str(events), "--json")))
     assert sent == {str(events): TOTAL}
     killed = started(environment)
     until(lambda: len(logged(environment)) > 0)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    killed.tell(signal.SIGKILL)
     at_kill = len(logged(environment))
     assert at_kill < TOTAL
     stopped = started(environment)
     until(lambda: len(logged(environment)) > at_kill)
-    stopped.send_signal(signal.SIGTERM)
-    assert stopped.wait(30) == 0
-    assert "Traceback" not in (stopped.stderr.read() if stopped.stderr else b"").decode()
+    stopped.tell(signal.SIGTERM)
+    assert stopped.ended() == 0
+    assert "Traceback" not in everything_said(environment)
     asyncio.run(publish(environment["LEADSCORE_BUS"], events.read_bytes().splitlines()))  # again
-    words = ["worker", "--until-idle", "--lease", "1", "--json"]
-    last = json.loads(said(commands.leadscore(home, *words)))
+    words = ["worker", *UNTIL_IDLE, "--json"]
+    last = json.loads(said(leadscore(home, *words)))
     assert last["counts"]["quarantined"] == 0
     assert last["counts"]["duplicates"] >= TOTAL
     assert last["dead"] == {}
@@ -135,14 +127,34 @@ def test_metrics_say_what_was_taken_and_what_waits(
     seen = metrics()
     assert seen["leadscore_watermark_timestamp_seconds"] > 1_767_225_600
     assert [v for n, v in seen.items() if n.startswith("leadscore_quarantine{")] == [1]
-    worker.send_signal(signal.SIGINT)
-    assert worker.wait(30) == 0
+    worker.tell(signal.SIGINT)
+    assert worker.ended() == 0
+
+
+def test_a_bus_that_goes_for_good_is_given_up(
+    environment: dict[str, str], events: Path, own_nats: Process
+) -> None:
+    """Some messages are in hand when it goes: a lock keeps them there until it is gone."""
+    home = Path(environment["LEADSCORE_HOME"])
+    asyncio.run(publish(environment["LEADSCORE_BUS"], events.read_bytes().splitlines()))
+    worker = started(environment, "--until-idle", "--give-up-after", "8")
+    until(lambda: len(logged(environment)) > 0)
+    other = sqlite3.connect(home / "signals.db", isolation_level=None, timeout=10)
+    other.execute("BEGIN IMMEDIATE")
+    own_nats.stop()
+    other.close()
+    until(lambda: worker.ended() is not None)
+    told = everything_said(environment)
+    assert worker.ended() == 3, told
+    assert "[bus-reachable]" in told
+    assert "--give-up-after" in told
+    assert "Traceback" not in told
 
 
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for bus, code, rule in (("", 2, "bus-known"), ("nats://127.0.0.1:1", 3, "bus-reachable")):
         monkeypatch.setenv("LEADSCORE_BUS", bus)
-        done = commands.leadscore(tmp_path, "worker")
+        done = leadscore(tmp_path, "worker")
         assert done.returncode == code, done.stderr
         assert rule in done.stderr
         assert "Traceback" not in done.stderr
@@ -175,25 +187,25 @@ def test_a_row_that_came_over_the_bus_is_cured_by_a_mended_mapping(
     monkeypatch.setenv("LEADSCORE_BUS", nats)
     rows.write_text(ROWS)
     words = [str(rows), "--mapping", str(mapping)]
-    consume = ["worker", "--until-idle", "--lease", "1", "--mapping", str(mapping)]
+    consume = ["worker", *UNTIL_IDLE, "--mapping", str(mapping)]
 
     def quarantined() -> dict[str, int]:
-        told = json.loads(said(commands.leadscore(home, "quarantine", "list", "--json")))
-        said(commands.leadscore(home, "quarantine", "verify"))
+        told = json.loads(said(leadscore(home, "quarantine", "list", "--json")))
+        said(leadscore(home, "quarantine", "verify"))
         return dict(told["by_rule"])
 
     refuse = "[{rule: odd-size, when: [{column: Size, equals: 1x}]}]"
     mapping.write_text(TABLE.format(key=key, refuse=refuse))
     for _ in range(2):  # the same row again is the same
-        said(commands.leadscore(home, "publish", *words))
-        said(commands.leadscore(home, *consume))
+        said(leadscore(home, "publish", *words))
+        said(leadscore(home, *consume))
         assert quarantined() == {"odd-size": 2}
     mapping.write_text(TABLE.format(key=key, refuse="[]"))
-    said(commands.leadscore(home, again, *words))
+    said(leadscore(home, again, *words))
     if again == "publish":
-        said(commands.leadscore(home, *consume))
+        said(leadscore(home, *consume))
     assert quarantined() == {}
-    verified = json.loads(said(commands.leadscore(home, "quarantine", "verify", "--json")))
+    verified = json.loads(said(leadscore(home, "quarantine", "verify", "--json")))
     assert (verified["in_log"], verified["totals"]["cured"]) == (6, 2)
 
 

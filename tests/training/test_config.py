@@ -6,8 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from config.settings import Settings
 from domain.errors import BadConfiguration, Missing
+from feature_repo.standard import standard_service
+from jobs.models.training_settings import training_config
 from training.config import After, Every, Split, TrainingConfig, read_config
+from wiring.signals import write_definition
 
 ROOT = Path(__file__).parents[2]
 
@@ -139,3 +143,25 @@ def test_groups_are_configured_with_ascending_bins(tmp_path: Path) -> None:
         read(tmp_path, "fairness: {groups: [{feature: employees, bins: [500, 50]}]}")
     with pytest.raises(BadConfiguration, match="unknown"):
         read(tmp_path, "fairness: {group: []}")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("trials: 3\noutcome: wom\n", 2, "unknown outcome 'wom'"),
+        ("exclude:\n  - country\n  - contry\n", 3, "Did you mean country"),
+        ("waivers:\n- {feature: contry, reason: r}\n", 2, "unknown feature 'contry'"),
+        ("fairness:\n  groups:\n  - feature: contry\n", 3, "unknown feature 'contry'"),
+        ("cutoffs:\n  rule: after\n  types: [crm.lead_creatd]\n", 3, "crm.lead_created"),
+    ],
+)
+def test_a_name_that_refers_to_nothing_is_refused_by_line(
+    tmp_path: Path, text: str, line: int, told: str
+) -> None:
+    definition = standard_service()
+    write_definition(tmp_path / "definition.json", definition)
+    (tmp_path / "training.yaml").write_text(text)
+    with pytest.raises(BadConfiguration) as caught:
+        training_config(Settings(home=tmp_path), None)
+    assert caught.value.where == f"training.yaml, line {line}"
+    assert told in str(caught.value)

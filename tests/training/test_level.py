@@ -175,16 +175,16 @@ def rows_of(told: fit.OutOfFold) -> LevelRows:
 
 def test_a_shift_tells_as_many_as_come_and_is_drawn_to_none_by_few() -> None:
     rows = rows_of(world(11, still)[0])
-    high = LevelRows(rows.told + 0.7, rows.y, rows.w, rows.times, rows.groups)
+    high = LevelRows(rows.predicted + 0.7, rows.y, rows.w, rows.times, rows.groups)
     found = high.level(0.0)
-    assert logistic(high.told + found).sum() == pytest.approx(rows.y.sum(), abs=1e-6)
+    assert logistic(high.predicted + found).sum() == pytest.approx(rows.y.sum(), abs=1e-6)
     pulls = [high.level(pull) for pull in (0.0, 10.0, 1e3, 1e9)]
     assert pulls == sorted(pulls)
     assert pulls[-1] == pytest.approx(0.0, abs=1e-4)
     assert high.level(1e9, -0.3) == pytest.approx(-0.3, abs=1e-4)
     # with as many conversions as the pull about half is believed
     few = high.take(np.arange(0, len(high), 40))
-    weight = float((logistic(few.told) * (1 - logistic(few.told))).sum())
+    weight = float((logistic(few.predicted) * (1 - logistic(few.predicted))).sum())
     share = few.level(weight) / few.level(0.0)
     assert 0.3 < share < 0.7
 
@@ -192,9 +192,11 @@ def test_a_shift_tells_as_many_as_come_and_is_drawn_to_none_by_few() -> None:
 def test_where_none_or_all_convert_a_shift_is_a_number() -> None:
     rows = rows_of(world(13, still)[0])
     for label in (0.0, 1.0):
-        all_alike = LevelRows(rows.told, np.full(len(rows), label), rows.w, rows.times, rows.groups)
+        all_alike = LevelRows(
+            rows.predicted, np.full(len(rows), label), rows.w, rows.times, rows.groups
+        )
         found = all_alike.level(ANCHOR)
         assert np.isfinite(found)
         assert (found > 0) == bool(label)
-    nothing = LevelRows(rows.told, rows.y, 0 * rows.w, rows.times, rows.groups)
+    nothing = LevelRows(rows.predicted, rows.y, 0 * rows.w, rows.times, rows.groups)
     assert nothing.level(ANCHOR, 0.25) == 0.25

@@ -165,7 +165,8 @@ def test_a_history_of_a_few_days_is_missing(tmp_path: Path) -> None:
 
 def test_the_study_is_that_of_the_rows_and_the_settings() -> None:
     data = worlds.dataset(60, 1)
-    parts = RunRows(worlds.dataset(30, 2), data, (), 0, 0, np.ones(30), np.arange(30))
+    test = worlds.dataset(30, 2)
+    parts = RunRows(test, data, (), 0, 0, np.ones(30), np.arange(30), test, 0)
     names = set()
     clock, texts = FixedClock(datetime(2026, 1, 1, tzinfo=UTC)), data.texts.copy()
     texts[3] = "changed"

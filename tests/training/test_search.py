@@ -1,8 +1,8 @@
 """The search goes on after an interruption as if there had been none."""
 
+import os
 import signal
-import subprocess
-import sys
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import pytest
 
 from domain.errors import Unavailable
 from measures.calibration import log_loss
-from tests.conftest import ROOT
 from tests.servers import free_port
+from tests.soak.commands import forks
 from tests.training.worlds import dataset
+from tests.waiting import PATIENCE_S
 from training.model import fit, search
 from training.model.studies import WarmStart, last_study, open_study, remember
 
@@ -40,7 +41,13 @@ def run(
 
     study = open_study(path.parent, path.stem)
     best = search.search(
-        study, FOLDS, trials=trials, fixed={"iterations": 12}, seed=seed, told=told, warmth=warmth
+        study,
+        FOLDS,
+        trials=trials,
+        fixed={"iterations": 12},
+        seed=seed,
+        on_trial=told,
+        warmth=warmth,
     )
     return best, study, heard
 
@@ -123,31 +130,35 @@ def test_a_trial_that_falls_behind_is_given_up(whole: Whole) -> None:
         assert trial.intermediate_values[last] > np.median(before)
 
 
-KILLED = """
-import os, signal
-from pathlib import Path
-from tests.training.test_search import FOLDS
-from training.model import fit, search
-from training.model.studies import open_study
-calls, real = 0, fit.fit
-def killing(*given):
-    global calls
-    calls += 1
-    if calls == 8:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*given)
-fit.fit = killing
-study = open_study(Path({folder!r}), "s")
-search.search(study, FOLDS, trials=8, fixed={{"iterations": 12}}, seed=7, told=lambda *_: None)
-"""
+def killed_in_a_trial(path: Path) -> None:
+    """Search, and kill this process in the third trial."""
+    calls, real = 0, fit.fit
+
+    def killing(*given: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 8:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "fit", killing)
+        run(path)
+
+
+def ended(*processes: ForkServerProcess) -> list[int | None]:
+    """Start processes, all at once; their exit codes."""
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(PATIENCE_S)
+    return [process.exitcode for process in processes]
 
 
 def test_killed_in_the_middle_it_ends_the_same(tmp_path: Path, whole: Whole) -> None:
     """A process that is killed in its third trial, and whose last line was half written."""
-    script = KILLED.format(folder=str(tmp_path))
-    killed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
-    assert killed.returncode == -signal.SIGKILL
     path = tmp_path / "s.journal"
+    assert ended(forks.Process(target=killed_in_a_trial, args=(path,))) == [-signal.SIGKILL]
     with path.open("ab") as file:
         file.write(b'{"op_code": 5, "worker')
     best, study, heard = run(path)
@@ -189,24 +200,18 @@ def test_a_study_is_drawn(tmp_path: Path, whole: Whole) -> None:
     assert [p.name for p in (tmp_path / "short").iterdir()] == ["search_history.png"]
 
 
-WORKER = """
-import os, sys
-from pathlib import Path
-from tests.training.test_search import FOLDS
-from training.model import search
-from training.model.studies import open_study
-study = open_study(Path("unused"), "shared", sys.argv[1])
-best = search.search(
-    study, FOLDS, trials=10, fixed={"iterations": 12}, seed=7, told=print, worker=os.getpid()
-)
-"""
+def work_on_shared(database: str) -> None:
+    """Search in the shared study, as a process of its own does."""
+    study, given = open_study(Path("unused"), "shared", database), {"iterations": 12}
+    search.search(
+        study, FOLDS, trials=10, fixed=given, seed=7, on_trial=lambda *_: None, worker=os.getpid()
+    )
 
 
 def test_workers_share_a_study_on_postgres(postgres_url: str, tmp_path: Path) -> None:
     open_study(tmp_path, "shared", postgres_url)  # tables are there
-    command = [sys.executable, "-c", WORKER, postgres_url]
-    workers = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
-    assert [worker.wait(120) for worker in workers] == [0, 0]
+    workers = [forks.Process(target=work_on_shared, args=(postgres_url,)) for _ in range(2)]
+    assert ended(*workers) == [0, 0]
     study = open_study(tmp_path, "shared", postgres_url)
     done = study.get_trials(states=search.DONE)
     assert 10 <= len(done) <= 11

@@ -45,6 +45,6 @@ def _most(ascending: NDArray[np.float64], share: float) -> float:
     above = len(ascending) - np.arange(len(ascending))
     # with all from the i-th on held at c: c = share · (below + above · c)
     with np.errstate(divide="ignore", invalid="ignore"):
-        held = np.where(above * share < 1, share * below / (1 - above * share), np.inf)
-    fits = np.flatnonzero(held <= ascending)
-    return float(held[fits[0]]) if len(fits) else float(ascending[-1])
+        bounds = np.where(above * share < 1, share * below / (1 - above * share), np.inf)
+    fits = np.flatnonzero(bounds <= ascending)
+    return float(bounds[fits[0]]) if len(fits) else float(ascending[-1])

@@ -1,4 +1,4 @@
-"""Whom an audit compares: rows by the values of a feature, numbers cut into declared bins."""
+"""The groups that an audit compares: rows by a feature's values, numbers cut into declared bins."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -68,8 +68,8 @@ def choose(journeys: Journeys, config: TrainingConfig, closing: frozenset[str]) 
         elif (account := span.account_at(moment)) in apart:
             removed["account_excluded"] += 1
         else:
-            told = labels.label(span.final, moment), labels.eventual(span.final, moment)
-            kept.append(Cutoff(span.lead_id, account, span.final, moment, *told))
+            outcomes = labels.label(span.final, moment), labels.eventual(span.final, moment)
+            kept.append(Cutoff(span.lead_id, account, span.final, moment, *outcomes))
     if not kept:
         first = min((s.born_us for s in journeys.spans.values()), default=journeys.watermark_us)
         raise no_cutoffs(removed, config.horizon_days, (journeys.watermark_us - first) / DAY)
@@ -78,8 +78,8 @@ def choose(journeys: Journeys, config: TrainingConfig, closing: frozenset[str]) 
 
 def _accounts_of(text: str) -> set[str]:
     """The account ids that a text can mean: itself, a CRM's id, a domain in any case."""
-    given = text.strip()
-    return {given, account_id(given), account_id(given.lower())}
+    name = text.strip()
+    return {name, account_id(name), account_id(name.lower())}
 
 
 def weights(cutoffs: Sequence[Cutoff]) -> NDArray[np.float64]:
@@ -92,11 +92,11 @@ def weights(cutoffs: Sequence[Cutoff]) -> NDArray[np.float64]:
     >>> weights([one, other, one]).tolist()
     [1.2, 1.2, 0.6]
     """
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     shares = np.empty(len(cutoffs))
     for i, cutoff in enumerate(cutoffs):
-        seen[cutoff.final_id] += 1
-        shares[i] = 1.0 / seen[cutoff.final_id]
+        counts[cutoff.final_id] += 1
+        shares[i] = 1.0 / counts[cutoff.final_id]
     return np.asarray(shares / shares.mean(), dtype=np.float64)
 
 
@@ -171,14 +171,14 @@ def _once(
     """So long after the first anchor of a lead, under the id that it had by then."""
     delay = int(delay_hours * HOUR)
     earliest = 0 if config.begin is None else to_us(config.begin)
-    seen: set[str] = set()
+    chosen: set[str] = set()
     for known_us, lead_id in sorted(anchors):
         span, moment = journeys.spans[lead_id], known_us + delay
         while span.ended_us <= moment:
             span = journeys.spans[span.into]
-        if span.final not in seen and known_us >= earliest:
+        if span.final not in chosen and known_us >= earliest:
             yield span, moment, known_us
-        seen.add(span.final)
+        chosen.add(span.final)
 
 
 class _Labels:

@@ -1,4 +1,4 @@
-"""Traps of real data that no rule removes: the run says what it noticed, on stderr and the card."""
+"""Traps of real data that no rule removes: warnings on stderr and on the model card."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -38,12 +38,12 @@ def notice(
     cutoffs: Sequence[Cutoff], journeys: Journeys, config: TrainingConfig
 ) -> list[DataWarning]:
     """The traps that a data set's rows lie in."""
-    found = [
+    warnings = [
         _outcomes_begin_late(cutoffs, journeys, config),
         _leads_begin_early(cutoffs, journeys, config),
         *_accounts(cutoffs),
     ]
-    return [trap for trap in found if trap is not None]
+    return [trap for trap in warnings if trap is not None]
 
 
 def unknown_accounts(config: TrainingConfig, removed: Mapping[str, int]) -> list[str]:
@@ -68,7 +68,7 @@ def refuse_one_company(test: Dataset) -> None:
 def _outcomes_begin_late(
     cutoffs: Sequence[Cutoff], journeys: Journeys, config: TrainingConfig
 ) -> DataWarning | None:
-    """Rows whose whole horizon lies before the first outcome that the log knows of."""
+    """Rows whose whole horizon ends before the first outcome in the log."""
     late = begin_late(cutoffs, journeys, config)
     if late is None:
         return None
@@ -113,12 +113,12 @@ def _accounts(cutoffs: Sequence[Cutoff]) -> list[DataWarning]:
     leads = Counter(account for account, _ in label_of)
     won = Counter(account for (account, _), label in label_of.items() if label)
     total, winners = leads.total(), won.total()
-    found = []
+    accounts = []
     for account, count in leads.most_common():
         if not account:
             continue
         if count > LARGE * total or won[account] > max(LARGE * winners, ALIKE):
-            found.append(
+            accounts.append(
                 DataWarning(
                     "one-account-large",
                     f"Account {account} has {count:,} of {total:,} leads and {won[account]:,} of "
@@ -130,7 +130,7 @@ def _accounts(cutoffs: Sequence[Cutoff]) -> list[DataWarning]:
         if won[account] in (0, count) and count >= ALIKE:
             chance = others**count if won[account] else (1 - others) ** count
             if chance * len(leads) < CHANCE:
-                found.append(
+                accounts.append(
                     DataWarning(
                         "one-account-one-label",
                         f"All {count:,} leads of account {account} have the label "
@@ -138,4 +138,4 @@ def _accounts(cutoffs: Sequence[Cutoff]) -> list[DataWarning]:
                         f"knows the account knows the label. `exclude_accounts` leaves it out.",
                     )
                 )
-    return found
+    return accounts

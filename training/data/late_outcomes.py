@@ -84,14 +84,18 @@ def _waits(
 
     And from coming to winning, of those who came after it [m].
     """
-    came: dict[str, int] = {}
+    arrivals: dict[str, int] = {}
     for c in cutoffs:
-        came.setdefault(c.final_id, c.moment_us)
+        arrivals.setdefault(c.final_id, c.moment_us)
     won: dict[str, int] = {}
     for o in journeys.outcomes:
         if o.name == config.outcome:
             won[o.lead_id] = min(won.get(o.lead_id, o.happened_us), o.happened_us)
-    both = [(came[lead], at) for lead, at in won.items() if lead in came and at >= came[lead]]
+    both = [
+        (arrivals[lead], at)
+        for lead, at in won.items()
+        if lead in arrivals and at >= arrivals[lead]
+    ]
     gaps = [first - start for start, at in both if start < first < at]
     takes = [at - start for start, at in both if start >= first]
     return np.array(gaps, dtype=np.float64), np.array(takes, dtype=np.float64)

@@ -65,6 +65,20 @@ class Suspect:
     evidence: str
 
 
+class LeakRefusal(Refused):
+    """Features that seem to know the outcome, and that no waiver keeps: their names."""
+
+    def __init__(self, suspects: Sequence[Suspect]) -> None:
+        sentences = "; ".join(f"{s.feature}: {s.evidence} ({s.rule})" for s in suspects)
+        super().__init__(
+            f"features that seem to know the outcome: {sentences}.",
+            rule="leakage",
+            todo="Leave them out by `exclude`, or keep them by `waivers` with a reason, in the "
+            "training configuration.",
+        )
+        self.features = tuple(suspect.feature for suspect in suspects)
+
+
 def screen(data: Dataset, eventual: NDArray[np.int64]) -> list[Suspect]:
     """The features of a data set that look like leaks, in its order; each by its first rule.
 
@@ -75,25 +89,19 @@ def screen(data: Dataset, eventual: NDArray[np.int64]) -> list[Suspect]:
     if len(data) > MOST_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(rows, MOST_ROWS, replace=False))
     judge = _Judge(data.take(rows), eventual[rows])
-    found = (judge.judge(place, name) for place, name in enumerate(data.features))
-    return [suspect for suspect in found if suspect is not None]
+    judgements = (judge.judge(place, name) for place, name in enumerate(data.features))
+    return [suspect for suspect in judgements if suspect is not None]
 
 
 def waived(suspects: Sequence[Suspect], waivers: Sequence[Waiver]) -> list[str]:
     """What to say of suspects that are kept by a waiver.
 
-    Raises Refused where a suspect has none, naming each such feature with its evidence.
+    Raises LeakRefusal where a suspect has none, naming each such feature with its evidence.
     """
     reasons = {waiver.feature: waiver.reason for waiver in waivers}
     left = [suspect for suspect in suspects if suspect.feature not in reasons]
     if left:
-        told = "; ".join(f"{s.feature}: {s.evidence} ({s.rule})" for s in left)
-        raise Refused(
-            f"features that seem to know the outcome: {told}.",
-            rule="leakage",
-            todo="Leave them out by `exclude`, or keep them by `waivers` with a reason, in the "
-            "training configuration.",
-        )
+        raise LeakRefusal(left)
     return [
         f"The leakage guard names {s.feature}: {s.evidence} ({s.rule}). Kept, because: "
         f"{reasons[s.feature]}"
@@ -161,8 +169,8 @@ class _Judge:
         each = [auroc(self.y[rows], rates[rows], w[rows]) for rows in self.slices]
         if not each or float(np.median(each)) < TOO_GOOD:
             return ""
-        told = ", ".join(f"{one:.3f}" for one in each)
-        return f"alone it ranks with an AUROC of {told} over {len(each)} slices of time"
+        figures = ", ".join(f"{one:.3f}" for one in each)
+        return f"alone it ranks with an AUROC of {figures} over {len(each)} slices of time"
 
     def _settled(self, codes: Codes) -> str:
         rates, w = self._rates(codes), self.data.weights
@@ -205,8 +213,12 @@ class _Judge:
         return self._alike(codes[present], values[companies >= 2], present)
 
     def _alike(self, codes: Codes, shared: Codes, present: NDArray[np.bool_]) -> str:
-        held = np.isin(codes, shared)
-        y, groups, codes = self.y[present][held], self.data.groups[present][held], codes[held]
+        shared_rows = np.isin(codes, shared)
+        y, groups, codes = (
+            self.y[present][shared_rows],
+            self.data.groups[present][shared_rows],
+            codes[shared_rows],
+        )
         if not len(codes):
             return ""
         # a company's label: whether any of its rows with the value has the outcome

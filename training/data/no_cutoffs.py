@@ -39,10 +39,10 @@ def no_cutoffs(removed: Mapping[str, int], horizon_days: float, log_days: float)
             todo="Shorten `horizon_days`, or ingest more history.",
         )
     most = sorted(removed, key=lambda rule: -removed[rule])
-    said = "; ".join(REMOVED[rule][0].format(f"{removed[rule]:,}") for rule in most)
+    causes = "; ".join(REMOVED[rule][0].format(f"{removed[rule]:,}") for rule in most)
     todo = "Set `from` earlier, or `cutoffs` to moments and types that the log has."
     return Missing(
-        f"no cutoff is left: {said or 'the log has none at all'}",
+        f"no cutoff is left: {causes or 'the log has none at all'}",
         rule="cutoffs-left",
         todo=REMOVED[most[0]][1] if most else todo,
     )

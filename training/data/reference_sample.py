@@ -21,14 +21,16 @@ def fair_rows(stands_for: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
     return np.flatnonzero(np.random.default_rng(seed).random(len(chance)) < chance)
 
 
-def reference_frame(data: Dataset, scores: NDArray[np.float64], seed: int) -> pd.DataFrame:
-    """At most ROWS rows of a data set, drawn by seed: features, `score`, `label`, `account`.
+def reference_frame(
+    data: Dataset, scores: NDArray[np.float64], seed: int, most: int = ROWS
+) -> pd.DataFrame:
+    """At most so many rows of a data set, drawn by seed: features, `score`, `label`, `account`.
 
     `account` numbers the companies of these rows from 0: which rows belong together.
     """
     rows = np.arange(len(data))
-    if len(rows) > ROWS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, ROWS, replace=False))
+    if len(rows) > most:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
     numbers = data.features[: data.numbers.shape[1]]
     frame = pd.DataFrame(data.numbers[rows], columns=list(numbers))
     for i, name in enumerate(data.categories):

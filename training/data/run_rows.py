@@ -9,6 +9,7 @@ from training.config import TrainingConfig
 from training.data import data_warnings
 from training.data.account_weights import bounded
 from training.data.dataset import Dataset
+from training.data.scored_leads import lead_rows
 from training.data.split import folds, split_by_time
 from training.data.unlearnable import RemovedRows, require_both_classes
 
@@ -23,6 +24,8 @@ class RunRows:
     `fitted` are all before the test, for the final fit; `folds` cut them by time, for the search.
     No company weighs more than its bound in any of them. `embargoed` and `parted` rows were left
     out between `fitted` and `test`. `test_numbers` [test rows] tell rows of the test apart.
+    `leads` are rows as a version would score them, the test's time beginning at `test_us`: see
+    `training.data.scored_leads`.
     """
 
     test: Dataset
@@ -32,6 +35,8 @@ class RunRows:
     parted: int
     stand_for: NDArray[np.float64]
     test_numbers: NDArray[np.int64]
+    leads: Dataset
+    test_us: int
 
 
 def split_rows(data: Dataset, numbers: NDArray[np.int64], config: TrainingConfig) -> RunRows:
@@ -63,6 +68,7 @@ def split_rows(data: Dataset, numbers: NDArray[np.int64], config: TrainingConfig
     require_both_classes(test, "test", data, took)
     data_warnings.refuse_one_company(test)
     sound = tuple(pair for pair in each if all(len(np.unique(p.labels)) == 2 for p in pair))
+    test_us = int(test.moments.min())
     return RunRows(
         test=test,
         fitted=bounded(before, most),
@@ -71,4 +77,6 @@ def split_rows(data: Dataset, numbers: NDArray[np.int64], config: TrainingConfig
         parted=outer.parted,
         stand_for=outer.later_weights,
         test_numbers=numbers[outer.later],
+        leads=data.take(lead_rows(data.moments, test_us, config.seed)),
+        test_us=test_us,
     )

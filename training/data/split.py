@@ -112,8 +112,8 @@ def _parts(
         parted = both & ((earlier & goes_later) | (later & ~goes_later))
         weights[both] = np.where(goes_later[both], 1.0 / LATER, 1.0 / (1.0 - LATER))
     before, after = np.flatnonzero(earlier & ~parted), np.flatnonzero(later & ~parted)
-    taken = int(near.sum()), int(parted.sum())
-    return SplitRows(before, after, weights[before], weights[after], *taken)
+    removed = int(near.sum()), int(parted.sum())
+    return SplitRows(before, after, weights[before], weights[after], *removed)
 
 
 def side(groups: Times, salt: int, chance: float = 0.5) -> NDArray[np.bool_]:

@@ -24,11 +24,11 @@ def refuse_beyond_float32(data: "Dataset") -> None:
     """Raise Refused where a column holds numbers that the model cannot hold, by its name."""
     with np.errstate(invalid="ignore"):
         beyond = (np.abs(data.numbers) > LARGEST).sum(axis=0)
-    found = {name: n for name, n in zip(data.features, beyond.tolist(), strict=False) if n}
-    if found:
-        said = ", ".join(f"{name} ({n:,} rows)" for name, n in found.items())
+    counts = {name: n for name, n in zip(data.features, beyond.tolist(), strict=False) if n}
+    if counts:
+        columns = ", ".join(f"{name} ({n:,} rows)" for name, n in counts.items())
         raise Refused(
-            f"numbers beyond {LARGEST:.2g} in {said}",
+            f"numbers beyond {LARGEST:.2g} in {columns}",
             rule="number-range",
             todo="Mend the column, or leave it out: `exclude` in the training configuration.",
         )
@@ -41,7 +41,9 @@ class RemovedRows(NamedTuple):
     parted: int
 
 
-def require_both_classes(part: "Dataset", what: str, whole: "Dataset", taken: RemovedRows) -> None:
+def require_both_classes(
+    part: "Dataset", what: str, whole: "Dataset", removed: RemovedRows
+) -> None:
     """Raise Missing where a part holds no positive or no negative row, and say why.
 
     `whole` are the rows before the split that the part is of.
@@ -49,7 +51,7 @@ def require_both_classes(part: "Dataset", what: str, whole: "Dataset", taken: Re
     positives = int(part.labels.sum())
     if 0 < positives < len(part):
         return
-    cause, todo = _cause(whole, taken)
+    cause, todo = _cause(whole, removed)
     raise Missing(
         f"the {what} part has {len(part):,} rows, {positives:,} of them positive: {cause}",
         rule="both-classes",
@@ -71,21 +73,21 @@ def require_outcomes(data: "Dataset", config: TrainingConfig) -> None:
     )
 
 
-def _cause(whole: "Dataset", taken: RemovedRows) -> tuple[str, str]:
+def _cause(whole: "Dataset", removed: RemovedRows) -> tuple[str, str]:
     rows = len(whole)
     _, sizes = np.unique(whole.groups, return_counts=True)
     moments = len(np.unique(whole.moments))
-    if taken.parted and taken.parted >= taken.embargoed and sizes.max() > rows / 3:
-        said = f"one company of {len(sizes):,} has {sizes.max():,} of {rows:,} rows"
-        return f"a company's leads all stand on one side of a split, and {said}", _ONE_COMPANY
+    if removed.parted and removed.parted >= removed.embargoed and sizes.max() > rows / 3:
+        share = f"one company of {len(sizes):,} has {sizes.max():,} of {rows:,} rows"
+        return f"a company's leads all stand on one side of a split, and {share}", _ONE_COMPANY
     if moments < 3:
         return (
             f"all {rows:,} rows are of {moments} moments, and a moment is never cut",
             "Shorten `cutoffs.days`, or ingest more history.",
         )
-    if taken.embargoed:
+    if removed.embargoed:
         return (
-            f"{taken.embargoed:,} of {rows:,} rows lie within the embargo before the split",
+            f"{removed.embargoed:,} of {rows:,} rows lie within the embargo before the split",
             "Ingest more history, or shorten `split.embargo_days` (unless set, `horizon_days`).",
         )
     return (

@@ -64,16 +64,16 @@ def scorecard(train: Dataset, test: Dataset) -> Scores:
     model = LogisticRegression(C=STRENGTH, max_iter=300, tol=1e-3)
     model.fit(design, train.labels, sample_weight=train.weights)
     chance = model.predict_proba(encoder.transform(_binned(test, edges)))[:, 1]
-    told = f"logistic regression on {len(train.features)} columns in bins"
-    return Scores("scorecard", np.asarray(chance, dtype=np.float64), told)
+    description = f"logistic regression on {len(train.features)} columns in bins"
+    return Scores("scorecard", np.asarray(chance, dtype=np.float64), description)
 
 
-def static(made: ProfileModel | None, test: Dataset) -> Scores:
+def static(model: ProfileModel | None, test: Dataset) -> Scores:
     """CatBoost on the attributes of the profile alone, calibrated as the version is."""
-    if made is None:
+    if model is None:
         return Scores("static", None, "no column of the profile is left")
-    told = f"CatBoost on the profile alone: {', '.join(made.names)}"
-    return Scores("static", made.chance(test), told)
+    description = f"CatBoost on the profile alone: {', '.join(model.names)}"
+    return Scores("static", model.chance(test), description)
 
 
 def reigning(
@@ -93,16 +93,16 @@ def reigning(
     manifest = open_sealed(champion.folder)
     lacking = [name for name in manifest.features if name not in test.features]
     if (manifest.outcome, manifest.horizon_days) != (outcome, days):
-        asked = f"`{manifest.outcome}` within {manifest.horizon_days:g} days"
-        return Scores("champion", None, f"{champion.label} answers another question: {asked}")
+        target = f"`{manifest.outcome}` within {manifest.horizon_days:g} days"
+        return Scores("champion", None, f"{champion.label} answers another question: {target}")
     if manifest.definition.fingerprint != definition.fingerprint or lacking:
         why = f"its {lacking[0]} is not here" if lacking else "its features are defined otherwise"
         return Scores("champion", None, f"{champion.label} cannot score these rows: {why}")
     model = CatBoostClassifier()
     model.load_model(str(champion.folder / MODEL_FILE))
     chance = manifest.calibrator.apply(fit.margins(model, columns(test, manifest.features)))
-    seen = manifest.lineage.watermark_us > int(test.moments.min())
-    warned = "; part of the test is time that it may have been made from" if seen else ""
+    overlaps = manifest.lineage.watermark_us > int(test.moments.min())
+    warned = "; part of the test is time that it may have been made from" if overlaps else ""
     return Scores("champion", chance, f"{champion.label}, as it serves{warned}")
 
 

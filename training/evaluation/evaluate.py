@@ -47,18 +47,18 @@ def evaluate(
     drawn = Resampling(test.groups, len(labels), seed=seed, draws=draws, w=weights)
     mine = _drawn(drawn, labels, chance)
     cuts = thresholds(chance)
-    told = _Told(labels, chance, test.groups, weights)
+    scored = _Told(labels, chance, test.groups, weights)
     curve = gains(labels, chance, weights)
     tenths = bins_of(chance, weights, BINS)
     return Evaluation(
         rows=len(labels),
         positives=int(labels.sum()),
-        metrics=_intervals(mine, told),
+        metrics=_intervals(mine, scored),
         brier=asdict(decompose(labels, chance, weights, bins=BINS)),
         reliability=bands(drawn, labels, chance, tenths, [str(i + 1) for i in range(BINS)]),
         tenths=bands(drawn, labels, chance, BINS - 1 - tenths, _names()),
         grades=graded(drawn, labels, chance, grades),
-        inverted=inverted_grades(told, grades),
+        inverted=inverted_grades(scored, grades),
         gains=tuple(np.interp(np.linspace(0, 1, 101), curve.share, curve.captured).tolist()),
         benefit=_benefit(drawn, labels, chance, cuts),
         slices=slices(test, chance, seed=seed, draws=draws),
@@ -110,13 +110,13 @@ def grade_of(chance: Array, grades: GradeCuts) -> NDArray[np.int64]:
     return np.asarray(reached.argmax(axis=0), dtype=np.int64)
 
 
-def inverted_grades(told: "_Told", grades: GradeCuts) -> tuple[tuple[str, str], ...]:
+def inverted_grades(scored: "_Told", grades: GradeCuts) -> tuple[tuple[str, str], ...]:
     """Neighbouring grades of which the better is shown to convert less than the next."""
     if not grades:
         return ()
-    names, place = [name for name, _ in grades], grade_of(told.chance, grades)
-    found = observed_expected.inverted(told.labels, place, told.groups, told.w)
-    return tuple((names[better], names[other]) for better, other in found)
+    names, place = [name for name, _ in grades], grade_of(scored.chance, grades)
+    pairs = observed_expected.inverted(scored.labels, place, scored.groups, scored.w)
+    return tuple((names[better], names[other]) for better, other in pairs)
 
 
 def slices(test: Dataset, chance: Array, *, seed: int, draws: int) -> tuple[Slice, ...]:
@@ -124,14 +124,14 @@ def slices(test: Dataset, chance: Array, *, seed: int, draws: int) -> tuple[Slic
     ranks = np.sort(test.moments)[(np.arange(SLICES) * len(test)) // SLICES]
     begins = np.unique(ranks)
     place = np.searchsorted(begins, test.moments, side="right") - 1
-    found = []
+    bands = []
     for i, begin in enumerate(begins.tolist()):
         rows = place == i
         labels, mine = test.labels[rows].astype(np.float64), chance[rows]
         drawn = Resampling(
             test.groups[rows], len(labels), seed=seed, draws=draws, w=test.weights[rows]
         )
-        found.append(
+        bands.append(
             Slice(
                 begins=iso(begin),
                 rows=len(labels),
@@ -144,7 +144,7 @@ def slices(test: Dataset, chance: Array, *, seed: int, draws: int) -> tuple[Slic
                 brier=drawn.mean((mine - labels) ** 2).interval(),
             )
         )
-    return tuple(found)
+    return tuple(bands)
 
 
 def _names() -> list[str]:
@@ -176,12 +176,12 @@ class _Told(NamedTuple):
         return _Told(self.labels[rows], self.chance[rows], self.groups[rows], self.w[rows])
 
 
-def _intervals(measured: Mapping[str, ResampledMeasure], told: _Told) -> dict[str, Interval]:
-    best = told.best()
+def _intervals(measured: Mapping[str, ResampledMeasure], scored: _Told) -> dict[str, Interval]:
+    best = scored.best()
     return {
         **{name: one.interval() for name, one in measured.items()},
-        "calibration_error": calibration_error(*told),
-        "came_by_told": observed_expected.came_by_told(*told),
+        "calibration_error": calibration_error(*scored),
+        "came_by_told": observed_expected.came_by_told(*scored),
         "came_by_told_at_10pct": observed_expected.came_by_told(*best),
     }
 
@@ -189,11 +189,11 @@ def _intervals(measured: Mapping[str, ResampledMeasure], told: _Told) -> dict[st
 def _benefit(drawn: Resampling, labels: Array, chance: Array, cuts: Array) -> Benefit:
     acted = (chance[:, None] >= cuts).astype(np.float64)
     worth = labels[:, None] - (1 - labels[:, None]) * (cuts / (1 - cuts))
-    found = drawn.ratios(acted * worth)
+    benefits = drawn.ratios(acted * worth)
     everyone = decision_curve(labels, chance, cuts, drawn.w).everyone
     return Benefit(
         thresholds=tuple(cuts.tolist()),
-        score=tuple(one.interval() for one in found),
+        score=tuple(one.interval() for one in benefits),
         everyone=tuple(everyone.tolist()),
     )
 

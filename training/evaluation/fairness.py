@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.measurement import Interval
+from domain.versions.measured import FAIRNESS_MEASURES
 from measures.calibration_error import calibration_error
 from measures.resampling import ResampledMeasure, Resampling, share_of
 from training.config import Audit, Fairness
@@ -36,7 +37,7 @@ BINS = 5
 CONVERTS = 10
 """Converts below which a group's share of them that was found is not judged."""
 
-MEASURES = ("selection", "found", "calibration")
+MEASURES = FAIRNESS_MEASURES
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,44 +81,50 @@ class FairnessReport(msgspec.Struct, frozen=True, kw_only=True):
 
     def metrics(self) -> dict[str, Interval]:
         """Of each measure the gap of the protected feature that is shown to have the greatest."""
-        held: dict[str, list[Interval]] = {}
+        gaps_by_name: dict[str, list[Interval]] = {}
         for one in (f for f in self.features if f.kind == "protected"):
             for name, gap in one.gaps.items():
-                held.setdefault(f"fairness_{name}_gap", []).append(gap)
-        return {name: max(gaps, key=lambda g: (g.low, g.value)) for name, gaps in held.items()}
+                gaps_by_name.setdefault(f"fairness_{name}_gap", []).append(gap)
+        return {
+            name: max(gaps, key=lambda g: (g.low, g.value)) for name, gaps in gaps_by_name.items()
+        }
 
 
 def audit(
-    asked: Fairness, test: Dataset, chance: Array, *, seed: int, draws: int = 500
+    config: Fairness, test: Dataset, chance: Array, *, seed: int, draws: int = 500
 ) -> FairnessReport:
     """Audit probabilities [n] of a test by the features that it holds aside."""
-    least = threshold(asked, chance, test.weights)
+    least = threshold(config, chance, test.weights)
     selected = (chance >= least).astype(np.float64)
     drawn = Resampling(test.groups, len(test), seed=seed, draws=draws, w=test.weights)
-    level = 1 - 0.05 / max(sum(one.kind == "protected" for one in asked.groups), 1)
-    found = []
-    for one in asked.groups:
+    level = 1 - 0.05 / max(sum(one.kind == "protected" for one in config.groups), 1)
+    audited = []
+    for one in config.groups:
         if one.feature not in test.aside:
             note = "there is no feature of that name"
-            found.append(Audited(feature=one.feature, groups=(), gaps={}, note=note, kind=one.kind))
+            audited.append(
+                Audited(feature=one.feature, groups=(), gaps={}, note=note, kind=one.kind)
+            )
             continue
         names = groups_of(test.aside[one.feature], one.bins)
-        found.append(_audited(one, names, (test, chance, selected), drawn, asked.min_rows, level))
+        audited.append(
+            _audited(one, names, (test, chance, selected), drawn, config.min_rows, level)
+        )
     return FairnessReport(
         threshold=least,
         share=drawn.mean(selected).value,
-        min_rows=asked.min_rows,
-        features=tuple(found),
+        min_rows=config.min_rows,
+        features=tuple(audited),
     )
 
 
-def threshold(asked: Fairness, chance: Array, w: Array) -> float:
+def threshold(config: Fairness, chance: Array, w: Array) -> float:
     """The least probability that is selected: as asked, or that of the best share by weight."""
-    if asked.threshold is not None:
-        return asked.threshold
+    if config.threshold is not None:
+        return config.threshold
     order = np.argsort(-chance, kind="stable")
-    taken = np.cumsum(w[order])
-    last = min(int(np.searchsorted(taken, asked.top_share * taken[-1])), len(chance) - 1)
+    selected = np.cumsum(w[order])
+    last = min(int(np.searchsorted(selected, config.top_share * selected[-1])), len(chance) - 1)
     return float(chance[order][last])
 
 
@@ -130,8 +137,8 @@ def _audited(
     level: float,
 ) -> Audited:
     test, chance, selected = rows
-    found = sorted(set(names.tolist()))
-    inside = np.stack([names == name for name in found], axis=1).astype(np.float64)
+    names_of_groups = sorted(set(names.tolist()))
+    inside = np.stack([names == name for name in names_of_groups], axis=1).astype(np.float64)
     labels = test.labels.astype(np.float64)[:, None]
     measured = {
         "selection": drawn.ratios(inside * selected[:, None], inside),
@@ -143,7 +150,7 @@ def _audited(
     rates = drawn.ratios(inside * labels, inside)
     first = int(np.argmax(inside.sum(axis=0)))
     groups = []
-    for i, name in enumerate(found):
+    for i, name in enumerate(names_of_groups):
         mine = inside[:, i] > 0
         size, converts = int(mine.sum()), int(test.labels[mine].sum())
         judged = _judged(size, converts, min_rows)
@@ -201,13 +208,13 @@ def _judged(rows: int, converts: int, min_rows: int) -> tuple[str, ...]:
 def _gaps(
     groups: Sequence[Group], measured: Mapping[str, Sequence[ResampledMeasure]], level: float
 ) -> dict[str, Interval]:
-    held = {}
+    gaps = {}
     for name in MEASURES:
         mine = [d for d, g in zip(measured[name], groups, strict=True) if name in g.judged]
         compared = mine if name == "calibration" else [a - b for a, b in combinations(mine, 2)]
         if compared:
-            held[name] = greatest(compared, level)
-    return held
+            gaps[name] = greatest(compared, level)
+    return gaps
 
 
 def greatest(compared: Sequence[ResampledMeasure], level: float) -> Interval:

@@ -12,9 +12,9 @@ from domain.measurement import Interval
 EVALUATION_FILE = "evaluation.json"
 
 
-def defined(held: Interval) -> Interval | None:
+def defined(interval: Interval) -> Interval | None:
     """The interval, or None where it or a bound of it is not defined."""
-    return held if isfinite(held.value + held.low + held.high) else None
+    return interval if isfinite(interval.value + interval.low + interval.high) else None
 
 
 class Band(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,13 +62,13 @@ def common_rows(one: Path, other: Path) -> pd.DataFrame:
                 rule="same-test-rows",
                 todo="Train it again: `leadscore train`.",
             )
-    held = [pd.read_parquet(folder / TEST_ROWS_FILE) for folder in (one, other)]
-    both = held[0].merge(held[1], on=["row", "moment_us", "label"], suffixes=("", "_other"))
+    frames = [pd.read_parquet(folder / TEST_ROWS_FILE) for folder in (one, other)]
+    both = frames[0].merge(frames[1], on=["row", "moment_us", "label"], suffixes=("", "_other"))
     won = int(both["label"].sum())
     if min(won, len(both) - won) < LEAST:
         raise Refused(
             f"the tests have {len(both):,} rows in common, {won:,} of them with the outcome "
-            f"(of {len(held[0]):,} and {len(held[1]):,}): at least {LEAST} must have it, and "
+            f"(of {len(frames[0]):,} and {len(frames[1]):,}): at least {LEAST} must have it, and "
             f"{LEAST} not",
             rule="same-test-rows",
             todo="Train both on the same log: measures of different windows say nothing about "

@@ -51,22 +51,22 @@ def weigh(model: fit.OutOfFold, scorecard: fit.OutOfFold, seed: int) -> Blended:
     return Blended(scorecard=_best(model, scorecard, everything) if wins else 0.0, gain=gain)
 
 
-def losses(told: fit.OutOfFold, margins: Array) -> Array:
+def losses(predictions: fit.OutOfFold, margins: Array) -> Array:
     """The log loss of each row [n] of log-odds."""
-    return log_losses(told.labels.astype(np.float64), logistic(margins))
+    return log_losses(predictions.labels.astype(np.float64), logistic(margins))
 
 
-def mixed(model: fit.OutOfFold, scorecard: fit.OutOfFold, found: Blended) -> fit.OutOfFold:
-    """What the blend told of the same rows."""
-    share = np.full(len(model.margins), found.scorecard)
+def mixed(model: fit.OutOfFold, scorecard: fit.OutOfFold, blended: Blended) -> fit.OutOfFold:
+    """The blend's predictions of the same rows."""
+    share = np.full(len(model.margins), blended.scorecard)
     return model._replace(margins=_mixed(model, scorecard, share))
 
 
 def summed(
-    model: CatBoostClassifier, scorecard: CatBoostClassifier, found: Blended
+    model: CatBoostClassifier, scorecard: CatBoostClassifier, blended: Blended
 ) -> CatBoostClassifier:
     """The blend as one model. Both were fitted on the same rows, so their counters are the same."""
-    weights = [1.0 - found.scorecard, found.scorecard]
+    weights = [1.0 - blended.scorecard, blended.scorecard]
     both: Sequence[CatBoostClassifier] = [model, scorecard]
     return to_classifier(
         sum_models(both, weights=weights, ctr_merge_policy="IntersectingCountersAverage")

@@ -91,18 +91,27 @@ class Calibrated:
     gains: dict[str, Interval]
 
 
-def calibrate(told: fit.OutOfFold, seed: int, embargo_days: float) -> Calibrated:
-    """The calibrator of a model, from what models as strong as it told of rows not seen.
+def calibrate(predictions: fit.OutOfFold, seed: int, embargo_days: float) -> Calibrated:
+    """The calibrator of a model, from out-of-fold predictions of models as strong as it.
 
     A kind is chosen, then its level (see `training.model.rate_level`); `embargo_days` before a
     moment had not matured then.
     """
-    labels = told.labels.astype(np.float64)
+    labels = predictions.labels.astype(np.float64)
     chosen, gains = choose(
-        told.margins, labels, told.moments, w=told.weights, groups=told.groups, seed=seed
+        predictions.margins,
+        labels,
+        predictions.moments,
+        w=predictions.weights,
+        groups=predictions.groups,
+        seed=seed,
     )
     rows = rate_level.LevelRows(
-        _log_odds(chosen.apply(told.margins)), labels, told.weights, told.moments, told.groups
+        _log_odds(chosen.apply(predictions.margins)),
+        labels,
+        predictions.weights,
+        predictions.moments,
+        predictions.groups,
     )
     shift, gain = rate_level.judged(rows, int(embargo_days * DAY), seed)
     if gain is not None:
@@ -115,8 +124,8 @@ def calibrate(told: fit.OutOfFold, seed: int, embargo_days: float) -> Calibrated
 
 
 def _log_odds(chance: Array) -> Array:
-    held = np.clip(chance, CLIP, 1 - CLIP)
-    return np.asarray(np.log(held) - np.log1p(-held), dtype=np.float64)
+    clipped = np.clip(chance, CLIP, 1 - CLIP)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped), dtype=np.float64)
 
 
 def choose(
@@ -145,10 +154,10 @@ def choose(
     company = np.arange(len(margins)) if groups is None else groups
     judged = np.zeros(len(margins), dtype=np.bool_)
     chances = {kind: np.zeros(len(margins)) for kind in KINDS}
-    for learnt, told in _parts(times, company, folds):
-        judged |= told
+    for learnt, held_out in _parts(times, company, folds):
+        judged |= held_out
         for kind, one in fit_calibrators(margins[learnt], y[learnt], weights[learnt]).items():
-            chances[kind][told] = one.apply(margins[told])
+            chances[kind][held_out] = one.apply(margins[held_out])
     drawn = Resampling(company[judged], int(judged.sum()), seed=seed, w=weights[judged])
     losses = {kind: log_losses(y[judged], chances[kind][judged]) for kind in KINDS}
     gains = {k: drawn.mean(losses["none"] - losses[k]).interval(LEVEL) for k in KINDS[1:]}
@@ -236,7 +245,7 @@ def _fit(
         return float(value / total), slope / total
 
     bounds = [(0.0, None)] * bounded + [(None, None)] * (design.shape[1] - bounded)
-    found = minimize(
+    optimum = minimize(
         loss,
         start,
         jac=True,
@@ -244,4 +253,4 @@ def _fit(
         bounds=bounds,
         options={"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-9},
     )
-    return tuple(float(x) for x in found.x)
+    return tuple(float(x) for x in optimum.x)

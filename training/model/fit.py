@@ -17,9 +17,9 @@ Fold = tuple[Dataset, Dataset]
 
 
 class OutOfFold(NamedTuple):
-    """What models of each fold told of rows [n] that they had not seen.
+    """Out-of-fold predictions of rows [n]: each by models that had not seen the row.
 
-    `margins` are in log-odds, `fold` says which fold a row is of.
+    `margins` are in log-odds, `fold` is the fold of each row.
     """
 
     margins: NDArray[np.float64]
@@ -101,9 +101,9 @@ def crossed(data: Dataset, parameters: Parameters, seed: int, folds: int = CROSS
 def across(folds: Sequence[Fold], parameters: Parameters, seed: int) -> OutOfFold:
     """Fit a model on each fold's earlier rows, and let it tell of the later ones."""
     later = [rows for _, rows in folds]
-    told = [margins(fit(earlier, parameters, seed), rows) for earlier, rows in folds]
+    margins_by_fold = [margins(fit(earlier, parameters, seed), rows) for earlier, rows in folds]
     return OutOfFold(
-        margins=np.concatenate(told),
+        margins=np.concatenate(margins_by_fold),
         labels=np.concatenate([rows.labels for rows in later]),
         moments=np.concatenate([rows.moments for rows in later]),
         weights=np.concatenate([rows.weights for rows in later]),

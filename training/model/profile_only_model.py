@@ -51,41 +51,45 @@ def fit_profile(
         return None
     narrow = columns(fitted, names)
     model = fit.fit(narrow, parameters, seed)
-    told = fit.crossed(narrow, parameters, seed)
-    return ProfileModel(names, model, calibrate(told, seed, embargo_days).calibrator)
+    predictions = fit.crossed(narrow, parameters, seed)
+    return ProfileModel(names, model, calibrate(predictions, seed, embargo_days).calibrator)
 
 
 def write_fallback(
-    made: ProfileModel | None,
+    model: ProfileModel | None,
     fitted: Dataset,
     test: Dataset,
     fair: NDArray[np.int64],
     golden: int,
     folder: Path,
 ) -> Fallback | None:
-    """Write it into a version's folder, before that is sealed: what the manifest says of it.
+    """Write it into a version's folder, before that is sealed; returns its part of the manifest.
 
     `fair` are the rows of the test that stand for all, of which the first `golden` are kept. Raises
     Refused where the table is not exact.
     """
-    if made is None:
+    if model is None:
         return None
     within = folder / FALLBACK_FOLDER
     within.mkdir(exist_ok=True)
-    seen, rows = columns(fitted, made.names), columns(test, made.names)
-    made.model.save_model(str(within / MODEL_FILE))
-    table = shap_table.build_table(made.model, rows.features)
+    training_rows, rows = columns(fitted, model.names), columns(test, model.names)
+    model.model.save_model(str(within / MODEL_FILE))
+    table = shap_table.build_table(model.model, rows.features)
     some = rows.take(np.arange(min(len(rows), CHECKED_ROWS)))
-    shap_table.check_table(table, made.model, fit.pool(some))
+    shap_table.check_table(table, model.model, fit.pool(some))
     table.save(within / TABLE_FILE)
     kept = rows.take(fair[:golden])
-    margins = fit.margins(made.model, kept)
-    said = golden_rows(kept.numbers, kept.texts.tolist(), margins, made.calibrator.apply(margins))
-    write_golden(said, within)
-    write_profile(profile_inputs(seen.features, seen.numbers, seen.texts), within)
+    margins = fit.margins(model.model, kept)
+    expected = golden_rows(
+        kept.numbers, kept.texts.tolist(), margins, model.calibrator.apply(margins)
+    )
+    write_golden(expected, within)
+    write_profile(
+        profile_inputs(training_rows.features, training_rows.numbers, training_rows.texts), within
+    )
     return Fallback(
         features=rows.features,
         categories=rows.categories,
-        calibrator=made.calibrator,
-        quantiles=reference_sample.percentiles(made.chance(test)[fair]),
+        calibrator=model.calibrator,
+        quantiles=reference_sample.percentiles(model.chance(test)[fair]),
     )

@@ -48,7 +48,7 @@ class LevelRows:
     `told` are their log-odds after calibration, `y` labels, `w` weights; `times` in µs.
     """
 
-    told: Array
+    predicted: Array
     y: Array
     w: Array
     times: Index
@@ -56,34 +56,36 @@ class LevelRows:
 
     def take(self, at: Index) -> "LevelRows":
         """Some of them."""
-        return LevelRows(self.told[at], self.y[at], self.w[at], self.times[at], self.groups[at])
+        return LevelRows(
+            self.predicted[at], self.y[at], self.w[at], self.times[at], self.groups[at]
+        )
 
     def __len__(self) -> int:
-        return len(self.told)
+        return len(self.predicted)
 
     def level(self, pull: float, towards: float = 0.0) -> float:
         """The shift to their own rate, see `shift`."""
-        return shift(self.told, self.y, self.w, pull, towards)
+        return shift(self.predicted, self.y, self.w, pull, towards)
 
 
-def shift(told: Array, y: Array, w: Array, pull: float, towards: float = 0.0) -> float:
+def shift(margins: Array, y: Array, w: Array, pull: float, towards: float = 0.0) -> float:
     """The shift of log-odds under which as many convert as are told, drawn to `towards`.
 
-    `told` [n] are log-odds. The likeliest, with the penalty ½·pull·(shift − towards)²; a row of
+    `margins` [n] are log-odds. The likeliest, with the penalty ½·pull·(shift − towards)²; a row of
     weight 2 counts as two. It is `towards` without weight.
     """
     if not w.any():
         return towards
-    found = towards
+    level = towards
     for _ in range(STEPS):
-        chance = logistic(told + found)
-        slope = float(w @ (chance - y)) + pull * (found - towards)
+        chance = logistic(margins + level)
+        slope = float(w @ (chance - y)) + pull * (level - towards)
         curve = float(w @ (chance * (1 - chance))) + pull
         step = min(max(slope / curve, -1.0), 1.0)
-        found -= step
+        level -= step
         if abs(step) <= CLOSE:
             break
-    return found
+    return level
 
 
 def latest(rows: LevelRows, size: int) -> LevelRows:
@@ -114,8 +116,8 @@ def judged(rows: LevelRows, gap_us: int, seed: int) -> tuple[float, Interval | N
 
 
 def _gain(known: LevelRows, later: LevelRows, size: int) -> Array:
-    """How much lower the log loss of later rows is by the latest level than by that of all."""
+    """By how much the latest level lowers the log loss of later rows, against the level of all."""
     usual = known.level(ANCHOR)
     now = latest(known, size).level(PULL, usual)
-    before, after = (log_losses(later.y, logistic(later.told + by)) for by in (usual, now))
+    before, after = (log_losses(later.y, logistic(later.predicted + by)) for by in (usual, now))
     return before - after

@@ -37,7 +37,7 @@ def search(
     trials: int,
     fixed: dict[str, Any],
     seed: int,
-    told: TrialCallback,
+    on_trial: TrialCallback,
     warmth: WarmStart | None = None,
     worker: int = 0,
 ) -> dict[str, Any]:
@@ -56,22 +56,22 @@ def search(
         study.set_user_attr(_WARMED, {"study": warmth.study, "parameters": warmth.parameters})
     done = _done(study)
     if done:
-        told(len(done), study.best_value)
+        on_trial(len(done), study.best_value)
     while len(done) < trials:
         if not done:
             _warm(study)
         study.sampler = _sampler(seed + len(done), worker)
         study.optimize(objective, n_trials=1)
         done = _done(study)
-        told(len(done), study.best_value)
+        on_trial(len(done), study.best_value)
     best = study.best_trial
     return {**best.params, **fixed, "iterations": best.user_attrs["iterations"]}
 
 
 def warmed_by(study: optuna.Study) -> WarmStart | None:
     """What the study began from, if it was not from nothing."""
-    held = study.user_attrs.get(_WARMED)
-    return None if held is None else WarmStart(**held)
+    name = study.user_attrs.get(_WARMED)
+    return None if name is None else WarmStart(**name)
 
 
 def trials_of(study: optuna.Study) -> tuple[TrialRecord, ...]:

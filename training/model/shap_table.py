@@ -147,10 +147,10 @@ def _assemble(forest: Forest, features: tuple[str, ...]) -> ExplanationTable:
     levels = np.full_like(columns, len(features))
     borders = np.full(columns.shape, np.nan, dtype=np.float32)
     missing = np.zeros(columns.shape, dtype=np.bool_)
-    for tree, asked in enumerate(forest.levels):
-        levels[tree, : len(asked)] = asked
-        borders[tree, : len(asked)] = forest.borders[tree]
-        missing[tree, : len(asked)] = forest.missing[tree]
+    for tree, levels_of_tree in enumerate(forest.levels):
+        levels[tree, : len(levels_of_tree)] = levels_of_tree
+        borders[tree, : len(levels_of_tree)] = forest.borders[tree]
+        missing[tree, : len(levels_of_tree)] = forest.missing[tree]
     return ExplanationTable(
         features, bias, forest.starts, columns, values, levels, borders, missing
     )
@@ -191,16 +191,16 @@ def _expected(depth: int, values: Array, weights: Array) -> tuple[Array, Array]:
     which is bit i of the leaf's index, is known.
     """
     trees = len(values)
-    held = np.where(weights > 0, values, 0.0)[:, None, :]
+    weighted = np.where(weights > 0, values, 0.0)[:, None, :]
     for level in range(depth):
         children = weights.reshape(trees, -1, 2)
         weights = children.sum(axis=2)
         parent = weights[:, :, None]
         shares = np.divide(children, parent, out=np.zeros_like(children), where=parent > 0)
-        split = held.reshape(trees, 1 << level, -1, 2, 1 << level)
+        split = weighted.reshape(trees, 1 << level, -1, 2, 1 << level)
         mean = (split * shares[:, None, :, :, None]).sum(axis=3, keepdims=True)
-        unknown = np.broadcast_to(mean, split.shape).reshape(held.shape)
-        held = np.concatenate([unknown, held], axis=1)
-    means = held[:, 0, 0].copy()
-    held[:, -1, :] = values
-    return held, means
+        unknown = np.broadcast_to(mean, split.shape).reshape(weighted.shape)
+        weighted = np.concatenate([unknown, weighted], axis=1)
+    means = weighted[:, 0, 0].copy()
+    weighted[:, -1, :] = values
+    return weighted, means

@@ -83,10 +83,10 @@ def last_study(folder: Path, outcome: str) -> WarmStart | None:
         return None
 
 
-def remember(folder: Path, outcome: str, found: WarmStart) -> None:
+def remember(folder: Path, outcome: str, warm_start: WarmStart) -> None:
     """Keep what a search found, for the next one of the same outcome."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(_last(folder, outcome), msgspec.json.encode(found))
+    write_whole(_last(folder, outcome), msgspec.json.encode(warm_start))
 
 
 def _last(folder: Path, outcome: str) -> Path:

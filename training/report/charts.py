@@ -47,25 +47,30 @@ class Chart:
     percent: Literal["", "x", "y", "xy"] = ""
 
 
-def charts(found: Evaluation, importance: Mapping[str, float]) -> tuple[Chart, ...]:
+def charts(evaluation: Evaluation, importance: Mapping[str, float]) -> tuple[Chart, ...]:
     """All pictures of an evaluation, the most asked for first."""
-    drawn = (_reliability(found), _gains(found), _benefit(found), _stability(found))
-    against = (_baselines(found),) if any(r.over for r in found.rivals) else ()
+    drawn = (
+        _reliability(evaluation),
+        _gains(evaluation),
+        _benefit(evaluation),
+        _stability(evaluation),
+    )
+    against = (_baselines(evaluation),) if any(r.over for r in evaluation.rivals) else ()
     return (*drawn, *against, _importance(importance))
 
 
-def _bounded(name: str, x: Sequence[float | str], held: Sequence[Interval]) -> ChartLine:
-    low, high = [i.low for i in held], [i.high for i in held]
-    return ChartLine(name, x, [i.value for i in held], low, high)
+def _bounded(name: str, x: Sequence[float | str], intervals: Sequence[Interval]) -> ChartLine:
+    low, high = [i.low for i in intervals], [i.high for i in intervals]
+    return ChartLine(name, x, [i.value for i in intervals], low, high)
 
 
-def _reliability(found: Evaluation) -> Chart:
-    bands: Sequence[Band] = found.reliability
+def _reliability(evaluation: Evaluation) -> Chart:
+    bands: Sequence[Band] = evaluation.reliability
     top = max(max(b.predicted, b.observed.value) for b in bands)
     line = _bounded("this version", [b.predicted for b in bands], [b.observed for b in bands])
     return Chart(
         "reliability",
-        f"Calibration: error {found.metrics['calibration_error']}",
+        f"Calibration: error {evaluation.metrics['calibration_error']}",
         "probability told (mean of a tenth of the leads)",
         "share that converted",
         (ChartLine("perfect", (0.0, top), (0.0, top), reference=True), line),
@@ -73,7 +78,7 @@ def _reliability(found: Evaluation) -> Chart:
     )
 
 
-def _gains(found: Evaluation) -> Chart:
+def _gains(evaluation: Evaluation) -> Chart:
     shares = [i / 100 for i in range(101)]
     return Chart(
         "gains",
@@ -82,19 +87,19 @@ def _gains(found: Evaluation) -> Chart:
         "share of conversions found",
         (
             ChartLine("at random", (0.0, 1.0), (0.0, 1.0), reference=True),
-            ChartLine("this version", shares, found.gains),
+            ChartLine("this version", shares, evaluation.gains),
         ),
         percent="xy",
     )
 
 
-def _benefit(found: Evaluation) -> Chart:
-    held = found.benefit
-    floor = min(-0.1 * max(i.value for i in held.score), *(i.low for i in held.score))
-    kept = sum(value >= floor for value in held.everyone)
+def _benefit(evaluation: Evaluation) -> Chart:
+    benefits = evaluation.benefit
+    floor = min(-0.1 * max(i.value for i in benefits.score), *(i.low for i in benefits.score))
+    kept = sum(value >= floor for value in benefits.everyone)
     others = [
-        ChartLine(NAMES.get(r.name, r.name), held.thresholds, r.benefit)
-        for r in found.rivals
+        ChartLine(NAMES.get(r.name, r.name), benefits.thresholds, r.benefit)
+        for r in evaluation.rivals
         if r.benefit and r.name != "prior"
     ]
     return Chart(
@@ -103,19 +108,23 @@ def _benefit(found: Evaluation) -> Chart:
         "least probability at which a lead is worked",
         "net conversions per lead",
         (
-            ChartLine("no one", held.thresholds, [0.0] * len(held.thresholds), reference=True),
-            ChartLine("everyone", held.thresholds[:kept], held.everyone[:kept], reference=True),
+            ChartLine(
+                "no one", benefits.thresholds, [0.0] * len(benefits.thresholds), reference=True
+            ),
+            ChartLine(
+                "everyone", benefits.thresholds[:kept], benefits.everyone[:kept], reference=True
+            ),
             *others,
-            _bounded("this version", held.thresholds, held.score),
+            _bounded("this version", benefits.thresholds, benefits.score),
         ),
         percent="x",
     )
 
 
-def _stability(found: Evaluation) -> Chart:
-    known = [(s.begins[:10], s.auroc) for s in found.slices if s.auroc is not None]
+def _stability(evaluation: Evaluation) -> Chart:
+    known = [(s.begins[:10], s.auroc) for s in evaluation.slices if s.auroc is not None]
     days = [day for day, _ in known]
-    whole = found.metrics["auroc"].value
+    whole = evaluation.metrics["auroc"].value
     return Chart(
         "stability",
         "AUROC by part of the test's time",
@@ -129,10 +138,10 @@ def _stability(found: Evaluation) -> Chart:
     )
 
 
-def _baselines(found: Evaluation) -> Chart:
-    held: list[Rival] = [r for r in found.rivals if r.over]
-    values = [found.metrics["auroc"], *(r.metrics["auroc"] for r in held)]
-    names = ["this version", *(NAMES.get(r.name, r.name) for r in held)]
+def _baselines(evaluation: Evaluation) -> Chart:
+    rivals: list[Rival] = [r for r in evaluation.rivals if r.over]
+    values = [evaluation.metrics["auroc"], *(r.metrics["auroc"] for r in rivals)]
+    names = ["this version", *(NAMES.get(r.name, r.name) for r in rivals)]
     return Chart(
         "baselines",
         "AUROC beside baselines on the same rows",

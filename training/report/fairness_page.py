@@ -18,7 +18,7 @@ def audit_page(name: str, report: FairnessReport) -> str:
         if one.note:
             parts.append(f"Not measured: {one.note}.\n")
             continue
-        parts.append(table(_HEADINGS, [_told(group) for group in one.groups]))
+        parts.append(table(_HEADINGS, [_cells(group) for group in one.groups]))
         if one.kind == "arm":
             parts.append(
                 "\n\nThese were treated differently on purpose (`kind: arm`): the differences are "
@@ -59,7 +59,7 @@ def _how(report: FairnessReport) -> str:
     )
 
 
-def _told(group: Group) -> list[str]:
+def _cells(group: Group) -> list[str]:
     return [
         group.name,
         f"{group.rows:,}",

@@ -25,21 +25,21 @@ def page(title: str, markdown: str, body: str = "") -> str:
     HTML within the Markdown is shown as it stands, never taken as markup.
     """
     renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
-    told = renderer.render(markdown).replace("<table>", '<div class="wide"><table>')
-    told = told.replace("</table>", "</table></div>")
+    rendered = renderer.render(markdown).replace("<table>", '<div class="wide"><table>')
+    rendered = rendered.replace("</table>", "</table></div>")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
-        f"<body>\n{told}{body}\n</body>\n</html>\n"
+        f"<body>\n{rendered}{body}\n</body>\n</html>\n"
     )
 
 
-def percent(held: Interval | None) -> str:
+def percent(interval: Interval | None) -> str:
     """A share and its interval; a dash for none."""
-    if held is None:
+    if interval is None:
         return "–"
-    return f"{held.value:.1%} ({held.low:.1%} to {held.high:.1%})"
+    return f"{interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%})"
 
 
 def table(headings: list[str], rows: list[list[str]]) -> str:

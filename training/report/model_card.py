@@ -30,18 +30,18 @@ _COMPARED = ("auroc", "average_precision", "brier", "log_loss", "lift_at_10pct")
 def model_card(
     manifest: Manifest,
     removed: dict[str, int],
-    found: Evaluation,
+    evaluation: Evaluation,
     audit: FairnessReport | None = None,
 ) -> str:
     """The card, in Markdown."""
     parts = [
         _purpose(manifest),
         _data(manifest, removed),
-        _measured(found),
-        _calibration(manifest, found),
-        _bands(found),
-        _baselines(found.rivals),
-        _stability(found),
+        _measured(evaluation),
+        _calibration(manifest, evaluation),
+        _bands(evaluation),
+        _baselines(evaluation.rivals),
+        _stability(evaluation),
         _groups(audit),
         _ends(manifest),
     ]
@@ -74,31 +74,31 @@ def _noticed(m: Manifest) -> str:
 
 def _rule(m: Manifest) -> str:
     """How cutoffs were chosen, as the configuration says."""
-    asked = m.lineage.configuration.get("cutoffs")
-    if not isinstance(asked, dict):
+    rule = m.lineage.configuration.get("cutoffs")
+    if not isinstance(rule, dict):
         return ""
-    said = {key: value for key, value in asked.items() if key != "rule"}
-    told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in said.items())
-    return f"Cutoffs by the rule `{asked.get('rule')}`{f' ({told})' if told else ''}."
+    parameters = {key: value for key, value in rule.items() if key != "rule"}
+    sentence = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in parameters.items())
+    return f"Cutoffs by the rule `{rule.get('rule')}`{f' ({sentence})' if sentence else ''}."
 
 
-def _measured(found: Evaluation) -> str:
+def _measured(evaluation: Evaluation) -> str:
     rows = [
-        [label, _exact(found.metrics[name]), _bounds(found.metrics[name])]
+        [label, _exact(evaluation.metrics[name]), _bounds(evaluation.metrics[name])]
         for name, label in _MEASURES.items()
-        if name in found.metrics
+        if name in evaluation.metrics
     ]
     return f"""## How good it is
 
-On the last part of time, which neither training nor tuning saw: {found.rows:,} rows,
-{found.positives:,} of them converted. Intervals are 95%, clustered by account; rows count by
+On the last part of time, which neither training nor tuning saw: {evaluation.rows:,} rows,
+{evaluation.positives:,} of them converted. Intervals are 95%, clustered by account; rows count by
 weight, so that no lead dominates, and that companies stand for those that were learnt from.
 
 {table(["measure", "value", "interval"], rows)}"""
 
 
-def _calibration(m: Manifest, found: Evaluation) -> str:
-    parts = found.brier
+def _calibration(m: Manifest, evaluation: Evaluation) -> str:
+    parts = evaluation.brier
     return f"""{_blend(m)}Calibrator: `{m.calibrator.kind}`. {_level(m)}
 
 {_tried(m)}The calibration error is the root mean square distance of told and observed rates over
@@ -148,11 +148,11 @@ def _blend(m: Manifest) -> str:
 additive scorecard's; {less}.\n\n"""
 
 
-def _bands(found: Evaluation) -> str:
-    held = [("By tenth of the score", "percentile", found.tenths)]
-    if found.grades:
-        held.insert(0, ("By grade", "grade", found.grades))
-    return "\n\n".join(f"### {title}\n\n{_band_table(name, rows)}" for title, name, rows in held)
+def _bands(evaluation: Evaluation) -> str:
+    tables = [("By tenth of the score", "percentile", evaluation.tenths)]
+    if evaluation.grades:
+        tables.insert(0, ("By grade", "grade", evaluation.grades))
+    return "\n\n".join(f"### {title}\n\n{_band_table(name, rows)}" for title, name, rows in tables)
 
 
 def _band_table(name: str, bands: tuple[Band, ...]) -> str:
@@ -180,7 +180,7 @@ better for Brier score and log loss. Over *profile only* is what behaviour adds.
 {notes}"""
 
 
-def _stability(found: Evaluation) -> str:
+def _stability(evaluation: Evaluation) -> str:
     rows = [
         [
             s.begins[:10],
@@ -190,7 +190,7 @@ def _stability(found: Evaluation) -> str:
             _short(s.auroc),
             _exact(s.brier),
         ]
-        for s in found.slices
+        for s in evaluation.slices
     ]
     headings = ["from", "rows", "told", "converted", "AUROC", "Brier score"]
     return f"## Over time\n\n{table(headings, rows)}"
@@ -233,19 +233,19 @@ Log hash `{lineage.log_hash}`, configuration `{lineage.configuration_hash[:16]}`
 {lineage.seed}."""
 
 
-def _exact(held: Interval) -> str:
-    return f"{held.value:.4f}"
+def _exact(interval: Interval) -> str:
+    return f"{interval.value:.4f}"
 
 
-def _bounds(held: Interval) -> str:
-    return f"{held.low:.4f} to {held.high:.4f}"
+def _bounds(interval: Interval) -> str:
+    return f"{interval.low:.4f} to {interval.high:.4f}"
 
 
-def _short(held: Interval | None) -> str:
-    if held is None:
+def _short(interval: Interval | None) -> str:
+    if interval is None:
         return "–"
-    return f"{held.value:.3f} ({held.low:.3f} to {held.high:.3f})"
+    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
-def _signed(held: Interval) -> str:
-    return f"{held.value:+.3f} ({held.low:+.3f} to {held.high:+.3f})"
+def _signed(interval: Interval) -> str:
+    return f"{interval.value:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"

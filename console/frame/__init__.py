@@ -1,0 +1,1 @@
+"""What every page stands in: access, forms, layout, errors, files."""

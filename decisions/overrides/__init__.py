@@ -1,0 +1,1 @@
+"""Overrides of single leads and accounts: their journal, and which of them are in force."""

@@ -1,0 +1,1 @@
+"""A policy's tables as spreadsheets: written, changed by people, and read again."""

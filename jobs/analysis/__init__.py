@@ -1,0 +1,1 @@
+"""A home as data frames and plots, for notebooks."""

@@ -1,0 +1,1 @@
+"""What assistants may ask and propose: tools over a home, whatever protocol carries them."""

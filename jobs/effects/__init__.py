@@ -1,0 +1,1 @@
+"""Effects are delivered: the connectors of a home, and what waits for them."""

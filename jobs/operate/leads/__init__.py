@@ -1,0 +1,1 @@
+"""Jobs about leads in their workflow."""

@@ -1,0 +1,1 @@
+"""Commands that keep a home going: services, the loop, alarms, reports, keys."""

@@ -1,0 +1,1 @@
+"""Commands for whoever has an export and nothing else."""

@@ -1,0 +1,1 @@
+"""Alarms: which there are, which are open, and what of them was told to whom."""

@@ -1,0 +1,1 @@
+"""What drift is due to: a module for each kind of cause, each a pure function with its evidence."""

@@ -1,0 +1,8 @@
+"""The form in which overrides were first recorded."""
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Nothing: tables that are not there are made before the scripts run."""

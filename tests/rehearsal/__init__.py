@@ -1,0 +1,1 @@
+"""Rehearsals: how often verdicts and alarms are wrong, over many simulated rollouts and worlds."""

@@ -1,0 +1,1 @@
+"""Whether the stores of a home agree with each other, and with what was written down elsewhere."""

@@ -1,0 +1,1 @@
+"""What follows a decision: the statechart of a lead, its timers, owners, effects, and agents."""

@@ -1,0 +1,1 @@
+"""A workflow beside what really happened: drawn from recorded traces, and held against them."""

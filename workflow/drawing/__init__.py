@@ -1,0 +1,1 @@
+"""A workflow as a diagram, drawn from its file."""

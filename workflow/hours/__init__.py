@@ -1,0 +1,1 @@
+"""Working hours: calendars with zones and holidays, and moments so many working hours later."""

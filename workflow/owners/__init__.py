@@ -1,0 +1,1 @@
+"""Who works a lead: owners, their capacity, and whose turn it is."""

@@ -1,0 +1,1 @@
+"""What is proven of a workflow before it is used: every configuration is visited."""

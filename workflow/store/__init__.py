@@ -1,0 +1,1 @@
+"""Where leads wait: one row a lead, its timers, the journal of its transitions."""
