@@ -61,7 +61,8 @@ class Command(Protocol):
 
 class _Forked:
     def __init__(self, words: tuple[str, ...], environment: Mapping[str, str], out: Path) -> None:
-        given = (words, dict(environment), out)
+        # what forks began with the first of them, and does not hear of variables that came later
+        given = (words, {**os.environ, **environment}, out)
         self._process: ForkServerProcess = forks.Process(target=_main, args=given, daemon=True)
         self._process.start()
 
@@ -153,6 +154,7 @@ def _main(words: tuple[str, ...], environment: dict[str, str], out: Path) -> Non
     with out.open("ab") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
+    os.environ.clear()
     os.environ.update(environment)
     if PARTS in environment:
         batch_scoring.score_all = partial(batch_scoring.score_all, chunk=int(environment[PARTS]))
