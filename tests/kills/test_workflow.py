@@ -38,6 +38,7 @@ AT_MOST_S = 0.06
 """A process is killed within this after it began to move leads."""
 
 
+@pytest.mark.timeout(14_400)
 @pytest.mark.parametrize(
     ("seed", "kills"), [(1, 100), pytest.param(2, 1_000, marks=pytest.mark.soak)]
 )
