@@ -1,5 +1,7 @@
 """The kind of a file by its first bytes, whatever its name; unreadable kinds are refused."""
 
+from pathlib import Path
+
 from domain.errors import BadInput
 
 HEAD = 1024
@@ -40,6 +42,12 @@ def refuse_unread(head: bytes, where: str) -> None:
     for magic, what, todo in _NOT_READ:
         if head.startswith(magic):
             raise BadInput(f"the file {what}", rule="file-kind", where=where, todo=todo)
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file is Parquet, by its first bytes. Raises OSError."""
+    with path.open("rb") as raw:
+        return raw.read(len(PARQUET)) == PARQUET
 
 
 def marked_encoding(head: bytes) -> tuple[str, bytes]:

@@ -1,9 +1,10 @@
 """JSON documents out of a file: one a line, in an array, or one after the other over many lines.
 
 One document a line is the usual form, and the quick one. A file is read in another form where its
-first bytes say so: `[`, or `{"events": [` as the service takes it, begin a list whose items are the
-documents; a first line that is no whole document, and does not stand above another's beginning, is
-that of an indented one. Whatever stands between documents is handed on too: nothing is lost.
+first bytes say so: `[`, `{"events": [` as the service takes it, or `{"results": [{` as HubSpot's
+API answers, begin a list whose items are the documents; a first line that is no whole document, and
+does not stand above another's beginning, is that of an indented one. Whatever stands between
+documents is handed on too: nothing is lost but what stands beside `results`, such as `paging`.
 """
 
 import io
@@ -17,7 +18,7 @@ from signals.files.file_kinds import marked_encoding
 
 Numbered = Iterator[tuple[int, bytes]]
 
-_LIST = re.compile(rb'\s*(?:\[|\{\s*"events"\s*:\s*\[)')
+_LIST = re.compile(rb'\s*(?:\[|\{\s*"events"\s*:\s*\[|\{\s*"results"\s*:\s*\[(?=\s*\{))')
 _READ = 1 << 16
 DEEPEST = 1_000
 """Brackets within each other; a reader of JSON gives up at about as many."""
@@ -45,7 +46,8 @@ def documents(stream: io.BufferedReader, where: str) -> Numbered:
     _, mark = marked_encoding(head)
     head = head[len(mark) :]
     if match := _LIST.match(head):
-        yield from _Scanner(stream, where, head, match.end()).items()
+        answer = b"results" in match[0]
+        yield from _Scanner(stream, where, head, match.end()).items(answer=answer)
     elif _indented(head):
         yield from _Scanner(stream, where, head, 0).documents()
     else:
@@ -85,9 +87,16 @@ class _Scanner:
         self._buffer, self._at = head, at
         self._line = 1 + head.count(b"\n", 0, at)
 
-    def items(self) -> Numbered:
-        """The items of the list that has begun; then what follows it, as documents."""
+    def items(self, *, answer: bool) -> Numbered:
+        """The items of the list that has begun; then what follows it, as documents.
+
+        `answer`: the list is in an object whose other keys are of no interest.
+        """
         yield from self._values(within=True)
+        while answer and self._skip(_SPACE) == b",":
+            self._take(self._end(within=False))
+        if answer and self._skip(_SPACE) == b"}":
+            self._take(self._at + 1)
         yield from self.documents()
 
     def documents(self) -> Numbered:

@@ -1,4 +1,4 @@
-"""Rows of a Parquet file as text. Only the wanted columns are read."""
+"""Rows of a Parquet file as text: of its columns, and those in structs, only what is wanted."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.errors import BadMapping
+from signals.files.parquet_columns import (
+    Steps,
+    all_columns,
+    column_at,
+    mapped_columns,
+    no_text,
+)
 from signals.files.row_batches import BATCH, BrokenRow, RowBatch
 
 MOST_ROWS_PER_BYTE = 1_000
@@ -53,24 +60,24 @@ def read_parquet(
 
 def _batches(path: Path, wanted: Sequence[str], decimal: str, *, whole: bool) -> Iterator[RowBatch]:
     with _opened(path) as file:
-        flat = _columns(file.schema, wanted, path)
+        columns = mapped_columns(file, wanted, path)
         if whole:
-            flat = _with_others(file, flat)
-        names, paths = tuple(flat), list(flat.values())
+            columns = all_columns(file, columns)
+        paths = [".".join(steps) for steps in columns.values()]
         chunks = _chunks(path, set(paths))
         _check_size(file.metadata.num_rows, chunks, path)
-        yield RowBatch(names, [], [])
+        yield RowBatch(tuple(columns), [], [])
         delta = {c.path for c in chunks if "DELTA" in c.encodings}  # which has no dictionary
-        texts = [text for text in _texts(file.schema, flat) if text not in delta]
-    if not flat:
+        texts = [text for text in _texts(file.schema, paths) if text not in delta]
+    if not columns:
         return
     most = _PREFIXED if any("DELTA_BYTE_ARRAY" in c.encodings for c in chunks) else BATCH
     first = 1
     with _opened(path) as file, _opened(path, read_dictionary=texts) as peeked:
         for group in range(file.metadata.num_row_groups):
-            size = _rows_at_a_time(peeked, group, paths, most)
+            size = _rows_at_a_time(peeked, group, columns, most)
             for part in _parts(file, group, paths, size):
-                yield _batch(part, names, first, (path, decimal), wanted)
+                yield _batch(part, columns, first, (path, decimal), wanted)
                 first += part.num_rows
 
 
@@ -89,14 +96,14 @@ def _parts(file: Any, group: int, paths: list[str], size: int) -> Iterator[Any]:
     yield from file.iter_batches(size, row_groups=[group], columns=paths, use_threads=False)
 
 
-def _rows_at_a_time(peeked: Any, group: int, paths: list[str], most: int) -> int:
+def _rows_at_a_time(peeked: Any, group: int, columns: dict[str, Steps], most: int) -> int:
     """Fewer rows where a text is long: one that is stored once may stand in every row."""
     from pyarrow import compute
     from pyarrow.types import is_dictionary
 
-    size = most
+    size, paths = most, [".".join(steps) for steps in columns.values()]
     for part in islice(_parts(peeked, group, paths, 1), 1):
-        for column in part.columns:
+        for column in (column_at(part, steps) for steps in columns.values()):
             if is_dictionary(column.type) and _is_text(column.dictionary.type):
                 longest = compute.max(compute.binary_length(column.dictionary)).as_py() or 1
                 size = min(size, max(1, _BATCH_BYTES // longest))
@@ -109,46 +116,10 @@ def _is_text(kind: Any) -> bool:
     return any(f(kind) for f in (types.is_string, types.is_binary, types.is_large_string))
 
 
-def _texts(schema: Any, flat: dict[str, str]) -> list[str]:
+def _texts(schema: Any, paths: list[str]) -> list[str]:
     leaves = (schema.column(number) for number in range(len(schema)))
-    wanted = set(flat.values())
+    wanted = set(paths)
     return [x.path for x in leaves if x.path in wanted and x.physical_type == "BYTE_ARRAY"]
-
-
-def _columns(schema: Any, wanted: Sequence[str], path: Path) -> dict[str, str]:
-    """The wanted columns that there are, by name without blanks: their paths, in file order."""
-    columns: dict[str, str] = {}
-    for number in range(len(schema)):
-        leaf = schema.column(number)
-        flat = leaf.path == leaf.name
-        name = (leaf.path if flat else leaf.path.partition(".")[0]).strip()
-        if name not in wanted:
-            continue
-        if not flat:
-            raise _no_text(path, name, "a list, a map or a struct")
-        if name in columns:
-            raise BadMapping(
-                f"column {name!r} is there twice",
-                rule="absent-column",
-                where=path.name,
-                todo="Give each column its own name.",
-            )
-        if leaf.max_repetition_level:
-            raise _no_text(path, name, "repeated")
-        columns[name] = leaf.path
-    return columns
-
-
-def _with_others(file: Any, flat: dict[str, str]) -> dict[str, str]:
-    """The wanted columns, and all others that have a text, by name in file order: their paths."""
-    from signals.files.arrow_text import has_text
-
-    types: dict[str, str] = {}
-    for field in file.schema_arrow:
-        name = field.name.strip()
-        if name in flat or (name not in types and has_text(field.type)):
-            types[name] = flat.get(name, field.name)
-    return types
 
 
 class _Chunk(NamedTuple):
@@ -195,22 +166,23 @@ def _check_size(rows: int, chunks: list[_Chunk], path: Path) -> None:
 
 def _batch(
     part: Any,
-    names: tuple[str, ...],
+    columns: dict[str, Steps],
     first: int,
     origin: tuple[Path, str],
     wanted: Sequence[str],
 ) -> RowBatch:
     from signals.files.arrow_text import NoText, texts_of
 
-    columns = []
-    for name, column in zip(names, part.columns, strict=True):
+    cells, names = [], tuple(columns)
+    for name, steps in columns.items():
+        column = column_at(part, steps)
         try:
             texts = texts_of(column, origin[1])
         except NoText:
-            raise _no_text(origin[0], name, str(column.type)) from None
-        columns.append(texts if name in wanted else [(t or "")[:LONGEST_CELL] for t in texts])
-    rows = list(zip(*columns, strict=True))
-    if all(map(_sound, columns)):
+            raise no_text(origin[0], name, str(column.type)) from None
+        cells.append(texts if name in wanted else [(t or "")[:LONGEST_CELL] for t in texts])
+    rows = list(zip(*cells, strict=True))
+    if all(map(_sound, cells)):
         return RowBatch(names, rows, range(first, first + len(rows)))
     bad = {number: _broken(row, names, first + number) for number, row in enumerate(rows)}
     broken = [one for one in bad.values() if one is not None]
@@ -235,15 +207,6 @@ def _broken(row: Sequence[str | None], names: tuple[str, ...], line: int) -> Bro
 
 _UNREADABLE = ("encoding", "no text: bytes that are not UTF-8, or a moment out of range")
 _TOO_LONG = ("cell-length", f"longer than {LONGEST_CELL:,} characters")
-
-
-def _no_text(path: Path, name: str, kind: str) -> BadMapping:
-    return BadMapping(
-        f"column {name!r} is of the type {kind}, which has no text",
-        rule="column-type",
-        where=path.name,
-        todo="Write it as text, number, date or moment, or leave it out of the mapping.",
-    )
 
 
 def _damaged(path: Path, bad: Exception) -> BadMapping:

@@ -4,16 +4,19 @@ import re
 
 from signals.mapping.slug import slug
 
+_WRAPPER = re.compile(r"^(?:(?:properties|attributes|fields|data|values)\.)+", re.IGNORECASE)
+"""Objects that only hold a record's columns, as HubSpot's and PostHog's `properties` do."""
+
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def words_of(name: str) -> str:
     """The words of a column's name: small letters, joined by underscores.
 
-    >>> words_of("StageName"), words_of("Deal - Won time"), words_of("CRMId")
+    >>> words_of("StageName"), words_of("Deal - Won time"), words_of("properties.CRMId")
     ('stage_name', 'deal_won_time', 'crm_id')
     """
-    return slug(_HUMP.sub(" ", name))
+    return slug(_HUMP.sub(" ", _WRAPPER.sub("", name)))
 
 
 def _words(*alternatives: str) -> re.Pattern[str]:

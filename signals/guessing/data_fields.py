@@ -80,6 +80,8 @@ def _useless(guess: TableGuess, name: str) -> str:
             return why
     if not cells:
         return "empty in all rows"
+    if guess.layout.kind == "json" and all(cell.startswith("[") for cell in cells):
+        return "a list: it has no value of one meaning"
     if len(cells) == 1 and all(guess.cells(name)):
         return "the same in all rows"
     if name in guess.times:

@@ -127,6 +127,41 @@ def test_codings_of_texts(tmp_path: Path, kind: str) -> None:
     assert column(path) == texts
 
 
+STRUCTS = pa.array(
+    [
+        {"email": "a@b.example", " firm": {"size": 5, "tags": ["x"]}, "plan": "pro"},
+        None,
+        {"email": None, " firm": None, "plan": "pro"},
+    ],
+    pa.struct(
+        [
+            ("email", pa.string()),
+            (" firm", pa.struct([("size", pa.int64()), ("tags", pa.list_(pa.string()))])),
+            ("plan", pa.dictionary(pa.int32(), pa.string())),
+        ]
+    ),
+)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_fields_of_structs_are_columns(tmp_path: Path, stored: bool) -> None:
+    columns = {"contact": STRUCTS, "n": [1, 2, 3]}
+    path = written(tmp_path, columns, store_schema=stored, row_group_size=2)
+    assert column(path, "contact.email") == ["a@b.example", "", ""]
+    assert column(path, "contact.firm.size") == ["5", "", ""]
+    assert column(path, "contact.plan") == ["pro", "", "pro"]
+    (first, *_) = [b for b in read_parquet(path, ["n"], ".", whole=True) if b.rows]
+    assert first.names == ("contact.email", "contact.firm.size", "contact.plan", "n")
+    assert list(first.rows[0]) == ["a@b.example", "5", "pro", "1"]
+
+
+@pytest.mark.parametrize("name", ["contact", "contact.firm", "contact.firm.tags"])
+def test_structs_and_lists_themselves_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadInput, match="a list, a map or a struct") as bad:
+        column(written(tmp_path, {"contact": STRUCTS}), name)
+    assert bad.value.rule == "column-type"
+
+
 def test_names_with_points_blanks_and_twice(tmp_path: Path) -> None:
     assert column(written(tmp_path, {" a.b ": ["x"], "a": [{"b": 1}]}), "a.b") == ["x"]
     twice = pa.table([pa.array(["x"])] * 2, names=["c", "c"])

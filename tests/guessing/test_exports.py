@@ -2,14 +2,20 @@
 
 import csv
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
+from config.settings import Settings
 from jobs.signals.propose_mapping import propose, tried
+from signals.events.event_log import size
 from signals.guessing.known_exports import known_exports, recognised
 from signals.guessing.questions import Answers, take_guess
+from tests.commands import leadscore
 from tests.docs.exports_page import FIXTURES, PAGE, filled, proposals
+from training.config import read_config
+from wiring.signals import open_signals
 
 EXPORTS = {export.name: export for export in known_exports()}
 
@@ -58,6 +64,25 @@ def test_nothing_that_knows_the_outcome_is_a_feature(path: Path) -> None:
     assert set(table.fields) & set(export.honest)
 
 
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name)
+def test_the_next_command_works_as_it_is_printed(path: Path, tmp_path: Path) -> None:
+    home, out = tmp_path / "home", tmp_path / "guessed files"
+    done = leadscore(home, "init", str(path), "--yes", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    ingest, train = done.stdout.splitlines()[-2:]
+    program, *words = shlex.split(ingest)
+    assert program == "leadscore"
+    assert words[0] == "ingest"
+    ingested = leadscore(home, *words)
+    assert ingested.returncode == 0, ingested.stderr
+    trial = next(iter(tried(propose([str(path)], Answers(), take_guess))))
+    events = size(open_signals(Settings(home=home)).engine)
+    assert events == sum(trial.events.values())
+    program, *words = shlex.split(train)
+    assert (program, words[0]) == ("leadscore", "train")
+    assert read_config(Path(words[-1])).outcome == "won"
+
+
 def test_comments_hold_no_cell_that_names_somebody() -> None:
     for path in FIXTURES:
         proposal = propose([str(path)], Answers(), take_guess)
@@ -70,7 +95,8 @@ def test_comments_hold_no_cell_that_names_somebody() -> None:
 
 def _rows(path: Path) -> int:
     if path.suffix == ".json":
-        return len(json.loads(path.read_text()))
+        documents = json.loads(path.read_text())
+        return len(documents["results"] if isinstance(documents, dict) else documents)
     if path.suffix == ".jsonl":
         return len(path.read_text().splitlines())
     with path.open(newline="") as stream:

@@ -32,6 +32,8 @@ Outcome = Annotated[
 ]
 Key = Annotated[str, typer.Option(metavar="COLUMN", help="The column by which leads are known.")]
 Created = Annotated[str, typer.Option(metavar="COLUMN", help="The column of when a lead came.")]
+_NAMES = 40
+"""Names of columns that are shown."""
 _TEXT = 60
 """Characters of an event's data that are shown."""
 
@@ -114,11 +116,18 @@ def _put_table(table: "TableGuess") -> None:
     if table.fields:
         rows.append(("known of them", f"{len(table.fields)} columns"))
     if table.late:
-        rows.append(("left out, too late", ", ".join(table.late)))
-    if table.left_out:
-        rows.append(("left out besides", ", ".join(table.left_out)))
+        rows.append(("left out, too late", _names(table.late)))
+    if besides := table.left_out | sample.unusable:
+        rows.append(("left out besides", _names(besides)))
     for what, text in rows:
         put(f"  {what:<20}{text}")
+
+
+def _names(columns: "Iterable[str]") -> str:
+    """So many names as a terminal shows; the mapping has all of them."""
+    names = list(columns)
+    more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
+    return ", ".join(names[:_NAMES]) + more
 
 
 def _source(column: str | None, why: str) -> str:

@@ -1,6 +1,7 @@
 """A sample of a file's rows by column: at most so many, drawn evenly from those that are read."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +9,9 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from signals.files.file_format import FileFormat
+from signals.files.file_kinds import is_parquet
 from signals.files.json_rows import Cells, is_json, json_cells
+from signals.files.parquet_columns import unread_columns
 from signals.files.readers import read_rows
 from signals.files.row_batches import BrokenRow
 
@@ -23,6 +26,8 @@ LONGEST = 1_000
 """Characters of a cell that are kept."""
 
 MOST_COLUMNS = 2_000
+FURTHER = {f"all after the first {MOST_COLUMNS:,}": "more columns than are looked at"}
+TWICE = "its name stands twice"
 _SEED = 0
 R = TypeVar("R", bound=Sized)
 
@@ -31,14 +36,14 @@ R = TypeVar("R", bound=Sized)
 class TableSample:
     """Rows of a file in their order. `rows` were read and `broken` of them are no rows.
 
-    `columns` holds each column's cells, without blanks around them; columns without a name, and
-    names that stand twice, are left out and listed in `unusable`.
+    `columns` holds each column's cells, without blanks around them. Columns without a name are left
+    out; so are those of `unusable`, which says why: names that stand twice, lists, too many.
     """
 
     path: Path
     file_format: FileFormat
     columns: dict[str, list[str]]
-    unusable: tuple[str, ...]
+    unusable: dict[str, str]
     rows: int
     broken: int
     whole: bool
@@ -109,10 +114,13 @@ def _of_table(path: Path, file_format: FileFormat) -> TableSample:
         if reservoir.count + broken >= MOST_READ:
             whole = False
             break
-    usable = [k for k, name in enumerate(names) if name and names.count(name) == 1]
+    counts = Counter(names)
+    usable = [k for k, name in enumerate(names) if name and counts[name] == 1]
     rows = reservoir.rows()
-    columns = {names[k]: [row[k].strip()[:LONGEST] for row in rows] for k in usable}
-    unusable = tuple(dict.fromkeys(n for n in names if n and names.count(n) > 1))
+    columns = {names[k]: [row[k].strip()[:LONGEST] for row in rows] for k in usable[:MOST_COLUMNS]}
+    unusable = {name: TWICE for name, count in counts.items() if name and count > 1}
+    unusable |= unread_columns(path) if is_parquet(path) else {}
+    unusable |= FURTHER if len(usable) > MOST_COLUMNS else {}
     total = reservoir.count + broken
     return TableSample(path, file_format, columns, unusable, total, broken, whole)
 
@@ -124,16 +132,18 @@ def _of_documents(path: Path, file_format: FileFormat) -> TableSample:
         if row is None:
             broken += 1
             continue
-        if len(names) < MOST_COLUMNS:
+        if len(names) <= MOST_COLUMNS:
             names.update(dict.fromkeys(row))
         reservoir.add(row)
         if reservoir.count + broken >= MOST_READ:
             whole = False
             break
     rows = reservoir.rows()
-    columns = {n: [row.get(n, "").strip()[:LONGEST] for row in rows] for n in names if n}
+    named = [name for name in names if name]
+    columns = {n: [row.get(n, "").strip()[:LONGEST] for row in rows] for n in named[:MOST_COLUMNS]}
+    unusable = FURTHER if len(named) > MOST_COLUMNS else {}
     total = reservoir.count + broken
-    return TableSample(path, file_format, columns, (), total, broken, whole)
+    return TableSample(path, file_format, columns, dict(unusable), total, broken, whole)
 
 
 def _documents(path: Path) -> Iterator[Cells | None]:

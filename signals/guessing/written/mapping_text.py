@@ -241,7 +241,7 @@ def _left_out(table: TableGuess) -> Iterator[str]:
         yield "      # Left out, for they seem to be written with the outcome or after it. Was one"
         yield "      # written before? Put it among the data of the event that it belongs to."
         yield from (f"      #   {scalar(c)}: {why}" for c, why in table.late.items())
-    others = {**table.left_out, **dict.fromkeys(table.sample.unusable, "its name stands twice")}
+    others = table.left_out | table.sample.unusable
     if others:
         yield "      # Left out besides:"
         yield from (f"      #   {scalar(c)}: {why}" for c, why in others.items())
