@@ -12,8 +12,11 @@ from domain.decisions import DecisionRecord
 from domain.errors import BadInput
 
 LARGEST_PAGE = 1000
+LOOKED_AT = 20_000
+"""Leads that are looked at for a page of several filters: it may be short, its cursor goes on."""
 
 RowReader = Callable[[sa.Select[Any]], Sequence[sa.Row[Any]]]
+Filter = tuple[str, object]
 
 _decoder = msgspec.json.Decoder(DecisionRecord)
 
@@ -38,26 +41,71 @@ def page(
 ) -> Page:
     """A page by keyset: its cost depends on its length alone, not on how far down it is.
 
+    Of several filters a page looks at LOOKED_AT leads at most, and may be shorter than `limit`.
     Raises BadInput where limit or cursor are none, and whatever `read` raises.
     """
     if not 1 <= limit <= LARGEST_PAGE:
         raise BadInput(f"limit is {limit}, must be 1 to {LARGEST_PAGE}", rule="page-limit")
-    ranked = RANKING.c
-    query = sa.select(ranked.score, ranked.lead_id, AUDIT.c.body)
-    same = sa.and_(ranked.sequence == AUDIT.c.sequence, ranked.lead_id == AUDIT.c.lead_id)
-    query = query.join_from(RANKING, AUDIT, same)
-    for column, wanted in ((ranked.grade, grade), (ranked.queue, queue)):
-        if wanted is not None:
-            query = query.where(column == wanted)
+    given = (("grade", grade), ("queue", queue), ("eligible", eligible))
+    filters = [(name, wanted) for name, wanted in given if wanted is not None]
+    bounds = [] if min_score is None else [RANKING.c.score >= min_score]
+    if after is not None:
+        bounds.append(_past(after))
+    if accounts is None and len(filters) > 1:
+        return _of_walk(read, limit, filters, bounds)
+    query = _joined(filters).where(*bounds)
     if accounts is not None:
         query = query.where(AUDIT.c.account_id.in_(accounts))
-    if eligible is not None:
-        query = query.where(AUDIT.c.eligible == eligible)
-    if min_score is not None:
-        query = query.where(ranked.score >= min_score)
-    if after is not None:
-        query = query.where(_past(after))
-    rows = read(query.order_by(ranked.score.desc(), ranked.lead_id).limit(limit + 1))
+    return _page(read(query.limit(limit + 1)), limit)
+
+
+def _of_walk(
+    read: RowReader, limit: int, filters: Sequence[Filter], bounds: Sequence[sa.ColumnElement[bool]]
+) -> Page:
+    """Of the leads that one filter's index finds, LOOKED_AT at most, those that fit the others.
+
+    No index tells of two filters where the next lead is that fits both. One that finds no more than
+    LOOKED_AT is taken first: the page is whole then.
+    """
+    ends = [_row_at(read, one, bounds, LOOKED_AT) for one in filters]
+    chosen = ends.index(None) if None in ends else 0
+    others = [one for place, one in enumerate(filters) if place != chosen]
+    end = ends[chosen]
+    within = bounds if end is None else [*bounds, _not_past(end.score, end.lead_id)]
+    query = _joined([filters[chosen]]).where(*within, *map(_by_no_index, others))
+    page = _page(read(query.limit(limit + 1)), limit)
+    if page.cursor is None and end is not None:
+        return Page(records=page.records, cursor=_cursor(end.score, end.lead_id))
+    return page
+
+
+def _row_at(
+    read: RowReader, one: Filter, bounds: Sequence[sa.ColumnElement[bool]], number: int
+) -> sa.Row[Any] | None:
+    """Score and lead of the lead of that number, from 1, that fits; None where fewer do."""
+    ranked, (name, wanted) = RANKING.c, one
+    query = sa.select(ranked.score, ranked.lead_id).where(ranked[name] == wanted, *bounds)
+    query = query.order_by(ranked.score.desc(), ranked.lead_id)
+    return next(iter(read(query.offset(number - 1).limit(1))), None)
+
+
+def _by_no_index(one: Filter) -> sa.ColumnElement[bool]:
+    """A condition that is looked at row by row: the index of another is to be walked."""
+    column = RANKING.c[one[0]]
+    return sa.func.coalesce(column, column) == one[1]
+
+
+def _joined(filters: Sequence[Filter]) -> sa.Select[Any]:
+    """Leads that fit, the best first, with their newest decisions."""
+    ranked = RANKING.c
+    same = sa.and_(ranked.sequence == AUDIT.c.sequence, ranked.lead_id == AUDIT.c.lead_id)
+    query = sa.select(ranked.score, ranked.lead_id, AUDIT.c.body).join_from(RANKING, AUDIT, same)
+    query = query.where(*(ranked[name] == wanted for name, wanted in filters))
+    return query.order_by(ranked.score.desc(), ranked.lead_id)
+
+
+def _page(rows: Sequence[sa.Row[Any]], limit: int) -> Page:
+    """A page of rows, of which one more than `limit` was asked for."""
     shown = rows[:limit]
     cursor = _cursor(shown[-1].score, shown[-1].lead_id) if len(rows) > limit else None
     return Page(records=tuple(_decoder.decode(row.body) for row in shown), cursor=cursor)
@@ -75,6 +123,13 @@ def _past(cursor: str) -> sa.ColumnElement[bool]:
     tied = sa.and_(ranked.score == score, ranked.lead_id > lead_id)
     # the first condition alone lets the index be entered at the right place
     return sa.and_(ranked.score <= score, sa.or_(ranked.score < score, tied))
+
+
+def _not_past(score: float, lead_id: str) -> sa.ColumnElement[bool]:
+    """Up to that lead, itself included."""
+    ranked = RANKING.c
+    tied = sa.and_(ranked.score == score, ranked.lead_id <= lead_id)
+    return sa.and_(ranked.score >= score, sa.or_(ranked.score > score, tied))
 
 
 def _cursor(score: float, lead_id: str) -> str:

@@ -20,6 +20,29 @@ RowReader = Callable[[sa.Select[Any]], Sequence[sa.Row[Any]]]
 _decoder = msgspec.json.Decoder(DecisionRecord)
 
 
+class _Policy(msgspec.Struct):
+    policy: str
+
+
+class _Action(msgspec.Struct):
+    action: str
+    rules: tuple[str, ...]
+
+
+class _Routing(msgspec.Struct):
+    versions: _Policy
+    decision: _Action
+
+
+class _RoutingRecord(msgspec.Struct):
+    """Of a record, what is compared when decisions are searched."""
+
+    answer: _Routing
+
+
+_routing = msgspec.json.Decoder(_RoutingRecord)
+
+
 class TrailEntry(NamedTuple):
     """A decision and its place in the trail."""
 
@@ -42,15 +65,18 @@ def search(read: RowReader, query: DecisionQuery, limit: int, after: str | None)
     if not 1 <= limit <= LARGEST_PAGE:
         raise BadInput(f"limit is {limit}, must be 1 to {LARGEST_PAGE}", rule="page-limit")
     before, entries = _sequence(after), list[TrailEntry]()
+    within = _within(read, query)
+    if within is None:
+        return TrailPage(entries, None)
     for size in _sizes(limit):
-        chunk = _entries(read, query, before, size)
-        for entry in chunk:
-            before = entry.sequence
-            if not _fits(query, entry.record):
+        chunk = _entries(read, [*_conditions(query), *within], before, size)
+        for row in chunk:
+            before = int(row.sequence)
+            if not _fits(query, row.body):
                 continue
             if len(entries) == limit:
                 return TrailPage(entries, str(entries[-1].sequence))
-            entries.append(entry)
+            entries.append(TrailEntry(before, _decoder.decode(row.body)))
         if len(chunk) < size:
             return TrailPage(entries, None)
     return TrailPage(entries, str(before))
@@ -62,9 +88,8 @@ def stream(read: RowReader, query: DecisionQuery, through: int) -> Iterator[Trai
     select = sa.select(a.sequence, a.body).where(a.sequence <= through, *_conditions(query))
     while chunk := read(select.where(a.sequence >= start).order_by(a.sequence).limit(CHUNK)):
         for row in chunk:
-            entry = TrailEntry(int(row.sequence), _decoder.decode(row.body))
-            if _fits(query, entry.record):
-                yield entry
+            if _fits(query, row.body):
+                yield TrailEntry(int(row.sequence), _decoder.decode(row.body))
         start = chunk[-1].sequence + 1
 
 
@@ -85,15 +110,29 @@ def _sizes(limit: int) -> Iterator[int]:
         size = min(CHUNK, left)
 
 
-def _entries(
-    read: RowReader, query: DecisionQuery, before: int | None, size: int
-) -> list[TrailEntry]:
+def _within(read: RowReader, query: DecisionQuery) -> list[sa.ColumnElement[bool]] | None:
+    """Between which entries those of a span of time are; None where there are none.
+
+    Moments nearly ascend with the trail, and an index has both: without this, the rows of all that
+    was decided later would be read, which hold the records.
+    """
+    moments = list(_moments(query))
+    if not moments or query.leads is not None or query.accounts is not None:
+        return []
     a = AUDIT.c
-    select = sa.select(a.sequence, a.body).where(*_conditions(query))
+    ends = sa.select(sa.func.min(a.sequence), sa.func.max(a.sequence)).where(*moments)
+    ((first, last),) = read(ends)
+    return None if first is None else [a.sequence >= first, a.sequence <= last]
+
+
+def _entries(
+    read: RowReader, conditions: Sequence[sa.ColumnElement[bool]], before: int | None, size: int
+) -> Sequence[sa.Row[Any]]:
+    a = AUDIT.c
+    select = sa.select(a.sequence, a.body).where(*conditions)
     if before is not None:
         select = select.where(a.sequence < before)
-    rows = read(select.order_by(a.sequence.desc()).limit(size))
-    return [TrailEntry(int(row.sequence), _decoder.decode(row.body)) for row in rows]
+    return read(select.order_by(a.sequence.desc()).limit(size))
 
 
 def _sequence(cursor: str | None) -> int | None:
@@ -111,18 +150,24 @@ def _conditions(query: DecisionQuery) -> Iterator[sa.ColumnElement[bool]]:
         yield a.lead_id.in_(query.leads)
     if query.accounts is not None:
         yield a.account_id.in_(query.accounts)
-    if query.since_us is not None:
-        yield a.decided_us >= query.since_us
-    if query.until_us is not None:
-        yield a.decided_us < query.until_us
+    yield from _moments(query)
     for column, wanted in ((a.model, query.version), (a.grade, query.grade)):
         if wanted is not None:
             yield column == wanted
 
 
-def _fits(query: DecisionQuery, record: DecisionRecord) -> bool:
-    """What only the record itself can tell."""
-    answer = record.answer
+def _moments(query: DecisionQuery) -> Iterator[sa.ColumnElement[bool]]:
+    if query.since_us is not None:
+        yield AUDIT.c.decided_us >= query.since_us
+    if query.until_us is not None:
+        yield AUDIT.c.decided_us < query.until_us
+
+
+def _fits(query: DecisionQuery, body: bytes) -> bool:
+    """What only the record itself can tell: a part of it is read, and nothing where all fits."""
+    if query.policy is None and query.action is None and query.rule is None:
+        return True
+    answer = _routing.decode(body).answer
     return (
         query.policy in (None, answer.versions.policy)
         and query.action in (None, answer.decision.action)

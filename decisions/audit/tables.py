@@ -33,6 +33,8 @@ AUDIT = sa.Table(
     sa.Index("audit_lead_at", "lead_id", "sequence"),
     sa.Index("audit_decided_at", "decided_us", "sequence"),
     sa.Index("audit_account_at", "account_id", "sequence"),
+    sa.Index("audit_model_at", "model", "sequence"),
+    sa.Index("audit_grade_at", "grade", "sequence"),
 )
 """One row a decision, numbered from 1 without gaps. `body` is the record as JSON, and the only
 thing hashed; the columns beside it repeat what look-ups need, and `verify` compares them."""
@@ -46,9 +48,11 @@ RANKING = sa.Table(
     sa.Column("score", sa.Double, nullable=False),
     sa.Column("grade", sa.String(8), nullable=False),
     sa.Column("queue", sa.String(128), nullable=False),
+    sa.Column("eligible", sa.Boolean, nullable=False),
     sa.Index("audit_ranking_by_score", sa.text("score DESC"), "lead_id"),
     sa.Index("audit_ranking_by_grade", "grade", sa.text("score DESC"), "lead_id"),
     sa.Index("audit_ranking_by_queue", "queue", sa.text("score DESC"), "lead_id"),
+    sa.Index("audit_ranking_by_eligible", "eligible", sa.text("score DESC"), "lead_id"),
 )
 """Each lead's newest decision: derived from the trail, and rewritten as it grows."""
 

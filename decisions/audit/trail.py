@@ -25,7 +25,7 @@ from storage.sql import lock_statement
 
 _LOCK = 7_310_868
 """PostgreSQL's advisory lock that stands for the right to append."""
-_RANKED = ("lead_id", "sequence", "decided_us", "score", "grade", "queue")
+_RANKED = ("lead_id", "sequence", "decided_us", "score", "grade", "queue", "eligible")
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(DecisionRecord)

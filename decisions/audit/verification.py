@@ -107,7 +107,7 @@ def _ranking(read: RowReader, last: int) -> Verified:
     """The ranking has each lead's newest decision, and nothing else."""
     a, r = AUDIT.c, RANKING.c
     count = read(sa.select(sa.func.count()).select_from(RANKING))[0][0]
-    shared = ("lead_id", "decided_us", "score", "grade", "queue")
+    shared = ("lead_id", "decided_us", "score", "grade", "queue", "eligible")
     differs = sa.or_(a.sequence.is_(None), *(a[name] != r[name] for name in shared))
     other = sa.select(r.sequence).select_from(RANKING.outerjoin(AUDIT, a.sequence == r.sequence))
     other = other.where(differs, r.sequence <= last).order_by(r.sequence).limit(1)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     select,
+    text,
 )
 
 from storage.migrations import migrate
@@ -149,7 +150,8 @@ quarantine = Table(
     Column("rule", String(64), nullable=False),
     Column("detail", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Index("quarantine_rule", "rule"),
+    Index("quarantine_newest", text("received_us DESC"), "origin", "line"),
+    Index("quarantine_newest_of_rule", "rule", text("received_us DESC"), "origin", "line"),
 )
 
 quarantine_keys = Table(

@@ -119,7 +119,7 @@ def cut_trail(settings: Settings) -> None:
         )
         connection.execute(
             "INSERT OR IGNORE INTO audit_ranking SELECT lead_id, max(sequence), decided_us, score,"
-            " grade, queue FROM audit GROUP BY lead_id"
+            " grade, queue, eligible FROM audit GROUP BY lead_id"
         )
 
 
@@ -252,11 +252,16 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
         edit("audit.db", "UPDATE audit_ranking SET score = 1 WHERE sequence = 10"),
         "ranking 10 ",
     ),
+    "the ranking's eligibility": (
+        edit("audit.db", "UPDATE audit_ranking SET eligible = NOT eligible WHERE sequence = 10"),
+        "ranking 10 ",
+    ),
     "the ranking's decision": (
         edit(
             "audit.db",
-            "UPDATE audit_ranking SET (sequence, decided_us, score, grade, queue) = (SELECT"
-            " sequence, decided_us, score, grade, queue FROM audit WHERE sequence = 2)"
+            "UPDATE audit_ranking SET (sequence, decided_us, score, grade, queue, eligible) = "
+            "(SELECT sequence, decided_us, score, grade, queue, eligible FROM audit"
+            " WHERE sequence = 2)"
             " WHERE lead_id = (SELECT lead_id FROM audit WHERE sequence = 2)",
         ),
         "ranking 8 ",
@@ -268,8 +273,8 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "a lead put into the ranking": (
         edit(
             "audit.db",
-            "INSERT INTO audit_ranking SELECT 'lead_x', sequence, decided_us, score, grade, queue"
-            " FROM audit WHERE sequence = 7",
+            "INSERT INTO audit_ranking SELECT 'lead_x', sequence, decided_us, score, grade, queue,"
+            " eligible FROM audit WHERE sequence = 7",
         ),
         "ranking 7 ",
     ),

@@ -145,8 +145,8 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     ),
     "a lead put into the ranking": (
         run(
-            "INSERT INTO audit_ranking SELECT 'lead_x', sequence, decided_us, score, grade, queue"
-            " FROM audit WHERE sequence = 7"
+            "INSERT INTO audit_ranking SELECT 'lead_x', sequence, decided_us, score, grade, queue,"
+            " eligible FROM audit WHERE sequence = 7"
         ),
         "ranking 7 ",
     ),

@@ -1,12 +1,15 @@
 """Pages of leads: together they are the ranking that a plain sort gives."""
 
+import random
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from decisions.audit.ranking import LARGEST_PAGE
 from decisions.audit.tables import create_tables
@@ -65,6 +68,33 @@ def test_pages_are_the_sorted_whole(
         wanted = [r for r in whole if r.answer.decision.queue == queue and r.answer.score >= 0.3]
         assert walk(trail, limit, queue=queue, min_score=0.3) == wanted
         engine.dispose()
+
+
+@pytest.mark.parametrize("looked_at", [1, 3, 10, 100])
+def test_several_filters_find_all_that_fit_wherever_they_are(
+    trail: AuditTrail, make_record: MakeRecord, monkeypatch: pytest.MonkeyPatch, looked_at: int
+) -> None:
+    monkeypatch.setattr("decisions.audit.ranking.LOOKED_AT", looked_at)
+    chance = random.Random(looked_at)
+    made = []
+    for n in range(60):
+        record = make_record(lead_id=f"lead_{n}", score=round(chance.random(), 1))
+        decision = replace(
+            record.answer.decision, eligible=bool(n % 3), queue=chance.choice(["a", "b"])
+        )
+        answer = replace(record.answer, decision=decision, grade=chance.choice("AB"))
+        made.append(replace(record, answer=answer))
+    trail.append(made)
+    whole = newest(made)
+    for grade, queue, eligible in product((None, "A"), (None, "b"), (None, True, False)):
+        wanted = [
+            r
+            for r in whole
+            if grade in (None, r.answer.grade)
+            and queue in (None, r.answer.decision.queue)
+            and eligible in (None, r.answer.decision.eligible)
+        ]
+        assert walk(trail, 4, grade=grade, queue=queue, eligible=eligible) == wanted
 
 
 def test_a_page_that_ends_the_list_has_no_cursor(

@@ -86,16 +86,30 @@ def index_names(connection: sa.Connection) -> set[str]:
     return {str(name) for (name,) in connection.exec_driver_sql(query)}
 
 
+LATER_INDEXES = (
+    "ranking_by_grade",
+    "ranking_by_queue",
+    "ranking_by_eligible",
+    "model_at",
+    "grade_at",
+)
+"""Indexes of the audit trail that version 0.1.0 did not have."""
+
+
 def as_first(engine: sa.Engine, store: Store) -> None:
     """A database as version 0.1.0 left it: without revisions, and without what came since."""
     STORES[store].create_all(engine)
     if store == "audit":
         with engine.begin() as connection:
-            for column in ("grade", "queue"):
-                connection.exec_driver_sql(f"DROP INDEX audit_ranking_by_{column}")
+            for name in LATER_INDEXES:
+                connection.exec_driver_sql(f"DROP INDEX audit_{name}")
+            connection.exec_driver_sql("ALTER TABLE audit_ranking DROP COLUMN eligible")
     if store == "signals":
         with engine.begin() as connection:
             connection.exec_driver_sql("DROP INDEX leads_account_known")
+            connection.exec_driver_sql("DROP INDEX quarantine_newest")
+            connection.exec_driver_sql("DROP INDEX quarantine_newest_of_rule")
+            connection.exec_driver_sql("CREATE INDEX quarantine_rule ON quarantine (rule)")
             connection.exec_driver_sql("INSERT INTO totals (name, value) VALUES ('accepted', 7)")
 
 
