@@ -46,8 +46,8 @@ def page(
     """
     if not 1 <= limit <= LARGEST_PAGE:
         raise BadInput(f"limit is {limit}, must be 1 to {LARGEST_PAGE}", rule="page-limit")
-    given = (("grade", grade), ("queue", queue), ("eligible", eligible))
-    filters = [(name, wanted) for name, wanted in given if wanted is not None]
+    wanted_of = (("grade", grade), ("queue", queue), ("eligible", eligible))
+    filters = [(name, wanted) for name, wanted in wanted_of if wanted is not None]
     bounds = [] if min_score is None else [RANKING.c.score >= min_score]
     if after is not None:
         bounds.append(_past(after))
