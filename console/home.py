@@ -13,11 +13,17 @@ from decisions.policy.document import PolicyDocument
 from domain.errors import Unavailable
 from domain.versions.manifest import Manifest, VersionKind
 from domain.what_if import WhatIf, WhatIfRequest
-from registry.store import AnyRegistry, PolicyRegistry, Registry
+from registry.store import AnyRegistry, PolicyRegistry, Registry, WorkflowRegistry
 from signals.contracts.registry import ContractRegistry
 from wiring.decisions import open_trail
 from wiring.policies import file_of_record
-from wiring.registry import open_as, open_by_credential, open_policies, open_registry
+from wiring.registry import (
+    open_as,
+    open_by_credential,
+    open_policies,
+    open_registry,
+    open_workflows,
+)
 from wiring.signals import SignalPlane, contract_book, open_signals
 
 KEPT = 16
@@ -58,6 +64,12 @@ class ConsoleHome:
         with self._lock:
             return open_policies(self.settings)
 
+    @cached_property
+    def workflows(self) -> WorkflowRegistry:
+        """The versions of workflows, to be read."""
+        with self._lock:
+            return open_workflows(self.settings)
+
     def model(self, label: str) -> tuple[Path, Manifest]:
         """Folder and manifest of a version of a model, checked once."""
         return self._model(label)
@@ -84,7 +96,13 @@ class ConsoleHome:
 
     def versions(self, kind: VersionKind) -> AnyRegistry:
         """The versions of one kind, to be read."""
-        return self.policies if kind == "policy" else self.models
+        match kind:
+            case "model":
+                return self.models
+            case "policy":
+                return self.policies
+            case "workflow":
+                return self.workflows
 
     def registry(self, kind: VersionKind, credential: str) -> AnyRegistry:
         """The versions of one kind, to be moved by the holder of a credential, without MLflow."""

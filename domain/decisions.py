@@ -28,7 +28,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     rollout: str
-    kind: Literal["model", "policy"]
+    kind: Literal["model", "policy", "workflow"]
     mode: Literal["canary", "shadow", "blue_green", "holdout"]
     step: int
     weight: float

@@ -1,9 +1,9 @@
-"""Policies in a rollout, judged by what became of the accounts that each arm routed.
+"""Policies and workflows in a rollout, judged by what became of the accounts of each arm.
 
-A lead is routed once, so there is no paired score. Accounts are drawn into arms at random with
-known chances: conversions are compared with inverse propensities once a horizon has passed, and by
-an anytime-valid logrank test that needn't wait for it. Each spends half of the chance of a wrong
-verdict.
+A lead is routed, or begins in a workflow, once, so there is no paired score. Accounts are drawn
+into arms at random with known chances: conversions are compared with inverse propensities once a
+horizon has passed, and by an anytime-valid logrank test that needn't wait for it. Each spends half
+of the chance of a wrong verdict.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.clock import DAY
-from domain.decisions import Assignment, DecisionRecord
+from domain.decisions import DecisionRecord
 from domain.errors import UnknownLead
 from domain.measurement import Interval
 from domain.versions.certificate import Certificate
@@ -23,6 +23,7 @@ from measures.confidence_sequences import arm_differences, confidence_sequence
 from measures.logrank import RiskSets, logrank_e_process, risk_sets
 from monitoring.canary_rule import CanaryRule
 from monitoring.canary_target import Learnt
+from monitoring.exposures import Exposure, exposures
 from monitoring.outcomes import OutcomesByLead
 from monitoring.verdict import OUTCOMES, CanaryOutcome, Loss, Verdict
 
@@ -32,7 +33,7 @@ NEVER = np.iinfo(np.int64).max
 
 
 class PolicyVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found of two policies' arms.
+    """What was found of the arms of two policies, or of two workflows.
 
     `accounts` and `conversions` count champion's and challenger's; a conversion counts within the
     horizon of the account's first decision. `faster` and `slower` are log evidence that accounts
@@ -77,14 +78,36 @@ def compare_policies(
     watermark_us: int,
     canonical: Callable[[str], str] = str,
 ) -> PolicyVerdict:
-    """Compare the arms of a rollout of policies, from records in the order of decisions.
+    """Compare the arms of a rollout of policies, from records in the order of decisions."""
+    return compare_arms(
+        exposures(records, rollout),
+        outcomes,
+        labels,
+        learnt,
+        rule,
+        watermark_us=watermark_us,
+        canonical=canonical,
+    )
+
+
+def compare_arms(
+    exposed: Iterable[Exposure],
+    outcomes: OutcomesByLead,
+    labels: tuple[str, str],
+    learnt: Learnt,
+    rule: CanaryRule,
+    *,
+    watermark_us: int,
+    canonical: Callable[[str], str] = str,
+) -> PolicyVerdict:
+    """Compare the arms of one rollout, from the leads that came under it, in their order.
 
     `labels` are champion and challenger, `learnt` the outcome that counts and its horizon.
     An account counts from its first decision, in the arm and at the step of that, until another
     arm decides about it; accounts of each step are compared among themselves, since every step
     draws with chances of its own.
     """
-    accounts = _accounts(records, rollout, canonical)
+    accounts = _accounts(exposed, canonical)
     table = _table(accounts, _moments(outcomes, learnt.outcome, canonical), learnt, watermark_us)
     sets = _strata(table)
     spent = rule.alpha / 2
@@ -130,30 +153,29 @@ class _Table:
     step: NDArray[np.int64]
 
 
-def _accounts(
-    records: Iterable[DecisionRecord], rollout: str, canonical: Callable[[str], str]
-) -> list[_Account]:
+def _accounts(exposed: Iterable[Exposure], canonical: Callable[[str], str]) -> list[_Account]:
     accounts: dict[str, _Account] = {}
-    for record in records:
-        placed = next((a for a in record.assigned if a.rollout == rollout), None)
-        if placed is None or placed.arm == "holdout" or not 0 < placed.weight < 1:
+    for one in exposed:
+        placed = one.assigned
+        if placed.arm == "holdout" or not 0 < placed.weight < 1:
             continue
         try:
-            lead = canonical(record.answer.lead_id)
+            lead = canonical(one.lead_id)
         except UnknownLead:
             continue
-        key = record.account_id or f"lead {lead}"
-        account = accounts.setdefault(key, _entered(record, placed))
+        key = one.account_id or f"lead {lead}"
+        account = accounts.setdefault(key, _entered(one))
         if (placed.arm == "challenger") != account.challenger:
-            account.until_us = min(account.until_us, record.as_of_us)
+            account.until_us = min(account.until_us, one.at_us)
         elif account.until_us == NEVER:
             account.leads.add(lead)
     return sorted(accounts.values(), key=lambda one: one.entered_us)
 
 
-def _entered(record: DecisionRecord, placed: Assignment) -> _Account:
+def _entered(one: Exposure) -> _Account:
+    placed = one.assigned
     return _Account(
-        entered_us=record.as_of_us,
+        entered_us=one.at_us,
         step=placed.step,
         share=placed.weight / (1 - placed.holdout),
         challenger=placed.arm == "challenger",

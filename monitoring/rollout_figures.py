@@ -12,6 +12,7 @@ import numpy as np
 
 from domain.decisions import DecisionRecord
 from domain.ports import ARM_FAILED
+from monitoring.exposures import Exposure
 from registry.rollout_decision import ArmFigures
 from registry.rollout_state import Rollout
 
@@ -63,6 +64,20 @@ def arm_figures(records: Iterable[DecisionRecord], plan: Rollout) -> ArmFigures:
         degraded=tally.degraded / answered if answered and not shadow else None,
         quiet=len(tally.others),
     )
+
+
+def begun_figures(exposed: Iterable[Exposure], plan: Rollout) -> ArmFigures:
+    """Figures of the challenger's arm of workflows at the plan's step: leads that began there."""
+    begun, others = 0, set[str]()
+    for one in exposed:
+        if (one.assigned.rollout, one.assigned.step) != (plan.id, plan.step):
+            continue
+        if one.assigned.arm == "challenger":
+            begun += 1
+            others.clear()
+        else:
+            others.add(one.account_id or one.lead_id)
+    return ArmFigures(decisions=begun, quiet=len(others))
 
 
 def _arm(record: DecisionRecord, plan: Rollout) -> str | None:

@@ -7,7 +7,7 @@ It needs neither MLflow nor the ledger: it opens when both are gone. Layout:
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from domain.versions.manifest import (
     file_within,
     open_sealed_as,
 )
-from registry.ledger_entry import Registration
+from registry.ledger_entry import LedgerEntry, Registration
 from registry.registry_state import RegistryState
 from registry.rollout_state import Rollout
 
@@ -163,6 +163,31 @@ def write_stages(cache: Path, stages: Stages) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     Path(stream.name).replace(cache / STAGES_FILE)
+
+
+def is_behind(cache: Path, standing: RegistryState) -> bool:
+    """Whether the stages file is older than the ledger's word, and could be written anew."""
+    known = _or_none(cache)
+    wanted = [label for label in (standing.champion, standing.challenger) if label]
+    complete = all(version_folder(cache, label).is_dir() for label in wanted)
+    newest = 0 if known is None else known.sequence
+    return bool(wanted or standing.holdout) and complete and newest < standing.sequence
+
+
+def cut_entry(cache: Path, entries: Sequence[LedgerEntry]) -> int | None:
+    """The entry that the stages file names and a sound ledger does not have; None where it has."""
+    known = _or_none(cache)
+    if known is None:
+        return None
+    hashes = {entry.sequence: entry.hash for entry in entries}
+    return None if hashes.get(known.sequence) == known.hash else known.sequence
+
+
+def _or_none(cache: Path) -> Stages | None:
+    try:
+        return read_or_none(cache)
+    except BadInput:
+        return None
 
 
 def version_folder(cache: Path, label: str) -> Path:

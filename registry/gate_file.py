@@ -10,7 +10,16 @@ from typing import NamedTuple
 from domain.errors import BadConfiguration
 from domain.versions.manifest import Stage, VersionKind
 from domain.versions.measured import COUNTS, DIFFERENCES, METRICS, better
-from registry.gates import AtLeast, AtMost, GateRule, GateRules, NotWorse, StageRules, Unbeaten
+from registry.gates import (
+    PROVEN,
+    AtLeast,
+    AtMost,
+    GateRule,
+    GateRules,
+    NotWorse,
+    StageRules,
+    Unbeaten,
+)
 from storage.nearest_names import nearest
 from storage.typed_yaml import YamlFile
 
@@ -48,6 +57,7 @@ def check_gates(rules: GateRules) -> None:
     sections: tuple[tuple[StageRules, str, VersionKind], ...] = (
         (rules, "", "model"),
         (rules.policy, "policy.", "policy"),
+        (rules.workflow or PROVEN, "workflow.", "workflow"),
     )
     for stages, prefix, kind in sections:
         for stage in _STAGES:

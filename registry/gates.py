@@ -117,19 +117,27 @@ class StageRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return {Stage.CHALLENGER: self.challenger, Stage.CHAMPION: self.champion}.get(stage, ())
 
 
-class GateRules(StageRules, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One version of the gates: of models by stage, and of policies.
+_PROVEN = AtMost(name="checks_pass", count="findings", limit=0)
+PROVEN = StageRules(challenger=(_PROVEN,), champion=(_PROVEN,))
+"""The gates of workflows where a file names none."""
 
+
+class GateRules(StageRules, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One version of the gates: of models by stage, of policies, and of workflows.
+
+    A file that says nothing of workflows asks of them that they are proven.
     `second_approver`: a promotion to champion is a request, which another person completes.
     """
 
     version: FileVersion
     policy: StageRules = StageRules()
+    workflow: StageRules | None = None
     second_approver: bool = False
 
     def before(self, stage: Stage, kind: VersionKind) -> tuple[GateRule, ...]:
         """The rules before a stage of a version of a kind."""
-        return (self if kind == "model" else self.policy).of(stage)
+        of_kind = {"model": self, "policy": self.policy, "workflow": self.workflow or PROVEN}
+        return of_kind[kind].of(stage)
 
     @property
     def label(self) -> str:

@@ -169,7 +169,7 @@ class _Folding:
             case "requested":
                 self.requests[entry.subject] = entry
             case "rolled_back" if entry.to_stage == Stage.ARCHIVED:
-                # before the first champion came what is no version: the policy that comes along
+                # before the first champion came what is no version: as it comes along
                 self.reigns.remove(entry.subject)
                 self.stages[entry.subject] = Stage.ARCHIVED
             case "rolled_back":

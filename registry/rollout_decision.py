@@ -137,7 +137,7 @@ def _unproven(plan: Rollout, judged: Judged | None) -> list[str]:
         return ["no verdict was made, and one must pass"] if plan.needs_pass else []
     if judged.outcome == "pass" or plan.needs_pass is False:
         return []
-    if plan.kind == "policy" and plan.needs_pass is None:
+    if plan.kind != "model" and plan.needs_pass is None:
         return []  # arms that nobody can tell apart may go on; a worse one goes back
     return [*_reasons(judged), _WAITS]
 

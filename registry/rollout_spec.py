@@ -77,7 +77,12 @@ def canary(weight: float) -> RolloutSpec:
 def begin(
     course: RolloutSpec, name: str, kind: VersionKind, arms: tuple[str, str], started: str
 ) -> Rollout:
-    """A rollout between `arms`, champion and challenger, at the first step of its course."""
+    """A rollout between `arms`, champion and challenger, at the first step of its course.
+
+    Raises BadInput for what versions of that kind cannot do.
+    """
+    if kind == "workflow":
+        _check_workflow(course)
     steps = course.laid_out
     return Rollout(
         id=name,
@@ -94,6 +99,18 @@ def begin(
         needs_pass=course.needs_pass,
         patience_days=course.patience_days,
     )
+
+
+def _check_workflow(course: RolloutSpec) -> None:
+    """A lead begins in one workflow, and no other runs beside it."""
+    limited = course.limits != RolloutLimits()
+    for wrong, key, what in (
+        (course.mode != "canary", "mode", f"mode is {course.mode}, of workflows it must be canary"),
+        (course.holdout > 0, "holdout", "a holdout draws the routing, which is a policy's"),
+        (limited, "limits", "limits are of answers, which a workflow does not give"),
+    ):
+        if wrong:
+            raise BadInput(what, rule="rollout-plan", key=f"$.{key}")
 
 
 def _check(course: RolloutSpec) -> None:

@@ -4,7 +4,10 @@ from typing import Literal, get_args
 
 import msgspec
 
+from domain.bucketing import bucket
+from domain.decisions import Assignment
 from domain.errors import BadInput
+from domain.scores import Arm
 from domain.versions.manifest import VersionKind
 from storage.config_numbers import Count, Hours, PositiveMagnitude, Share
 
@@ -82,6 +85,26 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
         later = range(self.step + 1, len(self.steps))
         return next((i for i in later if self.steps[i].weight > self.weight), None)
 
+    def arm_of(self, account: str) -> Arm:
+        """The arm of an account, or of a lead that has none.
+
+        The challenger's arm is at the lower end of the unit interval, the holdout at the upper one:
+        when either grows, accounts move into it, and nobody else moves.
+        """
+        return arm_at(bucket(account, self.id), self.mode, self.weight, self.holdout)
+
+    def assignment(self, arm: Arm) -> Assignment:
+        """What is recorded of whoever is in an arm."""
+        return Assignment(
+            rollout=self.id,
+            kind=self.kind,
+            mode=self.mode,
+            step=self.step,
+            weight=self.weight,
+            holdout=self.holdout,
+            arm=arm,
+        )
+
     @property
     def in_words(self) -> str:
         """The plan in a few words: `canary, step 2 of 3, weight 0.2, holdout 0.05, on hold`."""
@@ -95,6 +118,17 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
         if self.held:
             parts.append("on hold")
         return ", ".join(parts)
+
+
+ANSWERING: frozenset[Mode] = frozenset({"canary", "blue_green"})
+"""The modes in which a challenger's answers are given."""
+
+
+def arm_at(at: float, mode: Mode, weight: float, holdout: float) -> Arm:
+    """The arm at a place in [0, 1)."""
+    if at >= 1.0 - holdout:
+        return "holdout"
+    return "challenger" if mode in ANSWERING and at < weight else "champion"
 
 
 def check_shares(weight: float, holdout: float) -> None:

@@ -24,6 +24,7 @@ from domain.versions.manifest import (
     file_hash,
 )
 from domain.versions.policy_manifest import PolicyManifest
+from domain.versions.workflow_manifest import WorkflowManifest
 from registry import cache as local
 from registry import unfinished
 from registry.ledger import Ledger
@@ -210,8 +211,8 @@ class VersionRegistry(Generic[M]):
     def rollback(self, *, by: str, reason: str) -> ModelVersion | None:
         """Put back what was in force before the champion; returns it. Serving needs no restart.
 
-        None: the policy that comes with the product, which is no version. MLflow is told if it
-        answers soon, else with the next change. Raises Missing where nothing was in force.
+        None: what is no version, such as the policy that comes with the product. MLflow is told if
+        it answers soon, else with the next change. Raises Missing where nothing was in force.
         """
         author = Author(by, reason)
         former = back(self.standing(), author)[-1]
@@ -255,14 +256,7 @@ class VersionRegistry(Generic[M]):
     def verify(self) -> int | None:
         """As `Ledger.verify`; entries cut off since the cache was last written are noticed too."""
         broken = self.ledger.verify()
-        try:
-            known = local.read_cached_stages(self.cache)
-        except LeadscoreError:
-            return broken
-        hashes = {entry.sequence: entry.hash for entry in self.ledger.entries()}
-        if broken is None and hashes.get(known.sequence) != known.hash:
-            return known.sequence
-        return broken
+        return local.cut_entry(self.cache, self.ledger.entries()) if broken is None else broken
 
     def now(self) -> str:
         """The present moment, RFC 3339, UTC."""
@@ -328,14 +322,7 @@ class VersionRegistry(Generic[M]):
         return standing
 
     def _catch_up(self) -> None:
-        standing = self.standing()
-        try:
-            known = local.read_cached_stages(self.cache).sequence
-        except LeadscoreError:
-            known = 0
-        wanted = [label for label in (standing.champion, standing.challenger) if label]
-        complete = all(local.version_folder(self.cache, label).is_dir() for label in wanted)
-        if (wanted or standing.holdout) and complete and known < standing.sequence:
+        if local.is_behind(self.cache, self.standing()):
             self._write_stages()
 
     def _mirror(self) -> None:
@@ -374,6 +361,12 @@ class PolicyRegistry(VersionRegistry[PolicyManifest]):
     """Versions of policies."""
 
     made_of = PolicyManifest
+
+
+class WorkflowRegistry(VersionRegistry[WorkflowManifest]):
+    """Versions of workflows."""
+
+    made_of = WorkflowManifest
 
 
 AnyRegistry = VersionRegistry[Any]

@@ -222,12 +222,13 @@ def _same_credential(waiting: LedgerEntry, author: Author) -> bool:
 def back(standing: RegistryState, author: Author) -> list[LedgerDraft]:
     """The entries of a return to what was in force before the champion.
 
-    That is the champion before; of policies, before the first champion, the one that comes with
-    the product: then the entry archives the champion. Raises Missing where there is neither.
+    That is the champion before; of policies and workflows, before the first champion, the one that
+    comes with the product or the home's own file: then the entry archives the champion. Raises
+    Missing where there is neither.
     """
     if len(standing.reigns) > 1:
         label, to_stage = standing.reigns[-2], Stage.CHAMPION
-    elif standing.reigns and standing.kind == "policy":
+    elif standing.reigns and standing.kind != "model":
         label, to_stage = standing.reigns[-1], Stage.ARCHIVED
     else:
         raise Missing(

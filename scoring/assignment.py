@@ -3,31 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.bucketing import bucket
 from domain.decisions import Assignment
 from domain.scores import Arm, Arms
-from registry.rollout_state import Mode, Rollout
-
-ANSWERING: frozenset[Mode] = frozenset({"canary", "blue_green"})
-"""The modes in which a challenger's answers are given."""
+from registry.rollout_state import Rollout
 
 
 def assign(account: str, plan: Rollout | None) -> Arm:
-    """The arm of an account (or of a lead that has none) under a plan.
-
-    The challenger's arm is at the lower end of the unit interval, the holdout at the upper one:
-    when either grows, accounts move into it, and nobody else moves.
-    """
-    if plan is None:
-        return "champion"
-    return arm_at(bucket(account, plan.id), plan.mode, plan.weight, plan.holdout)
-
-
-def arm_at(at: float, mode: Mode, weight: float, holdout: float) -> Arm:
-    """The arm at a place in [0, 1)."""
-    if at >= 1.0 - holdout:
-        return "holdout"
-    return "challenger" if mode in ANSWERING and at < weight else "champion"
+    """The arm of an account (or of a lead that has none) under a plan; of none the champion's."""
+    return "champion" if plan is None else plan.arm_of(account)
 
 
 VersionLabel = Literal["champion", "challenger"]
@@ -76,7 +59,7 @@ def assign_all(account: str, plans: Plans) -> AssignedArm:
         policy="holdout" if standing == "holdout" else assign(account, policy_plan),
     )
     rollouts = ((plans.holdout, standing), (policy_plan, arms.policy), (plans.model, arms.model))
-    each = tuple(_assignment_of(plan, arm) for plan, arm in rollouts if plan is not None)
+    each = tuple(plan.assignment(arm) for plan, arm in rollouts if plan is not None)
     if not each:
         return NOWHERE
     drawn_by = next((one.rollout for one in each if one.arm == "holdout"), "")
@@ -89,15 +72,3 @@ def overall(arms: Arms) -> Arm:
     if "holdout" in both:
         return "holdout"
     return "challenger" if "challenger" in both else "champion"
-
-
-def _assignment_of(plan: Rollout, arm: Arm) -> Assignment:
-    return Assignment(
-        rollout=plan.id,
-        kind=plan.kind,
-        mode=plan.mode,
-        step=plan.step,
-        weight=plan.weight,
-        holdout=plan.holdout,
-        arm=arm,
-    )

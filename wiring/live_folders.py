@@ -1,5 +1,6 @@
 """Where the live versions lie: in a home, or with the code of a Bento."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from config.settings import Settings
@@ -8,6 +9,9 @@ from domain.versions.manifest import VersionKind
 BUNDLE = Path(__file__).parents[1] / "serving" / "bundle"
 """Where a Bento carries the live versions: with the code, in no home."""
 
+FOLDERS: Mapping[VersionKind, str] = {"model": "", "policy": "policies", "workflow": "workflows"}
+"""Where each kind lies within the live versions."""
+
 
 def cache_of(settings: Settings) -> Path:
     """Where the live versions' files are kept, for serving without the registry."""
@@ -15,10 +19,10 @@ def cache_of(settings: Settings) -> Path:
 
 
 def policy_cache_of(settings: Settings) -> Path:
-    """Where the live policies' files are kept; within the models', so that one copy holds all."""
-    return cache_of(settings) / "policies"
+    """Where the live policies' files are kept."""
+    return folder_of(settings, "policy")
 
 
 def folder_of(settings: Settings, kind: VersionKind) -> Path:
-    """Where the live versions of a kind are kept."""
-    return policy_cache_of(settings) if kind == "policy" else cache_of(settings)
+    """Where the live versions of a kind are kept; all within the models', so that one copy does."""
+    return cache_of(settings) / FOLDERS[kind]

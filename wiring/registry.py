@@ -1,7 +1,9 @@
 """The registry, put together."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from config.home_files import rules_file
 from config.os_account import os_account
@@ -12,9 +14,23 @@ from registry.gate_file import STANDARD_FILE, load_gates
 from registry.gates import GateRules
 from registry.ledger import Ledger
 from registry.mlflow_files.relocation import relocate
-from registry.store import NO_MLFLOW, AnyRegistry, PolicyRegistry, Registry
+from registry.store import (
+    NO_MLFLOW,
+    AnyRegistry,
+    PolicyRegistry,
+    Registry,
+    WorkflowRegistry,
+)
 from storage.engine import open_engine
-from wiring.live_folders import cache_of, folder_of, policy_cache_of
+from wiring.live_folders import folder_of
+
+R = TypeVar("R", bound=AnyRegistry)
+REGISTRIES: Mapping[VersionKind, type[AnyRegistry]] = {
+    "model": Registry,
+    "policy": PolicyRegistry,
+    "workflow": WorkflowRegistry,
+}
+"""The registry of each kind."""
 
 CLOCK = SystemClock()
 MODEL = "lead"
@@ -25,38 +41,42 @@ ANSWER_WAIT_S = 5.0
 
 def open_registry(settings: Settings) -> Registry:
     """The models of this home."""
-    return _models(settings, _ledger(settings))
+    return _opened(Registry, settings, _ledger(settings))
 
 
 def open_policies(settings: Settings) -> PolicyRegistry:
     """The policies of this home: the same ledger and MLflow, a cache of their own."""
-    return _policies(settings, _ledger(settings))
+    return _opened(PolicyRegistry, settings, _ledger(settings))
+
+
+def open_workflows(settings: Settings) -> WorkflowRegistry:
+    """The workflows of this home: the same ledger and MLflow, a cache of their own."""
+    return _opened(WorkflowRegistry, settings, _ledger(settings))
 
 
 def open_kind(settings: Settings, kind: VersionKind) -> AnyRegistry:
-    """The registry of models, or that of policies."""
-    return open_policies(settings) if kind == "policy" else open_registry(settings)
+    """The registry of one kind of versions."""
+    return _opened(REGISTRIES[kind], settings, _ledger(settings))
 
 
-def open_both(settings: Settings) -> tuple[Registry, PolicyRegistry]:
-    """Models and policies over one ledger, which is read once."""
+def open_all(settings: Settings) -> dict[VersionKind, AnyRegistry]:
+    """The registries of all kinds over one ledger, which is read once."""
     ledger = _ledger(settings)
-    return _models(settings, ledger), _policies(settings, ledger)
+    return {kind: _opened(made, settings, ledger) for kind, made in REGISTRIES.items()}
 
 
 def open_as(settings: Settings, kind: VersionKind, credential: str) -> AnyRegistry:
     """As `open_kind`, for changes that are made by a credential's holder."""
     ledger = Ledger(open_engine(settings.ledger_db), CLOCK, credential, wait_s=ANSWER_WAIT_S)
-    return _policies(settings, ledger) if kind == "policy" else _models(settings, ledger)
+    return _opened(REGISTRIES[kind], settings, ledger)
 
 
 def open_by_credential(settings: Settings, kind: VersionKind, credential: str) -> AnyRegistry:
     """Versions of one kind, without MLflow, for changes that are made by a credential's holder."""
     engine = open_engine(settings.ledger_db, ANSWER_WAIT_S)
     ledger = Ledger(engine, CLOCK, credential, wait_s=ANSWER_WAIT_S)
-    registry_type = PolicyRegistry if kind == "policy" else Registry
     on_change = partial(_note, settings)
-    return registry_type(
+    return REGISTRIES[kind](
         NO_MLFLOW, settings.home / "artifacts", ledger, CLOCK, folder_of(settings, kind), on_change
     )
 
@@ -72,16 +92,9 @@ def _note(settings: Settings) -> None:
     checkpoint(settings, "stages")
 
 
-def _models(settings: Settings, ledger: Ledger) -> Registry:
-    on_change, cache = partial(_note, settings), cache_of(settings)
-    return Registry(settings.tracking_uri, _artifacts(settings), ledger, CLOCK, cache, on_change)
-
-
-def _policies(settings: Settings, ledger: Ledger) -> PolicyRegistry:
-    on_change, cache = partial(_note, settings), policy_cache_of(settings)
-    return PolicyRegistry(
-        settings.tracking_uri, _artifacts(settings), ledger, CLOCK, cache, on_change
-    )
+def _opened(made: type[R], settings: Settings, ledger: Ledger) -> R:
+    on_change, cache = partial(_note, settings), folder_of(settings, made.made_of.kind)
+    return made(settings.tracking_uri, _artifacts(settings), ledger, CLOCK, cache, on_change)
 
 
 def _ledger(settings: Settings) -> Ledger:

@@ -1,6 +1,7 @@
-"""Rollouts of models and policies: the plan, the step, the evidence; start, hold, advance, end."""
+"""Rollouts of each kind: the plan, the step, the evidence; start, hold, advance, end."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, get_args
 
 from console.charts.line import Level, LinePoint, line_chart
 from console.frame.formats import count
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
     from jobs.models.canary_record import KeptVerdict
     from monitoring.canary import CanaryVerdict
 
-KINDS: tuple[VersionKind, ...] = ("model", "policy")
+KINDS: tuple[VersionKind, ...] = get_args(VersionKind)
+TITLES: Mapping[VersionKind, str] = {
+    "model": "Models",
+    "policy": "Policies",
+    "workflow": "Workflows",
+}
 STARTED = ("canary", "shadow", "blue_green")
 STEPS = 4
 """Steps that the form of a new rollout asks for."""
@@ -37,7 +43,8 @@ def rollouts(visit: Visit) -> dict[str, Any]:
         "chart": _chart,
         "looked": None,
         "steps": range(1, STEPS + 1),
-        "modes": STARTED,
+        "titles": TITLES,
+        "modes": {kind: STARTED[:1] if kind == "workflow" else STARTED for kind in KINDS},
         "changes": ledger_rows([e for e in entries if e.rollout is not None]),
     }
 
@@ -108,7 +115,8 @@ def finish_rollout(visit: Visit) -> GoTo:
 
 
 def _kind(visit: Visit) -> VersionKind:
-    return "policy" if visit.path["kind"] == "policy" else "model"
+    named = visit.path["kind"]
+    return next((kind for kind in KINDS if kind == named), "model")
 
 
 def _course(visit: Visit) -> RolloutSpec:

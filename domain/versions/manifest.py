@@ -36,7 +36,7 @@ Label = Annotated[str, msgspec.Meta(pattern=rf"\A{_LABEL.pattern}\Z")]
 FileHash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 """A SHA-256, in hex."""
 
-VersionKind = Literal["model", "policy"]
+VersionKind = Literal["model", "policy", "workflow"]
 """What a version is a version of."""
 
 

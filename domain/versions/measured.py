@@ -75,6 +75,7 @@ COUNTS: Mapping[str, frozenset[str]] = {
         )
     ),
     "policy": frozenset(("golden", "findings", "golden_broken", "golden_changed")),
+    "workflow": frozenset(("findings", "configurations")),
 }
 """Every count that a version of a kind can have."""
 

@@ -162,6 +162,7 @@ class RolloutsUnderWay(msgspec.Struct, frozen=True, kw_only=True):
 
     champion_model: str
     champion_policy: str
+    champion_workflow: str
     rollouts: tuple[RolloutStanding, ...]
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import get_args
 
 from config.settings import Settings
 from domain.clock import iso
@@ -96,7 +97,7 @@ class VersionTools:
     def rollout_status(self, question: questions.AskRollouts) -> RolloutsUnderWay:
         """Raises Unavailable where the ledger does not answer."""
         entries = ledger_entries(self.settings)
-        kinds: tuple[VersionKind, ...] = ("model", "policy")
+        kinds: tuple[VersionKind, ...] = get_args(VersionKind)
         states = {kind: fold(entries, kind) for kind in kinds}
         plans = [
             plan
@@ -107,6 +108,7 @@ class VersionTools:
         return RolloutsUnderWay(
             champion_model=states["model"].champion or "",
             champion_policy=states["policy"].champion or "",
+            champion_workflow=states["workflow"].champion or "",
             rollouts=tuple(map(_standing, plans)),
         )
 

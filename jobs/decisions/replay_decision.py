@@ -13,7 +13,7 @@ from domain.definition import FeatureDefinition
 from domain.errors import LeadscoreError, Missing
 from feature_repo.catalogue import category_names, number_names
 from registry.cache import OpenedVersion
-from scoring.assignment import arm_at
+from registry.rollout_state import arm_at
 from scoring.model.reasons import Reasoner
 from scoring.model.scorer import Scored, Scorer
 from scoring.profile_only_version import of_fallback, version_of

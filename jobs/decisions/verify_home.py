@@ -14,8 +14,7 @@ from decisions.overrides.journal import OVERRIDES, OverrideJournal
 from domain.clock import SystemClock
 from domain.errors import BadInput, LeadscoreError, Unavailable
 from domain.verification import Anchored, Verified, cut_off
-from domain.versions.manifest import Manifest, VersionKind
-from domain.versions.policy_manifest import PolicyManifest
+from domain.versions.manifest import VersionKind
 from registry.cache import CachedVersion, cached_version, open_version, read_or_none, version_folder
 from registry.ledger import first_broken
 from registry.ledger_entry import LedgerEntry
@@ -29,6 +28,7 @@ from wiring.integrity.agreement import agreement, ledger_entries
 from wiring.integrity.anchors import LEDGER, LOG, TRAIL, Anchors, Kept, open_anchors
 from wiring.integrity.checkpoints import checkpoint, engine_of
 from wiring.live_folders import folder_of
+from wiring.registry import REGISTRIES
 from workflow.outbox.journal import STORE as EFFECTS
 from workflow.outbox.journal import EffectsJournal
 from workflow.outbox.tables import JOURNAL as EFFECTS_JOURNAL
@@ -36,7 +36,11 @@ from workflow.store.journal import STORE as LEADS
 from workflow.store.journal import verify as verify_workflow
 from workflow.store.tables import JOURNAL as LEADS_JOURNAL
 
-STAGES: dict[VersionKind, str] = {"model": "stages of models", "policy": "stages of policies"}
+STAGES: dict[VersionKind, str] = {
+    "model": "stages of models",
+    "policy": "stages of policies",
+    "workflow": "stages of workflows",
+}
 ANCHORS = "anchors"
 
 
@@ -206,7 +210,7 @@ def _versions(
         if label not in needed and not version_folder(cache, label).exists():
             continue
         try:
-            open_version(cache, version, PolicyManifest if kind == "policy" else Manifest)
+            open_version(cache, version, REGISTRIES[kind].made_of)
         except LeadscoreError as bad:
             return Verified(store=store, count=count, fault=f"{label}: {bad.what}")
         count += 1

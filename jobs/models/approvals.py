@@ -5,6 +5,7 @@ follow with the next change that uses it.
 """
 
 from collections.abc import Sequence
+from typing import get_args
 
 from config.settings import Settings
 from domain.approvals import Approval, ApprovalRequest, PendingApproval
@@ -24,7 +25,7 @@ from wiring.registry import open_by_credential
 
 MOST = 200
 """Promotions that are listed as waiting."""
-_KINDS: tuple[VersionKind, ...] = ("model", "policy")
+_KINDS: tuple[VersionKind, ...] = get_args(VersionKind)
 
 
 class HomeApprovals:

@@ -18,8 +18,10 @@ from monitoring.canary import CanaryVerdict, compare, not_comparable, paired
 from monitoring.canary_rule import STANDARD_FILE, CanaryRule, load_rule
 from monitoring.canary_target import Learnt, Target, common
 from monitoring.certificate import CertificateTerms, KnownThen, certify
+from monitoring.exposures import Exposure, exposures
 from monitoring.outcomes import JoinRule, OutcomeTable, join
-from monitoring.policy_canary import PolicyVerdict, compare_policies
+from monitoring.policy_canary import PolicyVerdict
+from monitoring.policy_canary import compare_arms as compare_exposed
 from registry.ledger_entry import LedgerEntry
 from registry.rollout_state import Rollout
 from registry.store import Registry
@@ -27,6 +29,8 @@ from signals.events.outcomes import newest_event, read_outcomes
 from wiring.decisions import open_trail
 from wiring.registry import open_registry
 from wiring.signals import open_signals
+from wiring.workflow import has_workflow, open_workflow
+from workflow.store.journal import entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,8 @@ def compare_versions(
     return compare(joined.table, a, b, rule, target, margin=margin, known=known)
 
 
-def compare_routing(settings: Settings, plan: Rollout) -> PolicyVerdict | None:
-    """Compare the arms of a rollout of policies, by the outcome that the champion model learnt.
+def compare_arms(settings: Settings, plan: Rollout) -> PolicyVerdict | None:
+    """Compare the arms of a rollout of policies or workflows, by the champion model's outcome.
 
     None where there is no champion model.
     """
@@ -88,18 +92,41 @@ def compare_routing(settings: Settings, plan: Rollout) -> PolicyVerdict | None:
     if champion is None:
         return None
     plane = open_signals(settings)
-    # in a home whose clock follows its events decisions are dated by their time, not the plan's
-    since = to_us(parse_iso(plan.started)) if settings.clock == "system" else None
-    return compare_policies(
-        open_trail(settings).records(since),
+    return compare_exposed(
+        exposed(settings, plan),
         read_outcomes(plane.engine, plane.definition),
-        plan.id,
         (plan.champion, plan.challenger),
         learnt_by(registry.fetch(champion)[1]),
         load_rule(rules_file(settings, STANDARD_FILE)),
         watermark_us=plane.directory.watermark_us(),
         canonical=lambda lead: plane.directory.resolve(lead).lead_id,
     )
+
+
+def exposed(settings: Settings, plan: Rollout) -> Iterator[Exposure]:
+    """The leads that came under a rollout, in their order.
+
+    Of policies those that were decided about, of workflows those that began in one of them.
+    """
+    if plan.kind == "workflow":
+        yield from _begun(settings, plan)
+        return
+    # in a home whose clock follows its events decisions are dated by their time, not the plan's
+    since = to_us(parse_iso(plan.started)) if settings.clock == "system" else None
+    yield from exposures(open_trail(settings).records(since), plan.id)
+
+
+def _begun(settings: Settings, plan: Rollout) -> Iterator[Exposure]:
+    if not has_workflow(settings):
+        return
+    for row in entries(open_workflow(settings)):
+        if row.assigned is not None and row.assigned.rollout == plan.id:
+            yield Exposure(
+                lead_id=row.lead_id,
+                account_id=row.event.account_id,
+                at_us=row.at_us,
+                assigned=row.assigned,
+            )
 
 
 def verify_rollout(settings: Settings, kind: VersionKind, name: str | None) -> list[CheckedStep]:

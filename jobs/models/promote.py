@@ -1,6 +1,6 @@
-"""Versions of models and policies to their stages: promote, approve, roll back."""
+"""Versions of models, policies and workflows to their stages: promote, approve, roll back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from config.settings import Settings
 from decisions.policy.golden_rows import broken
@@ -9,6 +9,7 @@ from decisions.proof.examine import examine
 from domain.errors import LeadscoreError
 from domain.versions.manifest import ModelVersion, Stage, VersionKind
 from domain.versions.policy_manifest import POLICY_FILE
+from domain.versions.workflow_manifest import WORKFLOW_FILE
 from registry import promotion
 from registry.ledger_entry import GateResult
 from registry.promotion import Candidate, Promotion, Terms
@@ -17,7 +18,15 @@ from registry.store import AnyRegistry
 from wiring.decisions import in_force
 from wiring.lineage import open_teller
 from wiring.policies import compare_files, known_facts, read_golden
-from wiring.registry import gates_of, open_both, open_kind
+from wiring.registry import gates_of, open_all, open_kind
+from workflow.chart.chart_file import read_chart
+from workflow.proof.check import check
+
+LINEAGE_FOLDERS: Mapping[VersionKind, str] = {
+    "model": "models",
+    "policy": "policies",
+    "workflow": "workflows",
+}
 
 
 def candidate(settings: Settings, kind: VersionKind, label: str) -> Candidate:
@@ -73,10 +82,10 @@ def ask(
 def approve(
     settings: Settings, label: str, *, by: str, reason: str, changes: int | None = None
 ) -> Promotion:
-    """Approve a promotion as its second person: of the policy of that label, else of a model."""
-    models, policies = open_both(settings)
-    of_policy = label in policies.standing().registrations
-    candidate = Candidate(policies if of_policy else models, label)
+    """Approve a promotion as its second person: of whatever has that label, else of a model."""
+    registries = open_all(settings)
+    kinds = (kind for kind, one in registries.items() if label in one.standing().registrations)
+    candidate = Candidate(registries[next(kinds, "model")], label)
     return approve_candidate(settings, candidate, by=by, reason=reason, changes=changes)
 
 
@@ -100,7 +109,7 @@ def rollback(
     reason: str,
     registry: AnyRegistry | None = None,
 ) -> ModelVersion | None:
-    """Put back what was in force before the champion; None: the policy of the product."""
+    """Put back what was in force before the champion; None: what is no version."""
     return (registry or open_kind(settings, kind)).rollback(by=by, reason=reason)
 
 
@@ -114,7 +123,7 @@ def _emitting(
 ) -> Promotion:
     """Promote by `act`, in a run of the lineage; a request has made nothing yet."""
     kind, version = candidate.registry.made_of.kind, candidate.version
-    folder = "models" if kind == "model" else "policies"
+    folder = LINEAGE_FOLDERS[kind]
     with open_teller(settings).run("promote") as run:
         run.add_input(f"{folder}/{version.name}", version.label)
         done = act()
@@ -126,12 +135,20 @@ def _emitting(
 def _terms(
     settings: Settings, candidate: Candidate, changes: int | None, weight: float | None
 ) -> Terms:
-    """Under which terms a version is promoted: of a policy, what its gates look at is measured."""
+    """Under which terms a version is promoted: what the gates of its kind look at is measured."""
     rules = gates_of(settings)
-    if candidate.registry.made_of.kind == "model":
+    kind = candidate.registry.made_of.kind
+    if kind == "model":
         return Terms(rules=rules, weight=weight)
+    if kind == "workflow":
+        return Terms(rules=rules, weight=None, measured=_proven(candidate))
     stated = {} if changes is None else {"golden_changed": changes}
     return Terms(rules=rules, weight=None, measured=_measured(settings, candidate), stated=stated)
+
+
+def _proven(candidate: Candidate) -> dict[str, int]:
+    proof = check(read_chart(candidate.opened.folder / WORKFLOW_FILE))
+    return {"findings": len(proof.findings), "configurations": proof.configurations}
 
 
 def _measured(settings: Settings, candidate: Candidate) -> dict[str, int]:

@@ -14,7 +14,7 @@ from jobs.models.canary_record import keep_verdict
 from jobs.models.promote import promote
 from monitoring.canary import CanaryVerdict
 from monitoring.prometheus_figures import prometheus_figures, worse_of
-from monitoring.rollout_figures import arm_figures
+from monitoring.rollout_figures import arm_figures, begun_figures
 from registry.global_holdout import start_holdout
 from registry.promotion import Candidate, Promotion
 from registry.rollout import Ticked, start, tick
@@ -134,6 +134,10 @@ def finish(
 
 def _figures(settings: Settings, plan: Rollout, path: Path | None) -> ArmFigures:
     stated = ArmFigures() if path is None else _read(path, ArmFigures, "rollout-figures")
+    if plan.kind == "workflow":
+        from jobs.models.canary import exposed
+
+        return _stated(begun_figures(exposed(settings, plan), plan), stated)
     since = None
     if settings.clock == "system":  # else decisions are made in the time of their events
         since = to_us(parse_iso(plan.since or plan.started))
@@ -142,6 +146,10 @@ def _figures(settings: Settings, plan: Rollout, path: Path | None) -> ArmFigures
         begun_us = to_us(parse_iso(plan.since or plan.started))
         spent_s = (to_us(SystemClock().now()) - begun_us) / SECOND
         measured = worse_of(measured, prometheus_figures(settings.prometheus, spent_s))
+    return _stated(measured, stated)
+
+
+def _stated(measured: ArmFigures, stated: ArmFigures) -> ArmFigures:
     values = {n: v for n, v in msgspec.structs.asdict(stated).items() if v is not None}
     return msgspec.structs.replace(measured, **values)
 
@@ -149,8 +157,8 @@ def _figures(settings: Settings, plan: Rollout, path: Path | None) -> ArmFigures
 def _judged(settings: Settings, plan: Rollout, path: Path | None) -> Judged | None:
     if path is not None:
         verdict = _read(path, CanaryVerdict, "rollout-verdict")
-    elif plan.kind == "policy":
-        return _judged_policies(settings, plan)
+    elif plan.kind != "model":
+        return _judged_arms(settings, plan)
     else:
         from jobs.models.canary import compare_versions
 
@@ -171,14 +179,14 @@ def _judged(settings: Settings, plan: Rollout, path: Path | None) -> Judged | No
     )
 
 
-def _judged_policies(settings: Settings, plan: Rollout) -> Judged | None:
-    """The verdict on arms that route; None where no model says which outcome counts."""
-    from jobs.models.canary import compare_routing
+def _judged_arms(settings: Settings, plan: Rollout) -> Judged | None:
+    """The verdict on arms that treat leads; None where no model says which outcome counts."""
+    from jobs.models.canary import compare_arms
 
-    verdict = compare_routing(settings, plan)
+    verdict = compare_arms(settings, plan)
     if verdict is None:
         return None
-    name = f"policy-canary-{verdict.rule.version}"
+    name = f"{plan.kind}-canary-{verdict.rule.version}"
     return Judged(name=name, outcome=verdict.outcome, reasons=verdict.reasons)
 
 

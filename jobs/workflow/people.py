@@ -8,7 +8,9 @@ from config.settings import Settings
 from domain.clock import iso
 from domain.errors import BadInput, Refused
 from jobs.workflow.home import open_leads
+from registry.cache import Stages, read_or_none
 from wiring.clock import moment_of
+from wiring.live_folders import folder_of
 from workflow.actions import LeadAction, LeadStanding
 from workflow.chart.lead_state import WorkflowEvent, WorkflowLead
 from workflow.store.lead_store import LeadStore
@@ -21,6 +23,7 @@ class HomeWorkflow:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._opened: tuple[Stages | None, LeadStore] | None = None
 
     def standing(self, lead_id: str) -> LeadStanding:
         """Where a lead stands. Raises Missing, Unavailable."""
@@ -34,9 +37,13 @@ class HomeWorkflow:
     def _now_us(self) -> Callable[[], int]:
         return moment_of(self._settings)
 
-    @cached_property
+    @property
     def _store(self) -> LeadStore:
-        return open_leads(self._settings)
+        """The leads, by the versions that stand now: the ledger is asked once for each change."""
+        cached = read_or_none(folder_of(self._settings, "workflow"))
+        if self._opened is None or self._opened[0] != cached:
+            self._opened = cached, open_leads(self._settings)
+        return self._opened[1]
 
 
 def standing(store: LeadStore, lead: WorkflowLead) -> LeadStanding:

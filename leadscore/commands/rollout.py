@@ -1,7 +1,7 @@
-"""Commands about rollouts, of a model or a policy."""
+"""Commands about rollouts, of a model, a policy or a workflow."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from registry.rollout_state import Rollout
     from registry.store import AnyRegistry
 
+KINDS: tuple[VersionKind, ...] = get_args(VersionKind)
 rollout = group("Rollouts: a challenger takes over from the champion, step by step.")
-Kind = Annotated[str, typer.Option("--kind", help="model or policy.")]
+Kind = Annotated[str, typer.Option("--kind", help="model, policy or workflow.")]
 Weight = Annotated[
     float | None,
     typer.Option(min=0, max=1, help="This share of accounts; else the next declared step."),
@@ -74,14 +75,16 @@ def start(
 
 @rollout.command("status")
 def status(
-    kind: Annotated[str | None, typer.Option("--kind", help="model or policy; else both.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="model, policy or workflow; else all.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What is under way: a rollout of models, one of policies, the standing holdout."""
+    """What is under way: a rollout of each kind, and the standing holdout."""
     from wiring.registry import open_kind
 
     settings = _settings()
-    kinds: tuple[VersionKind, ...] = ("model", "policy") if kind is None else (_kind(kind),)
+    kinds: tuple[VersionKind, ...] = KINDS if kind is None else (_kind(kind),)
     standings = {each: open_kind(settings, each).standing() for each in kinds}
     plans: dict[str, Rollout | None] = {each: now.rollout for each, now in standings.items()}
     if "policy" in standings:
@@ -254,11 +257,12 @@ def _registry(kind: str) -> "AnyRegistry":
 
 
 def _kind(text: str) -> VersionKind:
-    if text == "model":
-        return "model"
-    if text == "policy":
-        return "policy"
-    raise BadInput(f"--kind is {text!r}, must be model or policy", rule="rollout-kind")
+    for kind in KINDS:
+        if text == kind:
+            return kind
+    raise BadInput(
+        f"--kind is {text!r}, must be {', '.join(KINDS[:-1])} or {KINDS[-1]}", rule="rollout-kind"
+    )
 
 
 def _course(chosen: dict[str, Any]) -> "RolloutSpec":

@@ -11,7 +11,7 @@ from domain.bucketing import bucket
 from domain.decisions import Assignment, DecisionRecord
 from domain.ports import Policy
 from domain.scores import Arms, Decision, ScoreAnswer, VersionSet
-from scoring.assignment import arm_at
+from registry.rollout_state import arm_at
 from simulation.routed_leads import RoutedLeads
 
 DAY_US = 86_400_000_000

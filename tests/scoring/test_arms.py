@@ -11,8 +11,8 @@ from scipy.stats import binom, chi2_contingency, kstest
 
 from domain.bucketing import bucket
 from domain.scores import Arms
-from registry.rollout_state import Mode, Rollout
-from scoring.assignment import Plans, arm_at, assign, assign_all
+from registry.rollout_state import Mode, Rollout, arm_at
+from scoring.assignment import Plans, assign, assign_all
 
 N = 1_000_000
 weights = st.floats(0, 1)

@@ -20,7 +20,7 @@ from registry.ledger import proven_entries
 from registry.ledger_entry import LedgerEntry
 from storage.engine import open_engine
 from wiring.integrity.anchors import LEDGER, Anchors, digest_of, open_anchors
-from wiring.live_folders import BUNDLE, folder_of
+from wiring.live_folders import BUNDLE, FOLDERS, folder_of
 
 LEDGER_WAIT_S = 2.0
 """How long the ledger may take to answer, at a start and after a change."""
@@ -136,5 +136,4 @@ def check_ledger(entries: list[LedgerEntry], anchors: Anchors) -> None:
 
 def _sealed(kind: VersionKind) -> Stages | None:
     """The stages that this Bento was built with."""
-    live = BUNDLE / "live"
-    return read_or_none(live / "policies" if kind == "policy" else live)
+    return read_or_none(BUNDLE / "live" / FOLDERS[kind])

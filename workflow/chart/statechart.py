@@ -40,9 +40,10 @@ class Statechart:
     contradict each other. `fingerprint` is a digest of all that decides.
     """
 
-    def __init__(self, spec: WorkflowSpec) -> None:
+    def __init__(self, spec: WorkflowSpec, label: str = "") -> None:
+        """`label` is a registered version's; without one it is the file's name and version."""
         self.spec = spec
-        self.label = f"{spec.name}-{spec.version}"
+        self.label = label or f"{spec.name}-{spec.version}"
         self.fingerprint = _fingerprint(spec)
         self.states: Mapping[str, StateSpec] = spec.states
         self.calendars: Mapping[str, WorkingCalendar] = calendars_of(spec.calendars)

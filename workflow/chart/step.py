@@ -1,6 +1,6 @@
 """The step: what an event makes of a lead. A pure function; it reads no clock and no store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ import msgspec
 from workflow.chart.facts import FACTS
 from workflow.chart.guards import GuardFacts
 from workflow.chart.lead_state import StepKind, Timer, WorkflowEvent, WorkflowLead
-from workflow.chart.spec import EffectSpec, StateSpec
+from workflow.chart.spec import EffectSpec, StateSpec, WorkflowSpec
 from workflow.chart.statechart import ANSWERS, ASSIGNED, ChartTransition, Statechart
 from workflow.effect import Effect
 
@@ -92,14 +92,14 @@ def guard_facts(lead: WorkflowLead) -> GuardFacts:
 def migrated(
     chart: Statechart, former: Statechart, lead: WorkflowLead, now_us: int
 ) -> WorkflowLead:
-    """A lead of a former version as one of this, by the rule that this version declares.
+    """A lead of another version as one of this, by the rule that either declares.
 
-    Without a rule for that version the lead is as it was. Timers of the same name go on; those
-    that its state has new begin now.
+    A version that took leads over from this one gives them back the way they came. Without a rule
+    for that version the lead is as it was. Timers of the same name go on; those that its state has
+    new begin now.
     """
-    rules = {rule.from_version: rule.states for rule in chart.spec.migrates}
-    renamed = rules.get(former.spec.version)
-    if renamed is None or former.spec.name != chart.spec.name:
+    renamed = _renamed(chart.spec, former.spec)
+    if renamed is None:
         return lead
     state = renamed.get(lead.state, lead.state)
     if state not in chart.states:
@@ -108,6 +108,19 @@ def migrated(
     new = _started(chart, lead, state, lead.calendar, now_us)
     timers = tuple(kept.get(timer.event, timer) for timer in new)
     return _replace(lead, chart=chart.fingerprint, state=state, timers=timers)
+
+
+def _renamed(spec: WorkflowSpec, former: WorkflowSpec) -> Mapping[str, str] | None:
+    """What states of another version are called in this; None where neither has a rule."""
+    if former.name != spec.name:
+        return None
+    for rule in spec.migrates:
+        if rule.from_version == former.version:
+            return rule.states
+    for rule in former.migrates:
+        if rule.from_version == spec.version:
+            return {new: old for old, new in reversed(rule.states.items())}
+    return None
 
 
 def _informed(lead: WorkflowLead, event: WorkflowEvent) -> WorkflowLead:

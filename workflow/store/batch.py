@@ -130,6 +130,7 @@ class Batch:
                 owner=done.lead.owner,
                 due_us=done.due_us,
                 effects=tuple(effect.key for effect in done.effects),
+                assigned=None if lead.revision else self._charts.assignment(lead),
             )
         )
         return done.kind

@@ -1,12 +1,15 @@
 """The versions of a workflow that leads began with, kept whole beside them."""
 
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
 from domain.bucketing import bucket
+from domain.decisions import Assignment
 from domain.errors import Missing
+from registry.rollout_state import Rollout
 from storage.sql import insert_into
 from workflow.chart.lead_state import WorkflowLead
 from workflow.chart.spec import WorkflowSpec
@@ -19,61 +22,89 @@ MOST_OPEN = 64
 _decode = partial(msgspec.json.decode, type=WorkflowSpec)
 
 
-class ChartVersions:
-    """Which version a lead follows: `current` for new leads, for the others the one they have."""
+class ChartTrial(NamedTuple):
+    """A version that is rolled out beside the one in force, and the plan by which it is."""
 
-    def __init__(self, current: Statechart) -> None:
+    chart: Statechart
+    plan: Rollout
+
+
+class ChartVersions:
+    """Which version a lead follows: the one it began with, until another migrates it.
+
+    New leads begin with `current`, those of accounts in the challenger's arm with the trial's.
+    """
+
+    def __init__(self, current: Statechart, trial: ChartTrial | None = None) -> None:
         self.current = current
-        self._open: dict[str, Statechart] = {current.fingerprint: current}
+        self.trial = trial
+        self._open = {chart.fingerprint: chart for chart in self._in_force()}
         self._former: Statechart | None = None
 
     def keep(self, connection: sa.Connection, now_us: int) -> None:
-        """Keep the current version where it is not kept yet, and find the one before it."""
-        row = {
-            "fingerprint": self.current.fingerprint,
-            "label": self.current.label,
-            "since_us": now_us,
-            "body": msgspec.json.encode(self.current.spec),
-        }
-        insert = insert_into(connection, CHARTS).values(row).on_conflict_do_nothing()
-        connection.execute(insert)
+        """Keep the versions in force where they are not kept yet, and find the one before."""
+        for chart in self._in_force():
+            row = {
+                "fingerprint": chart.fingerprint,
+                "label": chart.label,
+                "since_us": now_us,
+                "body": msgspec.json.encode(chart.spec),
+            }
+            insert = insert_into(connection, CHARTS).values(row).on_conflict_do_nothing()
+            connection.execute(insert)
         if self.current.spec.rollout.share < 1:
             self._former = self._before(connection)
+
+    def assignment(self, lead: WorkflowLead) -> Assignment | None:
+        """Where a lead that begins stands in the rollout; None where none is under way."""
+        if self.trial is None:
+            return None
+        plan = self.trial.plan
+        return plan.assignment(plan.arm_of(lead.account_id or lead.lead_id))
 
     def get(self, connection: sa.Connection, fingerprint: str) -> Statechart:
         """A version by its fingerprint. Raises Missing."""
         if fingerprint not in self._open:
-            query = sa.select(CHARTS.c.body).where(CHARTS.c.fingerprint == fingerprint)
-            body = connection.execute(query).scalar()
-            if body is None:
+            query = sa.select(CHARTS).where(CHARTS.c.fingerprint == fingerprint)
+            row = connection.execute(query).one_or_none()
+            if row is None:
                 raise Missing(
                     f"version {fingerprint} of the workflow is not kept",
                     rule="workflow-version",
                     todo="Restore the workflow's database from a backup.",
                 )
             if len(self._open) >= MOST_OPEN:
-                del self._open[
-                    next(name for name in self._open if name != self.current.fingerprint)
-                ]
-            self._open[fingerprint] = Statechart(_decode(body))
+                in_force = {chart.fingerprint for chart in self._in_force()}
+                del self._open[next(name for name in self._open if name not in in_force)]
+            self._open[fingerprint] = Statechart(_decode(row.body), row.label)
         return self._open[fingerprint]
 
     def begin(self, lead_id: str, account_id: str, now_us: int) -> WorkflowLead:
         """A new lead, in the version that its account is given."""
-        chart = self.current
-        if self._former is not None and not self.given_current(account_id or lead_id):
-            chart = self._former
+        chart = self._given(account_id or lead_id) or self._former or self.current
         return begin(chart, lead_id, account_id, now_us)
 
     def brought(
         self, connection: sa.Connection, lead: WorkflowLead, now_us: int
     ) -> tuple[Statechart, WorkflowLead]:
         """The version that a lead follows now, and the lead as it is there."""
-        chart = self.get(connection, lead.chart)
-        if chart is self.current or not self.given_current(lead.account_id or lead.lead_id):
+        chart, given = (
+            self.get(connection, lead.chart),
+            self._given(lead.account_id or lead.lead_id),
+        )
+        if given is None or chart.fingerprint == given.fingerprint:
             return chart, lead
-        lead = migrated(self.current, chart, lead, now_us)
-        return (self.current if lead.chart == self.current.fingerprint else chart), lead
+        lead = migrated(given, chart, lead, now_us)
+        return (given if lead.chart == given.fingerprint else chart), lead
+
+    def _given(self, account: str) -> Statechart | None:
+        """The version in force for an account; None where that is the one before the current."""
+        if self.trial is not None and self.trial.plan.arm_of(account) == "challenger":
+            return self.trial.chart
+        return self.current if self.given_current(account) else None
+
+    def _in_force(self) -> tuple[Statechart, ...]:
+        return (self.current,) if self.trial is None else (self.current, self.trial.chart)
 
     def given_current(self, account: str) -> bool:
         """Whether an account is among those that the current version is rolled out to."""

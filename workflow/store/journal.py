@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from domain.decisions import Assignment
 from domain.verification import Verified
 from storage.chained_journal import newest_link, verify_journal
 from storage.hash_chain import link
@@ -25,8 +26,8 @@ class JournalRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event that a lead took, and what became of the lead.
 
     `chart` is the fingerprint of the statechart it was taken by, `transition` the place in it.
-    `revision` counts the lead's events. `effects` are the keys of what was asked for. Moments in
-    microseconds since 1970.
+    `revision` counts the lead's events. `effects` are the keys of what was asked for. `assigned` is
+    where a lead that began stood in the rollout under way. Moments in microseconds since 1970.
     """
 
     sequence: int
@@ -42,6 +43,7 @@ class JournalRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     owner: str = ""
     due_us: int | None = None
     effects: tuple[str, ...] = ()
+    assigned: Assignment | None = None
 
 
 _encode = msgspec.json.Encoder().encode

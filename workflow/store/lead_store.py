@@ -64,16 +64,16 @@ class LeadStore:
     def __init__(
         self,
         engine: sa.Engine,
-        chart: Statechart,
+        charts: Statechart | ChartVersions,
         enqueue: EffectWriter,
         roster: Roster = NOBODY,
     ) -> None:
-        """The tables must be there: `create_tables`."""
+        """The tables must be there: `create_tables`. A lone chart is in force for everybody."""
         self._engine = engine
         self._enqueue = enqueue
         self._roster = roster
         self._kept = False
-        self.charts = ChartVersions(chart)
+        self.charts = charts if isinstance(charts, ChartVersions) else ChartVersions(charts)
 
     def take(
         self, events: Sequence[WorkflowEvent], now_us: int, cursor: Cursor | None = None

@@ -9,7 +9,7 @@ Value = float | str | None
 """Of a feature; None is missing."""
 Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 Arm = Literal["champion", "challenger", "holdout"]
-VersionKind = Literal["model", "policy"]
+VersionKind = Literal["model", "policy", "workflow"]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

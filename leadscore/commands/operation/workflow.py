@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain.clock import iso
-from domain.errors import BadInput, Refused
+from domain.errors import Refused
+from leadscore.commands.operation.workflow_versions import (
+    list_versions,
+    promote,
+    register,
+    rollback,
+)
 from leadscore.terminal.options import AsJson, group
 from leadscore.terminal.output import put, put_json, put_table, say
 
@@ -16,9 +22,16 @@ if TYPE_CHECKING:
     from workflow.proof.check import WorkflowFinding
 
 workflow = group("The workflow of leads: who has which lead, until when, and what is next.")
+for name, command in (
+    ("versions", list_versions),
+    ("register", register),
+    ("promote", promote),
+    ("rollback", rollback),
+):
+    workflow.command(name)(command)
 LeadKey = Annotated[str, typer.Argument(metavar="LEAD", help="A lead id, or kind:value.")]
 FileOption = Annotated[
-    Path | None, typer.Option("--file", help="A workflow file; else the one of the home.")
+    Path | None, typer.Option("--file", help="A workflow file; else the one in force.")
 ]
 
 
@@ -259,13 +272,9 @@ def verify(as_json: AsJson = False) -> None:
 
 def _chart(file: Path | None) -> "Statechart":
     from jobs.workflow.files import load_chart
-    from workflow.chart.chart_file import read_chart
+    from workflow.chart.chart_file import present, read_chart
 
-    if file is None:
-        return load_chart(_settings())
-    if not file.is_file():
-        raise BadInput("there is no such file", rule="workflow-file", where=str(file))
-    return read_chart(file)
+    return load_chart(_settings()) if file is None else read_chart(present(file))
 
 
 def _lead_id(settings: "Settings", key: str) -> str:
