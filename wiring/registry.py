@@ -62,7 +62,7 @@ def open_kind(settings: Settings, kind: VersionKind) -> AnyRegistry:
 def open_all(settings: Settings) -> dict[VersionKind, AnyRegistry]:
     """The registries of all kinds over one ledger, which is read once."""
     ledger = _ledger(settings)
-    return {kind: _opened(made, settings, ledger) for kind, made in REGISTRIES.items()}
+    return {kind: _opened(each, settings, ledger) for kind, each in REGISTRIES.items()}
 
 
 def open_as(settings: Settings, kind: VersionKind, credential: str) -> AnyRegistry:
@@ -92,9 +92,9 @@ def _note(settings: Settings) -> None:
     checkpoint(settings, "stages")
 
 
-def _opened(made: type[R], settings: Settings, ledger: Ledger) -> R:
-    on_change, cache = partial(_note, settings), folder_of(settings, made.made_of.kind)
-    return made(settings.tracking_uri, _artifacts(settings), ledger, CLOCK, cache, on_change)
+def _opened(of_type: type[R], settings: Settings, ledger: Ledger) -> R:
+    on_change, cache = partial(_note, settings), folder_of(settings, of_type.made_of.kind)
+    return of_type(settings.tracking_uri, _artifacts(settings), ledger, CLOCK, cache, on_change)
 
 
 def _ledger(settings: Settings) -> Ledger:

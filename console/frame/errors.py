@@ -5,6 +5,7 @@ import traceback
 from http import HTTPStatus
 from uuid import uuid4
 
+from config.extras import missing_extra
 from console.frame.visitor import NotAdmitted, NotAllowed
 from domain.errors import BadInput, LeadscoreError, Missing, Refused, Unavailable
 from wiring.outages import outage
@@ -49,9 +50,8 @@ def known_error(error: Exception) -> LeadscoreError:
 
 
 def _library(error: ModuleNotFoundError) -> Missing:
-    package = (error.name or "a library").partition(".")[0]
-    return Missing(
-        f"this page needs {package}, which is not installed here",
+    return missing_extra(error.name) or Missing(
+        f"this page needs {error.name or 'a library'}, which is not installed here",
         rule="extra-installed",
         todo="Install the product with all its extras: `pip install leadscore[all]`.",
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from config.extras import missing_extra
 from config.settings import Settings
 from decisions.audit.assistant_journal import AssistantJournal, JournalDraft
 from domain.errors import BadInput, LeadscoreError, Refused
@@ -49,8 +50,8 @@ class ToolDesk:
         """A tool's answer, a struct of its `gives`; the call is recorded before it is given.
 
         Raises what the tool raises, Refused where the caller lacks the scope, BadInput for an
-        unknown tool or arguments that are none; Unavailable where the call cannot be recorded;
-        ToolFailed.
+        unknown tool or arguments that are none; Missing where it needs an extra that is not
+        installed; Unavailable where the call cannot be recorded; ToolFailed.
         """
         began, outcome = time.monotonic(), "ok"
         try:
@@ -60,6 +61,10 @@ class ToolDesk:
             outcome = bad.rule
             raise
         except Exception as bad:
+            missing = missing_extra(bad.name) if isinstance(bad, ModuleNotFoundError) else None
+            if missing is not None:
+                outcome = missing.rule
+                raise missing from bad
             outcome = "internal"
             place = "".join(traceback.format_tb(bad.__traceback__))
             _log.error("a tool failed: %s\n%s", type(bad).__name__, place)

@@ -119,7 +119,7 @@ class ActOnLead(Question, frozen=True, kw_only=True):
 
 
 class AskRollouts(Question, frozen=True, kw_only=True):
-    """Of models, of policies, or of both where neither is named."""
+    """Of one kind of versions, or of all where none is named."""
 
     kind: VersionKind | None = None
 

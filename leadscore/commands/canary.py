@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from config.extras import require
 from domain.errors import BadInput, Refused
-from leadscore.terminal.extras import require
 from leadscore.terminal.lookup import moment
 from leadscore.terminal.options import AsJson, group
 from leadscore.terminal.output import put, put_json

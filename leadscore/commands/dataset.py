@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leadscore.terminal.extras import require
+from config.extras import require
 from leadscore.terminal.lookup import moment
 from leadscore.terminal.options import AsJson, OutFile
 from leadscore.terminal.output import put, put_json

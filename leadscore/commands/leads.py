@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from config.extras import require
 from domain.errors import BadInput, Missing
-from leadscore.terminal.extras import require
 from leadscore.terminal.interruption import interrupted_with
 from leadscore.terminal.options import AsJson
 from leadscore.terminal.output import put, put_json, say

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from config.extras import require
 from domain.errors import BadInput
 from domain.versions.manifest import ModelVersion, Stage
-from leadscore.terminal.extras import require
 from leadscore.terminal.interruption import interrupted_with
 from leadscore.terminal.options import AsJson, By, Reason, group
 from leadscore.terminal.output import put, put_json, put_table, say

@@ -3,8 +3,8 @@
 import sqlite3
 import sys
 
+from config.extras import missing_extra
 from domain.errors import BadInput, LeadscoreError, Unavailable
-from leadscore.terminal.extras import missing_extra
 
 
 def explained(error: Exception) -> LeadscoreError | None:

@@ -3,6 +3,7 @@
 import logging
 import traceback
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import bentoml
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from config.extras import missing_extra
 from domain.errors import LeadscoreError
 from serving import problems
 from serving.auth.open_paths import ASSETS, PAGE, START
@@ -37,6 +39,9 @@ def failed(error: Exception) -> Response:
         return problems.of_error(error).response({"retry-after": str(error.retry_after_s)})
     if isinstance(error, LeadscoreError):
         return problems.of_error(error).response()
+    missing = missing_extra(error.name) if isinstance(error, ModuleNotFoundError) else None
+    if missing is not None:
+        return problems.of_error(missing, HTTPStatus.SERVICE_UNAVAILABLE).response()
     problem = problems.internal()
     place = "".join(traceback.format_tb(error.__traceback__))
     _log.error("%s, %s\n%s", problem.instance, type(error).__name__, place)

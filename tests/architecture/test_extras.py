@@ -7,8 +7,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from config.extras import MODULES, missing_extra, require
 from domain.errors import Missing
-from leadscore.terminal.extras import MODULES, missing_extra, require
 from leadscore.terminal.failures import explained
 from tests.fewer_libraries import EXTRAS, PROJECT, distributions_of
 
@@ -45,14 +45,14 @@ def test_base_holds_none_of_the_large_ones() -> None:
 def test_what_is_missing_is_named_with_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     require(*EXTRAS)
     gone = {"optuna", "bentoml"}
-    seen = "leadscore.terminal.extras.find_spec"
+    seen = "config.extras.find_spec"
     monkeypatch.setattr(seen, lambda name: None if name in gone else find_spec(name))
     require("bus", "monitor")
     with pytest.raises(Missing) as raised:
         require("serve", "train", "monitor")
     assert raised.value.exit_code == 3
     assert str(raised.value) == (
-        "this command needs libraries that are not installed: bentoml, optuna [extra-installed] "
+        "this needs libraries that are not installed: bentoml, optuna [extra-installed] "
         'Run: pip install "leadscore[serve,train]"'
     )
 

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,7 +149,7 @@ LACKING = [
 def refused(answer: Answer, home: Path, extras: str) -> None:
     assert answer.returncode == 3, answer.stderr
     (line,) = answer.stderr.splitlines()
-    assert line.startswith("leadscore: this command needs libraries that are not installed: ")
+    assert line.startswith("leadscore: this needs libraries that are not installed: ")
     assert line.endswith(f'[extra-installed] Run: pip install "leadscore[{extras}]"')
     assert not home.exists()
 
@@ -157,7 +158,7 @@ def refused(answer: Answer, home: Path, extras: str) -> None:
 def test_who_lacks_an_extra_is_told_so_before_anything_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], extras: str
 ) -> None:
-    monkeypatch.setattr("leadscore.terminal.extras.find_spec", lambda _: None)
+    monkeypatch.setattr("config.extras.find_spec", lambda _: None)
     refused(leadscore(tmp_path / "home", *words), tmp_path / "home", extras)
 
 
@@ -169,3 +170,69 @@ def test_a_process_that_meets_a_missing_library_says_so(
 ) -> None:
     base = Installation(tmp_path / "base", tmp_path / "home")
     refused(base.run(*words), tmp_path / "home", extras)
+
+
+TOOLS = """
+import json, sys
+from config.settings import load_settings
+from domain.errors import LeadscoreError
+from jobs.assistants.caller import ToolCaller
+from jobs.assistants.desk import ToolDesk
+from jobs.assistants.tools import TOOLS
+from wiring.serving import open_runtime
+
+lead, decision, policy = sys.argv[1:]
+by_name = {
+    "find_lead": {"lead_id": lead},
+    "explain_score": {"lead_id": lead},
+    "what_if": {"lead_id": lead, "changes": {"events_30d": 3.0}},
+    "next_leads": {},
+    "why_not": {"lead_id": lead, "grade": "A"},
+    "compare_over_time": {"lead_id": lead},
+    "replay_decision": {"decision_id": decision},
+    "policy_diff": {"policy": policy},
+    "policy_backtest": {"policy": policy},
+    "accept_lead": {"lead_id": lead, "reason": "r"},
+    "reject_lead": {"lead_id": lead, "reason": "r"},
+    "propose_policy": {"policy": {"name": "x"}, "reason": "r"},
+    "request_promotion": {"version": "lead-2", "kind": "model", "reason": "r"},
+    "record_outcome": {"lead_id": lead, "outcome": "won", "reason": "r"},
+}
+settings = load_settings()
+runtime = open_runtime(settings)
+desk = ToolDesk(settings, lambda: runtime)
+caller = ToolCaller("key:tests", frozenset({"admin"}), "test")
+outcomes = {}
+for name in TOOLS:
+    try:
+        desk.call(name, by_name.get(name, {}), caller)
+        outcomes[name] = "ok"
+    except LeadscoreError as error:
+        outcomes[name] = f"{error.rule}: {error.todo}"
+print(json.dumps(outcomes))
+"""
+
+
+def test_a_tool_that_lacks_an_extra_names_it(tmp_path: Path, own_home: Settings) -> None:
+    out = tmp_path / "scores.jsonl"
+    scored = leadscore(own_home.home, "score", "--all", "--out", str(out))
+    assert scored.returncode == 0, scored.stderr
+    first = json.loads(out.read_text().splitlines()[0])
+    assistants = Installation(tmp_path / "mcp", own_home.home, "mcp")
+    absent = tmp_path / "mcp" / "absent.json"
+    modules, distributions = json.loads(absent.read_text())
+    # CatBoost brings it without saying what of it
+    absent.write_text(json.dumps([[*modules, "scipy.special"], distributions]))
+    answer = subprocess.run(
+        [sys.executable, "-c", TOOLS, first["lead_id"], first["decision_id"], "generic"],
+        env=assistants.environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    outcomes = json.loads(answer.stdout.splitlines()[-1])
+    assert outcomes["policy_backtest"] == 'extra-installed: Run: pip install "leadscore[monitor]"'
+    assert not [name for name, said in outcomes.items() if said.startswith("internal")], outcomes
+    assert outcomes["policy_diff"] == outcomes["explain_score"] == "ok", outcomes

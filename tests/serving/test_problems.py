@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from serving.http.read_routes import failed
 from serving.http.schemas import MAX_BODY_BYTES
 from serving.problems import Problem
 from tests.serving.double import KNOWN, SECRET
@@ -148,6 +149,15 @@ def test_a_body_of_the_largest_size_is_read(http: httpx.Client) -> None:
 def test_what_may_come_back_says_when_to_try_again(http: httpx.Client) -> None:
     answer = http.post("/score", json={"identifiers": {"crm_id": "down"}})
     assert answer.headers["retry-after"].isdecimal()
+
+
+def test_a_library_that_is_missing_is_a_problem_that_names_its_extra() -> None:
+    answer = failed(ModuleNotFoundError("No module named 'evidently.x'", name="evidently.x"))
+    problem = msgspec.json.decode(answer.body, type=Problem)
+    assert (answer.status_code, problem.rule) == (503, "extra-installed")
+    assert problem.detail.endswith('Run: pip install "leadscore[monitor]"')
+    answer = failed(ModuleNotFoundError("No module named 'x'", name="x"))
+    assert msgspec.json.decode(answer.body, type=Problem).rule == "internal"
 
 
 def test_a_problem_carries_the_trace_of_its_request(http: httpx.Client) -> None:

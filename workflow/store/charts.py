@@ -81,23 +81,21 @@ class ChartVersions:
 
     def begin(self, lead_id: str, account_id: str, now_us: int) -> WorkflowLead:
         """A new lead, in the version that its account is given."""
-        chart = self._given(account_id or lead_id) or self._former or self.current
+        chart = self._target(account_id or lead_id) or self._former or self.current
         return begin(chart, lead_id, account_id, now_us)
 
     def brought(
         self, connection: sa.Connection, lead: WorkflowLead, now_us: int
     ) -> tuple[Statechart, WorkflowLead]:
         """The version that a lead follows now, and the lead as it is there."""
-        chart, given = (
-            self.get(connection, lead.chart),
-            self._given(lead.account_id or lead.lead_id),
-        )
-        if given is None or chart.fingerprint == given.fingerprint:
+        chart = self.get(connection, lead.chart)
+        target = self._target(lead.account_id or lead.lead_id)
+        if target is None or chart.fingerprint == target.fingerprint:
             return chart, lead
-        lead = migrated(given, chart, lead, now_us)
-        return (given if lead.chart == given.fingerprint else chart), lead
+        lead = migrated(target, chart, lead, now_us)
+        return (target if lead.chart == target.fingerprint else chart), lead
 
-    def _given(self, account: str) -> Statechart | None:
+    def _target(self, account: str) -> Statechart | None:
         """The version in force for an account; None where that is the one before the current."""
         if self.trial is not None and self.trial.plan.arm_of(account) == "challenger":
             return self.trial.chart

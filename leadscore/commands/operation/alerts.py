@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from config.extras import require
 from domain.clock import iso
 from domain.errors import Missing, Refused, Unavailable
-from leadscore.terminal.extras import require
 from leadscore.terminal.options import AsJson, group
 from leadscore.terminal.output import put, put_json, put_table, say
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from leadscore.terminal.extras import require
+from config.extras import require
 from leadscore.terminal.options import AsJson, By, Reason, group
 from leadscore.terminal.output import put, put_json, put_table
 

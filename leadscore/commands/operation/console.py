@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from config.extras import require
 from console import PORT
-from leadscore.terminal.extras import require
 from leadscore.terminal.output import put
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from config.extras import require
 from domain.errors import Refused
-from leadscore.terminal.extras import require
 from leadscore.terminal.options import AsJson
 from leadscore.terminal.output import put, put_json, put_table, say
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from leadscore.terminal.extras import require
+from config.extras import require
 from leadscore.terminal.options import AsJson
 from leadscore.terminal.output import put_json, put_table, say
 from leadscore.terminal.progress import counting

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from config.extras import require
 from leadscore.commands.models import user
 from leadscore.commands.start import proposal as guesses
-from leadscore.terminal.extras import require
 from leadscore.terminal.output import put, put_table, say
 from leadscore.terminal.pages import show_page
 from leadscore.terminal.progress import counting, training_progress

@@ -1,4 +1,4 @@
-"""The product's extras: what a command needs beyond the base, and what it says without."""
+"""The product's extras: what is needed beyond the base, and what is said without."""
 
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -43,7 +43,7 @@ def missing_extra(module: str | None) -> Missing | None:
 
 def _missing(modules: Iterable[str], extras: Iterable[str]) -> Missing:
     return Missing(
-        f"this command needs libraries that are not installed: {', '.join(modules)}",
+        f"this needs libraries that are not installed: {', '.join(modules)}",
         rule="extra-installed",
         todo=f'Run: pip install "leadscore[{",".join(extras)}]"',
     )
