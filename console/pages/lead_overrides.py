@@ -53,6 +53,7 @@ def override(visit: Visit) -> GoTo:
         until_us=_end(visit.form.needed("until")),
         reason=visit.reason,
         by=visit.visitor.by,
+        credential=visit.visitor.credential,
     )
     return GoTo(f"/leads/{ref.lead_id}", done="overridden")
 
@@ -68,7 +69,14 @@ def withdraw_override(visit: Visit) -> GoTo:
             where="number",
             todo="Open the lead's page again.",
         )
-    withdraw(visit.home.settings, int(number), reason=visit.reason, by=visit.visitor.by)
+    who = visit.visitor
+    withdraw(
+        visit.home.settings,
+        int(number),
+        reason=visit.reason,
+        by=who.by,
+        credential=who.credential,
+    )
     return GoTo(f"/leads/{ref.lead_id}", done="override_withdrawn")
 
 

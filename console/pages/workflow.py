@@ -55,7 +55,8 @@ def act_on_lead(visit: Visit) -> GoTo:
         reason=visit.reason,
         request_id=visit.form.text("request_id", longest=64),
     )
-    act(store, action, home_now_us(visit.home.settings), by=visit.visitor.credential)
+    who, now_us = visit.visitor, home_now_us(visit.home.settings)
+    act(store, action, now_us, by=who.by, credential=who.credential)
     return GoTo(f"/workflow/{action.lead_id}", done="acted")
 
 

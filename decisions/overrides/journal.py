@@ -61,7 +61,8 @@ class OverrideDraft(msgspec.Struct, frozen=True, kw_only=True):
 
     `subjects` are the id of the lead, or the ids that the account is known by. It holds for
     decisions from `from_us` to `until_us`, which is not included. Of one that `withdraws` another,
-    by its number, `subjects` and `change` are empty.
+    by its number, `subjects` and `change` are empty. `by` is the name that was given, `credential`
+    what its author was known by, "" before it was kept.
     """
 
     of: Literal["lead", "account"]
@@ -72,6 +73,7 @@ class OverrideDraft(msgspec.Struct, frozen=True, kw_only=True):
     withdraws: int | None = None
     reason: str
     by: str
+    credential: str = ""
 
 
 class OverrideEntry(OverrideDraft, frozen=True, kw_only=True):

@@ -52,7 +52,8 @@ class WorkflowTools:
             request_id=question.request_id,
         )
         now_us = home_now_us(self.settings)
-        return act(opened_workflow(self.settings), wanted, now_us, by=self.caller.credential)
+        name = self.caller.credential
+        return act(opened_workflow(self.settings), wanted, now_us, by=name, credential=name)
 
 
 def _bounded(overview: WorkflowOverview) -> WorkflowOverview:

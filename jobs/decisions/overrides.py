@@ -29,9 +29,11 @@ def set_override(
     until_us: int,
     reason: str,
     by: str,
+    credential: str,
 ) -> OverrideEntry:
     """Override the policy for a lead, by id or kind:value, or for an account, by id or domain.
 
+    `by` is its author's name, `credential` what the author is known by.
     Raises BadInput, UnknownLead; Refused where one is in force already.
     """
     if (lead is None) == (account is None):
@@ -59,6 +61,7 @@ def set_override(
         until_us=until_us,
         reason=_impersonal(reason),
         by=by,
+        credential=credential,
     )
     return open_overrides(settings).append(draft)
 
@@ -84,7 +87,9 @@ def overrides_about(settings: Settings, ref: LeadRef) -> list[OverrideEntry]:
     return [*own, *(e for e in entries if e.of == "account" and ref.account_id in e.subjects)]
 
 
-def withdraw(settings: Settings, number: int, *, reason: str, by: str) -> OverrideEntry:
+def withdraw(
+    settings: Settings, number: int, *, reason: str, by: str, credential: str
+) -> OverrideEntry:
     """End an override. Raises Missing; Refused where it is withdrawn; BadInput."""
     journal = open_overrides(settings)
     entry = journal.entry(number)
@@ -95,7 +100,13 @@ def withdraw(settings: Settings, number: int, *, reason: str, by: str) -> Overri
             todo="`leadscore policy override list` shows those in force.",
         )
     return journal.append(
-        OverrideDraft(of=entry.of, withdraws=number, reason=_impersonal(reason), by=by)
+        OverrideDraft(
+            of=entry.of,
+            withdraws=number,
+            reason=_impersonal(reason),
+            by=by,
+            credential=credential,
+        )
     )
 
 

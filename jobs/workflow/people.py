@@ -30,8 +30,8 @@ class HomeWorkflow:
         return standing(self._store, self._store.get(lead_id))
 
     def act(self, action: LeadAction, by: str) -> LeadStanding:
-        """Do something with a lead. Raises as `act` does."""
-        return act(self._store, action, self._now_us(), by=by)
+        """Do something with a lead, as the holder of a credential. Raises as `act` does."""
+        return act(self._store, action, self._now_us(), by=by, credential=by)
 
     @cached_property
     def _now_us(self) -> Callable[[], int]:
@@ -64,9 +64,12 @@ def standing(store: LeadStore, lead: WorkflowLead) -> LeadStanding:
     )
 
 
-def act(store: LeadStore, action: LeadAction, now_us: int, *, by: str) -> LeadStanding:
+def act(
+    store: LeadStore, action: LeadAction, now_us: int, *, by: str, credential: str
+) -> LeadStanding:
     """Do something with a lead; with the same `request_id` it is done once, and answered alike.
 
+    `by` is the name of who acts, `credential` what that person is known by.
     Raises Missing for a lead that the workflow does not know; BadInput for what is no action of a
     person; Refused where the lead's state does not take it.
     """
@@ -85,6 +88,7 @@ def act(store: LeadStore, action: LeadAction, now_us: int, *, by: str) -> LeadSt
         lead_id=action.lead_id,
         name=action.action,
         by=by,
+        credential=credential,
         reason=action.reason,
     )
     results = store.take([event], now_us)

@@ -36,6 +36,7 @@ def set_override(
     Whom the policy finds not eligible stays so. Scoring follows within a second, in every arm; each
     decision records the override, and replays with it.
     """
+    from config.os_account import os_account
     from config.settings import load_settings, quiet_libraries
     from domain.decisions import DecisionChange
     from jobs.decisions.overrides import set_override as run
@@ -59,6 +60,7 @@ def set_override(
         until_us=_moment(until),
         reason=reason,
         by=by or user(),
+        credential=os_account(),
     )
     if as_json:
         put_json(entry)
@@ -95,12 +97,13 @@ def list_overrides(as_json: AsJson = False) -> None:
 @override.command("withdraw")
 def withdraw(number: Number, reason: Why, by: By = "") -> None:
     """End an override now: the policy decides again."""
+    from config.os_account import os_account
     from config.settings import load_settings, quiet_libraries
     from jobs.decisions.overrides import withdraw as run
     from leadscore.commands.models import user
 
     quiet_libraries()
-    run(load_settings(), number, reason=reason, by=by or user())
+    run(load_settings(), number, reason=reason, by=by or user(), credential=os_account())
     put(f"override {number} is withdrawn")
 
 

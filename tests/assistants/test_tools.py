@@ -78,6 +78,7 @@ def test_an_override_is_explained_with_what_the_policy_decided(own_desk: Desk) -
         until_us=to_us(clock_of(settings, open_signals(settings).directory).now()) + DAY,
         reason="a partner brought them",
         by="jo",
+        credential="key:jo",
     )
     runtime = open_runtime(settings)  # the desk's own follows within a second
     try:

@@ -5,6 +5,7 @@ import getpass
 import pytest
 from playwright.sync_api import Page, expect
 
+from config.os_account import os_account
 from config.settings import Settings
 from jobs.decisions.overrides import overrides_now
 from tests.console.conftest import Console, StartConsole, leads_of
@@ -37,6 +38,7 @@ def test_an_override_is_set_shown_and_withdrawn(page: Page, own: Console) -> Non
         expect(row).to_contain_text(text, ignore_case=True)
     (entry,) = overrides_now(own.settings)
     assert (entry.subjects, entry.by, entry.reason) == ((lead,), getpass.getuser(), WHY)
+    assert entry.credential == os_account()
     assert entry.change.changes() == {"queue": "partners", "priority": 1}
 
     form = page.locator(f"form#withdraw-{entry.sequence}")

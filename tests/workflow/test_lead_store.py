@@ -81,7 +81,7 @@ def do(
     store: LeadStore, lead_id: str, action: str, now_us: int, by: str, request_id: str = ""
 ) -> LeadStanding:
     wanted = LeadAction(lead_id=lead_id, action=action, request_id=request_id)
-    return act(store, wanted, now_us, by=by)
+    return act(store, wanted, now_us, by=by, credential=f"key:{by}")
 
 
 def sound(engine: sa.Engine, chart: Statechart = CHART) -> None:

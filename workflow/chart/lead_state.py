@@ -51,7 +51,8 @@ class WorkflowEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Something that happened to a lead.
 
     `id` is the event's own: one that was taken already changes nothing. `facts` are a decision's,
-    made at `facts_us`; `owner` and `calendar` are those of an assignment; `by` is who says so.
+    made at `facts_us`; `owner` and `calendar` are those of an assignment; `by` is who says so, by
+    the name that was given, and `credential` what that person or program is known by.
     """
 
     id: str
@@ -59,6 +60,7 @@ class WorkflowEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     name: str
     account_id: str = ""
     by: str = ""
+    credential: str = ""
     reason: str = ""
     facts: LeadFacts | None = None
     facts_us: int = 0

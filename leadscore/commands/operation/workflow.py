@@ -247,7 +247,8 @@ def act(
     settings = _settings()
     store, now_us = open_leads(settings), home_now_us(settings)
     wanted = LeadAction(lead_id=_lead_id(settings, lead), action=action, reason=reason)
-    stands = do(store, wanted, now_us, by=by or os_account())
+    account = os_account()
+    stands = do(store, wanted, now_us, by=by or account, credential=account)
     if as_json:
         put_json(stands)
     else:
