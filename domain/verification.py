@@ -1,11 +1,14 @@
 """What a look at a whole store found, and where a chain stood."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import msgspec
 
 Anchored = Mapping[int, str]
 """Hashes of a chain's entries by their numbers, from 1, as they were written down elsewhere."""
+UNANCHORED: Anchored = MappingProxyType({})
+"""Of a chain of which nothing was written down."""
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from domain.verification import Verified
+from domain.verification import Anchored, Verified, cut_off
 from storage.hash_chain import GENESIS, link
 
 CHUNK = 500
@@ -28,8 +28,9 @@ def verify_journal(
     table: sa.Table,
     read: Callable[[sa.Select[Any]], Sequence[sa.Row[Any]]],
     agrees: Callable[[sa.Row[Any]], bool],
+    anchored: Anchored,
 ) -> Verified:
-    """Read a whole journal: numbering, chain, and that the columns of a row say what its body says.
+    """Read a whole journal: numbering, chain, anchors, and that columns say what bodies say.
 
     `read` runs a query, and raises Unavailable; `agrees` compares a row with its body.
     """
@@ -37,10 +38,13 @@ def verify_journal(
     query = sa.select(table).order_by(table.c.sequence).limit(CHUNK)
     while rows := read(query.where(table.c.sequence > count)):
         for row in rows:
-            if fault := _fault(row, count + 1, expected, agrees):
+            fault = _fault(row, count + 1, expected, agrees)
+            if not fault and anchored.get(count + 1, row.hash) != row.hash:
+                fault = f"entry {count + 1} differs from the anchor"
+            if fault:
                 return Verified(store=store, count=count, broken=count + 1, fault=fault)
             count, expected = count + 1, row.hash
-    return Verified(store=store, count=count)
+    return cut_off(store, count, anchored)
 
 
 def _fault(

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from domain.clock import Clock, to_us
 from domain.errors import BadInput, Missing, Refused
-from domain.verification import Verified
+from domain.verification import UNANCHORED, Anchored, Verified
 from storage.append_only import append_only
 from storage.chained_journal import newest_link, verify_journal
 from storage.hash_chain import link
@@ -145,9 +145,9 @@ class AssistantJournal:
             raise _resolved()
         return _decoder.decode(rows[0].body)
 
-    def verify(self) -> Verified:
-        """Read the whole record: numbering and chain."""
-        return verify_journal(JOURNAL, ENTRIES, self._read, _agrees)
+    def verify(self, anchored: Anchored = UNANCHORED) -> Verified:
+        """Read the whole record: numbering and chain, by itself and by its anchors."""
+        return verify_journal(JOURNAL, ENTRIES, self._read, _agrees, anchored)
 
     def _append(self, connection: sa.Connection, draft: JournalDraft) -> JournalEntry:
         sequence, previous = newest_link(connection, ENTRIES)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from domain.clock import Clock, to_us
 from domain.decisions import DecisionChange
 from domain.errors import Missing, Refused
-from domain.verification import Verified
+from domain.verification import UNANCHORED, Anchored, Verified
 from storage.append_only import append_only
 from storage.chained_journal import newest_link, verify_journal
 from storage.hash_chain import link
@@ -135,9 +135,9 @@ class OverrideJournal:
         rows = self._read(sa.select(ENTRIES.c.body).where(ENTRIES.c.withdraws == number))
         return _decoder.decode(rows[0].body).at_us if rows else None
 
-    def verify(self) -> Verified:
-        """Read the whole record: numbering and chain."""
-        return verify_journal(OVERRIDES, ENTRIES, self._read, _agrees)
+    def verify(self, anchored: Anchored = UNANCHORED) -> Verified:
+        """Read the whole record: numbering and chain, by itself and by its anchors."""
+        return verify_journal(OVERRIDES, ENTRIES, self._read, _agrees, anchored)
 
     def _append(self, connection: sa.Connection, draft: OverrideDraft) -> OverrideEntry:
         sequence, previous = newest_link(connection, ENTRIES)

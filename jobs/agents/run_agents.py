@@ -20,6 +20,7 @@ from jobs.workflow.home import open_leads
 from storage.sql import take_write_lock
 from wiring.clock import moment_of
 from wiring.decisions import open_trail
+from wiring.integrity.journals import EVERY, note_journals
 from wiring.workflow import open_workflow
 from workflow.agents.budget import AgentBudget, BudgetSpent
 from workflow.agents.contract import (
@@ -94,11 +95,13 @@ def run_agents(
     """
     rules = load_agents(settings)
     home = open_agent_home(settings) if rules.agents else None
-    return [
+    counts = [
         AgentWork(home, role, rule, agent_of(role, rule, rules)).run(check)
         for role, rule in rules.agents.items()
         if home is not None and only in (None, role)
     ]
+    note_journals(settings, "agents", EVERY)
+    return counts
 
 
 def agent_of(role: AgentRole, rule: AgentRule, rules: AgentRules) -> Agent:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from config.settings import Settings
-from decisions.overrides.journal import OverrideDraft, OverrideEntry
+from decisions.overrides.journal import OverrideDraft, OverrideEntry, OverrideJournal
 from domain.clock import DAY, to_us
 from domain.decisions import MOST_OVERRIDE_DAYS, DecisionChange
 from domain.errors import BadInput
@@ -14,6 +14,7 @@ from domain.ports import LeadRef
 from domain.redaction import redacted
 from jobs.leads.lead_lookup import find
 from wiring.clock import clock_of
+from wiring.integrity.journals import note_journals
 from wiring.overrides import open_overrides
 from wiring.signals import open_signals
 
@@ -63,7 +64,7 @@ def set_override(
         by=by,
         credential=credential,
     )
-    return open_overrides(settings).append(draft)
+    return _recorded(settings, open_overrides(settings), draft)
 
 
 def overrides_now(settings: Settings) -> list[OverrideEntry]:
@@ -99,15 +100,20 @@ def withdraw(
             rule="override-known",
             todo="`leadscore policy override list` shows those in force.",
         )
-    return journal.append(
-        OverrideDraft(
-            of=entry.of,
-            withdraws=number,
-            reason=_impersonal(reason),
-            by=by,
-            credential=credential,
-        )
+    draft = OverrideDraft(
+        of=entry.of,
+        withdraws=number,
+        reason=_impersonal(reason),
+        by=by,
+        credential=credential,
     )
+    return _recorded(settings, journal, draft)
+
+
+def _recorded(settings: Settings, journal: OverrideJournal, draft: OverrideDraft) -> OverrideEntry:
+    entry = journal.append(draft)
+    note_journals(settings, "override")
+    return entry
 
 
 def _check_values(change: DecisionChange) -> None:

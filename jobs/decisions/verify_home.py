@@ -1,6 +1,7 @@
 """A whole home, verified: every store against itself, against the others, against its anchors."""
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -8,10 +9,6 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
-from decisions.audit.assistant_journal import ENTRIES, JOURNAL, AssistantJournal
-from decisions.overrides.journal import ENTRIES as OVERRIDE_ENTRIES
-from decisions.overrides.journal import OVERRIDES, OverrideJournal
-from domain.clock import SystemClock
 from domain.errors import BadInput, LeadscoreError, Unavailable
 from domain.verification import Anchored, Verified, cut_off
 from domain.versions.manifest import VersionKind
@@ -26,15 +23,10 @@ from storage.engine import open_engine
 from wiring.decisions import open_trail
 from wiring.integrity.agreement import agreement, ledger_entries
 from wiring.integrity.anchors import LEDGER, LOG, TRAIL, Anchors, Kept, open_anchors
-from wiring.integrity.checkpoints import checkpoint, engine_of
+from wiring.integrity.checkpoints import checkpoint
+from wiring.integrity.journals import JOURNALS, engine_of, verify_journal
 from wiring.live_folders import folder_of
 from wiring.registry import REGISTRIES
-from workflow.outbox.journal import STORE as EFFECTS
-from workflow.outbox.journal import EffectsJournal
-from workflow.outbox.tables import JOURNAL as EFFECTS_JOURNAL
-from workflow.store.journal import STORE as LEADS
-from workflow.store.journal import verify as verify_workflow
-from workflow.store.tables import JOURNAL as LEADS_JOURNAL
 
 STAGES: dict[VersionKind, str] = {
     "model": "stages of models",
@@ -68,14 +60,11 @@ def verify_home(settings: Settings, anchor_file: Path | None = None) -> HomeVeri
     elsewhere = Kept() if anchor_file is None else Anchors(settings.home, anchor_file).kept()
     anchored = {
         store: {**kept.heads.get(store, {}), **elsewhere.heads.get(store, {})}
-        for store in (TRAIL, LEDGER, LOG)
+        for store in (TRAIL, LEDGER, LOG, *(journal.store for journal in JOURNALS))
     }
     stores = [
         *_guarded(TRAIL, lambda: open_trail(settings).verify_all(anchored[TRAIL])),
-        *_guarded(JOURNAL, lambda: [_journal(settings)]),
-        *_guarded(OVERRIDES, lambda: [_overrides(settings)]),
-        *_guarded(EFFECTS, lambda: [_effects(settings)]),
-        *_guarded(LEADS, lambda: [_leads(settings)]),
+        *_journals(settings, anchored),
         *_guarded(LEDGER, lambda: _ruled(settings, anchored[LEDGER])),
         *_guarded(LOG, lambda: _logged(settings, anchored[LOG])),
         _anchors(settings, kept),
@@ -98,48 +87,10 @@ def _guarded(store: str, look: Callable[[], list[Verified]]) -> list[Verified]:
         return [Verified(store=store, count=0, fault=f"it cannot be read: {reason}")]
 
 
-def _journal(settings: Settings) -> Verified:
-    """What assistants asked and proposed; its chain has no anchors."""
-    engine = engine_of(settings.audit_db, ENTRIES.name)
-    if engine is None:
-        return Verified(store=JOURNAL, count=0)
-    try:
-        return AssistantJournal(engine, SystemClock()).verify()
-    finally:
-        engine.dispose()
-
-
-def _overrides(settings: Settings) -> Verified:
-    """Who overrode the policy for whom; its chain has no anchors."""
-    engine = engine_of(settings.audit_db, OVERRIDE_ENTRIES.name)
-    if engine is None:
-        return Verified(store=OVERRIDES, count=0)
-    try:
-        return OverrideJournal(engine, SystemClock()).verify()
-    finally:
-        engine.dispose()
-
-
-def _effects(settings: Settings) -> Verified:
-    """What people and agents did about effects; its chain has no anchors."""
-    engine = engine_of(settings.workflow_db, EFFECTS_JOURNAL.name)
-    if engine is None:
-        return Verified(store=EFFECTS, count=0)
-    try:
-        return EffectsJournal(engine, SystemClock()).verify()
-    finally:
-        engine.dispose()
-
-
-def _leads(settings: Settings) -> Verified:
-    """What moved leads in their workflow; its chain has no anchors."""
-    engine = engine_of(settings.workflow_db, LEADS_JOURNAL.name)
-    if engine is None:
-        return Verified(store=LEADS, count=0)
-    try:
-        return verify_workflow(engine)
-    finally:
-        engine.dispose()
+def _journals(settings: Settings, anchored: Mapping[str, Anchored]) -> Iterator[Verified]:
+    for journal in JOURNALS:
+        look = partial(verify_journal, settings, journal, anchored[journal.store])
+        yield from _guarded(journal.store, lambda look=look: [look()])
 
 
 def _ruled(settings: Settings, anchored: Anchored) -> list[Verified]:

@@ -13,6 +13,7 @@ from jobs.workflow.home import home_now_us, open_leads
 from signals.events.event_log import size
 from signals.events.following import FollowedEvent, following
 from wiring.decisions import open_trail
+from wiring.integrity.journals import EVERY, note_journals
 from wiring.signals import SignalPlane, open_signals
 from workflow.chart.facts import LeadFacts
 from workflow.chart.lead_state import WorkflowEvent
@@ -47,6 +48,7 @@ def move(settings: Settings) -> Moved:
     decisions = take_decisions(store, open_trail(settings), now_us)
     signals = take_signals(store, open_signals(settings), settings, now_us)
     fired, more = fire(store, now_us)
+    note_journals(settings, "workflow", EVERY)
     return Moved(
         decisions=decisions.read,
         signals=signals.read,

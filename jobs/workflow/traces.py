@@ -1,16 +1,26 @@
-"""Traces from event logs in CSV: what was done in each case, in the order of time."""
+"""Traces from event logs in CSV, plain or gzip: what was done in each case, by time."""
 
 import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from domain.errors import BadInput
+from signals.files.bounded_reading import unpacked
+from signals.files.file_kinds import GZIP, HEAD, PARQUET, ZIP, refuse_unread
 
 MOST_EVENTS = 2_000_000
 LONGEST_ACTIVITY = 200
 _RULE = "workflow-traces"
+_MARK = b"\xef\xbb\xbf"
+_FORMATS = (
+    "Event logs are read as CSV, plain or packed with gzip (.csv.gz): export case, activity and "
+    "time as columns. PM4Py writes one of an XES log: "
+    "pm4py.convert_to_dataframe(pm4py.read_xes(FILE)).to_csv(OUT)."
+)
 
 
 class TraceColumns(NamedTuple):
@@ -46,7 +56,7 @@ def read_traces(files: Sequence[Path], columns: TraceColumns) -> dict[str, list[
 
 def _rows(file: Path, columns: TraceColumns) -> Iterator[tuple[int, Mapping[str, str | None]]]:
     try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
+        with _opened(file) as lines:
             reader = csv.DictReader(lines, strict=True)
             missing = sorted(set(columns) - set(reader.fieldnames or ()))
             if missing:
@@ -57,6 +67,33 @@ def _rows(file: Path, columns: TraceColumns) -> Iterator[tuple[int, Mapping[str,
         raise BadInput("it cannot be read", rule=_RULE, where=str(file)) from None
     except (UnicodeDecodeError, csv.Error):
         raise BadInput("it is no CSV in UTF-8", rule=_RULE, where=str(file)) from None
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[TextIO]:
+    """The text of a file that may be gzip. Raises BadInput for a kind of file that is not read."""
+    with file.open("rb") as raw:
+        stream = unpacked(raw, str(file)) if raw.peek(HEAD).startswith(GZIP) else raw
+        head = stream.peek(HEAD)[:HEAD]
+        refuse_unread(head, str(file))
+        if (kind := _unread(file, head)) is not None:
+            raise BadInput(f"it is {kind}", rule=_RULE, where=str(file), todo=_FORMATS)
+        with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+            yield text
+
+
+def _unread(file: Path, head: bytes) -> str | None:
+    """What else than CSV a file is, by its name and its first bytes; None where nothing says so."""
+    endings = {ending.lower() for ending in file.suffixes}
+    plain = head.removeprefix(_MARK).lstrip()
+    if ".xes" in endings or (plain.startswith(b"<") and b"<log" in head):
+        return "an XES log"
+    if plain.startswith(b"<"):
+        return "XML"
+    if plain.startswith((b"{", b"[")):
+        return "JSON"
+    kinds = {PARQUET: "a Parquet file", ZIP: "a workbook or an archive"}
+    return next((kind for magic, kind in kinds.items() if head.startswith(magic)), None)
 
 
 def _event(

@@ -78,6 +78,12 @@ OUTCOME = _words("converted", "won", "win", "is_won", "closed_won", "success", "
 STAGE = _words("stage", "stage_name", "status", "state", "result", "lifecycle", "phase",
                "disposition", "outcome")  # fmt: skip
 
+OUR_ACTION = re.compile(
+    r"^(?:(?:utm|our|ls|leadscore)_)?(?:action_?id|effect_?(?:key|id)|decision_?id)$"
+    r"|^(?:utm|our|ls|leadscore)_(?:action|effect|decision)$"
+)
+"""The id of an action of ours that comes back: of an effect, of a decision, in a link's utm tags."""
+
 EVENT = re.compile(r"^(?:event|event_name|event_type|activity|activity_type|action)$")
 
 LATE = (

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from signals.guessing import column_names as names
 from signals.guessing.known_exports import Headers, KnownExport
 from signals.guessing.table_guess import TableGuess
+from signals.mapping.converters import is_action_id
 
 _ADDRESS = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[A-Za-z]{2,}")
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}")
@@ -30,11 +31,24 @@ def identify(
     """
     if export is not None:
         _of_export(guess, export)
+    guess.action = _action(guess, stated)
     named = stated if stated in guess.sample.columns else ""
     if named or not guess.identifiers.keys() & {"crm_id", "user_id", "cookie"}:
         _add_key(guess, shared, named)
     if export is None:
         _add_others(guess)
+
+
+def _action(guess: TableGuess, stated: str) -> str:
+    """The column of our actions' ids: by its name, where all its cells could be one."""
+    used = {stated, *(c for columns in guess.identifiers.values() for c in columns)}
+    for name in guess.sample.names:
+        cells = guess.distinct(name)
+        if name in used or name in guess.times or not cells:
+            continue
+        if names.OUR_ACTION.search(names.words_of(name)) and all(map(is_action_id, cells)):
+            return name
+    return ""
 
 
 def _of_export(guess: TableGuess, export: KnownExport) -> None:
@@ -76,7 +90,7 @@ def _keys(guess: TableGuess, shared: Mapping[str, str]) -> Iterator[tuple[int, s
         filled = sum(bool(cell) for cell in guess.cells(name))
         known = names.USER.search(words) or names.COOKIE.search(words)
         looks = names.KEY.search(words) or known or _mostly(_UUID, cells)
-        if name in guess.times or not looks or filled < FILLED * size or len(cells) < 2:
+        if name in (guess.action, *guess.times) or not looks or filled < FILLED * size or len(cells) < 2:
             continue
         if name in shared:
             yield 10_000 - place, name, shared[name]
@@ -95,7 +109,7 @@ def _add_others(guess: TableGuess) -> None:
     kinds: dict[str, list[str]] = {}
     for name in guess.sample.names:
         cells = guess.distinct(name)
-        if name not in mapped_columns and name not in guess.times and cells:
+        if name not in (guess.action, *mapped_columns, *guess.times) and cells:
             kind = _kind(name, cells)
             if kind:
                 kinds.setdefault(kind, []).append(name)

@@ -45,7 +45,8 @@ class TableGuess:
     """One file, as it seems to be. Columns that nothing is made of stand in `left_out`, with why.
 
     `identifiers` are columns by kind, `whys` why each kind is read so; no `crm_id`, `user_id` or
-    other key means that rows are known by their number.
+    other key means that rows are known by their number. `action` is the column of the id of the
+    action of ours that a row answers, "" for none.
     """
 
     sample: TableSample
@@ -60,6 +61,7 @@ class TableGuess:
     zone_why: Why = ""
     identifiers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     whys: dict[str, Why] = field(default_factory=dict)
+    action: str = ""
     created: TimeGuess | None = None
     outcome: OutcomeGuess | None = None
     decided: TimeGuess | None = None
@@ -97,6 +99,7 @@ class TableGuess:
         used = {c for columns in self.identifiers.values() for c in columns}
         used |= self.fields.keys() | self.left_out.keys() | self.late.keys()
         used |= {g.spec.column or "" for g in (self.created, self.decided, self.lost) if g}
+        used.add(self.action)
         if self.outcome is not None:
             used.add(self.outcome.column)
         if self.stream is not None:

@@ -66,9 +66,14 @@ def action_id(column: str, missing: Container[str]) -> Callable[[str], str | Bad
         value = clean(raw)
         if value is None:
             return None
-        return value if len(value) <= LONGEST_ACTION_ID and _ACTION.fullmatch(value) else bad
+        return value if is_action_id(value) else bad
 
     return convert
+
+
+def is_action_id(value: str) -> bool:
+    """Whether a text could be the id of an action of ours."""
+    return len(value) <= LONGEST_ACTION_ID and _ACTION.fullmatch(value) is not None
 
 
 def text(missing: Container[str]) -> Callable[[str], str | None]:

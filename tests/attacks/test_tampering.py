@@ -366,7 +366,7 @@ def test_what_was_altered_is_named(anchored: Settings, attack: Attack, found: st
 def test_the_command_names_the_first_place_and_ends_with_1(anchored: Settings) -> None:
     sound = leadscore(anchored.home, "audit", "verify")
     assert sound.returncode == 0, sound.stderr
-    assert sound.stdout.count("sound") == 13
+    assert sound.stdout.count("sound") == 14
     cut_trail(anchored)
     broken = leadscore(anchored.home, "audit", "verify", "--json")
     assert broken.returncode == 1

@@ -149,3 +149,36 @@ def test_files_hang_together_by_their_key(tmp_path: Path) -> None:
     assert dict(first.events[0].data) == {"origin": "origin"}
     assert dict(second.events[0].data) == {}
     assert second.events[0].time == "won_date"
+
+
+@pytest.mark.parametrize(
+    "column", ["action_id", "actionid", "ActionID", "Effect Key", "utm_action", "decision_id"]
+)
+def test_the_id_of_an_action_of_ours_is_proposed(tmp_path: Path, column: str) -> None:
+    """A signal that answers an action carries its id; the others have none."""
+    path = tmp_path / "events.csv"
+    lines = [f"lead_id,event,time,{column}"]
+    for lead in range(30):
+        lines += [
+            f"l{lead},visit,2025-01-{1 + lead % 28:02}T08:00:00Z,",
+            f"l{lead},opened,2025-02-{1 + lead % 28:02}T08:00:00Z,wf-{lead:032x}",
+            *([f"l{lead},purchase,2025-03-01T08:00:00Z,"] if lead % 3 == 0 else []),
+        ]
+    path.write_text("\n".join(lines) + "\n")
+    code, _, err = init(path, "--yes")
+    assert code == 0, err
+    written = tmp_path / "out" / "mapping.yaml"
+    (table,) = yaml.safe_load(written.read_text())["tables"]
+    assert (table["action_id"], table["identifiers"]) == (column, {"crm_id": "lead_id"})
+    marked = [decode(row.document).actionid for row in load_mapping(written).documents(path)]
+    assert marked[:2] == [None, f"wf-{0:032x}"]
+
+
+def test_what_is_no_id_of_ours_is_data(leads: Path) -> None:
+    path = leads.parent / "words.csv"
+    header, *rows = leads.read_text().splitlines()
+    words = [f"{row},please call {n % 3}" for n, row in enumerate(rows)]
+    path.write_text("\n".join([f"{header},action_id", *words]) + "\n")
+    assert init(path, "--yes", "--date-order", "dmy")[0] == 0
+    (table,) = yaml.safe_load((leads.parent / "out" / "mapping.yaml").read_text())["tables"]
+    assert "action_id" not in table

@@ -1,5 +1,6 @@
 """`leadscore workflow conform`: event logs replayed on a workflow, drawn from them or given."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,42 @@ def test_what_cannot_be_read_is_refused_by_line(
     with pytest.raises(BadInput, match=words) as raised:
         read_traces([path], TraceColumns())
     assert raised.value.where == f"{path}, line {line}"
+
+
+def test_a_log_may_be_packed(log: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "log.csv.gz"
+    packed.write_bytes(gzip.compress(log.read_bytes()))
+    assert read_traces([packed], TraceColumns()) == read_traces([log], TraceColumns())
+    damaged = tmp_path / "damaged.csv.gz"
+    damaged.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(BadInput, match="gzip-damaged"):
+        read_traces([damaged], TraceColumns())
+
+
+XES = b'<?xml version="1.0" encoding="UTF-8"?>\n<log xes.version="1.0"><trace/></log>\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "kind"),
+    [
+        ("log.xes", XES, "an XES log"),
+        ("log.xes.gz", gzip.compress(XES), "an XES log"),
+        ("log.xml", XES, "an XES log"),
+        ("log.csv", b"PAR1 and so on", "a Parquet file"),
+        ("log.json", b'[{"case_id": 1}]', "JSON"),
+        ("log.xlsx", b"PK\x03\x04 and so on", "a workbook"),
+    ],
+)
+def test_what_is_another_kind_of_log_is_told_which_are_read(
+    tmp_path: Path, name: str, body: bytes, kind: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(body)
+    with pytest.raises(BadInput, match=kind) as raised:
+        read_traces([path], TraceColumns())
+    assert "CSV, plain or packed with gzip" in raised.value.todo
+    result = CliRunner().invoke(app, ["workflow", "conform", str(path)])
+    assert result.exit_code != 0
 
 
 @pytest.mark.parametrize("body", [None, b"case_id,activity,timestamp\n\xff,a,b\n"])

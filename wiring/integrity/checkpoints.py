@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from threading import Thread
 
-from sqlalchemy import Engine, inspect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
@@ -16,11 +15,11 @@ from domain.errors import LeadscoreError, Unavailable
 from domain.verification import Head
 from signals.events.log_verification import log_head
 from signals.store.tables import events
-from storage.engine import open_engine
 from storage.files import exclusive, write_whole
 from storage.hash_chain import GENESIS
 from wiring.integrity.agreement import ledger_entries
 from wiring.integrity.anchors import LEDGER, LOG, TRAIL, Kept, open_anchors
+from wiring.integrity.journals import engine_of, journal_heads
 
 POST_S = 2.0
 """How long a webhook may take for one anchor; the first that it does not take ends the telling."""
@@ -31,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 def checkpoint(settings: Settings, why: str, anew: str = "") -> bool:
-    """Write an anchor of trail, ledger and log; returns whether it could be written.
+    """Write an anchor of trail, ledger, log and journals; returns whether it could be written.
 
     A store that does not answer is left out. `anew` is a person's reason for which earlier anchors
     no longer count.
@@ -120,7 +119,8 @@ def _heads(settings: Settings, kept: Kept) -> dict[str, Head]:
     ):
         with suppress(Unavailable, SQLAlchemyError):
             heads[store] = _head(url, store, table, kept)
-    return {store: head for store, head in heads.items() if head is not None and head.sequence}
+    chains = {store: head for store, head in heads.items() if head is not None and head.sequence}
+    return chains | journal_heads(settings)
 
 
 def _head(url: str, store: str, table: str, kept: Kept) -> Head | None:
@@ -131,15 +131,3 @@ def _head(url: str, store: str, table: str, kept: Kept) -> Head | None:
         return AuditTrail(engine).head() if store == TRAIL else log_head(engine, kept.newest(LOG))
     finally:
         engine.dispose()
-
-
-def engine_of(url: str, table: str) -> Engine | None:
-    """An engine of a database that has a table; None where it has not: nothing is made."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
-        return None
-    engine = open_engine(url)
-    if inspect(engine).has_table(table):
-        return engine
-    engine.dispose()
-    return None

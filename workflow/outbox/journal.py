@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from domain.clock import Clock, to_us
 from domain.errors import BadInput
-from domain.verification import Verified
+from domain.verification import UNANCHORED, Anchored, Verified
 from storage.chained_journal import newest_link, verify_journal
 from storage.hash_chain import link
 from storage.sql import answering, take_write_lock
@@ -101,9 +101,9 @@ class EffectsJournal:
             query = query.where(JOURNAL.c.subject == subject)
         return [_decoder.decode(row.body) for row in self._read(query)]
 
-    def verify(self) -> Verified:
-        """Read the whole record: numbering and chain."""
-        return verify_journal(STORE, JOURNAL, self._read, _agrees)
+    def verify(self, anchored: Anchored = UNANCHORED) -> Verified:
+        """Read the whole record: numbering and chain, by itself and by its anchors."""
+        return verify_journal(STORE, JOURNAL, self._read, _agrees, anchored)
 
     def _read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with in_workflow(), self._engine.connect() as connection:

@@ -1,7 +1,7 @@
 """The versions of a workflow that leads began with, kept whole beside them."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from domain.bucketing import bucket
 from domain.decisions import Assignment
 from domain.errors import Missing
-from registry.rollout_state import Rollout
+from domain.scores import Arm
 from storage.sql import insert_into
 from workflow.chart.lead_state import WorkflowLead
 from workflow.chart.spec import WorkflowSpec
@@ -22,11 +22,23 @@ MOST_OPEN = 64
 _decode = partial(msgspec.json.decode, type=WorkflowSpec)
 
 
+class ArmPlan(Protocol):
+    """What says in which arm of a rollout an account is."""
+
+    def arm_of(self, account: str) -> Arm:
+        """The arm of an account, or of a lead that has none."""
+        ...
+
+    def assignment(self, arm: Arm) -> Assignment:
+        """What is recorded of whoever is in an arm."""
+        ...
+
+
 class ChartTrial(NamedTuple):
     """A version that is rolled out beside the one in force, and the plan by which it is."""
 
     chart: Statechart
-    plan: Rollout
+    plan: ArmPlan
 
 
 class ChartVersions:

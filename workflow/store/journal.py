@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from domain.decisions import Assignment
-from domain.verification import Verified
+from domain.verification import UNANCHORED, Anchored, Verified
 from storage.chained_journal import newest_link, verify_journal
 from storage.hash_chain import link
 from storage.sql import answering, write
@@ -104,14 +104,14 @@ def entries(engine: sa.Engine, after: int = 0) -> Iterator[JournalRow]:
         after = rows[-1].sequence
 
 
-def verify(engine: sa.Engine) -> Verified:
-    """Read the whole journal: numbering, chain, and that columns say what bodies say."""
+def verify(engine: sa.Engine, anchored: Anchored = UNANCHORED) -> Verified:
+    """Read the whole journal: numbering, chain, anchors, and that columns say what bodies say."""
 
     def read(query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with in_workflow(), engine.connect() as connection:
             return connection.execute(query).all()
 
-    return verify_journal(STORE, JOURNAL, read, _agrees)
+    return verify_journal(STORE, JOURNAL, read, _agrees, anchored)
 
 
 def _agrees(row: sa.Row[Any]) -> bool:

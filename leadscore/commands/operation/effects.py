@@ -32,6 +32,14 @@ def _desk() -> "EffectDesk":
     return EffectDesk(open_workflow(load_settings()), SystemClock())
 
 
+def _note() -> None:
+    """Anchor what a person did: the journal's end alone proves nothing of it."""
+    from config.settings import load_settings
+    from wiring.integrity.journals import note_journals
+
+    note_journals(load_settings(), "effects")
+
+
 @effects.command("list")
 def list_effects(
     state: Annotated[str | None, typer.Option(help="waiting, delivered, dead or dropped.")] = None,
@@ -104,6 +112,7 @@ def retry(
     desk = _desk()
     chosen = _chosen(desk, keys, connector, every=every)
     desk.retry(chosen, by=by or user(), reason=reason, out_of_order=out_of_order)
+    _note()
     put(f"{len(chosen)} wait for delivery again")
 
 
@@ -121,6 +130,7 @@ def drop(
     desk = _desk()
     chosen = _chosen(desk, keys, connector, every=every)
     desk.drop(chosen, by=by or user(), reason=reason)
+    _note()
     put(f"{len(chosen)} dropped")
 
 

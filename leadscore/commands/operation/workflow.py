@@ -176,7 +176,9 @@ def simulate(
 
 @workflow.command("conform")
 def conform(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Event logs in CSV.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Event logs in CSV, plain or .gz.")
+    ],
     case: Annotated[str, typer.Option(help="The column that names the case.")] = "case_id",
     activity: Annotated[str, typer.Option(help="The column of what was done.")] = "activity",
     time: Annotated[str, typer.Option(help="The column of when, ISO 8601.")] = "timestamp",

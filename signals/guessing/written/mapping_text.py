@@ -140,6 +140,8 @@ def _format(table: TableGuess, *, alone: bool) -> Iterator[str]:
         yield f"time_zone: {scalar(table.time_zone)}{comment(table.zone_why)}"
     if table.stream is not None and table.stream.key:
         yield f"id: {listed([table.stream.key])}  # tells events apart: none counts twice"
+    if table.action:
+        yield f"action_id: {scalar(table.action)}  # by its name: an action of ours caused the row"
 
 
 def _layout(table: TableGuess) -> Iterator[str]:
