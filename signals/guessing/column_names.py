@@ -82,7 +82,7 @@ OUR_ACTION = re.compile(
     r"^(?:(?:utm|our|ls|leadscore)_)?(?:action_?id|effect_?(?:key|id)|decision_?id)$"
     r"|^(?:utm|our|ls|leadscore)_(?:action|effect|decision)$"
 )
-"""The id of an action of ours that comes back: of an effect, of a decision, in a link's utm tags."""
+"""The id of an action of ours that comes back: an effect's, a decision's, in a link's utm tags."""
 
 EVENT = re.compile(r"^(?:event|event_name|event_type|activity|activity_type|action)$")
 

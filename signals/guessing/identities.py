@@ -90,7 +90,12 @@ def _keys(guess: TableGuess, shared: Mapping[str, str]) -> Iterator[tuple[int, s
         filled = sum(bool(cell) for cell in guess.cells(name))
         known = names.USER.search(words) or names.COOKIE.search(words)
         looks = names.KEY.search(words) or known or _mostly(_UUID, cells)
-        if name in (guess.action, *guess.times) or not looks or filled < FILLED * size or len(cells) < 2:
+        if (
+            name in (guess.action, *guess.times)
+            or not looks
+            or filled < FILLED * size
+            or len(cells) < 2
+        ):
             continue
         if name in shared:
             yield 10_000 - place, name, shared[name]
