@@ -24,7 +24,7 @@ from wiring.decisions import open_trail
 from wiring.integrity.agreement import agreement, ledger_entries
 from wiring.integrity.anchors import LEDGER, LOG, TRAIL, Anchors, Kept, open_anchors
 from wiring.integrity.checkpoints import checkpoint
-from wiring.integrity.journals import JOURNALS, engine_of, verify_journal
+from wiring.integrity.journals import JOURNALS, HomeJournal, engine_of, verify_journal
 from wiring.live_folders import folder_of
 from wiring.registry import REGISTRIES
 
@@ -89,8 +89,12 @@ def _guarded(store: str, look: Callable[[], list[Verified]]) -> list[Verified]:
 
 def _journals(settings: Settings, anchored: Mapping[str, Anchored]) -> Iterator[Verified]:
     for journal in JOURNALS:
-        look = partial(verify_journal, settings, journal, anchored[journal.store])
-        yield from _guarded(journal.store, lambda look=look: [look()])
+        look = partial(_journal, settings, journal, anchored[journal.store])
+        yield from _guarded(journal.store, look)
+
+
+def _journal(settings: Settings, journal: HomeJournal, anchored: Anchored) -> list[Verified]:
+    return [verify_journal(settings, journal, anchored)]
 
 
 def _ruled(settings: Settings, anchored: Anchored) -> list[Verified]:

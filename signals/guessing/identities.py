@@ -83,19 +83,14 @@ def _add_key(guess: TableGuess, shared: Mapping[str, str], stated: str) -> None:
 
 def _keys(guess: TableGuess, shared: Mapping[str, str]) -> Iterator[tuple[int, str, str]]:
     """Columns that may be the key, with a rank and why; of equals the first stands first."""
-    size = guess.sample.size
+    size, apart = guess.sample.size, {guess.action, *guess.times}
     for place, name in enumerate(guess.sample.names):
         words = names.words_of(name)
         cells = guess.distinct(name)
         filled = sum(bool(cell) for cell in guess.cells(name))
         known = names.USER.search(words) or names.COOKIE.search(words)
         looks = names.KEY.search(words) or known or _mostly(_UUID, cells)
-        if (
-            name in (guess.action, *guess.times)
-            or not looks
-            or filled < FILLED * size
-            or len(cells) < 2
-        ):
+        if name in apart or not looks or filled < FILLED * size or len(cells) < 2:
             continue
         if name in shared:
             yield 10_000 - place, name, shared[name]
