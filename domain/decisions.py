@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from domain.scores import Arm, Decision, ScoreAnswer
+from domain.bucketing import Assignment
+from domain.scores import Decision, ScoreAnswer
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,21 +20,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     account_known: bool
     profile: dict[str, float | str | None]
     features: dict[str, float | str | None]
-
-
-class Assignment(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an account stood in one rollout, and what it takes to see why.
-
-    `step` counts from 0; `weight` and `holdout` were the shares of challenger and holdout then.
-    """
-
-    rollout: str
-    kind: Literal["model", "policy", "workflow"]
-    mode: Literal["canary", "shadow", "blue_green", "holdout"]
-    step: int
-    weight: float
-    holdout: float
-    arm: Arm
 
 
 class RandomRouting(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.bucketing import Arm
+
 FloatArray = NDArray[np.float64]
 
 
@@ -119,9 +121,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _FIRST_KEPT = ("eligible", "action", "queue", "priority", "next_best_action", "rules")
-
-
-Arm = Literal["champion", "challenger", "holdout"]
 
 
 class Arms(msgspec.Struct, frozen=True, kw_only=True):

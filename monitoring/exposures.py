@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from domain.decisions import Assignment, DecisionRecord
+from domain.bucketing import Assignment
+from domain.decisions import DecisionRecord
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,10 +4,8 @@ from typing import Literal, get_args
 
 import msgspec
 
-from domain.bucketing import bucket
-from domain.decisions import Assignment
+from domain.bucketing import Arm, Assignment, bucket
 from domain.errors import BadInput
-from domain.scores import Arm
 from domain.versions.manifest import VersionKind
 from storage.config_numbers import Count, Hours, PositiveMagnitude, Share
 

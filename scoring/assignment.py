@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.decisions import Assignment
-from domain.scores import Arm, Arms
+from domain.bucketing import Arm, Assignment
+from domain.scores import Arms
 from registry.rollout_state import Rollout
 
 

@@ -121,7 +121,7 @@ def _within(read: RowReader, query: DecisionQuery) -> list[sa.ColumnElement[bool
         return []
     a = AUDIT.c
     ends = sa.select(sa.func.min(a.sequence), sa.func.max(a.sequence)).where(*moments)
-    ((first, last),) = read(ends)
+    first, last = tuple(read(ends)[0])
     return None if first is None else [a.sequence >= first, a.sequence <= last]
 
 

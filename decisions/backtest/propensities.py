@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from decisions.backtest.remembered_policy import RememberedPolicy
 from decisions.backtest.routed_record import RoutedRecord, Routing, routing_of
-from domain.decisions import Assignment
+from domain.bucketing import Assignment
 from domain.ports import ARM_FAILED
 
 Chances = Mapping[Routing, float]

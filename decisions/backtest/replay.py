@@ -14,9 +14,11 @@ from decisions.backtest.propensities import (
 )
 from decisions.backtest.remembered_policy import RememberedPolicy
 from decisions.backtest.routed_record import FeaturedRecord, RoutedRecord, routing_of
-from domain.decisions import Facts
+from decisions.overrides.past import PastOverride, PastOverrides
+from domain.decisions import AppliedOverride, Facts, overridden
 from domain.scores import Decision
 
+NO_OVERRIDES = PastOverrides()
 FeatureNames = Mapping[str, tuple[Sequence[str], Sequence[str]]]
 """The names of numbers and texts in a record's features, by the label of its feature service."""
 
@@ -54,7 +56,8 @@ class Replayer:
     """Makes records' decisions again; `was` None stands for what was decided, draws apart.
 
     `policies` gives those that records name. Facts that a policy looks at, and the one that
-    answered did not, are read from the record's features by `names`.
+    answered did not, are read from the record's features by `names`. An override that had no say,
+    because the policy of that time found the lead not eligible, is one of `past`.
     """
 
     def __init__(
@@ -63,7 +66,9 @@ class Replayer:
         now: RememberedPolicy,
         policies: PolicyByLabel,
         names: FeatureNames,
+        past: PastOverrides = NO_OVERRIDES,
     ) -> None:
+        self._past = past
         self._was, self._now = was, now
         self._policies, self._names = policies, names
         sides = [one.looks_at for one in (was, now) if one is not None]
@@ -78,7 +83,6 @@ class Replayer:
     def replay(self, record: FeaturedRecord) -> ReroutedDecision:
         """One record's decision, made again. Raises BadConfiguration where a policy cannot."""
         facts = self._complete(record)
-        self.overridden += record.override is not None
         if self._was is None:
             was, was_grade = record.own, record.answer.grade
         else:
@@ -86,7 +90,9 @@ class Replayer:
             was = self._was.decide(msgspec.structs.replace(facts, grade=was_grade))
         now_grade = self._now.grade(facts.score)
         now = self._now.decide(msgspec.structs.replace(facts, grade=now_grade))
-        was, now = record.kept(was), record.kept(now)
+        keep = self._keep(record)
+        self.overridden += keep is not None and (was.eligible or now.eligible)
+        was, now = (_kept(one, keep) for one in (was, now))
         return ReroutedDecision(
             record=record,
             facts=facts,
@@ -98,6 +104,12 @@ class Replayer:
             own_draw=_drawn_with(drawn_chances(record, self._policies), record, was, now),
             plans=len(plans_of(record)),
         )
+
+    def _keep(self, record: FeaturedRecord) -> AppliedOverride | PastOverride | None:
+        """The override that is recorded with a decision, or that had no say in it."""
+        if record.override is not None or record.own.eligible:
+            return record.override
+        return self._past.of(record.answer.lead_id, record.account_id, record.as_of_us)
 
     def _complete(self, record: FeaturedRecord) -> Facts:
         facts = record.facts
@@ -112,6 +124,13 @@ class Replayer:
             profile={n: values.get(n) for n in self._profile} | facts.profile,
             features={n: values.get(n) for n in self._features} | facts.features,
         )
+
+
+def _kept(decision: Decision, keep: AppliedOverride | PastOverride | None) -> Decision:
+    """A decision under an override, where it has a say."""
+    if keep is None:
+        return decision
+    return overridden(decision, keep.number, keep.change, keep.reason) or decision
 
 
 def _drawn_with(

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from domain.decisions import AppliedOverride, Assignment, Facts, RandomRouting, overridden
+from domain.bucketing import Assignment
+from domain.decisions import AppliedOverride, Facts, RandomRouting, overridden
 from domain.scores import Decision
 
 Routing = tuple[bool, str, str, int]

@@ -4,7 +4,7 @@ It stands beside the audit trail, in the same database, with a chain of its own.
 account has one override at a time; it ends by its expiry, or by an entry that withdraws it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from domain.decisions import DecisionChange
 from domain.errors import Missing, Refused
 from domain.verification import UNANCHORED, Anchored, Verified
 from storage.append_only import append_only
-from storage.chained_journal import newest_link, verify_journal
+from storage.chained_journal import CHUNK, newest_link, verify_journal
 from storage.hash_chain import link
 from storage.migrations import migrate
 from storage.sql import answering, take_write_lock
@@ -61,8 +61,9 @@ class OverrideDraft(msgspec.Struct, frozen=True, kw_only=True):
 
     `subjects` are the id of the lead, or the ids that the account is known by. It holds for
     decisions from `from_us` to `until_us`, which is not included. Of one that `withdraws` another,
-    by its number, `subjects` and `change` are empty. `by` is the name that was given, `credential`
-    what its author was known by, "" before it was kept.
+    by its number, `subjects` and `change` are empty, and `from_us` is the moment from which that
+    one does not hold, 0 before it was kept. `by` is the name that was given, `credential` what its
+    author was known by, "" before it was kept.
     """
 
     of: Literal["lead", "account"]
@@ -129,6 +130,14 @@ class OverrideJournal:
                 todo="`leadscore policy override list` shows those in force.",
             )
         return _decoder.decode(rows[0].body)
+
+    def entries(self) -> Iterator[OverrideEntry]:
+        """All entries, the oldest first."""
+        query, after = sa.select(ENTRIES.c.sequence, ENTRIES.c.body), 0
+        query = query.order_by(ENTRIES.c.sequence).limit(CHUNK)
+        while rows := self._read(query.where(ENTRIES.c.sequence > after)):
+            yield from (_decoder.decode(row.body) for row in rows)
+            after = int(rows[-1].sequence)
 
     def withdrawn_us(self, number: int) -> int | None:
         """When an override was withdrawn; None where it was not."""

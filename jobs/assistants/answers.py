@@ -2,9 +2,10 @@
 
 import msgspec
 
+from domain.bucketing import Arm
 from domain.decisions import AppliedOverride
 from domain.measurement import Interval
-from domain.scores import Arm, Decision, Reason, VersionSet
+from domain.scores import Decision, Reason, VersionSet
 from domain.versions.manifest import VersionKind
 from jobs.workflow.overview import WorkflowOverview
 from workflow.actions import LeadStanding

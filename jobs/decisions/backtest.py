@@ -15,6 +15,7 @@ from decisions.backtest.remembered_policy import RememberedPolicy, remembered
 from decisions.backtest.replay import FeatureNames, Replayer
 from decisions.backtest.routed_record import FeaturedRecord
 from decisions.backtest.segments import DEFAULT, segments_of
+from decisions.overrides.past import PastOverrides
 from domain.errors import BadInput, LeadscoreError, Missing
 from domain.identifiers import is_identified
 from domain.versions.manifest import Stage
@@ -33,6 +34,7 @@ from monitoring.outcomes import OutcomeTable, join_columns
 from signals.events.outcomes import read_outcomes
 from storage.files import private_folder, write_whole
 from wiring.decisions import POLICIES, open_trail
+from wiring.overrides import open_overrides
 from wiring.policies import policy_file
 from wiring.registry import open_policies, open_registry
 from wiring.signals import open_signals
@@ -71,7 +73,8 @@ def backtest(settings: Settings, request: BacktestRequest) -> Backtest:
     attributes = sorted({name for one in opened for side in one.looks_at for name in side})
     segments = segments_of(request.by, files, attributes)
     columns = ReplayedColumns(request.by, segments)
-    replayer = Replayer(was, now, PoliciesByLabel(settings), names)
+    past = PastOverrides(open_overrides(settings).entries())
+    replayer = Replayer(was, now, PoliciesByLabel(settings), names, past)
     for batch in _batches(settings, request):
         columns.add([replayer.replay(record) for record in batch])
         _bounded(columns)

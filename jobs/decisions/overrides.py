@@ -102,6 +102,7 @@ def withdraw(
         )
     draft = OverrideDraft(
         of=entry.of,
+        from_us=to_us(clock_of(settings, open_signals(settings).directory).now()),
         withdraws=number,
         reason=_impersonal(reason),
         by=by,

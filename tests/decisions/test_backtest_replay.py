@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from decisions.audit.replay import differences, replay
 from decisions.backtest.propensities import chances
 from decisions.backtest.remembered_policy import RememberedPolicy, remembered
-from decisions.backtest.replay import Replayer
+from decisions.backtest.replay import Replayer, ReroutedDecision
 from decisions.backtest.routed_record import FeaturedRecord, routing_of
+from decisions.overrides.journal import OverrideDraft, OverrideJournal
+from decisions.overrides.past import PastOverrides
 from decisions.policy.policy import load_policy
 from decisions.policy.zen_policy import ZenPolicy
+from domain.clock import SystemClock
 from domain.decisions import AppliedOverride, DecisionChange, Facts, overridden
 from simulation.routed_leads import routed_leads
-from tests.decisions.conftest import POLICIES
+from tests.decisions.conftest import POLICIES, connect
 from tests.monitoring.routed_world import routed_world
 
 STANDARD = POLICIES / "standard.json"
@@ -215,3 +218,45 @@ def test_facts_that_were_not_looked_at_are_read_from_features(tmp_path: Path) ->
     assert complete.profile["country"] == "DE"
     assert complete.features["docs_view_recency_d"] is None
     assert replayer.filled == 1
+
+
+def test_an_override_that_had_no_say_counts_where_the_lead_is_eligible(tmp_path: Path) -> None:
+    """Under the old policy it was not eligible: no record has the override, the journal does."""
+    policy, generic = remembered(STANDARD), remembered(POLICIES / "generic.json")
+    journal = OverrideJournal(connect(tmp_path / "audit.db"), SystemClock())
+    records = [
+        msgspec.json.decode(msgspec.json.encode(record), type=FeaturedRecord)
+        for record in routed_world(routed_leads(300, 4), policy, 4).records
+    ]
+    chosen = next(
+        one
+        for one in records
+        if not one.own.eligible and generic.decide(graded(one.facts, generic)).eligible
+    )
+    lead, at_us = chosen.answer.lead_id, chosen.as_of_us
+    override = OverrideDraft(
+        of="lead",
+        subjects=(lead,),
+        change=DecisionChange(queue="partners"),
+        from_us=at_us - 10,
+        until_us=at_us + 10,
+        reason="a partner",
+        by="jo",
+    )
+    journal.append(override)
+    plain = generic.decide(graded(chosen.facts, generic))
+
+    def replayed(record: FeaturedRecord) -> ReroutedDecision:
+        past = PastOverrides(journal.entries())
+        return Replayer(None, generic, {policy.label: policy}.get, {}, past).replay(record)
+
+    done = replayed(chosen)
+    assert (done.was, done.now.queue) == (chosen.own, "partners")
+    assert done.now.rules == (*plain.rules, "override.1")
+    for moved_us in (-11, 10):
+        other = msgspec.structs.replace(chosen, as_of_us=at_us + moved_us)
+        assert replayed(other).now == plain, "it did not hold then"
+    journal.append(OverrideDraft(of="lead", withdraws=1, from_us=at_us, reason="over", by="jo"))
+    assert replayed(chosen).now == plain, "it was withdrawn by then"
+    before = msgspec.structs.replace(chosen, as_of_us=at_us - 1)
+    assert replayed(before).now.queue == "partners"

@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 
 from decisions.policy.holdout import draw
-from domain.bucketing import bucket
-from domain.decisions import Assignment, DecisionRecord
+from domain.bucketing import Assignment, bucket
+from domain.decisions import DecisionRecord
 from domain.ports import Policy
 from domain.scores import Arms, Decision, ScoreAnswer, VersionSet
 from registry.rollout_state import arm_at

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from domain.decisions import Assignment, DecisionRecord
+from domain.bucketing import Arm, Assignment
+from domain.decisions import DecisionRecord
 from domain.ports import ARM_FAILED
-from domain.scores import Arm
 from monitoring.rollout_figures import arm_figures
 from registry.rollout_decision import ArmFigures, RolloutEvidence, decide
 from registry.rollout_state import Rollout, RolloutStep

@@ -4,7 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from domain.decisions import Assignment, DecisionRecord
+from domain.bucketing import Assignment
+from domain.decisions import DecisionRecord
 from domain.errors import UnknownLead
 from monitoring.canary_rule import load_rule
 from monitoring.canary_target import Learnt

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from config.settings import Settings
+from domain.bucketing import Assignment
 from domain.clock import DAY, SystemClock, parse_iso, to_us
-from domain.decisions import Assignment
 from domain.versions.manifest import Stage
 from jobs.operate.job import JobRun
 from jobs.operate.rollout_steps import step

@@ -1,5 +1,7 @@
 """Leads in their database: SQLite and PostgreSQL, two workers, duplicates, tampering."""
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +13,7 @@ from domain.errors import BadInput, Missing, Refused, Unavailable
 from jobs.workflow.people import act, standing
 from jobs.workflow.replay import verify_engine
 from storage.engine import open_engine
+from tests.conftest import ROOT
 from tests.workflow.charts import (
     CLOSED,
     DAY,
@@ -278,3 +281,12 @@ def test_what_is_asked_is_bounded(engine: sa.Engine) -> None:
         store.take([decision(1)] * (AT_ONCE + 1), NOON)
     with pytest.raises(BadInput):
         do(store, "lead_1", "accept", NOON, "x" * 200)
+
+
+def test_what_moves_leads_loads_nothing_large() -> None:
+    """A worker that only waits is small: leads wait in rows, not in libraries."""
+    loaded = "from workflow.store.lead_store import LeadStore; import sys; print(*sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not {"numpy", "pandas", "mlflow", "bentoml"} & set(answer.stdout.split())

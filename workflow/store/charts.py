@@ -6,10 +6,8 @@ from typing import NamedTuple, Protocol
 import msgspec
 import sqlalchemy as sa
 
-from domain.bucketing import bucket
-from domain.decisions import Assignment
+from domain.bucketing import Arm, Assignment, bucket
 from domain.errors import Missing
-from domain.scores import Arm
 from storage.sql import insert_into
 from workflow.chart.lead_state import WorkflowLead
 from workflow.chart.spec import WorkflowSpec

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from domain.decisions import Assignment
+from domain.bucketing import Assignment
 from domain.verification import UNANCHORED, Anchored, Verified
 from storage.chained_journal import newest_link, verify_journal
 from storage.hash_chain import link
