@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -73,7 +74,7 @@ class Tracking:
     def __init__(self, uri: str, artifact_root: str) -> None:
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._artifact_root = artifact_root
+        self._uri, self._artifact_root = uri, artifact_root
         with _answering():
             self._client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
@@ -134,12 +135,21 @@ class Tracking:
         self._client.set_terminated(run_id, end_time=at_ms)
 
     def _log_files(self, run_id: str, folder: Path, manifest: Sealed) -> None:
-        self._client.log_artifacts(run_id, str(folder), FOLDER)
+        kept = self._files_of(run_id)
+        kept.log_artifacts(str(folder), FOLDER)
         if isinstance(manifest, Manifest):
             with TemporaryDirectory() as beside:
                 files = Path(beside) / "model"
                 write_model_files(manifest, files)
-                self._client.log_artifacts(run_id, str(files), FOLDER)
+                kept.log_artifacts(str(files), FOLDER)
+
+    def _files_of(self, run_id: str) -> Any:
+        """The files of a run, where its database says now.
+
+        MLflow's client remembers places by the run alone: of a copy of a home, the original's.
+        """
+        place = self._client.get_run(run_id).info.artifact_uri
+        return get_artifact_repository(place, tracking_uri=self._uri)
 
     def _log_datasets(self, run_id: str, manifest: Sealed) -> None:
         """Two that name the same data set at once meet in MLflow's database: one tries again."""
@@ -210,7 +220,7 @@ class Tracking:
         metrics = [Metric(name, value, at_ms, day) for name, value in note.metrics.items()]
         with _answering():
             self._client.log_batch(run, metrics=metrics)
-            self._client.log_artifact(run, str(note.page), REPORT_FOLDER)
+            self._files_of(run).log_artifact(str(note.page), REPORT_FOLDER)
             for name, value in note.tags.items():
                 short = value[:LONGEST]
                 self._client.set_model_version_tag(version.name, str(version.version), name, short)
@@ -243,7 +253,7 @@ class Tracking:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _answering():
             folder = f"{FOLDER}/{name}".rpartition("/")[0]
-            listed = {item.path for item in self._client.list_artifacts(run_id, folder)}
+            listed = {item.path for item in self._files_of(run_id).list_artifacts(folder)}
             if f"{FOLDER}/{name}" not in listed:
                 raise BadInput(f"{name} is missing", rule="version-complete", where=label)
             self._client.download_artifacts(run_id, f"{FOLDER}/{name}", str(target.parent))

@@ -97,7 +97,7 @@ def features_of(label: str, manifest: Manifest, reference: pd.DataFrame) -> Vers
     numbers, texts = number_names(manifest.definition), category_names(manifest.definition)
     own = [name for name in manifest.features if name in numbers]
     categories = [name for name in manifest.features if name in texts]
-    sides = tidied(reference, own).agg(["min", "max"]).reindex(columns=own)
+    rows = tidied(reference, own)
     return VersionFeatures(
         label=label,
         service=manifest.definition.label,
@@ -105,8 +105,8 @@ def features_of(label: str, manifest: Manifest, reference: pd.DataFrame) -> Vers
         number_places=tuple(numbers.index(name) for name in own),
         texts=tuple(categories),
         text_places=tuple(texts.index(name) for name in categories),
-        lowest=sides.loc["min"].to_numpy(dtype=np.float64),
-        highest=sides.loc["max"].to_numpy(dtype=np.float64),
+        lowest=rows.min().to_numpy(dtype=np.float64),
+        highest=rows.max().to_numpy(dtype=np.float64),
     )
 
 

@@ -54,6 +54,23 @@ def test_an_export_is_ranked_in_a_home_of_its_own(
     assert again.returncode != 0  # the other home knows nobody
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", [["Source"], ["Size"]], ids=["texts alone", "numbers alone"])
+def test_features_of_one_kind_alone_are_reported_on(tmp_path: Path, kept: list[str]) -> None:
+    with export(tmp_path / "all.csv", 400).open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    path, home = tmp_path / "leads.csv", tmp_path / "tried"
+    with path.open("w", newline="") as stream:
+        columns = ["Lead ID", "Created", *kept, "Won"]
+        writer = csv.DictWriter(stream, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    words = ("try", str(path), "--yes", "--trials", "1", "--no-open", "--home", str(home))
+    done = leadscore(tmp_path / "other", *words)
+    assert done.returncode == 0, done.stderr
+    assert (home / "reports" / "report.html").is_file()
+
+
 def test_a_folder_with_other_data_is_left_alone(tmp_path: Path) -> None:
     path, home = export(tmp_path / "leads.csv", 40), tmp_path / "mine"
     home.mkdir()

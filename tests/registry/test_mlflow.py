@@ -23,6 +23,7 @@ from domain.versions.manifest import MODEL_FILE, Stage, open_sealed
 from feature_repo.catalogue import category_names, number_names
 from registry.cache import open_cached
 from registry.mlflow_files.relocation import relocate
+from registry.mlflow_files.report_note import ReportNote
 from registry.promotion import promote
 from scoring.mlflow_model import VersionModel
 from tests.conftest import ROOT, Trained
@@ -187,6 +188,20 @@ def test_a_home_that_was_moved_is_whole(own_home: Settings, tmp_path: Path) -> N
     for version in client.search_model_versions("name='lead'"):
         assert version.source.startswith((there / "artifacts").resolve().as_uri())
         assert client.list_artifacts(version.run_id, "version")
+
+
+def test_of_two_copies_each_keeps_its_own_files(own_home: Settings, tmp_path: Path) -> None:
+    """MLflow's client remembers the place of a run for the whole process, whichever home it is."""
+    there = tmp_path / "copy"
+    shutil.copytree(own_home.home, there)
+    for home in (own_home, msgspec.structs.replace(own_home, home=there)):
+        page = tmp_path / "report.html"
+        page.write_text(str(home.home))
+        note = ReportNote(tags={}, metrics={}, at_us=1, page=page)
+        open_registry(home).annotate("lead-1", note)
+    for folder in (own_home.home, there):
+        (page,) = (folder / "artifacts").rglob("report.html")
+        assert page.read_text() == str(folder)
 
 
 def test_after_a_move_only_what_lay_in_the_home_moves(tmp_path: Path, trained: Trained) -> None:
