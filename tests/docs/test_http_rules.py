@@ -17,6 +17,7 @@ ROOMS = (
     "scoring",
     "decisions",
     "workflow",
+    "config",
     "wiring",
     "serving",
 )
@@ -35,6 +36,7 @@ READING = (
     ),
     *("jobs/models/approvals.py", "jobs/workflow/people.py", "workflow/store/lead_store.py"),
     *("decisions/audit/trail.py", "decisions/audit/search.py", "decisions/audit/ranking.py"),
+    "config/extras.py",
 )
 OF_APPROVALS = {
     "champion-unchanged",
