@@ -9,6 +9,7 @@ from time import monotonic, sleep
 import msgspec
 import uvicorn
 
+from config.home_definition import definition_of
 from config.os_account import os_account
 from config.settings import Settings
 from console.app import BASE, console_app
@@ -26,7 +27,10 @@ class ConsoleServer:
     """The console on a socket. `link` is the address that logs its owner in, once."""
 
     def __init__(self, settings: Settings, host: str, port: int) -> None:
-        """Raises BadInput where the port is in use, Missing for no home or no live key."""
+        """Raises BadInput where the port is in use, Missing for no home or no live key.
+
+        Raises Missing for an empty home, BadConfiguration for a damaged one.
+        """
         if not settings.home.is_dir():
             raise Missing(
                 "there is no home to look at",
@@ -34,6 +38,7 @@ class ConsoleServer:
                 where=str(settings.home),
                 todo="`leadscore demo` makes one, and so does `leadscore ingest FILE`.",
             )
+        definition_of(settings)
         secured = msgspec.structs.replace(settings, access=access_at(settings, host))
         owner = OwnerLink(_person(), os_account())
         self._credentials = credentials_of(secured)

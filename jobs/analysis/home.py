@@ -25,6 +25,7 @@ from jobs.leads.features_then import features_then
 from jobs.models.compare_models import compare
 from jobs.models.training_settings import training_config
 from scoring.model.reasons import Reasoner
+from wiring.outages import outages_told
 from wiring.registry import open_registry
 from wiring.scoring import Scoring, open_scoring
 
@@ -192,7 +193,8 @@ class Home:
 
     @cached_property
     def _scoring(self) -> Scoring:
-        return open_scoring(self.settings)
+        with outages_told():
+            return open_scoring(self.settings)
 
     def _refs(self, leads: Sequence[str] | None, limit: int) -> list[LeadRef]:
         _check_limit(limit)

@@ -36,7 +36,9 @@ def check_file(name: str, mapping: Path | None) -> None:
         return
     if not path.is_file():
         what = "it is no regular file" if path.exists() else "no such file"
-        todo = "Pipe it in, and name it -." if path.exists() and not path.is_dir() else ""
+        todo = "Check its name and its folder."
+        if path.exists():
+            todo = "Name the files in it." if path.is_dir() else "Pipe it in, and name it -."
         raise Missing(what, rule="file-exists", where=name, todo=todo)
     plain = path.name.removesuffix(".gz")
     if mapping is None and plain.lower().endswith((".csv", ".tsv", ".parquet", ".xlsx", ".xlsm")):

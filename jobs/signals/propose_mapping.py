@@ -24,6 +24,7 @@ from signals.identifiers.left_out import LeftOutCells, listed
 from signals.mapping.compiler import MappingCounts
 from signals.mapping.mapping import Mapping
 from signals.mapping.spec import MappingFile
+from storage.files import write_whole
 from storage.yaml_files import parse_yaml
 
 MAPPING, TRAINING = "mapping.yaml", "training.yaml"
@@ -108,8 +109,8 @@ def write(proposal: Proposal, folder: Path) -> tuple[Path, Path]:
     """Write both files into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     mapping, training = folder / MAPPING, folder / TRAINING
-    mapping.write_text(proposal.mapping_text, encoding="utf-8")
-    training.write_text(proposal.training_text, encoding="utf-8")
+    write_whole(training, proposal.training_text.encode())
+    write_whole(mapping, proposal.mapping_text.encode())
     return mapping, training
 
 

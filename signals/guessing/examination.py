@@ -51,6 +51,13 @@ def examine(paths: Sequence[Path], notes: Notes) -> Tables:
 def _looked_at(path: Path, notes: Notes) -> TableGuess:
     layout = file_layout(path, notes)
     sample = read_sample(path, layout.file_format)
+    if not sample.size and sample.broken:
+        raise BadInput(
+            f"none of its {sample.broken:,} rows can be read; of the first: {sample.fault}",
+            rule="init-unread",
+            where=path.name,
+            todo="Export it again, as CSV if need be.",
+        )
     if not sample.size:
         raise BadInput(
             "the file has no rows below its header",

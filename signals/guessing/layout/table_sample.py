@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,7 @@ class TableSample:
 
     `columns` holds each column's cells, without blanks around them. Columns without a name are left
     out; so are those of `unusable`, which says why: names that stand twice, lists, too many.
+    `fault` says why the first of the broken rows is none.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class TableSample:
     rows: int
     broken: int
     whole: bool
+    fault: str
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,9 +108,11 @@ class _Reservoir(Generic[R]):
 def _of_table(path: Path, file_format: FileFormat) -> TableSample:
     reservoir, broken, whole = _Reservoir[Sequence[str]](), 0, True
     names: tuple[str, ...] = ()
+    fault = ""
     for batch in read_rows(path, file_format, (), whole=True):
         names = names or batch.names
         broken += len(batch.broken)
+        fault = fault or next((row.detail for row in batch.broken), "")
         for row in batch.rows:
             reservoir.add(row)
         if reservoir.count + broken >= MOST_READ:
@@ -122,15 +126,17 @@ def _of_table(path: Path, file_format: FileFormat) -> TableSample:
     unusable |= unread_columns(path) if is_parquet(path) else {}
     unusable |= FURTHER if len(usable) > MOST_COLUMNS else {}
     total = reservoir.count + broken
-    return TableSample(path, file_format, columns, unusable, total, broken, whole)
+    return TableSample(path, file_format, columns, unusable, total, broken, whole, fault)
 
 
 def _of_documents(path: Path, file_format: FileFormat) -> TableSample:
     reservoir, broken, whole = _Reservoir[Cells](), 0, True
     names: dict[str, None] = {}
-    for row in _documents(path):
-        if row is None:
+    fault = ""
+    for _, row in json_cells(path):
+        if isinstance(row, BrokenRow):
             broken += 1
+            fault = fault or row.detail
             continue
         if len(names) <= MOST_COLUMNS:
             names.update(dict.fromkeys(row))
@@ -143,9 +149,4 @@ def _of_documents(path: Path, file_format: FileFormat) -> TableSample:
     columns = {n: [row.get(n, "").strip()[:LONGEST] for row in rows] for n in named[:MOST_COLUMNS]}
     unusable = FURTHER if len(named) > MOST_COLUMNS else {}
     total = reservoir.count + broken
-    return TableSample(path, file_format, columns, dict(unusable), total, broken, whole)
-
-
-def _documents(path: Path) -> Iterator[Cells | None]:
-    for _, row in json_cells(path):
-        yield None if isinstance(row, BrokenRow) else row
+    return TableSample(path, file_format, columns, dict(unusable), total, broken, whole, fault)
