@@ -66,10 +66,21 @@ def fresh_home(home: Path) -> Settings:
                 where=str(home),
                 todo="Give --home DIR with another folder.",
             )
-        shutil.rmtree(home)
-    (home / MARK).mkdir(parents=True)
+        _empty(home)
+    (home / MARK).mkdir(parents=True, exist_ok=True)
     write_home_settings(home, clock="watermark", policy="generic")
     return Settings(home=home, clock="watermark", policy="generic")
+
+
+def _empty(home: Path) -> None:
+    """Remove all but the mark: who is ended in between finds the home of a try again."""
+    for one in home.iterdir():
+        if one.name == MARK:
+            continue
+        if one.is_dir() and not one.is_symlink():
+            shutil.rmtree(one)
+        else:
+            one.unlink()
 
 
 def train_without_leaks(
