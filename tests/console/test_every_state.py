@@ -51,6 +51,7 @@ def lively(scored_copy: Settings, start_console: StartConsole) -> Console:
         until_us=home_now_us(scored_copy) // DAY * DAY + 2 * DAY,
         reason="a partner brought them",
         by="anna",
+        credential="os:anna",
     )
     return start_console(scored_copy)
 
