@@ -88,7 +88,7 @@ def test_a_canary_from_a_file_is_held_advanced_and_rolled_back(run: Run, tmp_pat
     assert out.startswith(f"roll_back: {plan['id']}")
     assert "error_rate is 0.02, the limit is 0.01" in out
     assert "rollout-rolled-back" in err
-    assert told(run, "status") == {"model": None, "policy": None, "holdout": None}
+    assert told(run, "status") == {"model": None, "policy": None, "workflow": None, "holdout": None}
     assert run("tick")[0] == run("abort", *reason)[0] == 3
 
 
@@ -117,7 +117,7 @@ def test_by_options_and_finished(run: Run) -> None:
         (("--step", "much"), "--step is 'much'"),
         (("--step", "0.97", "--holdout", "0.05"), "must not exceed 1"),
         (("--mode", "big_bang"), "mode"),
-        (("--kind", "feature"), "must be model or policy"),
+        (("--kind", "feature"), "must be model, policy or workflow"),
         (("--mode", "holdout", "--holdout", "0.1"), "--kind policy"),
     ],
 )
