@@ -150,7 +150,7 @@ def test_while_one_operates_another_waits_and_takes_over(tmp_path: Path) -> None
     """Two at once on one home: each due moment is done by one; the second goes on for the first."""
     often = {**QUICK, "every_minutes": 0.02}
     # on a busy machine a process may well stand still for a second
-    settings = small_home(tmp_path, retention=often, lease_seconds=5)
+    settings = small_home(tmp_path, retention=often, lease_seconds_=5)
     with running(settings) as first:
         until(lambda: runs_of(settings, first) >= 2, what="the first does nothing")
         with running(settings) as second:
@@ -180,7 +180,7 @@ def runs_of(settings: Settings, loop: Any) -> int:
 
 
 def test_of_two_at_once_each_thing_is_done_once(tmp_path: Path) -> None:
-    settings = small_home(tmp_path, retention=DAILY, backup=DAILY, lease_seconds=5)
+    settings = small_home(tmp_path, retention=DAILY, backup=DAILY, lease_seconds_=5)
     both = [begun(settings, "once") for _ in range(2)]
     ended = [process.communicate(timeout=300) for process in both]
     codes = sorted(process.returncode for process in both)
