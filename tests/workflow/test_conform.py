@@ -106,7 +106,7 @@ XES = b'<?xml version="1.0" encoding="UTF-8"?>\n<log xes.version="1.0"><trace/><
     ("name", "body", "kind"),
     [
         ("log.xes", XES, "an XES log"),
-        ("log.xes.gz", gzip.compress(XES), "an XES log"),
+        ("log.xes.gz", gzip.compress(XES, mtime=0), "an XES log"),
         ("log.xml", XES, "an XES log"),
         ("log.csv", b"PAR1 and so on", "a Parquet file"),
         ("log.json", b'[{"case_id": 1}]', "JSON"),
