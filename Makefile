@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/lock.txt
 PROCESSES ?= 3
+# compiled modules are kept, whatever the shell says: tests begin hundreds of processes
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test test-fast coverage docs serve ci bench figures monthly rehearse lint types \
 	arrows soak lock bento client editor wheel clean
