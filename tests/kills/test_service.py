@@ -9,6 +9,7 @@ import random
 import signal
 import socket
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,9 +66,7 @@ class Killer:
 
     def _kill_supervisor(self, supervisor: int) -> None:
         self.served(self.rng.randint(1, 30))
-        until(lambda: bool(children(supervisor)), MOST_WAIT_S + 30)
-        workers = children(supervisor)
-        metrics = Path(variable(workers[0], METRICS))
+        workers, metrics = _workers_of(supervisor)
         os.kill(supervisor, signal.SIGKILL)
         self.phases["supervisor"] += 1
         until(lambda: all(map(ended, workers)), 60)
@@ -78,6 +77,19 @@ class Killer:
         wanted = len(self.callers.done) + more
         until(lambda: len(self.callers.done) >= wanted or bool(self.callers.wrong), PATIENCE_S)
         assert self.callers.wrong == []
+
+
+def _workers_of(supervisor: int) -> tuple[list[int], Path]:
+    """A service's workers, and where they keep their metrics.
+
+    A worker that was killed a moment ago may still be listed, and end while it is looked at.
+    """
+    until(lambda: bool(children(supervisor)), MOST_WAIT_S + 30)
+    workers = children(supervisor)
+    for worker in workers:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return workers, Path(variable(worker, METRICS))
+    return _workers_of(supervisor)
 
 
 @FEWER_KILLS
