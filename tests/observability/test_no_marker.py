@@ -73,6 +73,7 @@ SHOWS: dict[tuple[str, str], str] = {
     ("workflow check", "file"): _KEY,
     ("workflow simulate", "file"): _KEY,
     ("workflow conform", "against"): _KEY,
+    ("workflow register", "file"): _KEY,
 }
 """By command and parameter, why the mark may be shown."""
 
