@@ -58,7 +58,11 @@ types: setup
 arrows: setup
 	$(BIN)/lint-imports
 
-ci: lint test
+# types and arrows are looked at beside the tests
+ci: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=none types arrows test
 
 bench: setup
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-disable-gc

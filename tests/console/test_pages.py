@@ -40,6 +40,14 @@ ADDRESSES = (
     "/operate",
     "/nowhere",
 )
+MODES = [
+    ("light", 1280),
+    *(
+        pytest.param(*mode, marks=pytest.mark.soak)
+        for mode in (("light", 390), ("dark", 1280), ("dark", 390))
+    ),
+]
+"""Colours and widths of screens; dark on a telephone is looked at in `test_every_state`, always."""
 APART = ("/models/{version}/pages/{name}", "/monitoring/report")
 """Pages that libraries made, and files."""
 
@@ -70,8 +78,7 @@ def test_every_page_that_is_looked_at_is_looked_at_here() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), MODES)
 def test_no_page_shuts_anybody_out(
     browser: Browser, console: Console, scheme: str, width: int
 ) -> None:

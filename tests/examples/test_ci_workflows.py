@@ -1,7 +1,8 @@
 """The workflows of examples/ci: as their schemas say, and their commands do what they promise.
 
 What the host does is done here: a checkout with two commits, variables, a server for comments. Left
-out is the installation, for the product is installed.
+out is the installation, for the product is installed. GitLab's, which has the same commands in one
+script, is run by `make soak`; what it does where something is wrong, always.
 """
 
 import json
@@ -161,6 +162,7 @@ def test_github_trains_both_compares_and_comments(home: Path, tmp_path: Path) ->
     assert json.loads(body) == {"body": text}
 
 
+@pytest.mark.soak
 def test_gitlab_trains_both_compares_and_comments(home: Path, tmp_path: Path) -> None:
     worse = BASE.replace("iterations: 60", "iterations: 10").replace("trials: 1", "trials: 2")
     checkout = Checkout(tmp_path / "checkout", home, worse)
