@@ -232,13 +232,15 @@ class Tracking:
         """
         label = registration.version.label
         self._check_tag(registration)
-        self._fetch(registration.run_id, MANIFEST, part, label)
+        with _answering():
+            kept = self._files_of(registration.run_id)
+        self._fetch(kept, registration.run_id, MANIFEST, part, label)
         try:
             listed = msgspec.json.decode((part / MANIFEST).read_bytes(), type=kind).files
         except msgspec.DecodeError as bad:
             raise _altered(MANIFEST, label) from bad
         for name in listed:
-            self._fetch(registration.run_id, name, part, label)
+            self._fetch(kept, registration.run_id, name, part, label)
         return open_checked(part, registration.manifest_hash, label, kind)
 
     def _check_tag(self, registration: Registration) -> None:
@@ -248,12 +250,12 @@ class Tracking:
         if version_now.tags.get(MANIFEST_TAG) != registration.manifest_hash:
             raise _altered(f"the tag {MANIFEST_TAG!r}", version.label)
 
-    def _fetch(self, run_id: str, name: str, part: Path, label: str) -> None:
+    def _fetch(self, kept: Any, run_id: str, name: str, part: Path, label: str) -> None:
         target = part / name
         target.parent.mkdir(parents=True, exist_ok=True)
         with _answering():
             folder = f"{FOLDER}/{name}".rpartition("/")[0]
-            listed = {item.path for item in self._files_of(run_id).list_artifacts(folder)}
+            listed = {item.path for item in kept.list_artifacts(folder)}
             if f"{FOLDER}/{name}" not in listed:
                 raise BadInput(f"{name} is missing", rule="version-complete", where=label)
             self._client.download_artifacts(run_id, f"{FOLDER}/{name}", str(target.parent))
