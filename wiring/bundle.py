@@ -12,7 +12,7 @@ from domain.errors import Missing
 from domain.versions.manifest import VersionKind
 from registry.cache import write_stages
 from wiring.integrity.agreement import standing_stages
-from wiring.live_folders import BUNDLE, folder_of
+from wiring.live_folders import BUNDLE, carried, folder_of
 
 _PARTS = ("definition.json", "contracts", "live")
 
@@ -43,9 +43,15 @@ def pack_bundle(settings: Settings, into: Path = BUNDLE) -> Path:
     return into
 
 
-def unpack_bundle(settings: Settings, bundle: Path = BUNDLE) -> bool:
-    """Furnish a home that has no definition yet from the bundle; whether it did."""
-    if settings.definition_file.is_file() or not (bundle / "definition.json").is_file():
+def unpack_bundle(settings: Settings, bundle: Path | None = None) -> bool:
+    """Furnish a home that has no definition yet from the bundle; whether it did.
+
+    Without `bundle`, what this code was shipped with.
+    """
+    bundle = bundle or carried()
+    if bundle is None or settings.definition_file.is_file():
+        return False
+    if not (bundle / "definition.json").is_file():
         return False
     _copy(bundle, settings.home)
     return True

@@ -7,10 +7,19 @@ from config.settings import Settings
 from domain.versions.manifest import VersionKind
 
 BUNDLE = Path(__file__).parents[1] / "serving" / "bundle"
-"""Where a Bento carries the live versions: with the code, in no home."""
+"""Where a Bento or an image carries the live versions: with the code, in no home."""
 
 FOLDERS: Mapping[VersionKind, str] = {"model": "", "policy": "policies", "workflow": "workflows"}
 """Where each kind lies within the live versions."""
+
+
+def carried(bundle: Path = BUNDLE) -> Path | None:
+    """The bundle that this code was shipped with.
+
+    None in a checkout: what is there is laid out for the next build, and says nothing about homes.
+    """
+    checkout = (bundle.parents[1] / ".git").exists()
+    return bundle if bundle.is_dir() and not checkout else None
 
 
 def cache_of(settings: Settings) -> Path:

@@ -27,7 +27,7 @@ from scoring.live_models import LiveVersions
 from tests.forging import forge_ledger
 from wiring.bundle import pack_bundle, unpack_bundle
 from wiring.integrity.agreement import agreement
-from wiring.live_folders import cache_of
+from wiring.live_folders import cache_of, carried
 from wiring.registry import open_registry
 
 Edit = Callable[[dict[str, object]], None]
@@ -189,13 +189,25 @@ def test_a_bundle_vouches_for_itself_alone(
 ) -> None:
     bundle = tmp_path / "bundle"
     pack_bundle(own_home, bundle)
-    monkeypatch.setattr("wiring.integrity.agreement.BUNDLE", bundle)
+    monkeypatch.setattr("wiring.integrity.agreement.carried", lambda: bundle)
     fresh = msgspec.structs.replace(own_home, home=tmp_path / "fresh")
     assert unpack_bundle(fresh, bundle)
     assert live(fresh).current().challenger is not None
     edited(fresh, swap)
     with pytest.raises(Unavailable):
         live(fresh).current()
+
+
+def test_what_is_laid_out_for_a_build_says_nothing_in_a_checkout(
+    own_home: Settings, tmp_path: Path
+) -> None:
+    checkout, shipped = (tmp_path / name / "serving" / "bundle" for name in ("here", "there"))
+    for bundle in (checkout, shipped):
+        pack_bundle(own_home, bundle)
+    (tmp_path / "here" / ".git").mkdir()
+    assert carried(checkout) is None
+    assert carried(shipped) == shipped
+    assert carried(tmp_path / "none" / "serving" / "bundle") is None
 
 
 def test_an_edited_home_is_not_packed(own_home: Settings, tmp_path: Path) -> None:

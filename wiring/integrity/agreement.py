@@ -20,7 +20,7 @@ from registry.ledger import proven_entries
 from registry.ledger_entry import LedgerEntry
 from storage.engine import open_engine
 from wiring.integrity.anchors import LEDGER, Anchors, digest_of, open_anchors
-from wiring.live_folders import BUNDLE, FOLDERS, folder_of
+from wiring.live_folders import FOLDERS, carried, folder_of
 
 LEDGER_WAIT_S = 2.0
 """How long the ledger may take to answer, at a start and after a change."""
@@ -136,4 +136,5 @@ def check_ledger(entries: list[LedgerEntry], anchors: Anchors) -> None:
 
 def _sealed(kind: VersionKind) -> Stages | None:
     """The stages that this Bento was built with."""
-    return read_or_none(BUNDLE / "live" / FOLDERS[kind])
+    bundle = carried()
+    return read_or_none(bundle / "live" / FOLDERS[kind]) if bundle else None
