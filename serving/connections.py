@@ -8,6 +8,9 @@ Whoever does not read the answer waits as well, and is closed after UNREAD_S; wh
 MOST_PIPELINED requests ahead is closed at once. What is left of a body that was answered before it
 ended is bounded like a head. Connections that are answering, and are read, count
 for nothing here: a proxy may keep many.
+
+A connection is told why it is closed only where the other end waits for an answer: what is sent
+after an answer, or within one, would be read as that of its next request.
 """
 
 import asyncio
@@ -58,6 +61,7 @@ class BoundedHttp(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._head = 0
+        self._silent = False
         self._late: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
 
@@ -87,6 +91,7 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Wait for the rest of the head."""
         super().on_message_begin()
+        self._silent = self.cycle is not None and not self.cycle.response_complete
         self._begin()
 
     def on_headers_complete(self) -> None:
@@ -105,12 +110,20 @@ class BoundedHttp(HttpToolsProtocol):
         if self.pipeline:
             self.flow.pause_reading()
         if self.cycle.response_complete and self.cycle.more_body:
+            self._silent = True
             self._begin()  # what is left of its body is for nobody: it counts as a head that waits
 
     def on_body(self, body: bytes) -> None:
         """Part of a body; of a request that was not begun, because the end was near, for nobody."""
         if self.cycle is not None:
             super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that this is no request, where nothing else is being answered."""
+        if self._silent:
+            self._close(b"")
+        else:
+            super().send_400_response(msg)
 
     def on_message_complete(self) -> None:
         """The body is here; where it was answered before, wait for another request."""
@@ -170,7 +183,9 @@ class BoundedHttp(HttpToolsProtocol):
     def _close(self, message: bytes) -> None:
         self._end()
         if not self.transport.is_closing():
-            self.transport.write(message)
+            if not self._silent:
+                self.transport.write(message)
+            self.pipeline.clear()
             self.transport.close()
 
 

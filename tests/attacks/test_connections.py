@@ -1,9 +1,11 @@
 """Whoever opens connections and sends no request takes nothing from others."""
 
+import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -75,6 +77,46 @@ def test_a_head_without_end_is_refused(serve: Callable[..., Server]) -> None:
             long.sendall(HALF + b"x" * (2 * HEAD_BYTES))
         assert closed(long)[:12] in (b"HTTP/1.1 431", b"")
     assert server.ask().startswith(b"HTTP/1.1 200")
+
+
+def everything(half: socket.socket) -> bytes:
+    """All that a connection is told until it is closed."""
+    said = b""
+    while more := closed(half):
+        said += more
+    return said
+
+
+@pytest.mark.parametrize("head_s", [0.3, 20.0])
+def test_after_an_answer_nothing_is_said_of_what_is_left_of_a_body(
+    serve: Callable[..., Server], head_s: float
+) -> None:
+    server = serve(head_s=head_s)
+    with server.connect() as early:
+        early.sendall(b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9000000\r\n\r\n")
+        assert early.recv(4096).startswith(b"HTTP/1.1 200")
+        with suppress(ConnectionError):
+            early.sendall(b"x" * (HEAD_BYTES + 1 if head_s > 1 else 1))
+        assert b"HTTP" not in everything(early)
+
+
+@pytest.mark.parametrize("ahead", [HALF + b"x" * (2 * HEAD_BYTES), HALF, b"no request\r\n\r\n"])
+def test_nothing_is_said_within_an_answer(serve: Callable[..., Server], ahead: bytes) -> None:
+    async def unfinished(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        await asyncio.Event().wait()
+
+    server = serve(head_s=0.3, app=unfinished)
+    server.server.force_exit = True  # its answer never ends
+    with server.connect() as asking:
+        asking.sendall(WHOLE)
+        said = b""
+        while b"begun" not in said:
+            said += asking.recv(4096)
+        with suppress(ConnectionError):
+            asking.sendall(ahead)
+        assert b"HTTP" not in everything(asking)
 
 
 @dataclass(frozen=True)
