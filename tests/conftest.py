@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
@@ -16,6 +17,7 @@ from hypothesis import settings as hypothesis_settings
 
 from config.settings import Settings, quiet_libraries, write_home_settings
 from storage.files import exclusive
+from tests import warm_starts
 from wiring.live_folders import BUNDLE
 
 quiet_libraries()
@@ -33,6 +35,7 @@ LONG = ("whole", "slow")
 ROOT = Path(__file__).parents[1]
 SOAK = os.environ.get("LEADSCORE_SOAK") == "1"
 """Whether long proofs are run, and in their long form."""
+WARM = pytest.StashKey[ExitStack]()
 MAKES = {".py", ".yaml", ".json"}
 """Ends of the names of files that say what the product makes."""
 
@@ -53,6 +56,24 @@ class SilentProgress:
 
     def trial(self, done: int, of: int, best: float) -> None:
         pass
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have one process that loads the libraries for those that tests begin."""
+    plain = SOAK or config.pluginmanager.hasplugin("_cov")
+    if not plain and warm_starts.PLACE not in os.environ:
+        folder = Path(tempfile.mkdtemp(prefix="warm"))
+        stack = config.stash[WARM] = ExitStack()
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        stack.enter_context(warm_starts.listening(folder))
+    if warm_starts.PLACE in os.environ:
+        warm_starts.install()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let it end."""
+    if WARM in config.stash:
+        config.stash[WARM].close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

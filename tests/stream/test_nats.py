@@ -157,19 +157,23 @@ def test_a_batch_that_takes_long_keeps_no_other_partition_and_no_lease_waiting(
         sink, url, busy = HeldSink(), url_of(own_nats), FAST.partitions - 2
         person = next(f"p{i}" for i in range(1000) if of_partition(document(0, f"p{i}"), busy))
         patient = msgspec.structs.replace(FAST, graceful_s=60)
+        other = RecordingSink()
         async with working(url, sink, patient) as one:
             await until(lambda: len(one.worker.reading) == FAST.partitions)
             await publish(url, [document(n, person) for n in range(FAST.batch)])
             try:
                 await until(sink.entered.is_set)
-                async with working(url, RecordingSink(), patient) as two:
+                async with working(url, other, patient) as two:
                     await until(lambda: two.worker.reading == {busy + 1})
                     assert one.worker.reading == set(range(busy))
                     sink.go_on.set()
                     await until(lambda: two.worker.reading == {busy, busy + 1})
+                    # what had not come yet when that batch was fetched is the other's
+                    taken = (sink, other)
+                    await until(lambda: sum(len(s.numbers(person)) for s in taken) == FAST.batch)
             finally:
                 sink.go_on.set()
-        assert sink.numbers(person) == list(range(FAST.batch))
+        assert sink.numbers(person) + other.numbers(person) == list(range(FAST.batch))
         assert one.handler.tally.redelivered == 0
 
     asyncio.run(run())
