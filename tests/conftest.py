@@ -22,7 +22,10 @@ from wiring.live_folders import BUNDLE
 
 quiet_libraries()
 os.environ.pop("RUST_BACKTRACE", None)
-hypothesis_settings.register_profile("default", deadline=None)
+# the same examples each time where a change is judged; others on every other run
+hypothesis_settings.register_profile(
+    "default", deadline=None, derandomize=os.environ.get("LEADSCORE_CI") == "1"
+)
 hypothesis_settings.load_profile("default")
 
 pytest_plugins = ["tests.servers"]

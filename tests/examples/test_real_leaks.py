@@ -79,7 +79,7 @@ def files(name: str) -> list[Path]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_x_education_with_all_columns(tmp_path: Path) -> None:
     table, mapping = files("x_education"), example("x_education")
     mapping["tables"][0]["events"][0]["data"] |= X_EDUCATION
@@ -118,7 +118,7 @@ def test_olist_with_the_deals_columns_written_into_the_leads(tmp_path: Path) -> 
     assert not named & {"origin", "landing_page_id"}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_olist_as_it_is_begins_before_its_outcomes(olist: Home) -> None:
     found, rules = suspects(olist.settings, "olist", begin=None)
     assert not found
