@@ -108,7 +108,9 @@ class WarmPopen(subprocess.Popen[Any]):
 
     def _ended(self, *, wait: bool) -> int | None:
         assert self._status is not None
-        if not wait and not select.select([self._status], [], [], 0)[0]:
+        poller = select.poll()  # `select.select` knows the first 1,024 descriptors alone
+        poller.register(self._status, select.POLLIN)
+        if not wait and not poller.poll(0):
             return None
         read = os.read(self._status, 16)
         status = int(read) if read else int(signal.SIGKILL)

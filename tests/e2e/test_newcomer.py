@@ -57,6 +57,8 @@ def looked(link: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program("chromium"), args=sandbox)
         page = browser.new_page()
+        page.set_default_timeout(120_000)
+        expect.set_options(timeout=120_000)
         page.goto(link)
         expect(page.get_by_role("heading", level=1)).to_have_text("Leads")
         assert page.locator("table.leads tbody tr").count() == 50

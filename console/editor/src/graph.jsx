@@ -11,6 +11,9 @@ const DARK = window.matchMedia("(prefers-color-scheme: dark)");
 /* Where the editor keeps whether its list of components is open; the graph has more room without. */
 const COMPONENTS = "jdm-components-opened";
 
+/* How long the editor may take to hand on what was typed. */
+const SETTLES_MS = 1000;
+
 function fit(flow) {
   window.requestAnimationFrame(() => flow.fitView({ padding: 0.1 }));
 }
@@ -48,6 +51,24 @@ function nameGroups(canvas) {
     .forEach((node) => node.setAttribute("role", "group"));
 }
 
+/* The editor hands on what is typed a moment later: a form that is sent at once waits for it. */
+function sendWhole(form, canvas) {
+  let typed = -Infinity;
+  const note = () => {
+    typed = performance.now();
+  };
+  canvas.addEventListener("keydown", note, true);
+  canvas.addEventListener("input", note, true);
+  form.addEventListener("submit", (event) => {
+    const left = typed + SETTLES_MS - performance.now();
+    if (left > 0) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      window.setTimeout(() => form.requestSubmit(event.submitter), left);
+    }
+  }, true);
+}
+
 /** Show the graph that a field holds; the field follows what is edited. */
 export function show(place, field) {
   if (window.localStorage.getItem(COMPONENTS) === null) {
@@ -55,6 +76,7 @@ export function show(place, field) {
   }
   const canvas = place.appendChild(document.createElement("div"));
   canvas.className = "graph-canvas";
+  sendWhole(field.form, canvas);
   createRoot(canvas).render(<Graph word={place.dataset.word} field={field} />);
   new MutationObserver(() => nameGroups(canvas)).observe(canvas, {
     childList: true,
