@@ -13,6 +13,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.commands import environment_of
 from tests.conftest import ROOT
+from tests.console.conftest import PATIENCE_MS
 from tests.servers import program
 
 pytestmark = pytest.mark.slow
@@ -57,8 +58,8 @@ def looked(link: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program("chromium"), args=sandbox)
         page = browser.new_page()
-        page.set_default_timeout(120_000)
-        expect.set_options(timeout=120_000)
+        page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         page.goto(link)
         expect(page.get_by_role("heading", level=1)).to_have_text("Leads")
         assert page.locator("table.leads tbody tr").count() == 50
